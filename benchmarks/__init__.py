@@ -1,0 +1,1 @@
+"""What is measured against: search spaces, networks, images and accuracy tables. Scores nothing."""

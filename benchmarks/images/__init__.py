@@ -1,0 +1,213 @@
+"""Pictures for the proxies: Gaussian noise, CIFAR-10, CIFAR-100 and ImageNet16-120. Importing this loads no torch.
+
+Means and deviations are those with which NAS-Bench-201 trained its cells (AutoDL-Projects,
+xautodl/datasets/get_dataset_with_transform.py), so a network sees pictures as its published accuracies were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.images import cifar, imagenet16
+from benchmarks.images.batch import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Batch", "ImageSet", "get", "names", "read", "sample"]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What is known of a set of pictures.
+
+    Attributes:
+        name: as given to ``--images``.
+        classes: how many, or None where any number will do (noise).
+        size: pixels of a side; for noise the default.
+        mean: of the three channels, on the scale of 0 to 1.
+        std: standard deviation of the same.
+        padding: pixels of zero padding in the usual training augmentation.
+        source: where the pictures come from.
+        licence: under which terms.
+        reader: reads a split, as `read` does; None where there is nothing to read.
+    """
+
+    name: str
+    classes: int | None
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    padding: int
+    source: str
+    licence: str
+    reader: Callable[[str, str, str | Path | None], tuple[np.ndarray, np.ndarray]] | None
+
+
+def _of_255(red: float, green: float, blue: float) -> tuple[float, float, float]:
+    return red / 255, green / 255, blue / 255
+
+
+_SETS = {
+    image_set.name: image_set
+    for image_set in (
+        ImageSet(
+            name="noise",
+            classes=None,
+            size=32,
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            padding=0,
+            source="drawn from N(0, 1) with the seed",
+            licence="none needed",
+            reader=None,
+        ),
+        ImageSet(
+            name="cifar10",
+            classes=10,
+            size=32,
+            mean=_of_255(125.3, 123.0, 113.9),
+            std=_of_255(63.0, 62.1, 66.7),
+            padding=4,
+            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+            licence="no formal licence",
+            reader=cifar.load,
+        ),
+        ImageSet(
+            name="cifar100",
+            classes=100,
+            size=32,
+            mean=_of_255(129.3, 124.1, 112.4),
+            std=_of_255(68.2, 65.4, 70.4),
+            padding=4,
+            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+            licence="no formal licence",
+            reader=cifar.load,
+        ),
+        ImageSet(
+            name="imagenet16-120",
+            classes=120,
+            size=16,
+            mean=_of_255(122.68, 116.66, 104.01),
+            std=_of_255(63.22, 61.26, 65.09),
+            padding=2,
+            source="Chrabaszcz et al., A Downsampled Variant of ImageNet, arXiv 1707.08819; cut by NAS-Bench-201",
+            licence="ImageNet terms of access: non-commercial research and education",
+            reader=imagenet16.load,
+        ),
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all image sets."""
+    return tuple(_SETS)
+
+
+def get(name: str) -> ImageSet:
+    """Return what is known of a set.
+
+    Raises:
+        InputError: if there is no such set.
+    """
+    if name not in _SETS:
+        raise unknown("--images", name, _SETS)
+    return _SETS[name]
+
+
+def read(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Read all pictures of a split.
+
+    Args:
+        name: a set that is read from files.
+        split: ``train`` or ``test``.
+        image_dir: the set's official folder, or the one that holds it.
+
+    Returns:
+        The pictures (n, 3, size, size) uint8 and the labels (n,) int64.
+
+    Raises:
+        InputError: if the set is noise, or its folder or a file is missing, damaged, or holds something else.
+    """
+    image_set = get(name)
+    if image_set.reader is None:
+        raise InputError(f"--images: {name} has no files to read; it is drawn when it is needed.")
+    return image_set.reader(name, split, image_dir)
+
+
+def sample(
+    name: str,
+    count: int,
+    *,
+    seed: int,
+    image_dir: str | Path | None = None,
+    classes: int | None = None,
+    augment: bool = False,
+    size: int | None = None,
+) -> Batch:
+    """Draw a batch: noise, or training pictures without replacement. A longer draw begins with the shorter one.
+
+    Args:
+        name: the image set.
+        count: how many pictures.
+        seed: of the draw; the global random state is neither used nor changed.
+        image_dir: where the set's files are; not looked at for noise.
+        classes: for noise, over how many classes the labels are uniform; else None or the set's own number.
+        augment: apply the usual training augmentation (random crop after zero padding, horizontal flip) to the raw
+            pictures; which pictures are drawn does not depend on it. Noise has none, so asking for it is an error.
+        size: pixels of a side; for noise any (32 if None), else a divisor of the set's own, to which the pictures
+            are averaged.
+
+    Returns:
+        Normalised pictures, (count, 3, size, size) float32, and labels (count,) int64.
+
+    Raises:
+        InputError: if a value is out of range or does not fit the set, or the set cannot be read.
+    """
+    image_set = get(name)
+    side = image_set.size if size is None else size
+    for argument, value in (("count", count), ("size", side), ("classes", classes)):
+        if value is not None and value < 1:
+            raise InputError(f"{argument}: {value} is too small; it must be 1 or more.")
+    if image_set.classes is None:
+        return _noise(image_set, count, seed, classes, augment, side)
+    if classes not in (None, image_set.classes):
+        raise InputError(f"classes: {classes} was given; {name} has {image_set.classes}.")
+    if image_set.size % side:
+        raise InputError(f"size: {side} was given; {name} has {image_set.size} pixels a side, or a divisor of that.")
+    return _pictures(image_set, count, seed, image_dir, augment, side)
+
+
+def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augment: bool, side: int) -> Batch:
+    from benchmarks.images import draw
+
+    if classes is None:
+        raise InputError(f"classes: {image_set.name} has no number of classes of its own; give one, such as 10.")
+    if augment:
+        raise InputError(f"augment: {image_set.name} has no training augmentation; leave it off or choose a real set.")
+    return draw.noise(count, side, classes, seed)
+
+
+def _pictures(
+    image_set: ImageSet, count: int, seed: int, image_dir: str | Path | None, augment: bool, side: int
+) -> Batch:
+    import torch
+
+    from benchmarks.images import draw
+
+    pictures, labels = read(image_set.name, "train", image_dir)
+    if count > len(labels):
+        raise InputError(
+            f"count: {count} pictures were asked for; {image_set.name} here has {len(labels)} to train on."
+        )
+    chosen = draw.positions(count, len(labels), seed)
+    raw = torch.from_numpy(pictures[chosen])
+    if augment:
+        raw = draw.augment(raw, image_set.padding, draw.generator(seed, "augmentation"))
+    images = draw.normalise(raw, image_set.mean, image_set.std)
+    pooled = torch.nn.functional.avg_pool2d(images, image_set.size // side)
+    return Batch(pooled, torch.from_numpy(labels[chosen]))

@@ -1,0 +1,54 @@
+"""ImageNet16-120: the first 120 classes of ImageNet at 16×16, in the official pickles.
+
+Chrabaszcz et al., "A Downsampled Variant of ImageNet" (arXiv 1707.08819), cut to 120 classes by NAS-Bench-201
+(AutoDL-Projects, xautodl/datasets/DownsampledImageNet.py). The files number all 1,000 classes from 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.images import files
+
+_FOLDER = "ImageNet16"
+_SIZE = 16
+_CLASSES_IN_FILE = 1000
+_CLASSES = 120
+_SPLITS = {"train": tuple(f"train_data_batch_{number}" for number in range(1, 11)), "test": ("val_data",)}
+
+
+def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Read one split.
+
+    Args:
+        name: ``imagenet16-120``.
+        split: ``train``, or ``test`` for the official validation pictures.
+        image_dir: the folder ``ImageNet16``, or the one that holds it.
+
+    Returns:
+        The pictures (n, 3, 16, 16) uint8 and the labels (n,) int64 from 0 to 119, in the order of the files.
+
+    Raises:
+        InputError: if the folder or a file is missing, damaged, or holds something else.
+    """
+    if split not in _SPLITS:
+        raise unknown("split", split, _SPLITS)
+    paths = files.find(image_dir, name, _FOLDER, _SPLITS[split])
+    parts = [_part(path) for path in paths]
+    pictures = np.concatenate([part for part, _ in parts])
+    if not len(pictures):
+        raise InputError(
+            f"'{paths[0].parent}' holds no picture of the first {_CLASSES} classes; its files are not whole."
+        )
+    return pictures, np.concatenate([labels for _, labels in parts])
+
+
+def _part(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    content = files.entries(path)
+    pictures = files.pixels(content, path, _SIZE)
+    labels = files.labels(content, path, "labels", len(pictures), 1, _CLASSES_IN_FILE)
+    kept = labels <= _CLASSES  # cut file by file, so that the whole of ImageNet is never held
+    return pictures[kept], labels[kept] - 1

@@ -1,0 +1,202 @@
+"""The cell of NAS-Bench-201: a small frozen value, its names and its graph.
+
+Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020
+(arXiv 2001.00326). A cell has four nodes, numbered 0 (input) to 3 (output), and six edges, each with one of
+five operations.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.errors import InputError, unknown
+
+#: The operations in the order of the official search space.
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+
+#: The edges (source node, target node) in the order of the official string.
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+#: How many cells there are.
+SIZE = len(OPERATIONS) ** len(EDGES)
+
+_INPUT, _OUTPUT = 0, 3
+_CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
+
+# NASLib, naslib/search_spaces/nasbench201/conversions.py: edges 12, 13, 14, 23, 24, 34 and the numbers of OP_NAMES.
+_NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+_NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the operation of every edge, in the order of `EDGES`.
+
+    Raises:
+        InputError: if there are not six operations or one is not known.
+    """
+
+    operations: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a cell."""
+        if len(self.operations) != len(EDGES):
+            raise InputError(f"cell: {len(self.operations)} operations were given; a cell has {len(EDGES)}.")
+        for operation in self.operations:
+            if operation not in OPERATIONS:
+                raise unknown("cell operation", operation, OPERATIONS)
+
+    def __str__(self) -> str:
+        """Return the official architecture string, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
+        terms = [f"{operation}~{source}" for operation, (source, _) in zip(self.operations, EDGES, strict=True)]
+        return f"|{terms[0]}|+|{'|'.join(terms[1:3])}|+|{'|'.join(terms[3:])}|"
+
+    @classmethod
+    def from_string(cls, text: str) -> Cell:
+        """Parse the official architecture string.
+
+        Raises:
+            InputError: if the text is not one, naming what is wrong.
+        """
+        terms = re.findall(r"([^|+~]+)~([^|+~]+)", text)
+        if len(terms) != len(EDGES) or text != _joined(terms):
+            raise InputError(
+                f"cell: {text!r} is not an architecture string; it has the form "
+                "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with operations from " + ", ".join(OPERATIONS) + "."
+            )
+        return cls(tuple(operation for operation, _ in terms))
+
+    @classmethod
+    def from_index(cls, index: int) -> Cell:
+        """Return the cell with the official index, 0 to 15624.
+
+        Raises:
+            InputError: if the index is out of range.
+        """
+        if not 0 <= index < SIZE:
+            raise InputError(f"cell: index {index} is out of range; NAS-Bench-201 has the indices 0 to {SIZE - 1}.")
+        return _official_order()[index]
+
+    @property
+    def index(self) -> int:
+        """The official index, 0 to 15624."""
+        return _official_index()[self]
+
+    @classmethod
+    def from_naslib(cls, numbers: Sequence[int]) -> Cell:
+        """Return the cell of NASLib's tuple: edges 12, 13, 14, 23, 24, 34; 0 skip, 1 none, 2 3x3, 3 1x1, 4 pooling.
+
+        Raises:
+            InputError: if it is not six numbers from 0 to 4.
+        """
+        if len(numbers) != len(EDGES) or any(number not in range(len(OPERATIONS)) for number in numbers):
+            raise InputError(f"cell: {tuple(numbers)} is not a NASLib tuple; it has six numbers from 0 to 4.")
+        by_edge = dict(zip(_NASLIB_EDGES, numbers, strict=True))
+        return cls(tuple(_NASLIB_OPERATIONS[by_edge[edge]] for edge in EDGES))
+
+    def to_naslib(self) -> tuple[int, ...]:
+        """Return NASLib's tuple; see `from_naslib`."""
+        by_edge = dict(zip(EDGES, self.operations, strict=True))
+        return tuple(_NASLIB_OPERATIONS.index(by_edge[edge]) for edge in _NASLIB_EDGES)
+
+    @property
+    def live_edges(self) -> tuple[bool, ...]:
+        """For every edge, whether it is on a path from input to output that no ``none`` interrupts."""
+        passed = [edge for edge, operation in zip(EDGES, self.operations, strict=True) if operation != "none"]
+        fed, used = {_INPUT}, {_OUTPUT}
+        for source, target in passed:  # EDGES is sorted by target, so a source is settled before it is read
+            if source in fed:
+                fed.add(target)
+        for source, target in reversed(passed):
+            if target in used:
+                used.add(source)
+        return tuple(
+            operation != "none" and source in fed and target in used
+            for operation, (source, target) in zip(self.operations, EDGES, strict=True)
+        )
+
+    @property
+    def live(self) -> Cell:
+        """The cell with every edge that is not live replaced by ``none``: it computes the same function."""
+        return Cell(tuple(op if live else "none" for op, live in zip(self.operations, self.live_edges, strict=True)))
+
+    @property
+    def is_degenerate(self) -> bool:
+        """Whether no path leads from input to output, so that the output is constant (341 cells)."""
+        return not any(self.live_edges)
+
+    @property
+    def has_unreachable_operation(self) -> bool:
+        """Whether some operation other than ``none`` is cut off (9,445 cells have none such)."""
+        return self != self.live
+
+    @property
+    def live_convolutions(self) -> int:
+        """How many convolutions are on live edges."""
+        return sum(operation in _CONVOLUTIONS for operation in self.live.operations)
+
+    @property
+    def isomorphism(self) -> str:
+        """The official isomorphism string: equal for cells that compute the same function (6,466 classes).
+
+        AutoDL-Projects, xautodl/models/cell_searchs/genotypes.py, ``to_unique_str(consider_zero=True)``: a skip
+        stands for its source, a ``none`` or a cut-off source for nothing, and the terms of a node are sorted.
+        """
+        return _node_expressions(self)[_OUTPUT]
+
+    @property
+    def canonical(self) -> Cell:
+        """The member of this cell's isomorphism class with the lowest official index."""
+        return _canonical_members()[self.isomorphism]
+
+
+def _joined(terms: Sequence[tuple[str, str]]) -> str:
+    printed = [f"{operation}~{source}" for operation, source in terms]
+    expected = [str(source) for source, _ in EDGES]
+    if [source for _, source in terms] != expected:
+        return ""
+    return f"|{printed[0]}|+|{'|'.join(printed[1:3])}|+|{'|'.join(printed[3:])}|"
+
+
+def _node_expressions(cell: Cell) -> dict[int, str]:
+    expressions = {_INPUT: "0"}
+    for node in range(1, _OUTPUT + 1):
+        terms = []
+        for operation, (source, target) in zip(cell.operations, EDGES, strict=True):
+            if target != node:
+                continue
+            if operation == "none" or expressions[source] == "#":
+                terms.append("#")
+            elif operation == "skip_connect":
+                terms.append(expressions[source])
+            else:
+                terms.append(f"({expressions[source]})@{operation}")
+        expressions[node] = "+".join(sorted(terms))
+    return expressions
+
+
+@functools.cache
+def _official_order() -> tuple[Cell, ...]:
+    # The published order needs no data file: all cells in lexicographic order, shuffled by Python's generator
+    # with seed 88 (AutoDL-Projects, exps/NAS-Bench-201/main.py).
+    cells = [Cell(operations) for operations in itertools.product(OPERATIONS, repeat=len(EDGES))]
+    random.Random(88).shuffle(cells)
+    return tuple(cells)
+
+
+@functools.cache
+def _official_index() -> dict[Cell, int]:
+    return {cell: index for index, cell in enumerate(_official_order())}
+
+
+@functools.cache
+def _canonical_members() -> dict[str, Cell]:
+    members: dict[str, Cell] = {}
+    for cell in _official_order():
+        members.setdefault(cell.isomorphism, cell)
+    return members

@@ -1,0 +1,37 @@
+"""S0, the first search space of the DisWOT paper: 64 CIFAR ResNets, depths {1, 3, 5, 7} in each of three stages.
+
+A network is named by its three depths, as in the release (exps/s1-gt-cls.txt): 713 has 7, 1 and 3 blocks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmarks.resnet import ResNet
+
+DEPTHS = (1, 3, 5, 7)
+
+#: The numbers of all 64 networks, ascending.
+NUMBERS = tuple(100 * a + 10 * b + c for a, b, c in itertools.product(DEPTHS, repeat=3))
+
+
+def depths(number: int) -> tuple[int, int, int]:
+    """Return the blocks per stage of a network.
+
+    Raises:
+        InputError: if the number is not one of the 64.
+    """
+    if number not in NUMBERS:
+        raise InputError(f"cell: {number} is not in S0; its networks are named by three depths out of 1, 3, 5, 7.")
+    return number // 100, number // 10 % 10, number % 10
+
+
+def build(number: int, *, num_classes: int = 100) -> ResNet:
+    """Build a network of S0, with torch's default initialisation."""
+    from benchmarks.resnet import ResNet
+
+    return ResNet(depths(number), num_classes=num_classes)

@@ -1,0 +1,9 @@
+"""Accuracy tables: the built-in ones by name, the user's by path, each with a card. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from benchmarks.tables.registry import load, names
+from benchmarks.tables.table import Card, Table
+from benchmarks.tables.targets import Target, parse_target, targets
+
+__all__ = ["Card", "Table", "Target", "load", "names", "parse_target", "targets"]

@@ -1,0 +1,55 @@
+"""The built-in tables by name, and anything else by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.tables import analog_nasbench, readers, s0_diswot, user
+from benchmarks.tables.table import Table
+
+_BUILT_IN: dict[str, tuple[str, Callable[[], Table]]] = {
+    analog_nasbench.NAME: (analog_nasbench.SPACE, analog_nasbench.load),
+    s0_diswot.NAME: (s0_diswot.SPACE, s0_diswot.load),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the built-in tables."""
+    return tuple(_BUILT_IN)
+
+
+def load(name_or_path: str | Path, space: str | None = None) -> Table:
+    """Return a table.
+
+    Args:
+        name_or_path: a built-in's name, or the path of a CSV, Parquet or JSON file (see `benchmarks.tables.user`).
+        space: the search space of the cells. A built-in knows its own, which this must then equal; for a file, None
+            stands for ``nb201``.
+
+    Raises:
+        InputError: if there is no such table, it belongs to another space, or it cannot be read.
+    """
+    name = str(name_or_path)
+    if name in _BUILT_IN:
+        own = _BUILT_IN[name][0]
+        if space not in (None, own):
+            raise InputError(f"table: {name} is of the search space {own}, not {space}.")
+        table = _built_in(name)
+        return replace(table, frame=table.frame.copy())  # a caller's changes must not reach the next caller
+    if not _looks_like_path(name):
+        hint = f"A table of your own is given by its path, which ends in {', '.join(readers.SUFFIXES)}."
+        raise unknown("table", name, _BUILT_IN, hint)
+    return user.load(name_or_path, space or "nb201")
+
+
+@cache
+def _built_in(name: str) -> Table:
+    return _BUILT_IN[name][1]()
+
+
+def _looks_like_path(name: str) -> bool:
+    return name.lower().endswith(readers.SUFFIXES) or "/" in name or "\\" in name

@@ -1,0 +1,55 @@
+"""An accuracy table, and the card that says how its figures were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+#: What a card says where its source says nothing.
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Card:
+    """How the figures of a table were made.
+
+    Attributes:
+        source: where they come from.
+        licence: under which terms.
+        images: the pictures that the networks were trained and tested on.
+        recipe: how the networks were trained, and what each column means.
+        teacher: of the distilled accuracies; "none" where nothing was distilled.
+        seeds: how many trainings a figure stands for.
+        epochs: how long they were.
+        citation: what to cite.
+        data_hash: SHA-256 of the file that the figures were read from, in hexadecimal.
+    """
+
+    source: str
+    licence: str
+    images: str
+    recipe: str
+    teacher: str
+    seeds: str
+    epochs: str
+    citation: str
+    data_hash: str
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Accuracies by cell.
+
+    Attributes:
+        name: of the table; for a file of the user's, its name without suffix.
+        space: the search space of its cells, ``nb201`` or ``s0``.
+        frame: one row per cell, ascending; the index ``cell`` is the official index (nb201) or the number made of
+            the three depths (s0, 713 for depths 7, 1, 3); float64 columns in percent, NaN where unknown.
+        card: how the figures were made.
+    """
+
+    name: str
+    space: str
+    frame: pd.DataFrame
+    card: Card

@@ -1,0 +1,68 @@
+"""Targets: one column of one table, written ``table:column``, that proxies are correlated with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from benchmarks.errors import InputError, unknown
+from benchmarks.tables import readers
+from benchmarks.tables.registry import load, names
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column of one table.
+
+    Attributes:
+        table: a built-in's name, or the path of a file as the user gave it.
+        column: one of the table's columns.
+    """
+
+    table: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        """``table:column``, in which a path is shortened to the file's name without suffix."""
+        table = self.table if self.table in names() else readers.stem(self.table)
+        return f"{table}:{self.column}"
+
+
+def parse_target(spec: str) -> tuple[str, str | None]:
+    """Split ``table:column`` at the last colon; the column is None where there is only a table.
+
+    A colon that belongs to a path is left alone: a drive letter's, one in the name of a folder, and one in the name
+    of a file that has a table's suffix.
+
+    Raises:
+        InputError: if the table or the column is empty.
+    """
+    table, colon, column = spec.rpartition(":")
+    is_path = re.search(r"[/\\]", column) or column.lower().endswith(readers.SUFFIXES)
+    if not colon or is_path:
+        table, column = spec, ""
+    elif not column:
+        raise InputError(f"--target: {spec!r} has no column after the colon; write table:column, or the table alone.")
+    if not table:
+        raise InputError(f"--target: {spec!r} names no table; write table:column, or the table alone.")
+    return table, column or None
+
+
+def targets(spec: str, space: str | None = None) -> list[Target]:
+    """Return the targets that ``table:column`` names, or all columns of the table where it names no column.
+
+    Args:
+        spec: as the user wrote it.
+        space: the search space of the cells; see `load`.
+
+    Raises:
+        InputError: if the table or the column is not known, or the table cannot be read.
+    """
+    table, column = parse_target(spec)
+    columns = [str(name) for name in load(table, space).frame.columns]
+    if column is None:
+        return [Target(table, name) for name in columns]
+    if column not in columns:
+        raise unknown(f"--target: the column of {table}", column, columns)
+    return [Target(table, column)]

@@ -1,0 +1,157 @@
+"""Accuracy tables of the user's: CSV, Parquet, or JSON ``{index: accuracy}``.
+
+A row names its cell in a column called ``cell``, ``index``, ``arch`` or ``arch_str``, by the official index or the
+official string (nb201) or by the number made of the three depths (s0). Where several of these columns stand side by
+side they must agree. Every other column holds accuracies; an empty field is an unknown one. Nothing is dropped in
+silence: a column that is neither is an error that names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import numbers
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import s0
+from benchmarks.errors import InputError, unknown
+from benchmarks.nb201 import SIZE, as_cell
+from benchmarks.tables import readers
+from benchmarks.tables.readers import Rows
+from benchmarks.tables.table import NOT_STATED, Card, Table
+
+CELL_COLUMNS = ("cell", "index", "arch", "arch_str")
+SPACES = ("nb201", "s0")
+
+_UNKNOWN = ("", "nan", "na", "null")
+
+
+def load(path: str | Path, space: str = "nb201") -> Table:
+    """Read a table.
+
+    Args:
+        path: a file whose name ends in one of `readers.SUFFIXES`.
+        space: the search space of its cells, ``nb201`` or ``s0``.
+
+    Raises:
+        InputError: if the file cannot be read, a cell is unknown or occurs twice, an accuracy is not a finite number,
+            or there is no cell or no accuracy; the text names the file, the row and the value.
+    """
+    if space not in SPACES:
+        raise unknown("--space", space, SPACES)
+    name = readers.stem(path)
+    rows = readers.read(path)
+    cells = _cells(rows, path, space)
+    columns = {column: _accuracies(rows, column, path) for column in _accuracy_columns(rows, path)}
+    frame = pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
+    if frame.isna().to_numpy().all():
+        raise InputError(f"table: '{path}' holds no accuracy; every field of {', '.join(columns)} is empty.")
+    return Table(name, space, frame.sort_index(), _card(path))
+
+
+def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
+    columns = [column for column in rows.columns if column not in CELL_COLUMNS]
+    if not columns:
+        raise InputError(
+            f"table: '{path}' has no accuracy column beside {', '.join(rows.columns)}; give it at least one."
+        )
+    for column in columns:
+        if not column.strip():
+            raise InputError(f"table: '{path}' has a column without a name; name it or remove it.")
+        if ":" in column:
+            raise InputError(f"table: '{path}' has the column '{column}'; a colon in it cannot stand in table:column.")
+    return columns
+
+
+def _cells(rows: Rows, path: str | Path, space: str) -> list[int]:
+    present = [column for column in CELL_COLUMNS if column in rows.columns]
+    if not present:
+        raise InputError(
+            f"table: '{path}' has no cell column among {', '.join(map(repr, rows.columns))}; "
+            f"it must be called {', '.join(CELL_COLUMNS[:-1])} or {CELL_COLUMNS[-1]}."
+        )
+    if not rows.places:
+        raise InputError(f"table: '{path}' is empty; it has no row.")
+    seen: dict[int, str] = {}
+    for number, place in enumerate(rows.places):
+        values = [rows.columns[column][number] for column in present]
+        cells = [
+            _cell(value, f"table: '{path}', {place}, column '{column}'", space)
+            for value, column in zip(values, present, strict=True)
+        ]
+        if len(set(cells)) > 1:
+            named = " and ".join(f"{column} {value}" for column, value in zip(present, values, strict=True))
+            raise InputError(f"table: '{path}', {place}: {named} are different cells; keep one of the columns.")
+        if cells[0] in seen:
+            raise InputError(f"table: '{path}', {place}: cell {cells[0]} is there twice, first at {seen[cells[0]]}.")
+        seen[cells[0]] = place
+    return list(seen)
+
+
+def _cell(value: object, where: str, space: str) -> int:
+    text, number = str(value).strip(), _whole(value)
+    if space == "s0":
+        if number not in s0.NUMBERS:
+            raise InputError(f"{where}: {text!r} is no network of S0; 713 stands for depths 7, 1, 3 out of 1, 3, 5, 7.")
+        return number
+    if number is not None and not 0 <= number < SIZE:
+        raise InputError(f"{where}: {text!r} is no cell of NAS-Bench-201; its indices are 0 to {SIZE - 1}.")
+    try:
+        return as_cell(text if number is None else number).index
+    except ValueError as error:  # also for a number of more digits than int() takes
+        raise InputError(f"{where}: {error}") from error
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str):
+        digits = re.fullmatch(r"\s*(-?[0-9]{1,9})(\.0+)?\s*", value)  # 713.0: how pandas writes a column with gaps
+        return int(digits[1]) if digits else None
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) and value == int(value) else None
+
+
+def _accuracies(rows: Rows, column: str, path: str | Path) -> list[float]:
+    places = zip(rows.columns[column], rows.places, strict=True)
+    return [_accuracy(value, f"table: '{path}', {place}, column '{column}'") for value, place in places]
+
+
+def _accuracy(value: object, where: str) -> float:
+    if value is None or value is pd.NA or (isinstance(value, str) and value.strip().lower() in _UNKNOWN):
+        return math.nan
+    accuracy = _number(value)
+    if accuracy is None:
+        raise InputError(
+            f"{where}: {str(value)!r} is not a number; an accuracy is written as 93.41, an unknown one is left empty, "
+            "and a column of anything else must be removed."
+        )
+    if math.isinf(accuracy):
+        raise InputError(f"{where}: {str(value)!r} is not finite; leave an unknown accuracy empty.")
+    return accuracy
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, numbers.Real, Decimal)):
+        return None
+    if isinstance(value, str) and "_" in value:  # float() takes 9_3.4 for 93.4
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _card(path: str | Path) -> Card:
+    return Card(
+        source=str(path),
+        licence=NOT_STATED,
+        images=NOT_STATED,
+        recipe=NOT_STATED,
+        teacher=NOT_STATED,
+        seeds=NOT_STATED,
+        epochs=NOT_STATED,
+        citation=NOT_STATED,
+        data_hash=hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest(),
+    )

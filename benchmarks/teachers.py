@@ -1,0 +1,56 @@
+"""Teachers by name: CIFAR ResNets, any NAS-Bench-201 cell, any network of S0; untrained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import nb201, s0
+from benchmarks.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Basic blocks in each of the three stages.
+RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18}
+
+DEFAULT = "resnet56"
+
+_FORMS = "a ResNet (" + ", ".join(RESNETS) + "), nb201:CELL (an index or an architecture string), or s0:DEPTHS"
+
+
+def canonical(name: str) -> str:
+    """Return the one name of a teacher: ``resnet56``, ``nb201:INDEX`` or ``s0:DEPTHS``.
+
+    Raises:
+        InputError: if the name is none, saying which forms there are.
+    """
+    text = name.strip()
+    if text in RESNETS:
+        return text
+    kind, _, cell = text.partition(":")
+    if text.startswith("|") or kind == "nb201":
+        return f"nb201:{nb201.as_cell(cell if kind == 'nb201' else text).index}"
+    if kind == "s0":
+        if not cell.isdecimal():
+            raise InputError(f"--teacher: {cell!r} is not in S0; its networks are named by three depths, such as 713.")
+        s0.depths(int(cell))
+        return f"s0:{int(cell)}"
+    raise unknown("--teacher", name, RESNETS, hint=f"Allowed is {_FORMS}.")
+
+
+def build(name: str, *, num_classes: int) -> nn.Module:
+    """Build a teacher's network, with torch's default initialisation.
+
+    Raises:
+        InputError: if the name is not a teacher's.
+    """
+    from benchmarks.resnet import ResNet
+
+    name = canonical(name)
+    if name in RESNETS:
+        depth = RESNETS[name]
+        return ResNet((depth, depth, depth), num_classes=num_classes)
+    kind, _, cell = name.partition(":")
+    if kind == "nb201":
+        return nb201.build(cell, num_classes=num_classes)
+    return s0.build(int(cell), num_classes=num_classes)

@@ -1,0 +1,82 @@
+"""The command line ``diswot``: parse, call one library function, print. One file a sub-command; loaded when called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+import sys
+from collections.abc import Sequence
+
+import click
+
+from benchmarks.errors import InputError, unknown
+
+_COMMANDS = {
+    "run": "evaluate, correlate and report on the embedded default; the main job",
+    "evaluate": "score proxies x cells x seeds into a store; resumable",
+    "correlate": "rank correlations of a store with accuracies",
+    "report": "figures and one self-contained HTML page from stored scores",
+    "tables": "list and show accuracy tables",
+    "proxies": "list and show proxies",
+    "cell": "show one cell: string, index, drawing, counts, known accuracies",
+    "bench": "cost of each proxy and of the suite, in seconds and in units",
+}
+
+
+class _Lazy(click.Group):
+    # Help and lists load no torch and no pandas: a command's module is imported when the command is called.
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise unknown("command", args[0], _COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="diswot-bench")
+def _diswot() -> None:
+    """Benchmark training-free proxies on NAS-Bench-201 and S0 against distillation and vanilla accuracies.
+
+    Exit status: 0 done; 1 the job ran and the answer is no, or some units failed, or it was interrupted; 2 wrong
+    usage, bad input or a missing file.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; what a user did wrong becomes one sentence."""
+    try:
+        status = _diswot.main(arguments, prog_name="diswot", standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        return _say(str(error), 2)
+    except click.ClickException as error:
+        hint = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
+        return _say(error.format_message() + hint, 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped; what was computed is stored, and the same command continues.", 1)
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, sqlite3.OperationalError) as error:
+        return _say(f"{error}; what was computed is stored.", 2)
+    return status if isinstance(status, int) else 0
+
+
+def _say(sentence: str, status: int) -> int:
+    print(f"diswot: {sentence}", file=sys.stderr)
+    return status

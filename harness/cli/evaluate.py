@@ -1,0 +1,65 @@
+"""``diswot evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@options.space
+@options.cells
+@options.proxies
+@options.sweep
+@options.out("runs/evaluate")
+def command(out: Path, **settings: Any) -> int:
+    """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again."""
+    from harness import sweep
+    from harness.cli import say
+
+    plan = plan_of(**settings)
+    click.echo(say.plan(plan, out), err=True)
+    tally = sweep.run(plan, out)
+    click.echo(say.tally(tally, out), err=True)
+    return 1 if tally.statuses["failed"] else 0
+
+
+def plan_of(
+    *,
+    space: str,
+    cells: str,
+    proxies: str,
+    seeds: str,
+    device: str,
+    workers: int | None,
+    plugins: tuple[Path, ...],
+    **settings: Any,
+) -> Any:
+    """Make a sweep's plan of the texts of the options.
+
+    Raises:
+        InputError: if one of them stands for nothing.
+    """
+    from benchmarks import images, spaces, teachers
+    from harness import pool, samples
+    from harness.sweep import Plan
+    from proxies import registry
+
+    images.get(settings["images"])
+    teachers.canonical(settings["teacher"])
+    loaded = options.load_plugins(plugins)
+    chosen = options.devices(device)
+    return Plan(
+        space=space,
+        cells=samples.cells(cells, spaces.get(space)),
+        proxies=registry.select(proxies),
+        seeds=samples.seeds(seeds),
+        devices=chosen,
+        workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
+        plugins=loaded,
+        **settings,
+    )

@@ -1,0 +1,157 @@
+"""The options that commands share: one name, one meaning, one help text, everywhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import pandas as pd
+from tabulate import tabulate
+
+from benchmarks.errors import InputError, unknown
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        settings = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"--config: {path} cannot be read as TOML: {error}.") from error
+    allowed = {name.lstrip("-"): p.name for p in ctx.command.params for name in p.opts if name.startswith("--")}
+    defaults: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in allowed:
+            raise unknown(f"--config: {path}: the setting", name, sorted(set(allowed) - {"config", "help"}))
+        is_text = isinstance(value, int | float) and not isinstance(value, bool)
+        defaults[str(allowed[name])] = str(value) if is_text else value
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="TOML file with settings named as the options are, without the dashes; the command line wins.",
+)
+space = click.option("--space", default="nb201", show_default=True, help="Search space: nb201 or s0.")
+cells = click.option(
+    "--cells",
+    default="100",
+    show_default=True,
+    help="all | N (a seeded sample) | 3,7,9 | FILE with one cell a line.",
+)
+proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
+seeds = click.option("--seeds", default="1", show_default=True, help="How many weight seeds, or a list such as 0,1,2.")
+images = click.option(
+    "--images", default="noise", show_default=True, help="noise | cifar10 | cifar100 | imagenet16-120."
+)
+image_dir = click.option(
+    "--image-dir", type=click.Path(path_type=Path), help="Folder of the image set, in its official layout."
+)
+batch_size = click.option(
+    "--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in a batch."
+)
+batch_seed = click.option(
+    "--batch-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which pictures are in the batch."
+)
+augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the pictures.")
+teacher = click.option(
+    "--teacher",
+    default="resnet56",
+    show_default=True,
+    help="resnet20|32|44|56|110, nb201:CELL or s0:DEPTHS; untrained.",
+)
+device = click.option(
+    "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes GPUs if there are."
+)
+workers = click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes. [default: one a processor, or one a GPU]"
+)
+plugin = click.option(
+    "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
+)
+target = click.option(
+    "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def out(default: str) -> Callable[[F], F]:
+    """Return the option for a run's folder."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), default=default, show_default=True, help="The run's folder."
+    )
+
+
+def sweep(function: F) -> F:
+    """Add every option that a sweep's settings come from."""
+    for option in (config, plugin, workers, device, teacher, augment, batch_seed, batch_size, image_dir, images, seeds):
+        function = option(function)
+    return function
+
+
+def devices(text: str) -> tuple[str, ...]:
+    """Return the devices that ``auto``, ``cpu`` or a list of GPUs stands for.
+
+    Raises:
+        InputError: if the text is no device, or there is no such GPU.
+    """
+    if text == "cpu":
+        return ("cpu",)
+    import torch
+
+    found = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count()))
+    if text == "auto":
+        return found or ("cpu",)
+    if text == "cuda":
+        text = ",".join(found) or "cuda:0"
+    asked = tuple(part.strip() for part in text.split(","))
+    for part in asked:
+        if not part.startswith("cuda:") or not part[5:].isdecimal():
+            raise unknown("--device", part, ("auto", "cpu", "cuda", "cuda:0"))
+        if part not in found:
+            raise InputError(f"--device: {part} is not there; torch sees {len(found)} GPUs on this machine.")
+    return asked
+
+
+def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Load plug-in files and return their absolute paths."""
+    from proxies.registry import load_file
+
+    for path in paths:
+        load_file(path)
+    return tuple(path.resolve() for path in paths)
+
+
+def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows, as a table or as JSON."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    if as_json:
+        click.echo(frame.to_json(orient="records", indent=1))
+    else:
+        click.echo(tabulate(frame, headers=list(frame.columns), showindex=False, tablefmt="simple"))
+
+
+def show_one(record: dict[str, Any], as_json: bool) -> None:
+    """Print one record, a field a line, or as JSON."""
+    if as_json:
+        click.echo(json.dumps(record, indent=1))
+    else:
+        width = max(len(name) for name in record)
+        for name, value in record.items():
+            text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+            click.echo(f"{name:<{width}}  {text}")

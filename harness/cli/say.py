@@ -1,0 +1,79 @@
+"""The sentences and tables that commands print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from harness import correlation
+from harness.results import Results
+from harness.sweep import Plan, Tally
+
+
+def plan(plan: Plan, folder: Path) -> str:
+    """Say what a sweep will do."""
+    return (
+        f"{plan.space}: {len(plan.proxies)} proxies x {len(plan.cells)} cells x {_count(len(plan.seeds), 'seed')}, "
+        f"{plan.batch_size} pictures of {plan.images}, teacher {plan.teacher}, "
+        f"{_count(plan.workers, 'worker')} on {', '.join(plan.devices)}, into {folder}"
+    )
+
+
+def tally(tally: Tally, folder: Path) -> str:
+    """Say how a sweep went."""
+    done = sum(tally.statuses.values())
+    text = f"{folder}: {done} scores in {tally.seconds:.0f} s"
+    text += f", {tally.before} were there already" if tally.before else ""
+    text += "".join(
+        f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
+    )
+    for (proxy, cause), count in tally.causes.most_common(10):
+        text += f"\n  failed {count} times: {proxy}: {cause}"
+    return text
+
+
+def correlations(results: Results) -> str:
+    """Return the sorted table of a run's correlations, with n and undefined counts."""
+    summary = correlation.summary(results.correlations)
+    targets = list(dict.fromkeys(summary["target"]))
+    head = (
+        f"{results.info['space']}, {results.info['settings']['images']} pictures, batch "
+        f"{results.info['settings']['batch_size']}, seeds {_listed(results.correlations['seed'])}"
+    )
+    rows = []
+    for proxy, part in summary.groupby("proxy", sort=False):
+        by_target = part.set_index("target")
+        row: dict[str, object] = {"proxy": proxy}
+        for number, target in enumerate(targets, start=1):
+            mark = f" [{number}]" if len(targets) > 1 else ""
+            if target not in by_target.index:
+                continue
+            found = by_target.loc[target]
+            row["n"] = int(found["n"])
+            row["undefined"] = int(found["undefined"])
+            if summary["failed"].any():
+                row["failed"] = int(found["failed"])
+            for name in ("spearman", "kendall", "pearson"):
+                row[name + mark] = _mean_and_deviation(found[name], found[f"{name}_sd"])
+        rows.append(row)
+    keys = "\n".join(f"[{number}] {target}" for number, target in enumerate(targets, start=1))
+    frame = pd.DataFrame(rows)
+    note = " (mean ± standard deviation over seeds; undefined summed over seeds)" if (summary["seeds"] > 1).any() else ""
+    body = tabulate(frame, headers=list(frame.columns), showindex=False, tablefmt="simple", disable_numparse=True)
+    return f"{head}{note}\n{keys}\n\n{body}"
+
+
+def _mean_and_deviation(mean: float, deviation: float) -> str:
+    if pd.isna(mean):
+        return "-"
+    return f"{mean:+.3f}" if pd.isna(deviation) else f"{mean:+.3f} ± {deviation:.3f}"
+
+
+def _listed(seeds: pd.Series) -> str:
+    return ", ".join(str(seed) for seed in sorted(set(seeds)))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

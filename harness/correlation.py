@@ -1,0 +1,131 @@
+"""Rank correlations of stored scores with accuracies. scipy computes them; this module decides what goes in.
+
+A score is multiplied by -1 where its proxy's direction is ``lower``, so a positive correlation always means that the
+proxy predicts as declared. An undefined score ranks worst, below every defined one, for every proxy alike. Pearson's
+coefficient has no place for it and is taken over the defined scores; its own n says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+#: The columns that every correlation has beside the coefficients.
+COLUMNS = (
+    "space proxy family direction target seed n undefined failed spearman kendall pearson pearson_n".split()
+)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Correlations of one set of scores with one set of accuracies; NaN where one of the two is constant.
+
+    Attributes:
+        n: cells that entered the rank correlations.
+        undefined: how many of these had no defined score and ranked worst.
+        spearman: rho, ties averaged.
+        kendall: tau-b.
+        pearson: r over the defined scores.
+        pearson_n: how many those are.
+    """
+
+    n: int
+    undefined: int
+    spearman: float
+    kendall: float
+    pearson: float
+    pearson_n: int
+
+
+def correlate(scores: np.ndarray, accuracies: np.ndarray) -> Coefficients:
+    """Correlate scores, where higher is better and not finite is undefined, with accuracies of the same cells.
+
+    Args:
+        scores: (cells,).
+        accuracies: (cells,), finite.
+    """
+    defined = np.isfinite(scores)
+    ranked = np.where(defined, scores, -np.inf)
+    return Coefficients(
+        n=len(scores),
+        undefined=int((~defined).sum()),
+        spearman=_coefficient(stats.spearmanr, ranked, accuracies),
+        kendall=_coefficient(stats.kendalltau, ranked, accuracies),
+        pearson=_coefficient(stats.pearsonr, scores[defined], accuracies[defined]),
+        pearson_n=int(defined.sum()),
+    )
+
+
+def table(scores: pd.DataFrame, targets: pd.DataFrame, proxies: pd.DataFrame) -> pd.DataFrame:
+    """Correlate every proxy and seed with every target.
+
+    Args:
+        scores: as `harness.results.Results.scores`.
+        targets: columns cell, target, accuracy.
+        proxies: columns name, family, direction.
+
+    Returns:
+        One row a (proxy, target, seed) with the columns `COLUMNS`, in the order of proxies, targets, seeds. Units that
+        failed are counted and do not enter.
+    """
+    rows = []
+    by_target = {target: part.set_index("cell")["accuracy"] for target, part in targets.groupby("target", sort=False)}
+    by_proxy = dict(list(scores.groupby("proxy", sort=False)))
+    for proxy in proxies.itertuples():
+        for target, accuracies in by_target.items():
+            if proxy.name not in by_proxy:
+                continue
+            for seed, units in by_proxy[proxy.name].groupby("seed"):
+                known = units[units["cell"].isin(accuracies.index)]
+                settled = known[known["status"] != "failed"]
+                sign = -1.0 if proxy.direction == "lower" else 1.0
+                found = correlate(
+                    sign * settled["value"].to_numpy(float), accuracies.loc[settled["cell"]].to_numpy(float)
+                )
+                rows.append(
+                    {
+                        "space": units["space"].iloc[0],
+                        "proxy": proxy.name,
+                        "family": proxy.family,
+                        "direction": proxy.direction,
+                        "target": target,
+                        "seed": seed,
+                        "failed": len(known) - len(settled),
+                        **vars(found),
+                    }
+                )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def summary(correlations: pd.DataFrame) -> pd.DataFrame:
+    """Average over seeds: one row a (proxy, target), best Spearman on the first target first.
+
+    Returns:
+        Columns proxy, target, seeds, n, undefined and failed (summed over seeds), and for every coefficient its mean
+        and its standard deviation over seeds (NaN with one seed).
+    """
+    grouped = correlations.groupby(["proxy", "target"], sort=False)
+    result = grouped.agg(
+        seeds=("seed", "count"),
+        n=("n", "min"),
+        undefined=("undefined", "sum"),
+        failed=("failed", "sum"),
+        **{name: (name, "mean") for name in ("spearman", "kendall", "pearson")},
+        **{f"{name}_sd": (name, "std") for name in ("spearman", "kendall", "pearson")},
+    ).reset_index()
+    if result.empty:
+        return result
+    first = result["target"].iloc[0]
+    order = result[result["target"] == first].sort_values("spearman", ascending=False, na_position="last", kind="stable")
+    position = {proxy: place for place, proxy in enumerate(order["proxy"])}
+    return result.sort_values("proxy", key=lambda names: names.map(position), kind="stable", ignore_index=True)
+
+
+def _coefficient(function: object, scores: np.ndarray, accuracies: np.ndarray) -> float:
+    # scipy warns and returns NaN for constant input; the NaN says it already, and two points are the least it takes.
+    if len(scores) < 2 or np.ptp(accuracies) == 0 or (scores == scores[0]).all():
+        return float("nan")
+    return float(function(scores, accuracies).statistic)  # type: ignore[operator]

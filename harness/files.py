@@ -1,0 +1,65 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.errors import InputError
+
+#: How a table is written, by the ending of its file.
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".json": lambda frame, path: frame.to_json(path, orient="records", indent=1, double_precision=15),
+}
+
+
+def write(path: Path, fill: Callable[[Path], object]) -> Path:
+    """Call ``fill`` with a temporary path beside ``path`` and move the result into place.
+
+    Raises:
+        InputError: if the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    except OSError as error:
+        raise InputError(f"--out: {path.parent} cannot be written to: {error.strerror}.") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        fill(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write a value as JSON."""
+    return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> Path:
+    """Write a frame as CSV, Parquet or JSON, by the ending of the path.
+
+    Raises:
+        InputError: if the ending is none of these.
+    """
+    if path.suffix not in WRITERS:
+        raise InputError(f"--out: {path} must end in {', '.join(WRITERS)}.")
+    return write(path, lambda temporary: WRITERS[path.suffix](frame, temporary))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,107 @@
+"""Workers on this machine: spawned processes with one thread each, behind the standard executor interface."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def local(workers: int) -> Executor:
+    """Return a pool of spawned processes, each with one thread."""
+    return ProcessPoolExecutor(
+        max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
+    )
+
+
+def default_workers() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    *,
+    make_executor: Callable[[int], Executor],
+    workers: int,
+    on_death: Callable[[T], R],
+) -> Iterator[tuple[T, R]]:
+    """Carry out tasks and yield each with its result, in the order of completion.
+
+    A task whose worker dies (out of memory, a crash in native code) takes the pool and its neighbours with it. All of
+    them are then tried again, each in a pool of its own; the one that kills its worker there too is given to
+    ``on_death``, and everything else goes on.
+
+    Args:
+        function: picklable, of one task; what it raises is raised here.
+        tasks: what to do; each is tried at most twice.
+        make_executor: makes a pool of so many workers.
+        workers: how many.
+        on_death: gives the result of a task that kills its worker.
+    """
+    waiting = list(reversed(tasks))
+    while waiting:
+        suspects: list[T] = []
+        for task, result in _until_broken(function, waiting, make_executor, workers, suspects):
+            yield task, result
+        for task in suspects:
+            try:
+                with make_executor(1) as alone:
+                    result = alone.submit(function, task).result()
+            except BrokenProcessPool:
+                result = on_death(task)
+            yield task, result
+
+
+def _until_broken(
+    function: Callable[[T], R],
+    waiting: list[T],
+    make_executor: Callable[[int], Executor],
+    workers: int,
+    suspects: list[T],
+) -> Iterator[tuple[T, R]]:
+    running: dict[Future[R], T] = {}
+    executor = make_executor(min(workers, len(waiting)))
+    try:
+        while waiting or running:
+            while waiting and len(running) < 2 * workers:  # one running and one ready for every worker
+                task = waiting.pop()
+                running[executor.submit(function, task)] = task
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                yield running.pop(future), result
+    except BrokenProcessPool:
+        for future, task in running.items():
+            if future.done() and future.exception() is None:
+                yield task, future.result()
+            else:
+                suspects.append(task)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    # A parent that is killed cannot tell its workers; without this they would wait for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,152 @@
+"""A run's folder: its store, ``run.json`` with everything needed to repeat it, and what was derived from both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import InputError
+from harness import files
+from harness.settings import Settings
+from proxies.registry import Proxy
+
+#: The number of ``run.json``'s form.
+SCHEMA = 1
+
+_PACKAGES = ("diswot-bench", "torch", "numpy", "scipy", "pandas", "analog-nasbench")
+
+
+def store_path(folder: Path) -> Path:
+    """Return where a run keeps its scores."""
+    return folder / "scores.sqlite"
+
+
+def info_path(folder: Path) -> Path:
+    """Return where a run keeps its provenance."""
+    return folder / "run.json"
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the run folders that a folder is or holds.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if info_path(folder).is_file():
+        return [folder]
+    inside = sorted(path.parent for path in folder.glob(f"*/{info_path(folder).name}")) if folder.is_dir() else []
+    if not inside:
+        raise InputError(f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.")
+    return inside
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """Return ``run.json``.
+
+    Raises:
+        InputError: if it is damaged or of another schema.
+    """
+    path = info_path(folder)
+    try:
+        info = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"run: {path} cannot be read: {error}.") from error
+    if not isinstance(info, dict) or info.get("schema") != SCHEMA:
+        found = info.get("schema") if isinstance(info, dict) else None
+        raise InputError(f"run: {path} has schema {found}; this version reads {SCHEMA}.")
+    return info
+
+
+def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device: str, plugins: Iterable[Path]) -> None:
+    """Begin or continue a run: refuse another run's folder, write or extend ``run.json``.
+
+    Raises:
+        InputError: if the folder has a run with other settings, or cannot be written to.
+    """
+    command = shlex.join(["diswot", *sys.argv[1:]])
+    if info_path(folder).is_file():
+        info = read_info(folder)
+        different = settings.differences(info["settings"])
+        if different:
+            raise InputError(
+                f"--out: {folder} holds a run with other settings: {', '.join(different)}; "
+                "choose another folder or the same settings."
+            )
+        commands = info["commands"] + ([command] if command not in info["commands"] else [])
+        known = {record["name"]: record for record in info["proxies"]}
+    elif store_path(folder).exists():
+        raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
+    else:
+        info = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        commands, known = [command], {}
+    known.update({proxy.name: describe(proxy) for proxy in proxies})
+    info |= {
+        "schema": SCHEMA,
+        "space": settings.space,
+        "settings": settings.as_dict(),
+        "settings_hash": settings.hash,
+        "command": command,
+        "commands": commands,
+        "device": _device_name(device),
+        "threads": "1 a worker",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "git_revision": _git_revision(),
+        "hashes": {"batch": settings.batch} | {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in plugins},
+        "proxies": list(known.values()),
+    }
+    files.write_json(info_path(folder), info)
+
+
+def describe(proxy: Proxy) -> dict[str, Any]:
+    """Return a proxy's record as plain values."""
+    return {
+        "name": proxy.name,
+        "version": proxy.version,
+        "direction": proxy.direction,
+        "family": proxy.family,
+        "needs": sorted(proxy.needs),
+        "default_init": proxy.init,
+        "live_edges_only": proxy.live_edges_only,
+        "fast": proxy.fast,
+        "summary": proxy.summary,
+        "source": proxy.source,
+        "deviations": proxy.deviations,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return platform.processor() or platform.machine()
+    import torch
+
+    return torch.cuda.get_device_name(device)

@@ -1,0 +1,176 @@
+"""A sweep: proxies x cells x seeds into a store; what is there already is not done again."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from benchmarks import images, spaces, teachers
+from harness import pool, run_folder
+from harness.settings import Settings
+from harness.store import Store
+from proxies.registry import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.work import Context, Task
+
+_SECONDS_BETWEEN_LOG_LINES = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a sweep is asked to do.
+
+    Attributes:
+        space: the search space's name.
+        cells: the cells' numbers.
+        proxies: the proxies' records.
+        seeds: the weights' seeds.
+        images: the image set's name.
+        image_dir: the folder of the image set; None for noise.
+        batch_size: pictures in a batch.
+        batch_seed: which pictures.
+        augment: whether to augment them.
+        teacher: the teacher's name.
+        devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
+        workers: processes; on a GPU one a device.
+        plugins: plug-in files that the workers load.
+    """
+
+    space: str
+    cells: Sequence[int]
+    proxies: Sequence[Proxy]
+    seeds: Sequence[int]
+    images: str
+    image_dir: Path | None
+    batch_size: int
+    batch_seed: int
+    augment: bool
+    teacher: str
+    devices: Sequence[str]
+    workers: int
+    plugins: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a sweep went: units stored before and in this call, by status; and which failed why."""
+
+    before: int
+    statuses: Counter[str]
+    causes: Counter[tuple[str, str]]
+    seconds: float
+
+
+def prepare(plan: Plan) -> Context:
+    """Draw the batches and fix the settings.
+
+    Raises:
+        InputError: if the image set, the teacher or the space is not known, or the pictures cannot be read.
+    """
+    from harness.work import Context
+
+    space = spaces.get(plan.space)
+    drawn = images.sample(
+        plan.images,
+        2 * plan.batch_size,
+        seed=plan.batch_seed,
+        image_dir=plan.image_dir,
+        classes=images.get(plan.images).classes or space.classes,
+        augment=plan.augment,
+    )
+    settings = Settings(
+        space=plan.space,
+        images=plan.images,
+        batch_size=plan.batch_size,
+        batch_seed=plan.batch_seed,
+        augment=plan.augment,
+        classes=images.get(plan.images).classes or space.classes,
+        teacher=teachers.canonical(plan.teacher),
+        device=plan.devices[0].split(":")[0],
+        batch=drawn.digest(),
+    )
+    batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
+    return Context(settings=settings, device=plan.devices[0], batches=batches, plugins=tuple(plan.plugins))
+
+
+def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] = pool.local) -> Tally:
+    """Carry out a sweep, or what is missing of it, into ``folder``.
+
+    Ctrl-C and a kill lose at most the cells in flight; the same call continues.
+
+    Raises:
+        InputError: if the plan or the folder is no good.
+    """
+    from harness.work import failed, score_cell
+
+    context = prepare(plan)
+    run_folder.claim(folder, context.settings, plan.proxies, device=context.device, plugins=plan.plugins)
+    start = time.monotonic()
+    statuses: Counter[str] = Counter()
+    causes: Counter[tuple[str, str]] = Counter()
+    with Store(run_folder.store_path(folder), create=True) as store:
+        tasks, before = missing(plan, store, context.settings.hash)
+        with _progress(len(tasks), sum(len(task.proxies) for task in tasks)) as advance:
+            results = pool.run(
+                functools.partial(score_cell, context),
+                tasks,
+                make_executor=make_executor,
+                workers=plan.workers,
+                on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+            )
+            for _, records in results:
+                store.write(records)
+                statuses.update(record.status for record in records)
+                causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
+                advance()
+    return Tally(before, statuses, causes, time.monotonic() - start)
+
+
+def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
+    """Return a task for every cell and seed that lacks a proxy, and the number of units that are there already."""
+    from harness.work import Task
+
+    settled = store.settled(settings)
+    tasks = []
+    before = 0
+    for seed in plan.seeds:
+        for cell in plan.cells:
+            lacking = tuple(p.name for p in plan.proxies if (cell, p.name, p.version, seed) not in settled)
+            before += len(plan.proxies) - len(lacking)
+            if lacking:
+                tasks.append(Task(cell=cell, seed=seed, proxies=lacking))
+    return tasks, before
+
+
+@contextmanager
+def _progress(cells: int, units: int) -> Iterator[Callable[[], None]]:
+    if sys.stderr.isatty():
+        with tqdm(total=cells, unit="cell", desc=f"{units} scores", smoothing=0.05) as bar:
+            yield lambda: bar.update() and None
+        return
+    start = said = time.monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal done, said
+        done += 1
+        now = time.monotonic()
+        if now - said >= _SECONDS_BETWEEN_LOG_LINES:
+            said = now
+            left = (now - start) / done * (cells - done)
+            print(f"{done} of {cells} cells, about {left:.0f} s to go", file=sys.stderr, flush=True)
+
+    yield advance

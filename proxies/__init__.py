@@ -1,0 +1,51 @@
+"""What is measured: training-free scores, each a pure function of a trace. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from proxies.registry import Proxy, UndefinedScore, register
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Proxy", "UndefinedScore", "register", "score"]
+
+
+def score(
+    network: nn.Module,
+    images: Tensor | Sequence[Tensor],
+    labels: Tensor | Sequence[Tensor],
+    names: Sequence[str],
+    *,
+    teacher: nn.Module | None = None,
+    init: Literal["keep", "default"] = "keep",
+    seed: int = 0,
+) -> dict[str, float]:
+    """Score one network on one batch.
+
+    The network's and the teacher's weights, mode, hooks and gradients, and the global random state, are the same
+    after the call as before it.
+
+    Args:
+        network: has ``features(images) -> list[Tensor]`` (feature maps, the pooled vector last) and ``classifier``.
+        images: (batch, 3, height, width); or a pair of such, of which proxies that need a second batch
+            (``zico``) read the second. Given one, they halve it.
+        labels: (batch,) class numbers; a pair where images are a pair.
+        names: which proxies.
+        teacher: what proxies of the KD and DisWOT families compare with; the same interface as the network.
+        init: ``keep`` scores the given weights, of network and teacher alike, for every proxy; ``default`` gives
+            each proxy the initialisation that it declares, drawn from the seed.
+        seed: of everything random.
+
+    Returns:
+        The score by name, in the order of ``names``.
+
+    Raises:
+        InputError: if a name is not known, or a proxy needs a teacher and there is none.
+        UndefinedScore: if a score has no value on this network and batch.
+    """
+    from proxies import scoring
+
+    return scoring.score(network, images, labels, names, teacher=teacher, init=init, seed=seed)

@@ -1,0 +1,152 @@
+"""KD zero-proxies: minus a distillation loss between an untrained student and an untrained teacher.
+
+Which feature feeds which loss follows the DisWOT release (exps/parse_nb201_distill.py): the pooled vector, the logits,
+or the feature maps from the second stage on; where the release does not run, the choice is stated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxies.registry import register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from proxies.trace import Trace
+
+
+def _zero_proxy(paper: str, *, reads: str = "features", deviations: str = "") -> Callable[..., Any]:
+    return register(
+        family="distillation",
+        version="1",
+        needs=[reads, "teacher"],
+        live_edges_only=True,
+        source=f"{paper}; DisWOT release, distiller_zoo",
+        deviations=deviations,
+    )
+
+
+@_zero_proxy(
+    "Hinton, Vinyals and Dean, arXiv 1503.02531",
+    reads="logits",
+    deviations="the released script passes the teacher first, which reverses the divergence; this is Hinton's",
+)
+def kd(trace: Trace) -> Tensor:
+    """Minus KL(teacher || student) of the logits at temperature 4."""
+    from proxies import losses
+
+    return -losses.kd(trace.logits, trace.teacher.logits)
+
+
+@_zero_proxy(
+    "Romero et al., FitNets, ICLR 2015",
+    deviations="no regressor between the shapes: they must agree",
+)
+def fitnet(trace: Trace) -> Tensor:
+    """Minus the mean squared difference of the pooled vectors."""
+    from proxies import losses
+
+    return -losses.fitnet(trace.features[-1], trace.teacher.features[-1])
+
+
+@_zero_proxy("Zagoruyko and Komodakis, ICLR 2017")
+def at(trace: Trace) -> Tensor:
+    """Minus the distance of the spatial attention maps, summed over the maps from the second stage on."""
+    from proxies import losses
+
+    return -_summed(losses.attention, trace)
+
+
+@_zero_proxy(
+    "Tung and Mori, ICCV 2019",
+    deviations="over the whole batch; the released call compares the channels of the first picture",
+)
+def sp(trace: Trace) -> Tensor:
+    """Minus the distance of the pictures' relations in the last activation map."""
+    from proxies import losses
+
+    return -losses.similarity(trace.features[-2], trace.teacher.features[-2])
+
+
+@_zero_proxy(
+    "Peng et al., ICCV 2019",
+    deviations="RepDistiller's form, without the paper's kernel and embedding",
+)
+def cc(trace: Trace) -> Tensor:
+    """Minus the mean product of consecutive pictures' differences between the pooled vectors."""
+    from proxies import losses
+
+    return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
+
+
+@_zero_proxy("Park et al., CVPR 2019")
+def rkd(trace: Trace) -> Tensor:
+    """Minus the distance and angle terms between the pooled vectors."""
+    from proxies import losses
+
+    return -losses.relational(trace.features[-1], trace.teacher.features[-1])
+
+
+@_zero_proxy(
+    "Passalis and Tefas, ECCV 2018",
+    deviations="in float64: the value is some 1e-7, of which the reference's float32 keeps two or three digits",
+)
+def pkt(trace: Trace) -> Tensor:
+    """Minus the divergence of the pooled vectors' similarities read as probabilities."""
+    from proxies import losses
+
+    return -losses.probabilistic(trace.features[-1].double(), trace.teacher.features[-1].double())
+
+
+@_zero_proxy("Huang and Wang, arXiv 1707.01219")
+def nst(trace: Trace) -> Tensor:
+    """Minus the maximum mean discrepancy of channel patterns, summed over the maps from the second stage on."""
+    from proxies import losses
+
+    return -_summed(losses.neuron_selectivity, trace)
+
+
+@_zero_proxy("Lee, Kim and Song, ECCV 2018")
+def kdsvd(trace: Trace) -> Tensor:
+    """Minus the distance of the leading singular vectors' relations between the last two maps."""
+    from proxies import losses
+
+    return -losses.singular_vectors(trace.features[1:-1], trace.teacher.features[1:-1])
+
+
+@_zero_proxy(
+    "Yim et al., CVPR 2017",
+    deviations="the release cannot call it; taken over the three feature maps, as RepDistiller does",
+)
+def fsp(trace: Trace) -> Tensor:
+    """Minus the distance of the flow matrices between consecutive maps."""
+    from proxies import losses
+
+    return -losses.flow(trace.features[:-1], trace.teacher.features[:-1])
+
+
+@_zero_proxy("Liu et al., ICCV 2021", deviations="no embedding convolution: channels must agree")
+def ickd(trace: Trace) -> Tensor:
+    """Minus the distance of the channels' relations in the last activation map."""
+    from proxies import losses
+
+    return -losses.inter_channel(trace.features[-2], trace.teacher.features[-2])
+
+
+@_zero_proxy(
+    "Dong, Li and Wei, DisWOT, CVPR 2023",
+    deviations="the release has the loss but no call; taken over the three feature maps",
+)
+def rmi(trace: Trace) -> Tensor:
+    """Minus (3 - the sum of the linear CKA of the three maps)."""
+    from proxies import losses
+
+    return -losses.kernel_alignment(trace.features[:-1], trace.teacher.features[:-1])
+
+
+def _summed(distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:
+    pairs = zip(trace.features[1:-1], trace.teacher.features[1:-1], strict=True)
+    return sum((distance(one, other) for one, other in pairs), start=trace.features[-1].new_zeros(()))

@@ -1,0 +1,134 @@
+"""Proxies from gradients with respect to weights and activations.
+
+All sums run over the weights of convolutions and linear layers, as in zero-cost-nas (Abdelfattah et al., ICLR 2021);
+a weight that the logits do not depend on has a zero gradient.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxies.registry import UndefinedScore, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from proxies.trace import Trace
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["gradients"],
+    live_edges_only=True,
+    source="Abdelfattah et al., ICLR 2021 (zero-cost-nas, measures/grad_norm.py)",
+    deviations="AZ-NAS takes one norm over all parameters; this sums the norms of the tensors, as the reference does",
+)
+def grad_norm(trace: Trace) -> Tensor | float:
+    """Sum the L2 norms of the loss's gradients."""
+    return sum(gradient.norm() for gradient in trace.gradients)
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["weights", "gradients"],
+    live_edges_only=True,
+    source="Lee, Ajanthan and Torr, SNIP, ICLR 2019 (zero-cost-nas, measures/snip.py)",
+)
+def snip(trace: Trace) -> Tensor | float:
+    """Sum the magnitudes of weight times gradient."""
+    return sum((w * g).abs().sum() for w, g in zip(trace.weights, trace.gradients, strict=True))
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["weights", "gradients"],
+    live_edges_only=True,
+    source="Abdelfattah et al., ICLR 2021 (zero-cost-nas, measures/plain.py)",
+    deviations="convolutions in front of a normalisation contribute zero but for rounding, so the classifier decides; "
+    "the published rank correlation is negative with the direction declared here, which is the reference's",
+)
+def plain(trace: Trace) -> Tensor | float:
+    """Sum weight times gradient, with sign."""
+    # In float64: the terms of a normalised layer cancel to zero, and float32 would leave its rounding as the score.
+    return sum((w.double() * g.double()).sum() for w, g in zip(trace.weights, trace.gradients, strict=True))
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["weights", "hessian_products"],
+    live_edges_only=True,
+    fast=False,
+    source="Wang, Zhang and Grosse, GraSP, ICLR 2020 (zero-cost-nas, measures/grasp.py, T = 1)",
+    deviations="reuses the forward pass of the first gradient, which changes no number",
+)
+def grasp(trace: Trace) -> Tensor | float:
+    """Sum minus weight times (Hessian times gradient)."""
+    return sum(-(w * h).sum() for w, h in zip(trace.weights, trace.hessian_products, strict=True))
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["weights", "channel_saliency"],
+    live_edges_only=True,
+    source="Theis et al., arXiv 1801.05787; Turner et al., BlockSwap, ICLR 2020 (zero-cost-nas, measures/fisher.py)",
+)
+def fisher(trace: Trace) -> Tensor | float:
+    """Sum over weights the saliency of their channel: half the mean of (sum of activation times gradient) squared."""
+    return sum(
+        weight[0].numel() * saliency.square().mean(0).sum() / 2
+        for weight, saliency in zip(trace.weights, trace.channel_saliency, strict=True)
+    )
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["layers"],
+    live_edges_only=True,
+    source="Tanaka et al., SynFlow, NeurIPS 2020, equation 8 (zero-cost-nas, measures/synflow.py)",
+    deviations="every normalisation is left out, as in NASLib and AZ-NAS; zero-cost-nas keeps those of the two "
+    "reduction blocks, which lowers the value by two to three orders of magnitude",
+)
+def synflow(trace: Trace) -> Tensor | float:
+    """Sum weight times gradient of the data-free, all-positive network, in float64."""
+    return sum(layer.synflow for layer in trace.layers)
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["layers"],
+    live_edges_only=True,
+    source="NASLib, predictors/zerocost.py: the logarithm of the final synflow sum",
+    deviations="Cavagnero et al. (FreeREA) put the logarithm inside the sum, which ranks differently; "
+    "NASLib's -1e8 for log 0 is an undefined score here",
+)
+def logsynflow(trace: Trace) -> Tensor:
+    """Take the logarithm of synflow."""
+    total = sum(layer.synflow for layer in trace.layers)
+    if not total:
+        raise UndefinedScore("synflow is zero: no path leads from the picture to the logits")
+    return total.log()
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["second_batch_gradients"],
+    live_edges_only=True,
+    source="Li et al., ZiCo, ICLR 2023, equation 5 (SLDGroup/ZiCo, ZeroShotProxy/compute_zico.py)",
+)
+def zico(trace: Trace) -> Tensor | float:
+    """Sum over layers log of the sum over weights of mean |gradient| / deviation of the gradient, over two batches."""
+    total: Tensor | float = 0.0
+    for first, second in zip(*trace.second_batch_gradients, strict=True):
+        deviation = (first - second).abs() / 2  # the population standard deviation of two numbers
+        ratio = (first.abs() + second.abs())[deviation > 0] / (2 * deviation[deviation > 0])
+        if ratio.numel() and ratio.sum() > 0:
+            total = total + ratio.sum().log()
+    return total

@@ -1,0 +1,241 @@
+"""The registry of proxies: one frozen record each, and where they come from. Loads no torch."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmarks.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from proxies.trace import Trace
+
+Direction = Literal["higher", "lower"]
+
+_FAMILIES = ("counts", "gradients", "activations", "diswot", "distillation")
+_ENTRY_POINT_GROUP = "diswot.proxies"
+
+#: What a proxy may say that it needs; each is an attribute of `proxies.trace.Trace`.
+PASSES = (
+    "weights",
+    "layers",
+    "features",
+    "logits",
+    "relu_outputs",
+    "gradients",
+    "channel_saliency",
+    "input_gradients",
+    "hessian_products",
+    "second_batch_gradients",
+    "perturbation",
+    "classifier_gradient",
+    "teacher",
+)
+
+
+class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
+    """The proxy has no value here, and why; raised instead of returning a sentinel number."""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy and what a reader and the harness need to know of it.
+
+    Attributes:
+        name: unique, a Python identifier.
+        function: a pure function of a trace; returns a number or a tensor with one element.
+        version: bumped when a number can change.
+        direction: whether higher or lower predicts a better network.
+        family: the group it is listed under.
+        needs: the passes that it reads, out of `PASSES`.
+        init: the initialisation that it is defined on, ``default`` (torch's) or ``gaussian``.
+        live_edges_only: whether nothing but live edges can change the score (at that initialisation).
+        fast: whether it is in the fast suite.
+        source: paper, equation or reference file.
+        deviations: where it differs from the reference code, and why.
+    """
+
+    name: str
+    function: Callable[[Trace], Any]
+    version: str
+    direction: Direction
+    family: str
+    needs: frozenset[str]
+    init: str
+    live_edges_only: bool
+    fast: bool
+    source: str
+    deviations: str
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it compares the network with a teacher."""
+        return "teacher" in self.needs
+
+
+_registered: dict[str, Proxy] = {}
+
+
+def register(
+    *,
+    needs: Sequence[str],
+    source: str,
+    direction: Direction = "higher",
+    version: str | None = None,
+    family: str = "plug-in",
+    init: str = "default",
+    live_edges_only: bool = False,
+    fast: bool = True,
+    deviations: str = "",
+    name: str | None = None,
+) -> Callable[[Callable[[Trace], Any]], Callable[[Trace], Any]]:
+    """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
+
+    Without a version, the hash of the function's source is the version, so that stored scores of older code are
+    never taken for those of newer code.
+
+    Raises:
+        InputError: if the name is taken or a declaration is not known.
+    """
+
+    def decorate(function: Callable[[Trace], Any]) -> Callable[[Trace], Any]:
+        add(
+            Proxy(
+                name=name or function.__name__,
+                function=function,
+                version=version or hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:8],
+                direction=direction,
+                family=family,
+                needs=frozenset(needs),
+                init=init,
+                live_edges_only=live_edges_only,
+                fast=fast,
+                source=source,
+                deviations=deviations,
+            )
+        )
+        return function
+
+    return decorate
+
+
+def add(proxy: Proxy) -> None:
+    """Put a record into the registry.
+
+    Raises:
+        InputError: if the name is taken or a declaration is not known.
+    """
+    if proxy.name in _registered:
+        raise InputError(f"proxy {proxy.name!r} is registered already, by {origin(_registered[proxy.name])}.")
+    if not proxy.name.isidentifier():
+        raise InputError(f"proxy name {proxy.name!r} is not a Python identifier.")
+    for argument, value, allowed in (
+        ("direction", proxy.direction, ("higher", "lower")),
+        ("init", proxy.init, ("default", "gaussian")),
+        *(("needs", need, PASSES) for need in sorted(proxy.needs)),
+    ):
+        if value not in allowed:
+            raise unknown(f"proxy {proxy.name}: {argument}", value, allowed)
+    _registered[proxy.name] = proxy
+
+
+def origin(proxy: Proxy) -> str:
+    """Return the file and line of the proxy's function."""
+    code = inspect.unwrap(proxy.function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all proxies, built-in and plugged in, in the order of registration."""
+    _load_installed()
+    return tuple(_registered)
+
+
+def get(name: str) -> Proxy:
+    """Return the record of a proxy.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if name not in names():
+        raise unknown("proxy", name, names(), hint="`diswot proxies list` shows them.")
+    return _registered[name]
+
+
+def select(text: str | Iterable[str]) -> tuple[Proxy, ...]:
+    """Return the proxies that ``fast``, ``all``, or names (also separated by commas) stand for.
+
+    Raises:
+        InputError: if a name is not known or nothing is asked for.
+    """
+    asked = [part.strip() for part in (text.split(",") if isinstance(text, str) else text) if part.strip()]
+    chosen: dict[str, Proxy] = {}
+    for name in asked:
+        if name in ("fast", "all"):
+            chosen.update({n: get(n) for n in names() if name == "all" or get(n).fast})
+        elif name in names():
+            chosen[name] = get(name)
+        else:
+            raise unknown("--proxies", name, (*names(), "fast", "all"), hint="`diswot proxies list` shows them.")
+    if not chosen:
+        raise InputError("--proxies: no proxy was named; give fast, all, or names separated by commas.")
+    return tuple(chosen.values())
+
+
+def load_file(path: Path) -> tuple[str, ...]:
+    """Load a plug-in file and return the names that it registered; loading the same file again changes nothing.
+
+    Raises:
+        InputError: if the file is missing, cannot be imported, or registers nothing.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise InputError(f"--plugin: {path} is not a file.")
+    before = names()  # so that a clash is reported as the plug-in's
+    module_name = f"diswot_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if module_name in sys.modules:
+        return tuple(n for n in before if _registered[n].function.__module__ == module_name)
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"--plugin: {path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        for name in set(_registered) - set(before):
+            del _registered[name]
+        raise InputError(f"--plugin: {path} cannot be loaded: {type(error).__name__}: {error}") from error
+    added = tuple(n for n in _registered if n not in before)
+    if not added:
+        raise InputError(f"--plugin: {path} registers no proxy; decorate a function of a trace with @proxies.register.")
+    return added
+
+
+@functools.cache
+def _load_installed() -> None:
+    for family in _FAMILIES:
+        importlib.import_module(f"proxies.{family}")
+    for entry_point in entry_points(group=_ENTRY_POINT_GROUP):
+        try:
+            entry_point.load()
+        except Exception as error:
+            raise InputError(
+                f"the installed plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error

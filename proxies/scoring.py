@@ -1,0 +1,245 @@
+"""Score one network with many proxies: group them by initialisation, share a trace, keep what happens to each apart."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks import initialisation
+from benchmarks.errors import InputError
+from proxies.registry import Proxy, UndefinedScore, get
+from proxies.trace import Trace
+
+#: The passes of a teacher that a student may read.
+TEACHER_PASSES = frozenset({"features", "logits", "classifier_gradient"})
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one proxy on one network.
+
+    Attributes:
+        value: the score; None unless it has one.
+        error: what was raised: an `UndefinedScore`, or any other exception for a failure.
+        seconds: spent in the proxy and in the passes that it was the first to ask for.
+    """
+
+    value: float | None
+    error: Exception | None
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``undefined`` or ``failed``."""
+        if self.error is None:
+            return "ok"
+        return "undefined" if isinstance(self.error, UndefinedScore) else "failed"
+
+
+def score(
+    network: nn.Module,
+    images: Tensor | Sequence[Tensor],
+    labels: Tensor | Sequence[Tensor],
+    names: Sequence[str],
+    *,
+    teacher: nn.Module | None,
+    init: str,
+    seed: int,
+) -> dict[str, float]:
+    """Score one network on one batch; see `proxies.score`, the public name of this."""
+    if init not in ("keep", "default"):
+        raise InputError(f"init: {init!r} is not known; allowed: keep, default.")
+    chosen = [get(name) for name in names]
+    batches = _batches(images, labels)
+    results: dict[str, float] = {}
+    for kind in dict.fromkeys("keep" if init == "keep" else proxy.init for proxy in chosen):
+        group = [proxy for proxy in chosen if init == "keep" or proxy.init == kind]
+
+        def make_network(kind: str = kind) -> nn.Module:
+            return _initialised(network, kind, seed)
+
+        teacher_trace = None
+        if teacher is not None and any(proxy.needs_teacher for proxy in group):
+            teacher_trace = trace_teacher(_initialised(teacher, kind, f"teacher {seed}"), batches[0])
+        outcomes = evaluate(group, make_network, batches, teacher=teacher_trace, seed=seed)
+        for name, outcome in outcomes.items():
+            if isinstance(outcome.error, UndefinedScore):
+                raise UndefinedScore(f"{name}: {outcome.error}") from outcome.error
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.value is not None
+            results[name] = outcome.value
+    return {name: results[name] for name in names}
+
+
+def trace_teacher(network: nn.Module, batch: Batch) -> Trace:
+    """Trace a teacher, which is taken over, for use beside any number of students."""
+    return Trace(network, *batch, needs=TEACHER_PASSES)
+
+
+def evaluate(
+    proxies: Sequence[Proxy],
+    make_network: Callable[[], nn.Module],
+    batches: Sequence[Batch],
+    *,
+    teacher: Trace | None,
+    seed: object,
+) -> dict[str, Outcome]:
+    """Evaluate proxies on one trace of one network; nothing that a proxy does is left to another's number.
+
+    Args:
+        proxies: all of one initialisation.
+        make_network: makes the network with its weights; the trace takes it over. Called again where a proxy has
+            meddled with the shared one.
+        batches: one or two pairs of images and labels.
+        teacher: the teacher's trace on the first batch.
+        seed: anything whose text identifies the randomness.
+
+    Returns:
+        An outcome by name. A proxy that raises, returns no single number, or leaves the network or the global
+        random state changed, is its own failure and nobody else's.
+    """
+    outcomes, meddled = _evaluate_on_one_trace(proxies, make_network(), batches, teacher, seed)
+    if meddled is None:
+        return outcomes
+    if len(proxies) == 1:
+        (name,) = outcomes
+        return {name: Outcome(None, RuntimeError(meddled), outcomes[name].seconds)}
+    alone = [evaluate([proxy], make_network, batches, teacher=teacher, seed=seed) for proxy in proxies]
+    return {name: outcome for one in alone for name, outcome in one.items()}
+
+
+def _evaluate_on_one_trace(
+    proxies: Sequence[Proxy],
+    network: nn.Module,
+    batches: Sequence[Batch],
+    teacher: Trace | None,
+    seed: object,
+) -> tuple[dict[str, Outcome], str | None]:
+    needs = frozenset().union(*(proxy.needs for proxy in proxies))
+    second = batches[1] if len(batches) > 1 else None
+    trace = Trace(network, *batches[0], second_batch=second, teacher=teacher, seed=seed, needs=needs)
+    before = _state(network)
+    with _restored_random_state() as random_state_is_untouched:
+        outcomes = {proxy.name: _evaluate_one(proxy, trace) for proxy in proxies}
+        meddled = _difference(before, _state(network))
+        if meddled is None and not random_state_is_untouched():
+            meddled = "it draws from the global random state; draw from a generator seeded by trace.seed"
+    return outcomes, meddled
+
+
+def _evaluate_one(proxy: Proxy, trace: Trace) -> Outcome:
+    start = time.perf_counter()
+    try:
+        with trace.reading(proxy.needs), torch.enable_grad():
+            value = _as_number(proxy.function(trace))
+    except Exception as error:
+        return Outcome(None, error, time.perf_counter() - start)
+    return Outcome(value, None, time.perf_counter() - start)
+
+
+def _as_number(value: object) -> float:
+    if isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex():
+        value = value.item()
+    if isinstance(value, bool | str | Tensor | Sequence | Mapping) or not isinstance(value, int | float | np.number):
+        shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+        raise TypeError(f"it returned a {type(value).__name__}{shape}, not one number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise UndefinedScore(f"the score is {number}")
+    return number
+
+
+def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:
+    if isinstance(images, Tensor) != isinstance(labels, Tensor):
+        raise InputError("images, labels: give a tensor each, or a pair of tensors each.")
+    if isinstance(images, Tensor) and isinstance(labels, Tensor):
+        pairs = [(images, labels)]
+    else:
+        pairs = list(zip(images, labels, strict=True))
+    for x, y in pairs:
+        if x.dim() != 4 or y.shape != x.shape[:1]:
+            raise InputError(
+                f"images, labels: shapes {tuple(x.shape)} and {tuple(y.shape)} are not (batch, channels, height, "
+                "width) and (batch,)."
+            )
+    return pairs
+
+
+def _initialised(network: nn.Module, kind: str, seed: object) -> nn.Module:
+    network = copy.deepcopy(network)
+    network.zero_grad(set_to_none=True)
+    if kind != "keep":
+        initialisation.BY_NAME[kind](network, f"{kind} {seed}")
+    return network
+
+
+@dataclass(frozen=True)
+class _State:
+    weights: tuple[Tensor, ...]
+    gradients: int
+    training: tuple[bool, ...]
+    hooks: int
+
+
+def _state(network: nn.Module) -> _State:
+    modules = list(network.modules())
+    hook_tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return _State(
+        weights=tuple(parameter.detach().clone() for parameter in network.parameters()),
+        gradients=sum(parameter.grad is not None for parameter in network.parameters()),
+        training=tuple(module.training for module in modules),
+        hooks=sum(len(getattr(module, table)) for module in modules for table in hook_tables),
+    )
+
+
+def _difference(before: _State, after: _State) -> str | None:
+    same = len(before.weights) == len(after.weights) and all(
+        one.shape == other.shape and torch.equal(_bits(one), _bits(other))
+        for one, other in zip(before.weights, after.weights, strict=True)
+    )
+    if not same:
+        return "it changes the network's weights"
+    if before.gradients != after.gradients:
+        return "it leaves gradients on the network"
+    if before.training != after.training:
+        return "it changes the network's mode"
+    if before.hooks != after.hooks:
+        return "it leaves a hook on the network"
+    return None
+
+
+def _bits(weights: Tensor) -> Tensor:
+    # NaN is not equal to itself, its bits are.
+    return weights.view({2: torch.int16, 4: torch.int32, 8: torch.int64}[weights.element_size()])
+
+
+@contextmanager
+def _restored_random_state() -> Iterator[Callable[[], bool]]:
+    host, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
+
+    def untouched() -> bool:
+        return (
+            torch.equal(host, torch.get_rng_state())
+            and python_state == random.getstate()
+            and all(np.array_equal(a, b) for a, b in zip(numpy_state, np.random.get_state(), strict=True))
+        )
+
+    try:
+        with torch.random.fork_rng(enabled=torch.cuda.is_available()):
+            yield untouched
+    finally:
+        torch.set_rng_state(host)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)

@@ -1,0 +1,391 @@
+"""A trace: one network, one batch, and every pass over them that some proxy asks for, computed once.
+
+A trace owns its network: whoever makes one hands over a network that may be written to. The network is put into
+training mode, so batch normalisation uses the batch's own statistics, as every reference implementation does.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from benchmarks.errors import InputError
+from benchmarks.seeding import generator
+from proxies.registry import PASSES, UndefinedScore
+
+_WEIGHTED = (nn.Conv2d, nn.Linear)
+_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
+
+T = TypeVar("T")
+
+
+class Pass(Generic[T]):
+    """An attribute of a trace that is computed when first read, and only for a proxy that declares it."""
+
+    def __init__(self, compute: Callable[[Trace], T]) -> None:
+        """Wrap the method that computes the pass."""
+        self.compute = compute
+        self.name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, trace: None, owner: type) -> Pass[T]: ...
+    @overload
+    def __get__(self, trace: Trace, owner: type) -> T: ...
+    def __get__(self, trace: Trace | None, owner: type) -> Pass[T] | T:
+        """Return the value, computing it the first time.
+
+        Raises:
+            RuntimeError: if the proxy that is being evaluated does not declare this pass.
+        """
+        if trace is None:
+            return self
+        if self.name not in trace.readable:
+            raise RuntimeError(f"it reads trace.{self.name} without declaring it in needs")
+        if self.name not in trace.computed:
+            with trace.reading(PASSES):  # a pass may build on others
+                trace.computed[self.name] = self.compute(trace)
+        value: T = trace.computed[self.name]
+        return value
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module with weights of its own, and what the structural pass says of it.
+
+    Attributes:
+        name: its name in the network.
+        module: the module.
+        params: how many weights it has.
+        multiply_accumulates: of one picture's forward pass; 0 for normalisation. The classifier's bias counts.
+        live: whether a signal passes from the network's input through it to the logits.
+        synflow: the sum over its weight tensor of weight times gradient in the synflow pass (float64); 0 for
+            normalisation.
+    """
+
+    name: str
+    module: nn.Module
+    params: int
+    multiply_accumulates: int
+    live: bool
+    synflow: Tensor
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """What Zen-score compares: the batch and the same batch with a little noise.
+
+    Attributes:
+        distance: mean over the batch of the L1 distance of the last feature maps.
+        running_variances: of every BatchNorm after the two forward passes, each (channels,).
+    """
+
+    distance: Tensor
+    running_variances: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class _Run:
+    features: list[Tensor]
+    logits: Tensor
+    relu_outputs: list[Tensor]
+    outputs: dict[nn.Module, Tensor]
+    batch_variances: list[Tensor | None]
+
+
+class Trace:
+    """One network and one batch; see the module's docstring.
+
+    Attributes:
+        network: the network, owned by the trace.
+        images: (batch, channels, height, width), in the memory format that they were given in.
+        labels: (batch,).
+        seed: what the randomness of this trace derives from.
+        readable: the passes that may be read at the moment.
+        computed: the passes computed so far.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        second_batch: tuple[Tensor, Tensor] | None = None,
+        teacher: Trace | None = None,
+        noise: Tensor | None = None,
+        seed: object = 0,
+        needs: Iterable[str] = PASSES,
+    ) -> None:
+        """Take over a network.
+
+        Args:
+            network: has ``features(images)`` and ``classifier``; it is written to.
+            images: (batch, channels, height, width).
+            labels: (batch,) class numbers.
+            second_batch: images and labels of a second batch of the same size; without one, the batch is halved
+                where two are needed.
+            teacher: the trace of the teacher on the same batch.
+            noise: what perturbs the pictures, of their shape; by default drawn from N(0, 1) with the seed.
+            seed: anything whose text identifies the randomness.
+            needs: the passes that will be read.
+        """
+        self.network = network.train().requires_grad_(True)
+        self.images = images.detach().clone().requires_grad_(True)
+        self.labels = labels
+        self.seed = seed
+        self.readable = frozenset(needs)
+        self.computed: dict[str, Any] = {}
+        self._second_batch = second_batch
+        self._teacher = teacher
+        self._noise = noise
+        self._needed = self.readable
+        self._derived: dict[Callable[[Trace], Any], Any] = {}
+        self._weighted = [module for module in network.modules() if isinstance(module, _WEIGHTED)]
+        self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+        self._initial_statistics = [(module.momentum, _clone(module.running_var)) for module in self._normalisations]
+        for module in self._normalisations:
+            module.momentum = 1.0  # one forward pass then leaves the batch's own variance in running_var
+
+    @contextmanager
+    def reading(self, needs: Iterable[str]) -> Iterator[None]:
+        """Allow only these passes to be read inside the block."""
+        before, self.readable = self.readable, frozenset(needs)
+        try:
+            yield
+        finally:
+            self.readable = before
+
+    def once(self, function: Callable[[Trace], T]) -> T:
+        """Return ``function(self)``, computed the first time that any proxy asks for it."""
+        if function not in self._derived:
+            self._derived[function] = function(self)
+        value: T = self._derived[function]
+        return value
+
+    @Pass
+    def weights(self) -> list[Tensor]:
+        """The weight tensors of all convolutions and linear layers, in the order of the modules, detached."""
+        return [module.weight.detach() for module in self._weighted]
+
+    @Pass
+    def features(self) -> list[Tensor]:
+        """What the network's ``features`` returns on the batch, detached; the last is the pooled vector."""
+        return [feature.detach() for feature in self._run.features]
+
+    @Pass
+    def logits(self) -> Tensor:
+        """(batch, classes), detached."""
+        return self._run.logits.detach()
+
+    @Pass
+    def relu_outputs(self) -> list[Tensor]:
+        """The output of every ``nn.ReLU`` that ran, (batch, ...), detached, in the order of running."""
+        return [output.detach() for output in self._run.relu_outputs]
+
+    @Pass
+    def gradients(self) -> list[Tensor]:
+        """d(mean cross-entropy)/d(weight) for every tensor of `weights`; zero where the logits do not depend on it."""
+        saliency: dict[nn.Module, Tensor] = {}
+        handles = [
+            output.register_hook(partial(_keep_saliency, saliency, module, output.detach()))
+            for module, output in self._run.outputs.items()
+            if output.requires_grad
+        ]
+        gradients = _gradient(self._loss, self._weight_parameters)
+        for handle in handles:  # later passes run backward through the same outputs
+            handle.remove()
+        self.computed["_saliency"] = saliency
+        return list(gradients)
+
+    @Pass
+    def channel_saliency(self) -> list[Tensor]:
+        """For every layer of `weights`, the sum over pixels of output times d(loss)/d(output): (batch, channels)."""
+        _ = self.gradients  # the saliencies are reduced while the loss's gradients pass by, and not kept whole
+        found: dict[nn.Module, Tensor] = self.computed["_saliency"]
+        absent = self.images.new_zeros((len(self.images), 1))
+        return [found.get(module, absent) for module in self._weighted]
+
+    @Pass
+    def input_gradients(self) -> Tensor:
+        """d(sum of all logits)/d(image), one row a picture: (batch, channels * height * width)."""
+        return _gradient(self._run.logits.sum(), [self.images])[0].flatten(1)
+
+    @Pass
+    def hessian_products(self) -> list[Tensor]:
+        """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
+        constant = self.gradients
+        gradients = _gradient(self._loss, self._weight_parameters, create_graph=True)
+        product = sum((c * g).sum() for c, g in zip(constant, gradients, strict=True))
+        return list(_gradient(product, self._weight_parameters))
+
+    @Pass
+    def second_batch_gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """`gradients` on two batches: this one and the second; without a second, on the two halves of this one."""
+        if self._second_batch is None:
+            half = len(self.images) // 2
+            if not half:
+                raise UndefinedScore("it needs two batches, and one picture cannot be halved")
+            halves = ((self.images[:half], self.labels[:half]), (self.images[half:], self.labels[half:]))
+            return self._gradients_on(*halves[0]), self._gradients_on(*halves[1])
+        return self.gradients, self._gradients_on(*self._second_batch)
+
+    @Pass
+    def classifier_gradient(self) -> Tensor:
+        """d(mean cross-entropy)/d(classifier weight): (classes, features)."""
+        classifier = self.network.classifier
+        with torch.enable_grad():
+            loss = F.cross_entropy(classifier(self.features[-1]), self.labels)
+            return torch.autograd.grad(loss, classifier.weight)[0]
+
+    @Pass
+    def perturbation(self) -> Perturbation:
+        """The batch against the batch plus 0.01 times Gaussian noise."""
+        noise = self._noise
+        if noise is None:  # drawn on the host: the same values on every device
+            noise = torch.empty(self.images.shape).normal_(generator=generator(self.seed, "perturbation"))
+        first = self._run
+        with torch.no_grad():
+            second = self._forward(self.images + 0.01 * noise.to(self.images))
+            difference = (first.features[-2] - second.features[-2]).abs().flatten(1).sum(1).mean()
+            variances = []
+            pairs = zip(first.batch_variances, second.batch_variances, self._initial_statistics, strict=True)
+            for one, two, (momentum, initial) in pairs:
+                if one is None or two is None or initial is None or momentum is None:
+                    raise UndefinedScore("a BatchNorm keeps no running statistics")
+                after_one = (1 - momentum) * initial + momentum * one
+                variances.append((1 - momentum) * after_one + momentum * two)
+        return Perturbation(difference, tuple(variances))
+
+    @Pass
+    def layers(self) -> list[Layer]:
+        """Every module with weights: sizes, liveness and synflow, from one pass of a single picture of ones.
+
+        The pass runs on a float64 copy with absolute weights and without normalisation, as synflow does (Tanaka et
+        al., NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the
+        signal at its output, times the gradient that comes back, is not zero.
+        """
+        return _structure(self.network, self.images[:1])
+
+    @Pass
+    def teacher(self) -> Trace:
+        """The trace of the teacher on the same batch."""
+        if self._teacher is None:
+            raise InputError("teacher: the proxy compares with a teacher and none was given.")
+        return self._teacher
+
+    @property
+    def _weight_parameters(self) -> list[Tensor]:
+        return [module.weight for module in self._weighted]
+
+    @property
+    def _run(self) -> _Run:
+        if "_run" not in self.computed:
+            with torch.set_grad_enabled(bool(self._needed & _NEED_GRAPH)):
+                self.computed["_run"] = self._forward(self.images)
+        run: _Run = self.computed["_run"]
+        return run
+
+    @property
+    def _loss(self) -> Tensor:
+        return F.cross_entropy(self._run.logits, self.labels)
+
+    def _gradients_on(self, images: Tensor, labels: Tensor) -> list[Tensor]:
+        with torch.enable_grad():
+            logits = self.network.classifier(self.network.features(images.detach())[-1])
+            return list(_gradient(F.cross_entropy(logits, labels), self._weight_parameters))
+
+    def _forward(self, images: Tensor) -> _Run:
+        relu_outputs: list[Tensor] = []
+        outputs: dict[nn.Module, Tensor] = {}
+
+        def keep_relu(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            relu_outputs.append(output)
+
+        def keep_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            outputs[module] = output
+
+        hooks = []
+        if "relu_outputs" in self._needed:
+            hooks += [m.register_forward_hook(keep_relu) for m in self.network.modules() if isinstance(m, nn.ReLU)]
+        if "channel_saliency" in self._needed:
+            hooks += [module.register_forward_hook(keep_output) for module in self._weighted]
+        try:
+            features = self.network.features(images)
+            logits = self.network.classifier(features[-1])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        variances = [_clone(module.running_var) for module in self._normalisations]
+        return _Run(features, logits, relu_outputs, outputs, variances)
+
+
+def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
+    if not output.requires_grad:
+        return tuple(torch.zeros_like(tensor) for tensor in inputs)
+    return torch.autograd.grad(
+        output, inputs, retain_graph=True, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+
+
+def _keep_saliency(saliency: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
+    product = output * gradient
+    saliency[module] = product.sum(dim=tuple(range(2, product.dim()))) if product.dim() > 2 else product
+
+
+def _clone(statistics: Tensor | None) -> Tensor | None:
+    return None if statistics is None else statistics.detach().clone()
+
+
+def _structure(network: nn.Module, images: Tensor) -> list[Layer]:
+    network = copy.deepcopy(network).double()
+    outputs: dict[nn.Module, Tensor] = {}
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.forward = _first_argument  # type: ignore[method-assign]
+        if next(module.parameters(recurse=False), None) is not None:
+            module.register_forward_hook(lambda module, inputs, output: outputs.update({module: output}))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_()
+    with torch.enable_grad():
+        ones = torch.ones_like(images, dtype=torch.float64)
+        total = network.classifier(network.features(ones)[-1]).sum()
+        weights = [module.weight for module in outputs if isinstance(module, _WEIGHTED)]
+        found = _gradient(total, [*outputs.values(), *weights])
+    signals = dict(zip(outputs, found, strict=False))
+    flows = dict(zip((m for m in outputs if isinstance(m, _WEIGHTED)), found[len(outputs) :], strict=True))
+    named = [(name, m) for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None]
+    nothing = ones.new_zeros(())
+    passed = torch.stack([(outputs[m] * signals[m]).any() if m in outputs else nothing.bool() for _, m in named])
+    return [
+        Layer(
+            name=name,
+            module=module,
+            params=sum(parameter.numel() for parameter in module.parameters(recurse=False)),
+            multiply_accumulates=_multiply_accumulates(module, outputs.get(module)),
+            live=live,
+            synflow=(module.weight * flows[module]).abs().sum().detach() if module in flows else nothing,
+        )
+        for (name, module), live in zip(named, passed.tolist(), strict=True)
+    ]
+
+
+def _first_argument(x: Tensor) -> Tensor:
+    return x
+
+
+def _multiply_accumulates(module: nn.Module, output: Tensor | None) -> int:
+    if output is None or not isinstance(module, _WEIGHTED):
+        return 0
+    pixels = output[0, 0].numel()
+    return pixels * (module.weight.numel() + (module.bias.numel() if module.bias is not None else 0))

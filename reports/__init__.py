@@ -1,0 +1,36 @@
+"""What is shown of stored results: figures, their data, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.results import Results
+
+__all__ = ["build"]
+
+
+def build(results: Sequence[Results], folder: Path) -> list[Path]:
+    """Draw the figures of every run into its ``figures`` folder and write ``folder/report.html``.
+
+    A run without any correlation (no scored cell has an accuracy) gets no figures; the page says so. Equal results give
+    equal bytes.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        ValueError: no results are given.
+        OSError: a folder cannot be written to.
+    """
+    # Drawing and templates are heavy; a command line that only prints its help must not load them.
+    from reports import files, gallery, page
+
+    if not results:
+        raise ValueError("a report needs at least one run")
+    drawn = [gallery.draw(run, run.folder / "figures") for run in results]
+    html = page.render([page.Section(run, pictures) for run, (pictures, _) in zip(results, drawn, strict=True)])
+    written = files.write(folder / "report.html", html.encode())
+    return [written, *(path for _, paths in drawn for path in paths)]

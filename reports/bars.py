@@ -1,0 +1,187 @@
+"""All correlations of a run as sorted bars: proxies from top to bottom, a table's targets beside each other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports import canvas, typography
+from reports.numbers import span
+from reports.summary import column_of, conditions, over_seeds, proxies_by_correlation, sample, table_of, targets_of
+
+if TYPE_CHECKING:
+    from harness.results import Results
+
+ABREAST = 3
+LONGEST_NAME = 1.35
+BAR, THICKEST_BAR, THINNEST_ROW = 0.062, 0.11, 0.145
+AXIS_LABELS, TITLE, GAP = 0.36, 0.2, 0.14
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One table's targets, drawn beside each other; sizes in inches."""
+
+    table: str
+    targets: list[str]
+    labels: list[str]
+    legend_columns: int
+
+    @property
+    def head(self) -> float:
+        """Return the height of the title and the legend."""
+        return TITLE + canvas.LINE * math.ceil(len(self.targets) / self.legend_columns)
+
+
+def bar_data(results: Results) -> pd.DataFrame:
+    """Return the rows of the bars in drawing order: :func:`reports.summary.over_seeds`, best proxy first."""
+    summary = over_seeds(results.correlations)
+    place = {name: number for number, name in enumerate(proxies_by_correlation(summary))}
+    return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def correlation_bars(results: Results) -> Figure:
+    """Draw the mean Spearman correlation of every proxy with every target; whiskers are deviations over seeds.
+
+    One panel per accuracy table, at most three abreast. Proxies are sorted by the first target.
+
+    Raises:
+        ValueError: the run holds no correlation.
+    """
+    data = bar_data(results)
+    if data.empty:
+        raise ValueError("the run holds no correlation: no scored cell has an accuracy in the targets asked for")
+    proxies = list(dict.fromkeys(data["proxy"]))
+    names = [typography.elide(_label(name, data), LONGEST_NAME) for name in proxies]
+    left = max(typography.width(name) for name in names) + 0.16
+    tables = list(dict.fromkeys(table_of(target) for target in targets_of(results)))
+    abreast = min(len(tables), ABREAST)
+    across = canvas.SINGLE_COLUMN if len(tables) == 1 else canvas.DOUBLE_COLUMN
+    width = (across - left - 0.14 - GAP * (abreast - 1)) / abreast
+    panels = [_panel(table, targets_of(results), width) for table in tables]
+    row = max(THINNEST_ROW, BAR * max(len(panel.targets) for panel in panels) + 0.04)
+    body = row * len(proxies) + 0.06
+    strips = [panels[start : start + abreast] for start in range(0, len(panels), abreast)]
+    lines = canvas.footnote_lines(_note(results, data), across)
+    foot = canvas.MARGIN + canvas.LINE * len(lines) + 0.05
+    heads = [max(panel.head for panel in strip) for strip in strips]
+    limits = _limits(data)
+    with canvas.style():
+        figure = canvas.sheet(across, foot + sum(heads) + len(strips) * (AXIS_LABELS + body))
+        top = figure.get_size_inches()[1]
+        for strip, head in zip(strips, heads, strict=True):
+            bottom = top - head - body
+            for place, panel in enumerate(strip):
+                axes = canvas.axes_at(figure, left + place * (width + GAP), bottom, width, body)
+                _draw_panel(axes, panel, data, proxies, row, limits)
+                axes.set_yticks(range(len(proxies)), names if place == 0 else [""] * len(proxies))
+            top = bottom - AXIS_LABELS
+        canvas.footnote(figure, lines)
+    return figure
+
+
+def _label(proxy: str, data: pd.DataFrame) -> str:
+    # The dagger goes first, where eliding a long name does not take it away.
+    undefined = int(data.loc[data["proxy"] == proxy, "undefined"].sum())
+    return f"† {proxy}" if undefined else proxy
+
+
+def _panel(table: str, targets: list[str], width: float) -> Panel:
+    mine = [target for target in targets if table_of(target) == table]
+    labels = [typography.elide(column_of(target), width - 0.25) for target in mine]
+    widest = max(typography.width(label) for label in labels)
+    return Panel(table, mine, labels, max(1, min(len(mine), int(width / (widest + 0.3)))))
+
+
+def _limits(data: pd.DataFrame) -> tuple[float, float]:
+    deviation = data["spearman_deviation"].fillna(0)
+    lowest = float((data["spearman"] - deviation).min(skipna=True))
+    highest = float((data["spearman"] + deviation).max(skipna=True))
+    # A bar that starts anywhere but at zero, or a scale that a single small value stretches, would mislead.
+    low = min(0.0, math.floor(lowest * 10) / 10) if math.isfinite(lowest) else 0.0
+    high = max(0.5, math.ceil(highest * 10) / 10) if math.isfinite(highest) else 1.0
+    return low - 0.02, high + 0.02
+
+
+def _draw_panel(
+    axes: Axes, panel: Panel, data: pd.DataFrame, proxies: list[str], row: float, limits: tuple[float, float]
+) -> None:
+    thickness = min((row - 0.04) / len(panel.targets), THICKEST_BAR) / row
+    colours = list(islice(cycle(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]), len(panel.targets)))
+    for number, target in enumerate(panel.targets):
+        rows = data[data["target"] == target].set_index("proxy").reindex(proxies)
+        middle = np.arange(len(proxies)) + (number - (len(panel.targets) - 1) / 2) * thickness
+        # Hatching tells a second round of the colours from the first.
+        bars = axes.barh(
+            middle, rows["spearman"].fillna(0), thickness * 0.92, color=colours[number], hatch="////" * (number // 7)
+        )
+        bars.set_label(panel.labels[number])
+        _draw_whiskers(axes, middle, rows)
+    _dress(axes, panel, limits)
+    axes.set_ylim(len(proxies) - 0.5 + 0.03 / row, -0.5 - 0.03 / row)
+
+
+def _draw_whiskers(axes: Axes, middle: np.ndarray, rows: pd.DataFrame) -> None:
+    mean, deviation = rows["spearman"].to_numpy(float), rows["spearman_deviation"].to_numpy(float)
+    seen = np.isfinite(mean) & np.isfinite(deviation)
+    axes.errorbar(
+        mean[seen],
+        middle[seen],
+        xerr=deviation[seen],
+        fmt="none",
+        ecolor="black",
+        elinewidth=0.5,
+        capsize=1.0,
+        capthick=0.5,
+    )
+    missing = np.isnan(mean) & rows["seeds"].notna().to_numpy()
+    zero = np.zeros(int(missing.sum()))
+    axes.plot(zero, middle[missing], "x", color=canvas.UNDEFINED_COLOUR, markersize=3, markeredgewidth=0.7)
+
+
+def _dress(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
+    inches = axes.get_window_extent().width / axes.figure.dpi
+    axes.set_xlim(*limits)
+    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(inches / 0.36)), steps=[1, 2, 5, 10]))
+    axes.set_xlabel("Spearman correlation")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.axvline(0, color="#333333", linewidth=0.5)
+    axes.grid(axis="x")
+    title = typography.elide(panel.table, inches, 8)
+    axes.set_title(title, loc="left", pad=3 + typography.POINTS_PER_INCH * (panel.head - TITLE))
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=panel.legend_columns,
+        borderaxespad=0.1,
+        borderpad=0.1,
+        handlelength=1,
+        handleheight=0.6,
+        handletextpad=0.4,
+        columnspacing=1,
+        labelspacing=0.25,
+    )
+
+
+def _note(results: Results, data: pd.DataFrame) -> str:
+    parts = [sample(data), conditions(results)]
+    if data["spearman_deviation"].notna().any():
+        parts.append("whiskers: standard deviation over seeds")
+    if data["spearman"].isna().any():
+        parts.append("\N{MULTIPLICATION SIGN} correlation not defined")
+    some = data[data["undefined"] > 0]
+    if len(some):
+        counts = span(int(some["undefined"].min()), int(some["undefined"].max()))
+        scores = span(int(some["scores"].min()), int(some["scores"].max()))
+        parts.append(f"† with scores that are not defined ({counts} of {scores}), ranked worst")
+    return "; ".join(part for part in parts if part) + "."

@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks import s0, tables
+from benchmarks.errors import InputError
+from benchmarks.nb201 import SIZE, Cell
+from benchmarks.tables import analog_nasbench, readers, registry, user
+
+SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+
+
+def write(folder: Path, text: str, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_importing_loads_no_torch() -> None:
+    code = "import sys, benchmarks.tables; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+# Built-in tables
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_every_built_in_is_whole(name: str) -> None:
+    table = tables.load(name)
+    assert (table.name, table.frame.index.name, table.frame.index.dtype) == (name, "cell", np.dtype("int64"))
+    assert table.frame.index.is_monotonic_increasing
+    assert table.frame.index.is_unique
+    assert set(table.frame.dtypes) == {np.dtype("float64")}
+    assert table.frame.stack().between(0, 100).all()
+    assert table.space in user.SPACES
+    fields = dataclasses.asdict(table.card)
+    assert all(isinstance(value, str) and value for value in fields.values())
+    assert len(table.card.data_hash) == 64
+    pd.testing.assert_frame_equal(tables.load(name, table.space).frame, table.frame)
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_a_caller_cannot_change_a_built_in_for_the_next(name: str) -> None:
+    first = tables.load(name)
+    first.frame.iloc[0, 0] = -1.0
+    assert tables.load(name).frame.iloc[0, 0] >= 0
+
+
+def test_analog_nasbench_has_every_cell_under_its_official_index(shared_data: Path) -> None:
+    table = tables.load("analog-nasbench")
+    assert table.frame.index.tolist() == list(range(SIZE))
+    assert list(table.frame) == ["baseline", "ptq", "qat", "noisy", "analog"]
+    nats = pd.read_csv(shared_data / "nb201_200ep.csv.gz", index_col="index")["c10_test200_nats"]
+    # The encoding is right if and only if this is so: any other that was tried gives 0.79 at most.
+    assert table.frame["baseline"].corr(nats, method="spearman") == pytest.approx(0.9914, abs=5e-5)
+
+
+def test_s0_has_the_published_figures(shared_data: Path) -> None:
+    frame = tables.load("s0-diswot").frame
+    assert frame.index.tolist() == list(s0.NUMBERS)
+    for column, file in (("vanilla", "s1-gt-cls.txt"), ("distilled", "s1-gt-kd.txt")):
+        published = dict(line.split() for line in (shared_data / file).read_text().splitlines() if line.strip())
+        assert frame[column].to_dict() == {int(cell): float(accuracy) for cell, accuracy in published.items()}
+    assert frame["vanilla"].corr(frame["distilled"], method="kendall") == pytest.approx(0.8356, abs=5e-5)
+    assert frame["vanilla"].corr(frame["distilled"], method="spearman") == pytest.approx(0.9566, abs=5e-5)
+
+
+def test_a_built_in_is_of_its_own_space() -> None:
+    with pytest.raises(InputError, match="table: s0-diswot is of the search space s0, not nb201"):
+        tables.load("s0-diswot", "nb201")
+
+
+def test_an_unknown_table_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"table: 'analog-nas' is not known; did you mean 'analog-nasbench'.*\.csv"):
+        tables.load("analog-nas")
+
+
+def test_a_missing_package_comes_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(analog_nasbench.metadata, "files", missing)
+    with pytest.raises(InputError, match="not installed: pip install analog-nasbench"):
+        analog_nasbench.load()
+
+
+@pytest.mark.parametrize("listed", [None, [], [metadata.PackagePath("absent", "data.anb")]])
+def test_a_package_without_its_data_is_one_sentence(monkeypatch: pytest.MonkeyPatch, listed: list | None) -> None:
+    for path in listed or []:
+        path.dist = metadata.distribution("analog-nasbench")
+    monkeypatch.setattr(analog_nasbench.metadata, "files", lambda name: listed)
+    with pytest.raises(InputError, match=r"lacks data\.anb: pip install --force-reinstall"):
+        analog_nasbench.load()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({}, "does not hold a dictionary of 15625 cells"),
+        ([1], "does not hold a dictionary of 15625 cells"),
+        (dict.fromkeys(range(SIZE), 1.0), "is not laid out as analog-nasbench 0.1.3"),
+        ({Cell.from_index(index).to_naslib(): 1.0 for index in range(SIZE)}, "is not laid out as .*baseline_accuracy"),
+        (PurePosixPath("x"), "asks for pathlib"),
+    ],
+)
+def test_other_data_in_the_package_are_one_sentence(tmp_path: Path, content: object, sentence: str) -> None:
+    path = tmp_path / "data.anb"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match=sentence):
+        analog_nasbench.read(path, "9")
+
+
+# Tables of the user's
+
+ACCURACIES = st.none() | st.floats(0, 100)
+CELLS = st.lists(st.integers(0, SIZE - 1), unique=True, min_size=1, max_size=8)
+
+
+@SAME_FOLDER
+@given(
+    cells=CELLS,
+    values=st.lists(st.tuples(ACCURACIES, st.floats(0, 100)), min_size=8, max_size=8),
+    key=st.sampled_from(user.CELL_COLUMNS),
+    strings=st.booleans(),
+)
+def test_what_was_written_in_any_format_is_read(
+    tmp_path: Path, cells: list[int], values: list[tuple[float | None, float]], key: str, strings: bool
+) -> None:
+    written = [str(Cell.from_index(cell)) if strings else cell for cell in cells]
+    frame = pd.DataFrame(values[: len(cells)], columns=["distilled", "vanilla"], dtype="float64")
+    frame.insert(1, key, written)
+    expected = frame.drop(columns=key).set_axis(pd.Index(cells, name="cell")).sort_index()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.csv.gz", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.set_index(key).to_parquet(tmp_path / "index.parquet")
+    by_cell = frame.set_index(key).astype(object).where(lambda values: values.notna(), None).to_dict("index")
+    (tmp_path / "t.json").write_text(json.dumps(by_cell))
+    for name in ("t.csv", "t.csv.gz", "t.parquet", "index.parquet", "t.json"):
+        table = tables.load(tmp_path / name)
+        pd.testing.assert_frame_equal(table.frame, expected)
+        assert (table.name, table.space) == (name.partition(".")[0], "nb201")
+        assert table.card.source == str(tmp_path / name)
+        assert table.card.data_hash == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+
+
+def test_the_short_json_form_has_one_column(tmp_path: Path) -> None:
+    cell = Cell.from_index(6)
+    path = write(tmp_path, json.dumps({"5": 90.5, str(cell): None, "4": 91}), "mine.json")
+    frame = tables.load(str(path)).frame
+    assert list(frame) == ["accuracy"]
+    assert frame["accuracy"].to_dict() == pytest.approx({4: 91.0, 5: 90.5, 6: float("nan")}, nan_ok=True)
+
+
+def test_a_table_of_s0(tmp_path: Path) -> None:
+    path = write(tmp_path, "cell,vanilla\n713,71.01\n111,60.2\n")
+    table = tables.load(path, "s0")
+    assert table.space == "s0"
+    assert table.frame["vanilla"].to_dict() == {111: 60.2, 713: 71.01}
+    with pytest.raises(InputError, match="line 2, column 'cell': '712' is no network of S0"):
+        tables.load(write(tmp_path, "cell,vanilla\n712,71.01\n"), "s0")
+    with pytest.raises(InputError, match="--space: 's1' is not known; did you mean 's0'"):
+        tables.load(path, "s1")
+
+
+def test_a_string_beside_an_index_must_agree(tmp_path: Path) -> None:
+    cell = Cell.from_index(5)
+    path = write(tmp_path, f"index,arch_str,a\n5,{cell},90\n")
+    assert tables.load(path).frame["a"].to_dict() == {5: 90.0}
+    path = write(tmp_path, f"index,arch_str,a\n5,{cell},90\n7,{cell},91\n")
+    with pytest.raises(InputError, match=r"line 3: index 7 and arch_str \|.* are different cells; keep one"):
+        tables.load(path)
+
+
+@pytest.mark.parametrize("text", ["\ufeffcell,a\n5,90\n", "cell, a\r\n5,90\r\n\r\n", '"cell","a"\n"5.0"," 90"\n'])
+def test_what_spreadsheets_write_is_read(tmp_path: Path, text: str) -> None:
+    assert tables.load(write(tmp_path, text)).frame["a"].to_dict() == {5: 90.0}
+
+
+@pytest.mark.parametrize("field", ["", " ", "nan", "NaN", "NA", "null"])
+def test_an_unknown_accuracy_stays_unknown(tmp_path: Path, field: str) -> None:
+    frame = tables.load(write(tmp_path, f"cell,a,b\n5,90,{field}\n6,{field},\n")).frame
+    assert frame.isna().to_numpy().tolist() == [[False, True], [True, True]]
+
+
+CSV_FAULTS = [
+    ("", "is empty"),
+    ("cell,a\n", "is empty; it has no row"),
+    ("cell\n5\n", "has no accuracy column beside cell"),
+    ("index,arch\n5,5\n", "has no accuracy column beside index, arch"),
+    ("cell,a\n5,\n6,nan\n", "holds no accuracy; every field of a is empty"),
+    ("number,a\n5,90\n", "has no cell column among 'number', 'a'; it must be called cell, index, arch or arch_str"),
+    (",a\n5,90\n", "has no cell column among '', 'a'"),
+    ("cell;a\n5;90\n", "has no cell column among 'cell;a'"),
+    ("cell,,a\n5,0,90\n", "has a column without a name"),
+    ("cell,a,a\n5,0,90\n", "has 'a' twice"),
+    ("cell,c10:test\n5,90\n", "has the column 'c10:test'; a colon in it"),
+    ("cell,a\n5,90\n6,91,92\n", "has 3 fields in line 3; its first line has 2"),
+    ("cell,a\n5,90\n6\n", "has 1 fields in line 3; its first line has 2"),
+    ('cell,a\n5,"90\n', "cannot be read as csv"),
+    (
+        "cell,a\n5,90\n15625,91\n",
+        "line 3, column 'cell': '15625' is no cell of NAS-Bench-201; its indices are 0 to 15624",
+    ),
+    ("cell,a\n-1,90\n", "line 2, column 'cell': '-1' is no cell"),
+    ("cell,a\n5.5,90\n", "line 2, column 'cell': cell: '5.5' is not an architecture string"),
+    ("cell,a\n,90\n", "line 2, column 'cell': cell: '' is not an architecture string"),
+    ("arch,a\n|bad~0|,90\n", r"line 2, column 'arch': cell: '\|bad~0\|' is not an architecture string"),
+    (f"cell,a\n{'9' * 5000},90\n", "line 2, column 'cell': "),
+    ("cell,a\n5,90\n\n6,91\n5,92\n", "line 5: cell 5 is there twice, first at line 2"),
+    (f"cell,a\n5,90\n{Cell.from_index(5)},92\n", "line 3: cell 5 is there twice, first at line 2"),
+    ("cell,a\n5,ninety\n", "line 2, column 'a': 'ninety' is not a number"),
+    ("cell,a\n5,93.1%\n", "line 2, column 'a': '93.1%' is not a number"),
+    ("cell,a\n5,9_3\n", "line 2, column 'a': '9_3' is not a number"),
+    ("cell,a,note\n5,90,good\n", "line 2, column 'note': 'good' is not a number; .* a column of anything else must be"),
+    ("cell,a\n5,90\n6,inf\n", "line 3, column 'a': 'inf' is not finite"),
+    ("cell,a\n5,-Infinity\n", "line 2, column 'a': '-Infinity' is not finite"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), CSV_FAULTS)
+def test_a_faulty_csv_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=rf"table: '.*mine\.csv'.*{sentence}"):
+        tables.load(write(tmp_path, text))
+
+
+JSON_FAULTS = [
+    ("", "cannot be read as json"),
+    ('{"5": 90', "cannot be read as json"),
+    ("[" * 100_000, "cannot be read as json"),
+    ("[90]", "holds a JSON list; it must be an object"),
+    ("90", "holds a JSON int"),
+    ("{}", "is empty; it must be an object"),
+    ('{"5": {}}', "has no accuracy column beside cell"),
+    ('{"5": 90, "5": 91}', "has '5' twice"),
+    ('{"5": 90, "6": {"a": 1}}', "gives columns for some cells but a single value for '5'"),
+    ('{"5": {"cell": 5, "a": 1}}', "has a column 'cell'; in JSON the keys are the cells"),
+    ('{"15625": 90}', "key '15625', column 'cell': '15625' is no cell"),
+    ('{"5": "good"}', "key '5', column 'accuracy': 'good' is not a number"),
+    ('{"5": true}', "key '5', column 'accuracy': 'True' is not a number"),
+    ('{"5": [90]}', r"key '5', column 'accuracy': '\[90\]' is not a number"),
+    ('{"5": Infinity}', "key '5', column 'accuracy': 'inf' is not finite"),
+    (f'{{"5": 1{"0" * 400}}}', "key '5', column 'accuracy': '10+' is not a number"),
+    ('{"5": null}', "holds no accuracy"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), JSON_FAULTS)
+def test_a_faulty_json_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=rf"table: '.*mine\.json'.*{sentence}"):
+        tables.load(write(tmp_path, text, "mine.json"))
+
+
+def test_a_faulty_parquet_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    frame = pd.DataFrame({"cell": [5, 5], "a": [90.0, 91.0]})
+    frame.to_parquet(path)
+    with pytest.raises(InputError, match="row 2: cell 5 is there twice, first at row 1"):
+        tables.load(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"mine\.parquet' cannot be read as parquet"):
+        tables.load(path)
+    frame.assign(a=pd.to_datetime(["2020-01-01", "2021-01-01"]), cell=[5, 6]).to_parquet(path)
+    with pytest.raises(InputError, match="row 1, column 'a': '2020-01-01 00:00:00' is not a number"):
+        tables.load(path)
+    frame.assign(cell=["5", None]).to_parquet(path)
+    with pytest.raises(InputError, match="row 2, column 'cell': "):
+        tables.load(path)
+
+
+def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent\.csv' cannot be read: No such file"):
+        tables.load(tmp_path / "absent.csv")
+    with pytest.raises(InputError, match=r"mine\.txt' is not a table; its name must end in \.csv"):
+        tables.load(write(tmp_path, "cell,a\n5,90\n", "mine.txt"))
+    (tmp_path / "latin.csv").write_bytes("cell,Güte\n5,90\n".encode("latin1"))
+    with pytest.raises(InputError, match=r"latin\.csv' cannot be read as csv \(.*utf-8"):
+        tables.load(tmp_path / "latin.csv")
+    with pytest.raises(InputError, match=r"plain\.csv\.gz' cannot be read"):
+        tables.load(write(tmp_path, "cell,a\n5,90\n", "plain.csv.gz"))
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"cell,a\n5,90\n")[:-9])
+    with pytest.raises(InputError, match=r"cut\.csv\.gz' cannot be read as csv"):
+        tables.load(tmp_path / "cut.csv.gz")
+    with pytest.raises(InputError, match="cannot be read"):
+        tables.load(tmp_path / ("long" * 200 + ".csv"))
+
+
+def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path, "cell,a\n5,90\n")
+    assert tables.load("~/mine.csv").frame["a"].to_dict() == {5: 90.0}
+
+
+def test_the_shared_table_is_read_as_a_user_would(shared_data: Path) -> None:
+    frame = tables.load(shared_data / "nb201_200ep.csv.gz").frame
+    assert len(frame) == SIZE
+    assert frame["c10_test200_nats"].idxmax() == 6111
+    assert "arch_str" not in frame
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    ("spec", "table", "column"),
+    [
+        ("s0-diswot", "s0-diswot", None),
+        ("s0-diswot:vanilla", "s0-diswot", "vanilla"),
+        ("folder/mine.csv", "folder/mine.csv", None),
+        ("folder/mine.csv:a", "folder/mine.csv", "a"),
+        ("mine.parquet:a b", "mine.parquet", "a b"),
+        (r"C:\data\mine.csv", r"C:\data\mine.csv", None),
+        (r"C:\data\mine.csv:a", r"C:\data\mine.csv", "a"),
+        ("C:/data/mine.json", "C:/data/mine.json", None),
+        ("C:mine.json", "C:mine.json", None),
+        ("run 12:30/mine.csv", "run 12:30/mine.csv", None),
+        ("run 12:30/mine.csv:a", "run 12:30/mine.csv", "a"),
+        ("12:30.csv", "12:30.csv", None),
+    ],
+)
+def test_a_target_splits_at_the_colon_that_is_no_path_s(spec: str, table: str, column: str | None) -> None:
+    assert tables.parse_target(spec) == (table, column)
+
+
+@pytest.mark.parametrize("spec", ["", ":a", "s0-diswot:", ":"])
+def test_half_a_target_is_refused(spec: str) -> None:
+    with pytest.raises(InputError, match=r"--target: .* write table:column, or the table alone"):
+        tables.parse_target(spec)
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_a_table_alone_stands_for_all_its_columns(name: str) -> None:
+    columns = list(tables.load(name).frame)
+    assert [target.name for target in tables.targets(name)] == [f"{name}:{column}" for column in columns]
+    assert tables.targets(f"{name}:{columns[1]}") == [tables.Target(name, columns[1])]
+
+
+def test_a_target_in_a_file_is_named_by_its_stem(tmp_path: Path) -> None:
+    path = write(tmp_path, "cell,a,b\n5,90,91\n")
+    assert [target.name for target in tables.targets(str(path))] == ["mine:a", "mine:b"]
+    assert tables.targets(f"{path}:b") == [tables.Target(str(path), "b")]
+
+
+def test_an_unknown_column_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="column of s0-diswot: 'destilled' is not known; did you mean 'distilled'"):
+        tables.targets("s0-diswot:destilled")
+    with pytest.raises(InputError, match="table: 's0' is not known"):
+        tables.targets("s0:vanilla")
+
+
+def test_the_listing_needs_no_data() -> None:
+    assert set(tables.names()) == set(registry.names()) == {"analog-nasbench", "s0-diswot"}
+    assert readers.SUFFIXES == (".csv", ".csv.gz", ".parquet", ".json")
