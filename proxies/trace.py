@@ -360,13 +360,15 @@ def _structure(network: nn.Module, images: Tensor) -> list[Layer]:
     with torch.enable_grad():
         ones = torch.ones_like(images, dtype=torch.float64)
         total = network.classifier(network.features(ones)[-1]).sum()
-        weights = [module.weight for module in outputs if isinstance(module, _WEIGHTED)]
-        found = _gradient(total, [*outputs.values(), *weights])
-    signals = dict(zip(outputs, found, strict=False))
-    flows = dict(zip((m for m in outputs if isinstance(m, _WEIGHTED)), found[len(outputs) :], strict=True))
+        # An output of nothing but zeros is not in the graph; nothing comes back to it.
+        reached = [module for module, output in outputs.items() if output.requires_grad]
+        weighted = [module for module in outputs if isinstance(module, _WEIGHTED)]
+        found = _gradient(total, [*(outputs[m] for m in reached), *(module.weight for module in weighted)])
+    signals = dict(zip(reached, found[: len(reached)], strict=True))
+    flows = dict(zip(weighted, found[len(reached) :], strict=True))
     named = [(name, m) for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None]
     nothing = ones.new_zeros(())
-    passed = torch.stack([(outputs[m] * signals[m]).any() if m in outputs else nothing.bool() for _, m in named])
+    passed = torch.stack([(outputs[m] * signals[m]).any() if m in signals else nothing.bool() for _, m in named])
     return [
         Layer(
             name=name,

@@ -23,14 +23,15 @@ def build(results: Sequence[Results], folder: Path) -> list[Path]:
 
     Raises:
         ValueError: no results are given.
-        OSError: a folder cannot be written to.
+        benchmarks.errors.InputError: a folder cannot be made or written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
-    from reports import files, gallery, page
+    from harness import files
+    from reports import gallery, page
 
     if not results:
         raise ValueError("a report needs at least one run")
     drawn = [gallery.draw(run, run.folder / "figures") for run in results]
     html = page.render([page.Section(run, pictures) for run, (pictures, _) in zip(results, drawn, strict=True)])
-    written = files.write(folder / "report.html", html.encode())
+    written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(html.encode()))
     return [written, *(path for _, paths in drawn for path in paths)]

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reports import files, typography
+from harness import files
+from reports import typography
 
 STYLE = Path(__file__).parent / "paper.mplstyle"
 SINGLE_COLUMN = 3.3
@@ -76,11 +77,16 @@ def save(figure: Figure, folder: Path, stem: str, data: pd.DataFrame) -> list[Pa
     """Write ``stem.png`` (300 dpi), ``stem.pdf`` and the drawn data as ``stem.csv``; equal input gives equal bytes.
 
     Raises:
-        OSError: the folder cannot be written to; no file is left half written.
+        benchmarks.errors.InputError: the folder cannot be made or written to.
+        OSError: a file cannot be written; none is left half written.
     """
     contents = {
         "png": png(figure, dpi=300),
         "pdf": pdf(figure),
         "csv": data.to_csv(index=False, lineterminator="\n").encode(),
     }
-    return [files.write(folder / f"{stem}.{ending}", content) for ending, content in contents.items()]
+    return [_write(folder / f"{stem}.{ending}", content) for ending, content in contents.items()]
+
+
+def _write(path: Path, content: bytes) -> Path:
+    return files.write(path, lambda temporary: temporary.write_bytes(content))

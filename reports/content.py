@@ -154,8 +154,8 @@ def problem_rows(results: Results) -> list[dict[str, Any]]:
 
 
 def provenance(results: Results) -> list[tuple[str, str]]:
-    """Return all that was stored about how the run was made, but the command, as pairs of a name and a text."""
-    return flat({name: value for name, value in results.info.items() if name != "command"})
+    """Return all that was stored about how the run was made and stands nowhere else, as pairs of a name and a text."""
+    return flat({name: value for name, value in results.info.items() if name not in ("command", "proxies")})
 
 
 def command(results: Results) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reports import figures, files
+from reports import figures, names
 from reports.numbers import counted, with_deviation
 from reports.summary import conditions, over_seeds, proxies_by_correlation, sample, targets_of
 
@@ -46,7 +46,7 @@ def draw(results: Results, folder: Path) -> tuple[Pictures, list[Path]]:
     """Draw and save the bars, and a rank scatter of every proxy against the first target, best proxy first.
 
     Raises:
-        OSError: the folder cannot be written to.
+        benchmarks.errors.InputError: the folder cannot be made or written to.
     """
     targets = targets_of(results)
     if not targets:
@@ -75,7 +75,7 @@ def _draw_bars(results: Results, summary: pd.DataFrame, folder: Path) -> tuple[P
 def _draw_scatter(results: Results, row: pd.DataFrame, folder: Path) -> tuple[Picture, list[Path]]:
     values = row.iloc[0]
     proxy, target = str(values["proxy"]), str(values["target"])
-    stem = files.stem("scatter", proxy, target)
+    stem = names.stem("scatter", proxy, target)
     figure = figures.rank_scatter(results, proxy, target)
     paths = figures.save(figure, folder, stem, figures.scatter_data(results, proxy, target))
     rho = with_deviation(values["spearman"], values["spearman_deviation"])

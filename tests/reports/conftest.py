@@ -1,50 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-
-@dataclass(frozen=True)
-class Run:
-    """Stands in for ``harness.results.Results``: the attributes that reports may rely on."""
-
-    folder: Path
-    info: dict[str, Any]
-    scores: pd.DataFrame
-    correlations: pd.DataFrame
-    targets: pd.DataFrame
-    proxies: pd.DataFrame
-    cards: dict[str, dict[str, Any]]
-
+from harness import correlation
+from harness.results import Results
 
 SCORES = ["space", "cell", "proxy", "version", "seed", "status", "value", "cause", "seconds"]
-CORRELATIONS = [
-    *("space", "proxy", "family", "direction", "target", "seed", "n", "undefined", "failed"),
-    *("spearman", "kendall", "pearson", "pearson_n"),
-]
-
-
-def correlate(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for (proxy, seed), of_proxy in scores[scores["status"] != "failed"].groupby(["proxy", "seed"], sort=False):
-        for target, accuracies in targets.groupby("target", sort=False):
-            both = of_proxy.merge(accuracies, on="cell")
-            value = both["value"].fillna(-np.inf)
-            constant = value.nunique() < 2
-            undefined = int((both["status"] == "undefined").sum())
-            rho = np.nan if constant else stats.spearmanr(value.rank(), both["accuracy"]).statistic
-            tau = np.nan if constant else stats.kendalltau(value.rank(), both["accuracy"]).statistic
-            rows.append(
-                ("s0", proxy, "family", "higher", target, seed, len(both), undefined, 0, rho, tau, rho, len(both))
-            )
-    return pd.DataFrame(rows, columns=CORRELATIONS)
 
 
 def make_run(
@@ -56,7 +23,7 @@ def make_run(
     undefined_share: float = 0.0,
     constant: bool = False,
     cause: str = "the features are constant",
-) -> Run:
+) -> Results:
     generator = np.random.default_rng(5)
     quality = generator.normal(size=cells)
     frames = []
@@ -88,7 +55,20 @@ def make_run(
         for target in targets
     )
     scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORES)
-    return Run(
+    proxies = pd.DataFrame(
+        {
+            "name": list(names),
+            "version": 1,
+            "direction": "higher",
+            "family": "family",
+            "source": "Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340",
+            "deviations": "",
+            "needs": [["features", "gradients"] for _ in names],
+            "default_init": "kaiming",
+            "live_edges_only": False,
+        }
+    )
+    return Results(
         folder=folder,
         info={
             "space": "s0",
@@ -107,21 +87,9 @@ def make_run(
             "hashes": {"batch": "ab" * 32},
         },
         scores=scores,
-        correlations=correlate(scores, accuracies),
+        correlations=correlation.table(scores, accuracies, proxies),
         targets=accuracies,
-        proxies=pd.DataFrame(
-            {
-                "name": list(names),
-                "version": 1,
-                "direction": "higher",
-                "family": "family",
-                "source": "Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340",
-                "deviations": "",
-                "needs": [["features", "gradients"] for _ in names],
-                "default_init": "kaiming",
-                "live_edges_only": False,
-            }
-        ),
+        proxies=proxies,
         cards={
             "s0-diswot": {
                 "source": "figures published with the paper, https://arxiv.org/abs/2303.15678",
@@ -142,13 +110,13 @@ PROXIES = (
 
 
 @pytest.fixture(scope="session")
-def make() -> Callable[..., Run]:
+def make() -> Callable[..., Results]:
     return make_run
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Run]:
-    def made(folder: str = "s0-run", **changes: Any) -> Run:
+def run(tmp_path: Path) -> Callable[..., Results]:
+    def made(folder: str = "s0-run", **changes: Any) -> Results:
         return make_run(tmp_path / folder, **changes)
 
     return made

@@ -1,0 +1,102 @@
+"""What proxies cost: seconds, and units of one plain forward and backward of the same network, batch and machine."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from benchmarks import spaces
+from benchmarks.seeding import derive
+from harness import work
+from harness.work import Context, Task
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of something, each the median over cells.
+
+    Attributes:
+        name: a proxy, or what the row is.
+        seconds: computed alone, network and trace included.
+        units: the same in units, cell by cell.
+        shared_units: what it adds inside the suite, where the passes of earlier proxies are there already.
+    """
+
+    name: str
+    seconds: float
+    units: float
+    shared_units: float
+
+
+def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
+    """Measure each proxy alone, and all of them as a suite, in one run: everything is taken in turn, cell by cell.
+
+    Args:
+        context: of a sweep.
+        names: the proxies.
+        cells: which cells; the first is also used to warm up.
+        seed: of the weights.
+
+    Returns:
+        A row a proxy, dearest first; then ``suite``, the whole as a sweep computes it; ``suite, one by one``, the sum
+        of the proxies alone; and ``unit``.
+    """
+    suite = tuple(names)
+    _seconds(lambda: work.score_cell(context, Task(cells[0], seed, suite)), context.device)
+    alone: dict[str, list[tuple[float, float]]] = {name: [] for name in (*names, "suite", "suite, one by one", "unit")}
+    shared: dict[str, list[float]] = {name: [] for name in names}
+    for cell in cells:
+        unit = _unit(context, cell, seed)
+        singles = 0.0
+        for name in names:
+            seconds = _seconds(functools.partial(work.score_cell, context, Task(cell, seed, (name,))), context.device)
+            alone[name].append((seconds, seconds / unit))
+            singles += seconds
+        start = time.perf_counter()
+        records = work.score_cell(context, Task(cell, seed, suite))
+        whole = time.perf_counter() - start
+        alone["suite"].append((whole, whole / unit))
+        alone["suite, one by one"].append((singles, singles / unit))
+        alone["unit"].append((unit, 1.0))
+        for record in records:
+            shared[record.proxy].append(record.seconds / unit)
+    costs = [
+        Cost(
+            name=name,
+            seconds=statistics.median(seconds for seconds, _ in pairs),
+            units=statistics.median(units for _, units in pairs),
+            shared_units=statistics.median(shared[name]) if name in shared else float("nan"),
+        )
+        for name, pairs in alone.items()
+    ]
+    by_cost = sorted(costs[: len(names)], key=lambda cost: -cost.units)
+    return by_cost + costs[len(names) :]
+
+
+def _unit(context: Context, cell: int, seed: int) -> float:
+    settings = context.settings
+    build = functools.partial(spaces.get(settings.space).build, cell, settings.classes)
+    network = work.make_network(build, "default", derive("unit", cell, seed), context.device)
+    network = network.to(memory_format=torch.contiguous_format).train()  # type: ignore[call-overload]
+    images, labels = context.batches[0]
+    x, y = torch.from_numpy(images).to(context.device), torch.from_numpy(labels).to(context.device)
+
+    def plain() -> None:
+        F.cross_entropy(network(x), y).backward()
+
+    plain()
+    return min(_seconds(plain, context.device) for _ in range(3))
+
+
+def _seconds(function: Callable[[], object], device: str) -> float:
+    start = time.perf_counter()
+    function()
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start

@@ -1,0 +1,44 @@
+"""``diswot bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@options.space
+@click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | FILE.")
+@options.proxies
+@options.sweep
+@click.option("--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file.")
+@options.as_json
+def command(out: Path | None, as_json: bool, **settings: Any) -> int:
+    """Measure each proxy's cost and the suite's, in seconds and in units, on one thread.
+
+    A unit is one plain forward and backward of the same network, batch and machine.
+    """
+    import pandas as pd
+    import torch
+
+    from harness import bench, files, sweep
+    from harness.cli.evaluate import plan_of
+
+    plan = plan_of(**settings)
+    torch.set_num_threads(1)
+    costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
+    table = pd.DataFrame([vars(cost) for cost in costs])
+    if not as_json:
+        click.echo(
+            f"medians over {len(plan.cells)} cells of {plan.space}, batch {plan.batch_size} of {plan.images}, one thread "
+            f"on {plan.devices[0]}; shared_units: what the proxy adds to the suite, in the order of `diswot proxies list`"
+        )
+        table = table.round(3)
+    options.show(table.astype(object).where(table.notna(), None), as_json)
+    if out is not None:
+        click.echo(f"wrote {files.write_table(out, table)}", err=True)
+    return 0
