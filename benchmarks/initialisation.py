@@ -36,7 +36,7 @@ def default(network: nn.Module, seed: object) -> None:
 def gaussian(network: nn.Module, seed: object) -> None:
     """Draw weights from N(0, 1) and set biases to zero.
 
-    Source: the initialisation of the DisWOT release, taken over from ZenNAS (ModelLoader, ``network_weight_gaussian_init``).
+    Source: the DisWOT release, which takes it over from ZenNAS (``network_weight_gaussian_init``).
     """
 
     def draw(values: Tensor, fan_in: int, source: torch.Generator) -> Tensor:

@@ -48,14 +48,14 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         of the proxies alone; and ``unit``.
     """
     suite = tuple(names)
-    _seconds(lambda: work.score_cell(context, Task(cells[0], seed, suite)), context.device)
+    _seconds(lambda: work.score_cell(context, Task(cells[0], seed, suite)))
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in (*names, "suite", "suite, one by one", "unit")}
     shared: dict[str, list[float]] = {name: [] for name in names}
     for cell in cells:
         unit = _unit(context, cell, seed)
         singles = 0.0
         for name in names:
-            seconds = _seconds(functools.partial(work.score_cell, context, Task(cell, seed, (name,))), context.device)
+            seconds = _seconds(functools.partial(work.score_cell, context, Task(cell, seed, (name,))))
             alone[name].append((seconds, seconds / unit))
             singles += seconds
         start = time.perf_counter()
@@ -82,21 +82,21 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
 def _unit(context: Context, cell: int, seed: int) -> float:
     settings = context.settings
     build = functools.partial(spaces.get(settings.space).build, cell, settings.classes)
-    network = work.make_network(build, "default", derive("unit", cell, seed), context.device)
+    network = work.make_network(build, "default", derive("unit", cell, seed), settings.device)
     network = network.to(memory_format=torch.contiguous_format).train()  # type: ignore[call-overload]
     images, labels = context.batches[0]
-    x, y = torch.from_numpy(images).to(context.device), torch.from_numpy(labels).to(context.device)
+    x, y = torch.from_numpy(images).to(settings.device), torch.from_numpy(labels).to(settings.device)
 
     def plain() -> None:
         F.cross_entropy(network(x), y).backward()
 
     plain()
-    return min(_seconds(plain, context.device) for _ in range(3))
+    return min(_seconds(plain) for _ in range(3))
 
 
-def _seconds(function: Callable[[], object], device: str) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
-    if device != "cpu":
-        torch.cuda.synchronize(device)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start

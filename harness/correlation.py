@@ -15,7 +15,8 @@ from scipy import stats
 
 #: The columns that every correlation has beside the coefficients.
 COLUMNS = (
-    "space proxy family direction target seed n undefined failed spearman kendall pearson pearson_n".split()
+    *("space", "proxy", "family", "direction", "target", "seed", "n", "undefined", "failed"),
+    *("spearman", "kendall", "pearson", "pearson_n"),
 )
 
 
@@ -73,24 +74,22 @@ def table(scores: pd.DataFrame, targets: pd.DataFrame, proxies: pd.DataFrame) ->
     """
     rows = []
     by_target = {target: part.set_index("cell")["accuracy"] for target, part in targets.groupby("target", sort=False)}
-    by_proxy = dict(list(scores.groupby("proxy", sort=False)))
-    for proxy in proxies.itertuples():
+    for proxy in proxies.to_dict("records"):
+        own = scores[scores["proxy"] == proxy["name"]]
         for target, accuracies in by_target.items():
-            if proxy.name not in by_proxy:
-                continue
-            for seed, units in by_proxy[proxy.name].groupby("seed"):
+            for seed, units in own.groupby("seed"):
                 known = units[units["cell"].isin(accuracies.index)]
                 settled = known[known["status"] != "failed"]
-                sign = -1.0 if proxy.direction == "lower" else 1.0
+                sign = -1.0 if proxy["direction"] == "lower" else 1.0
                 found = correlate(
                     sign * settled["value"].to_numpy(float), accuracies.loc[settled["cell"]].to_numpy(float)
                 )
                 rows.append(
                     {
                         "space": units["space"].iloc[0],
-                        "proxy": proxy.name,
-                        "family": proxy.family,
-                        "direction": proxy.direction,
+                        "proxy": proxy["name"],
+                        "family": proxy["family"],
+                        "direction": proxy["direction"],
                         "target": target,
                         "seed": seed,
                         "failed": len(known) - len(settled),
@@ -119,7 +118,9 @@ def summary(correlations: pd.DataFrame) -> pd.DataFrame:
     if result.empty:
         return result
     first = result["target"].iloc[0]
-    order = result[result["target"] == first].sort_values("spearman", ascending=False, na_position="last", kind="stable")
+    order = result[result["target"] == first].sort_values(
+        "spearman", ascending=False, na_position="last", kind="stable"
+    )
     position = {proxy: place for place, proxy in enumerate(order["proxy"])}
     return result.sort_values("proxy", key=lambda names: names.map(position), kind="stable", ignore_index=True)
 

@@ -10,17 +10,27 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def local(workers: int) -> Executor:
-    """Return a pool of spawned processes, each with one thread."""
-    return ProcessPoolExecutor(
-        max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-    )
+def local(workers: int, devices: Sequence[str]) -> Executor:
+    """Return a pool of spawned processes, each with one thread; of several GPUs each process sees one.
+
+    Args:
+        workers: how many processes.
+        devices: ``("cpu",)``, or GPUs such as ``("cuda:0", "cuda:1")``, which are dealt out in turn.
+    """
+    context = multiprocessing.get_context("spawn")
+    slots = context.Queue()
+    for worker in range(workers):
+        slots.put(devices[worker % len(devices)])
+    return ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_prepare_worker, initargs=(slots,))
 
 
 def default_workers() -> int:
@@ -91,7 +101,10 @@ def _until_broken(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(slots: Queue[str]) -> None:
+    _, _, gpu = slots.get().partition(":")
+    if gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # read when the process first uses a GPU, which is later
     import torch
 
     torch.set_num_threads(1)

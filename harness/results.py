@@ -78,9 +78,12 @@ def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
     Raises:
         InputError: if a target is not known, or none of its cells was evaluated.
     """
-    results = load(run)
+    folder = Path(run)
+    results = load(folder)
     space = results.info["space"]
-    chosen = {target.name: target for name in target_names or DEFAULT_TARGETS[space] for target in _targets(name, space)}
+    chosen = {
+        target.name: target for name in target_names or DEFAULT_TARGETS[space] for target in _targets(name, space)
+    }
     cards: dict[str, dict[str, Any]] = {}
     parts = []
     evaluated = set(results.scores["cell"])
@@ -90,16 +93,16 @@ def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
         accuracy = accuracy[accuracy.index.isin(evaluated)]
         if accuracy.empty:
             raise InputError(
-                f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {results.folder}."
+                f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
             )
         parts.append(pd.DataFrame({"cell": accuracy.index, "target": name, "accuracy": accuracy.to_numpy()}))
         cards[table.name] = asdict(table.card)
     targets = pd.concat(parts, ignore_index=True)
     found = correlation.table(results.scores, targets, results.proxies)
-    files.write_table(results.folder / "targets.csv", targets)
-    files.write_table(results.folder / "correlations.csv", found)
-    files.write_json(results.folder / "cards.json", cards)
-    return load(run)
+    files.write_table(folder / "targets.csv", targets)
+    files.write_table(folder / "correlations.csv", found)
+    files.write_json(folder / "cards.json", cards)
+    return load(folder)
 
 
 def _targets(name: str, space: str) -> list[tables.Target]:

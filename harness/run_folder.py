@@ -45,7 +45,9 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     inside = sorted(path.parent for path in folder.glob(f"*/{info_path(folder).name}")) if folder.is_dir() else []
     if not inside:
-        raise InputError(f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.")
+        raise InputError(
+            f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one."
+        )
     return inside
 
 
@@ -68,6 +70,13 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device: str, plugins: Iterable[Path]) -> None:
     """Begin or continue a run: refuse another run's folder, write or extend ``run.json``.
+
+    Args:
+        folder: of the run.
+        settings: of the sweep.
+        proxies: what is evaluated; records of earlier calls are kept beside them.
+        device: the processor's name, for the record.
+        plugins: files whose hashes are kept.
 
     Raises:
         InputError: if the folder has a run with other settings, or cannot be written to.
@@ -96,7 +105,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         "settings_hash": settings.hash,
         "command": command,
         "commands": commands,
-        "device": _device_name(device),
+        "device": device,
         "threads": "1 a worker",
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "git_revision": _git_revision(),
@@ -142,11 +151,3 @@ def _git_revision() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return platform.processor() or platform.machine()
-    import torch
-
-    return torch.cuda.get_device_name(device)

@@ -29,7 +29,8 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
         parts = Path(text).read_text().splitlines()
     else:
         raise InputError(
-            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, nor a file with one cell a line."
+            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, "
+            "nor a file with one cell a line."
         )
     chosen = dict.fromkeys(space.parse(part) for part in parts if part.strip())
     if not chosen:

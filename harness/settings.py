@@ -45,4 +45,8 @@ class Settings:
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``."""
-        return [f"{name} {value} (there: {other.get(name)})" for name, value in self.as_dict().items() if other.get(name) != value]
+        return [
+            f"{name} {value} (there: {other.get(name)})"
+            for name, value in self.as_dict().items()
+            if other.get(name) != value
+        ]

@@ -122,7 +122,8 @@ class Store:
                 )
         except sqlite3.OperationalError as error:
             raise InputError(
-                f"store: {self.path} cannot be written: {error}; what was stored is kept, and the same command continues."
+                f"store: {self.path} cannot be written: {error}; "
+                "what was stored is kept, and the same command continues."
             ) from error
 
     def settled(self, settings: str) -> set[tuple[int, str, str, int]]:

@@ -45,6 +45,7 @@ class Plan:
         augment: whether to augment them.
         teacher: the teacher's name.
         devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
+        device_name: what that machine part is, for the record.
         workers: processes; on a GPU one a device.
         plugins: plug-in files that the workers load.
     """
@@ -60,6 +61,7 @@ class Plan:
     augment: bool
     teacher: str
     devices: Sequence[str]
+    device_name: str
     workers: int
     plugins: Sequence[Path] = ()
 
@@ -99,15 +101,17 @@ def prepare(plan: Plan) -> Context:
         augment=plan.augment,
         classes=images.get(plan.images).classes or space.classes,
         teacher=teachers.canonical(plan.teacher),
-        device=plan.devices[0].split(":")[0],
+        device=plan.devices[0].partition(":")[0],
         batch=drawn.digest(),
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
-    return Context(settings=settings, device=plan.devices[0], batches=batches, plugins=tuple(plan.plugins))
+    return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))
 
 
-def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] = pool.local) -> Tally:
+def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
     """Carry out a sweep, or what is missing of it, into ``folder``.
+
+    Any executor will do: tasks carry all that they need. The default is a pool of processes on this machine.
 
     Ctrl-C and a kill lose at most the cells in flight; the same call continues.
 
@@ -117,7 +121,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] = 
     from harness.work import failed, score_cell
 
     context = prepare(plan)
-    run_folder.claim(folder, context.settings, plan.proxies, device=context.device, plugins=plan.plugins)
+    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
     start = time.monotonic()
     statuses: Counter[str] = Counter()
     causes: Counter[tuple[str, str]] = Counter()
@@ -127,7 +131,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] = 
             results = pool.run(
                 functools.partial(score_cell, context),
                 tasks,
-                make_executor=make_executor,
+                make_executor=make_executor or functools.partial(pool.local, devices=plan.devices),
                 workers=plan.workers,
                 on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
             )
@@ -159,7 +163,11 @@ def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
 def _progress(cells: int, units: int) -> Iterator[Callable[[], None]]:
     if sys.stderr.isatty():
         with tqdm(total=cells, unit="cell", desc=f"{units} scores", smoothing=0.05) as bar:
-            yield lambda: bar.update() and None
+
+            def step() -> None:
+                bar.update()
+
+            yield step
         return
     start = said = time.monotonic()
     done = 0

@@ -29,17 +29,15 @@ if TYPE_CHECKING:
 class Context:
     """What all tasks of a sweep share; it travels with every task, so that any executor will do.
 
-    Two contexts are equal if settings and device are: the settings hold the hash of the batches.
+    Two contexts are equal if their settings are, which hold the hash of the batches.
 
     Attributes:
         settings: of the sweep.
-        device: where to compute, such as ``cpu`` or ``cuda:1``.
         batches: two batches, each pictures (batch, 3, height, width) float32 and labels (batch,) int64.
         plugins: plug-in files to load.
     """
 
     settings: Settings
-    device: str
     batches: tuple[tuple[np.ndarray, np.ndarray], ...] = field(compare=False)
     plugins: tuple[Path, ...] = field(compare=False)
 
@@ -85,8 +83,8 @@ def batches_on_device(context: Context) -> tuple[Batch, ...]:
     """Return the batches as tensors on the context's device, in channels_last, which convolutions are fastest in."""
     return tuple(
         (
-            torch.from_numpy(pictures).to(context.device).contiguous(memory_format=torch.channels_last),
-            torch.from_numpy(labels).to(context.device),
+            torch.from_numpy(pictures).to(context.settings.device).contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(labels).to(context.settings.device),
         )
         for pictures, labels in context.batches
     )
@@ -98,7 +96,7 @@ def make_network(build: Callable[[], nn.Module], init: str, key: int, device: st
         network = build()
     network = network.to_empty(device=device)
     initialisation.BY_NAME[init](network, key)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _score_form(
@@ -106,7 +104,7 @@ def _score_form(
 ) -> dict[str, Outcome]:
     space = spaces.get(context.settings.space)
     build = functools.partial(space.build, form, context.settings.classes)
-    make = functools.partial(make_network, build, init, key, context.device)
+    make = functools.partial(make_network, build, init, key, context.settings.device)
     teacher = _teacher(context, seed, init) if any(proxy.needs_teacher for proxy in group) else None
     return evaluate(group, make, batches_on_device(context), teacher=teacher, seed=key)
 
@@ -115,7 +113,7 @@ def _score_form(
 def _teacher(context: Context, seed: int, init: str) -> Trace:
     settings = context.settings
     build = functools.partial(teachers.build, settings.teacher, num_classes=settings.classes)
-    network = make_network(build, init, derive("teacher", settings.teacher, seed), context.device)
+    network = make_network(build, init, derive("teacher", settings.teacher, seed), context.settings.device)
     return trace_teacher(network, batches_on_device(context)[0])
 
 

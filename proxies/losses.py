@@ -2,7 +2,7 @@
 
 Every function takes the student first and returns a scalar tensor; batch is N. Row normalisations divide by the norm or
 1e-12, whichever is larger, as the reference code does; shapes that must agree are checked by `same_shape`.
-Sources: the papers named at each function, in the form of the DisWOT release (distiller_zoo), which follows RepDistiller.
+Sources: the papers named at each function, in the form of the DisWOT release (distiller_zoo) and of RepDistiller.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def attention(student: Tensor, teacher: Tensor) -> Tensor:
         teacher: feature map; channels may differ, and the larger picture is pooled to the smaller.
     """
     student, teacher = _pooled_alike(student, teacher)
-    maps = [F.normalize(f.square().mean(1).flatten(1)) for f in (student, teacher)]
-    return F.mse_loss(*maps)
+    one, other = (F.normalize(f.square().mean(1).flatten(1)) for f in (student, teacher))
+    return F.mse_loss(one, other)
 
 
 def similarity(student: Tensor, teacher: Tensor) -> Tensor:
@@ -190,7 +190,11 @@ def same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
 
 def _pooled_alike(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     size = (min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3]))
-    return tuple(f if f.shape[2:] == size else F.adaptive_avg_pool2d(f, size) for f in (student, teacher))  # type: ignore[return-value]
+    return _pooled(student, size), _pooled(teacher, size)
+
+
+def _pooled(features: Tensor, size: tuple[int, int]) -> Tensor:
+    return features if features.shape[2:] == size else F.adaptive_avg_pool2d(features, size)
 
 
 def _mean_one_distances(vectors: Tensor) -> Tensor:
@@ -225,9 +229,8 @@ def _right_singular(features: Tensor, count: int) -> tuple[Tensor, Tensor, Tenso
 
 
 def _flow_matrix(bottom: Tensor, top: Tensor) -> Tensor:
-    size = top.shape[2:]
-    bottom = bottom if bottom.shape[2:] == size else F.adaptive_avg_pool2d(bottom, size)
-    return bottom.flatten(2) @ top.flatten(2).transpose(1, 2) / size.numel()
+    size = (top.shape[2], top.shape[3])
+    return _pooled(bottom, size).flatten(2) @ top.flatten(2).transpose(1, 2) / (size[0] * size[1])
 
 
 def _centred_gram(features: Tensor) -> Tensor:

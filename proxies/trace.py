@@ -139,7 +139,7 @@ class Trace:
             seed: anything whose text identifies the randomness.
             needs: the passes that will be read.
         """
-        self.network = network.train().requires_grad_(True)
+        self.network: Any = network.train().requires_grad_(True)  # nn.Module does not know features and classifier
         self.images = images.detach().clone().requires_grad_(True)
         self.labels = labels
         self.seed = seed
@@ -225,7 +225,7 @@ class Trace:
         """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
         constant = self.gradients
         gradients = _gradient(self._loss, self._weight_parameters, create_graph=True)
-        product = sum((c * g).sum() for c, g in zip(constant, gradients, strict=True))
+        product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
         return list(_gradient(product, self._weight_parameters))
 
     @Pass
@@ -245,7 +245,7 @@ class Trace:
         classifier = self.network.classifier
         with torch.enable_grad():
             loss = F.cross_entropy(classifier(self.features[-1]), self.labels)
-            return torch.autograd.grad(loss, classifier.weight)[0]
+            return _gradient(loss, [classifier.weight])[0]
 
     @Pass
     def perturbation(self) -> Perturbation:
@@ -346,12 +346,12 @@ def _clone(statistics: Tensor | None) -> Tensor | None:
     return None if statistics is None else statistics.detach().clone()
 
 
-def _structure(network: nn.Module, images: Tensor) -> list[Layer]:
+def _structure(network: Any, images: Tensor) -> list[Layer]:
     network = copy.deepcopy(network).double()
     outputs: dict[nn.Module, Tensor] = {}
     for module in network.modules():
         if isinstance(module, _BatchNorm):
-            module.forward = _first_argument  # type: ignore[method-assign]
+            setattr(module, "forward", _first_argument)  # noqa: B010 - the type checker refuses an assignment
         if next(module.parameters(recurse=False), None) is not None:
             module.register_forward_hook(lambda module, inputs, output: outputs.update({module: output}))
     with torch.no_grad():

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reports import canvas, typography
-from reports.numbers import span
+from reports.numbers import counted, span
 from reports.summary import column_of, conditions, over_seeds, proxies_by_correlation, sample, table_of, targets_of
 
 if TYPE_CHECKING:
@@ -184,4 +184,8 @@ def _note(results: Results, data: pd.DataFrame) -> str:
         counts = span(int(some["undefined"].min()), int(some["undefined"].max()))
         scores = span(int(some["scores"].min()), int(some["scores"].max()))
         parts.append(f"† with scores that are not defined ({counts} of {scores}), ranked worst")
+    # A failed unit stands in the rows of every target; it is one unit all the same.
+    failed = int(data.groupby("proxy")["failed"].max().sum())
+    if failed:
+        parts.append(f"{counted(failed, 'unit')} failed, left out")
     return "; ".join(part for part in parts if part) + "."

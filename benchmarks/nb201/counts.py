@@ -1,7 +1,7 @@
 """Parameters and multiply-accumulates of a NAS-Bench-201 network, from arithmetic alone.
 
 *Official* counts take every edge, as the benchmark's own files do; *live* counts take what lies on a path from the
-picture to the logits: the live edges, the skeleton around them and, in a degenerate cell's network, the classifier alone.
+picture to the logits: the live edges and the skeleton around them (of a degenerate cell the classifier alone).
 A multiply-accumulate is counted for convolutions and for the classifier (whose bias adds one per class);
 normalisation, pooling and activations count nothing. This is what NATS-Bench calls FLOPs: its published values for
 indices 0, 11 and 284 come out exactly (15.64737, 113.95137 and 11.71521 million).

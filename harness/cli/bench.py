@@ -30,12 +30,15 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
 
     plan = plan_of(**settings)
     torch.set_num_threads(1)
+    if plan.devices != ("cpu",):
+        torch.cuda.set_device(plan.devices[0])
     costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
     table = pd.DataFrame([vars(cost) for cost in costs])
     if not as_json:
         click.echo(
-            f"medians over {len(plan.cells)} cells of {plan.space}, batch {plan.batch_size} of {plan.images}, one thread "
-            f"on {plan.devices[0]}; shared_units: what the proxy adds to the suite, in the order of `diswot proxies list`"
+            f"medians over {len(plan.cells)} cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "
+            f"one thread on {plan.devices[0]}; shared_units: what the proxy adds to the suite, "
+            "in the order of `diswot proxies list`"
         )
         table = table.round(3)
     options.show(table.astype(object).where(table.notna(), None), as_json)

@@ -59,6 +59,7 @@ def plan_of(
         proxies=registry.select(proxies),
         seeds=samples.seeds(seeds),
         devices=chosen,
+        device_name=options.device_name(chosen[0]),
         workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
         plugins=loaded,
         **settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,15 @@ def devices(text: str) -> tuple[str, ...]:
     return asked
 
 
+def device_name(device: str) -> str:
+    """Return what the device is called by its maker, as far as the system says."""
+    if device == "cpu":
+        return platform.processor() or platform.machine()
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     """Load plug-in files and return their absolute paths."""
     from proxies.registry import load_file
@@ -143,7 +153,7 @@ def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         click.echo(frame.to_json(orient="records", indent=1))
     else:
-        click.echo(tabulate(frame, headers=list(frame.columns), showindex=False, tablefmt="simple"))
+        click.echo(tabulate(frame.to_dict("list"), headers="keys", tablefmt="simple"))
 
 
 def show_one(record: dict[str, Any], as_json: bool) -> None:

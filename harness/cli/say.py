@@ -60,8 +60,10 @@ def correlations(results: Results) -> str:
         rows.append(row)
     keys = "\n".join(f"[{number}] {target}" for number, target in enumerate(targets, start=1))
     frame = pd.DataFrame(rows)
-    note = " (mean ± standard deviation over seeds; undefined summed over seeds)" if (summary["seeds"] > 1).any() else ""
-    body = tabulate(frame, headers=list(frame.columns), showindex=False, tablefmt="simple", disable_numparse=True)
+    note = (
+        " (mean ± standard deviation over seeds; undefined summed over seeds)" if (summary["seeds"] > 1).any() else ""
+    )
+    body = tabulate(frame.to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
     return f"{head}{note}\n{keys}\n\n{body}"
 
 

@@ -154,8 +154,8 @@ def test_failed_units_are_left_out_and_counted(run: Callable[..., Any]) -> None:
     results.scores.loc[0, "value"] = np.nan
     results.correlations["failed"] = 1
     assert len(figures.scatter_data(results, "snip", TARGET)) == 4
-    figure = figures.rank_scatter(results, "snip", TARGET)
-    assert "1 unit failed" in " ".join(text.get_text() for text in figure.texts)
+    for figure in (figures.rank_scatter(results, "snip", TARGET), figures.correlation_bars(results)):
+        assert "1 unit failed" in " ".join(text.get_text() for text in figure.texts)
 
 
 def test_undefined_scores_have_a_marker_of_their_own_and_are_counted(run: Callable[..., Any]) -> None:
