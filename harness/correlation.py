@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+#: The coefficients.
+MEASURES = ("spearman", "kendall", "pearson")
+
 #: The columns that every correlation has beside the coefficients.
 COLUMNS = (
     *("space", "proxy", "family", "direction", "target", "seed", "n", "undefined", "failed"),
@@ -99,30 +102,43 @@ def table(scores: pd.DataFrame, targets: pd.DataFrame, proxies: pd.DataFrame) ->
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def summary(correlations: pd.DataFrame) -> pd.DataFrame:
-    """Average over seeds: one row a (proxy, target), best Spearman on the first target first.
+def over_seeds(correlations: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per proxy and target, in the order of the frame.
 
-    Returns:
-        Columns proxy, target, seeds, n, undefined and failed (summed over seeds), and for every coefficient its mean
-        and its standard deviation over seeds (NaN with one seed).
+    Columns: space, proxy, family, direction, target, seeds; for each of spearman, kendall and pearson the mean over the
+    seeds where it is defined, its standard deviation (``_deviation``; divisor one less than the seeds; NaN for fewer
+    than two) and the number of those seeds (``_seeds``); n_lowest and n_highest, the cells of one seed; scores,
+    undefined and failed, summed over the seeds.
     """
-    grouped = correlations.groupby(["proxy", "target"], sort=False)
-    result = grouped.agg(
-        seeds=("seed", "count"),
-        n=("n", "min"),
+    groups = correlations.groupby(["proxy", "target"], sort=False, dropna=False)
+    first = groups.agg(
+        space=("space", "first"),
+        family=("family", "first"),
+        direction=("direction", "first"),
+        seeds=("seed", "nunique"),
+        n_lowest=("n", "min"),
+        n_highest=("n", "max"),
+        scores=("n", "sum"),
         undefined=("undefined", "sum"),
         failed=("failed", "sum"),
-        **{name: (name, "mean") for name in ("spearman", "kendall", "pearson")},
-        **{f"{name}_sd": (name, "std") for name in ("spearman", "kendall", "pearson")},
-    ).reset_index()
-    if result.empty:
-        return result
-    first = result["target"].iloc[0]
-    order = result[result["target"] == first].sort_values(
-        "spearman", ascending=False, na_position="last", kind="stable"
     )
-    position = {proxy: place for place, proxy in enumerate(order["proxy"])}
-    return result.sort_values("proxy", key=lambda names: names.map(position), kind="stable", ignore_index=True)
+    measured = [
+        groups[measure]
+        .agg(["mean", "std", "count"])
+        .set_axis([measure, f"{measure}_deviation", f"{measure}_seeds"], axis=1)
+        for measure in MEASURES
+    ]
+    return pd.concat([first, *measured], axis=1).reset_index()
+
+
+def proxies_by_correlation(summary: pd.DataFrame) -> list[str]:
+    """Return the proxies, best first by the mean Spearman correlation with the first target; undefined ones last."""
+    if summary.empty:
+        return []
+    first = summary[summary["target"] == summary["target"].iloc[0]]
+    ranked = first.sort_values(["spearman", "proxy"], ascending=[False, True], na_position="last", kind="stable")
+    names = [*ranked["proxy"], *summary["proxy"]]
+    return [str(name) for name in dict.fromkeys(names)]
 
 
 def _coefficient(function: object, scores: np.ndarray, accuracies: np.ndarray) -> float:

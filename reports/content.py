@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from harness.correlation import MEASURES, over_seeds, proxies_by_correlation
 from reports.numbers import NOT_DEFINED, counted, span, with_deviation
-from reports.summary import MEASURES, over_seeds, proxies_by_correlation, setting, targets_of
+from reports.summary import setting, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results

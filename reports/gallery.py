@@ -11,9 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from harness.correlation import over_seeds, proxies_by_correlation
 from reports import figures, names
 from reports.numbers import counted, with_deviation
-from reports.summary import conditions, over_seeds, proxies_by_correlation, sample, targets_of
+from reports.summary import conditions, sample, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results

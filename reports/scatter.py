@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from harness.correlation import over_seeds
 from reports import canvas, typography
 from reports.numbers import counted, with_deviation
-from reports.summary import column_of, conditions, over_seeds, sample
+from reports.summary import column_of, conditions, sample
 
 if TYPE_CHECKING:
     from harness.results import Results

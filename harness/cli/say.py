@@ -36,27 +36,27 @@ def tally(tally: Tally, folder: Path) -> str:
 
 def correlations(results: Results) -> str:
     """Return the sorted table of a run's correlations, with n and undefined counts."""
-    summary = correlation.summary(results.correlations)
+    summary = correlation.over_seeds(results.correlations)
     targets = list(dict.fromkeys(summary["target"]))
     head = (
         f"{results.info['space']}, {results.info['settings']['images']} pictures, batch "
         f"{results.info['settings']['batch_size']}, seeds {_listed(results.correlations['seed'])}"
     )
     rows = []
-    for proxy, part in summary.groupby("proxy", sort=False):
-        by_target = part.set_index("target")
+    for proxy in correlation.proxies_by_correlation(summary):
+        by_target = summary[summary["proxy"] == proxy].set_index("target")
         row: dict[str, object] = {"proxy": proxy}
         for number, target in enumerate(targets, start=1):
             mark = f" [{number}]" if len(targets) > 1 else ""
             if target not in by_target.index:
                 continue
             found = by_target.loc[target]
-            row["n"] = int(found["n"])
+            row["n"] = int(found["n_lowest"])
             row["undefined"] = int(found["undefined"])
             if summary["failed"].any():
                 row["failed"] = int(found["failed"])
-            for name in ("spearman", "kendall", "pearson"):
-                row[name + mark] = _mean_and_deviation(found[name], found[f"{name}_sd"])
+            for name in correlation.MEASURES:
+                row[name + mark] = _mean_and_deviation(found[name], found[f"{name}_deviation"])
         rows.append(row)
     keys = "\n".join(f"[{number}] {target}" for number, target in enumerate(targets, start=1))
     frame = pd.DataFrame(rows)
