@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Timing says nothing on a shared machine, and a run that fails must fail again.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """The networks are small, and threads that wait for each other on a busy machine cost more than they bring."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -142,8 +142,9 @@ class Cell:
 
     @property
     def isomorphism(self) -> str:
-        """The official isomorphism string: equal for cells that compute the same function (6,466 classes).
+        """The official isomorphism string (6,466 classes): cells with equal strings compute the same function.
 
+        The converse does not hold: of two sources that are both cut off, one may read ``#`` and one ``#+#``.
         AutoDL-Projects, xautodl/models/cell_searchs/genotypes.py, ``to_unique_str(consider_zero=True)``: a skip
         stands for its source, a ``none`` or a cut-off source for nothing, and the terms of a node are sorted.
         """

@@ -1,0 +1,126 @@
+"""The registry: what every record must say, and how plug-ins come in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import InputError
+from proxies import registry
+from proxies.registry import PASSES, get, names, select
+
+PLUGIN = '''
+import proxies
+
+@proxies.register(needs=["weights"], source="a test", direction="lower")
+def {name}(trace):
+    """Count the weight tensors."""
+    return len(trace.weights)
+'''
+
+
+@pytest.fixture(autouse=True)
+def clean_registry() -> Iterator[None]:
+    """Forget what a test registers."""
+    names()
+    before = dict(registry._registered)
+    yield
+    registry._registered.clear()
+    registry._registered.update(before)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_record_says_what_a_reader_needs(name: str) -> None:
+    proxy = get(name)
+    assert proxy.name == name
+    assert proxy.direction in ("higher", "lower")
+    assert proxy.needs <= set(PASSES)
+    assert proxy.source
+    assert proxy.summary.endswith(".")
+    assert proxy.version.isdecimal()
+    assert Path(registry.origin(proxy).rpartition(":")[0]).is_file()
+
+
+def test_the_issue_s_proxies_are_there() -> None:
+    asked = """params flops live_params live_flops live_convs l2_norm grad_norm snip plain grasp fisher synflow
+    logsynflow zico nwot jacov epe_nas zen diswot_semantic diswot_relation diswot kd fitnet at sp cc rkd pkt nst kdsvd
+    fsp ickd rmi"""
+    assert set(asked.split()) <= set(names())
+
+
+def test_the_fast_suite_is_all_but_grasp() -> None:
+    assert {proxy.name for proxy in select("all")} - {proxy.name for proxy in select("fast")} == {"grasp"}
+
+
+def test_names_select_in_the_order_given_without_repetition() -> None:
+    assert [proxy.name for proxy in select(" nwot, params,nwot ")] == ["nwot", "params"]
+    assert select("grasp,fast")[0].name == "grasp"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no proxy was named"), ("synflo", "did you mean 'synflow'"), ("fsat", "did you mean 'fast'")],
+)
+def test_what_selects_nothing_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        select(text)
+
+
+def test_a_plugin_file_registers_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN.format(name="tensors_once"))
+    assert registry.load_file(path) == ("tensors_once",)
+    assert registry.load_file(path) == ("tensors_once",)
+    assert get("tensors_once").direction == "lower"
+    assert registry.origin(get("tensors_once")).startswith(str(path))
+
+
+def test_a_version_follows_the_source(tmp_path: Path) -> None:
+    versions = set()
+    for number, body in enumerate(["return 1", "return 2"]):
+        path = tmp_path / f"v{number}.py"
+        path.write_text(
+            f"import proxies\n@proxies.register(needs=[], source='x')\ndef same{number}(trace):\n    {body}\n"
+        )
+        versions.add(get(*registry.load_file(path)).version)
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PLUGIN.format(name="nwot"), "'nwot' is registered already"),
+        ("x = 1", "registers no proxy"),
+        ("def (", "SyntaxError"),
+        ("import nothing_of_that_name", "ModuleNotFoundError"),
+        (PLUGIN.format(name="p").replace('"lower"', '"down"'), "direction: 'down' is not known"),
+        (PLUGIN.format(name="p").replace('"weights"', '"gradient"'), "did you mean 'gradients'"),
+        (PLUGIN.format(name="p").replace("needs=", "init='kaiming', needs="), "init: 'kaiming' is not known"),
+    ],
+)
+def test_a_bad_plugin_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    before = names()
+    with pytest.raises(InputError, match=message):
+        registry.load_file(path)
+    assert names() == before
+
+
+def test_a_missing_plugin_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.py is not a file"):
+        registry.load_file(tmp_path / "nowhere.py")
+
+
+@pytest.mark.parametrize("module", ["benchmarks", "proxies", "harness", "reports"])
+def test_importing_and_listing_load_no_torch(module: str) -> None:
+    code = (
+        f"import sys, {module}, benchmarks.nb201, benchmarks.images, benchmarks.tables, proxies.registry; "
+        "[proxies.registry.get(n).summary for n in proxies.registry.names()]; assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

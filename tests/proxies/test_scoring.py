@@ -1,0 +1,292 @@
+"""Scoring: the contract of `proxies.score`, and what becomes of proxies that misbehave."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import proxies
+from benchmarks.errors import InputError
+from benchmarks.nb201 import Cell
+from proxies import registry
+from proxies.registry import Proxy, UndefinedScore, get, names
+from proxies.scoring import Outcome, evaluate, trace_teacher
+from proxies.trace import Trace
+
+Maker = Callable[..., nn.Module]
+Batch = tuple[Tensor, Tensor]
+
+DEGENERATE = Cell(("none",) * 6).index
+SKIPS = Cell(("skip_connect",) * 6).index
+POOLS = Cell(("avg_pool_3x3",) * 6).index
+LARGEST = Cell(("nor_conv_3x3",) * 6).index
+DEAD_EDGES = 13
+ALL = names()
+
+
+def teacher_trace(network: Maker, batch: Batch) -> Trace:
+    """The trace of a small teacher."""
+    return trace_teacher(network(seed=1), batch)
+
+
+def score_all(student: nn.Module, batch: Batch, teacher: nn.Module, **options: Any) -> dict[str, float | str]:
+    """Every score, or the reason why there is none."""
+    found: dict[str, float | str] = {}
+    for name in ALL:
+        try:
+            found |= proxies.score(student, *batch, [name], teacher=teacher, **options)
+        except UndefinedScore as error:
+            found[name] = str(error)
+    return found
+
+
+@pytest.mark.parametrize("init", ["keep", "default"])
+def test_together_alone_or_in_another_order_the_numbers_are_the_same(network: Maker, batch: Batch, init: Any) -> None:
+    student, teacher = network(), network(seed=1)
+    together = proxies.score(student, *batch, ALL, teacher=teacher, init=init)
+    backwards = proxies.score(student, *batch, ALL[::-1], teacher=teacher, init=init)
+    alone = score_all(student, batch, teacher, init=init)
+    assert list(together) == list(ALL)
+    assert list(backwards) == list(ALL[::-1])
+    assert together == backwards == alone
+
+
+@pytest.mark.parametrize("cell", [LARGEST, DEAD_EDGES, DEGENERATE, SKIPS, POOLS])
+@pytest.mark.parametrize("name", ALL)
+def test_every_score_is_finite_or_properly_undefined(network: Maker, batch: Batch, name: str, cell: int) -> None:
+    outcome = evaluate([get(name)], lambda: network(cell), [batch], teacher=teacher_trace(network, batch), seed=0)[name]
+    assert outcome.status == "ok" or (outcome.status == "undefined" and cell in (DEGENERATE, SKIPS, POOLS))
+    assert outcome.value is None or (type(outcome.value) is float and math.isfinite(outcome.value))
+    assert str(outcome.error or "a reason")
+
+
+@pytest.mark.parametrize(("classes", "pixels", "size"), [(10, 32, 2), (100, 16, 8), (120, 16, 64)])
+def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: int, size: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(size, 3, pixels, pixels, generator=generator)
+    labels = torch.randint(classes, (size,), generator=generator)
+    scores = score_all(network(classes=classes), (images, labels), network(classes=classes, seed=1), init="default")
+    undefined = {name for name, value in scores.items() if isinstance(value, str)}
+    assert undefined <= {"nwot", "zico", "epe_nas"}, scores  # two pictures can have the same signs, or no pair a class
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_depends_on_live_edges_only_says_so_truthfully(network: Maker, batch: Batch, name: str) -> None:
+    cell = Cell.from_index(DEAD_EDGES)
+    teacher = network(seed=1)
+    full, live = (
+        proxies.score(network(form), *batch, [name], teacher=teacher, init="default")[name]
+        for form in (cell, cell.live)
+    )
+    # Sums over the same terms with zeros in between: only the order of backward sums can differ.
+    same = full == pytest.approx(live, rel=1e-4, abs=1e-7)
+    assert same == get(name).live_edges_only
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_nothing_is_different_after_the_call(network: Maker, batch: Batch, training: bool) -> None:
+    student, teacher = network().train(training), network(seed=1).train(training)
+    student.stem.register_forward_hook(lambda module, inputs, output: None)
+    for one in (student, teacher):
+        one.classifier.weight.grad = torch.ones_like(one.classifier.weight)
+        one.stem[0].weight.requires_grad_(False)
+    before = [copy.deepcopy(one.state_dict()) for one in (student, teacher)]
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    images, labels = batch[0].clone(), batch[1].clone()
+    for init in ("keep", "default"):
+        proxies.score(student, *batch, ALL, teacher=teacher, init=init)  # type: ignore[arg-type]
+    for one, saved in zip((student, teacher), before, strict=True):
+        assert all(torch.equal(value, saved[key]) for key, value in one.state_dict().items())
+        assert all(module.training is training for module in one.modules())
+        assert [name for name, p in one.named_parameters() if p.grad is not None] == ["classifier.weight"]
+        assert torch.equal(one.classifier.weight.grad, torch.ones_like(one.classifier.weight))
+        assert not one.stem[0].weight.requires_grad
+    assert [len(m._forward_hooks) for m in student.modules()].count(1) == 1
+    assert torch.equal(states[0], torch.get_rng_state())
+    assert states[2] == random.getstate()
+    assert all(np.array_equal(a, b) for a, b in zip(states[1], np.random.get_state(), strict=True))
+    assert torch.equal(images, batch[0])
+    assert torch.equal(labels, batch[1])
+    assert not batch[0].requires_grad
+
+
+def test_the_seed_decides_and_nothing_else(network: Maker, batch: Batch) -> None:
+    def scores(seed: int) -> dict[str, float]:
+        torch.manual_seed(random.randrange(1000))
+        return proxies.score(network(), *batch, ALL, teacher=network(seed=1), init="default", seed=seed)
+
+    first, again, other = scores(0), scores(0), scores(1)
+    assert first == again
+    different = {name for name, value in other.items() if value != first[name]}
+    assert set(ALL) - different == {"params", "flops", "live_params", "live_flops", "live_convs"}
+
+
+def test_keep_initialises_nothing(network: Maker, batch: Batch) -> None:
+    one, other = network(seed=0), network(seed=5)
+    teacher = network(seed=1)
+    kept = [proxies.score(n, *batch, ["zen", "diswot"], teacher=teacher) for n in (one, other)]
+    drawn = [proxies.score(n, *batch, ["zen", "diswot"], teacher=teacher, init="default") for n in (one, other)]
+    assert kept[0] != kept[1]
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"names": ["nwott"]}, "proxy: 'nwott' is not known; did you mean 'nwot'?"),
+        ({"init": "kaiming"}, "init: 'kaiming' is not known; allowed: keep, default."),
+        ({"names": ["diswot"], "teacher": None}, "teacher: the proxy compares with a teacher and none was given."),
+        ({"labels": torch.zeros(3, dtype=torch.long)}, "images, labels: shapes"),
+        ({"images": [torch.zeros(8, 3, 16, 16)] * 2}, "images, labels: give a tensor each, or a pair"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(
+    network: Maker, batch: Batch, arguments: dict[str, Any], message: str
+) -> None:
+    defaults = {"images": batch[0], "labels": batch[1], "names": ["params"], "teacher": network(seed=1)}
+    with pytest.raises(InputError) as raised:
+        proxies.score(network(), **(defaults | arguments))
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_teacher_of_another_shape_is_refused_by_those_that_need_one(network: Maker, batch: Batch) -> None:
+    teacher = network(seed=1, classes=20)
+    with pytest.raises(InputError, match="kd needs equal shapes"):
+        proxies.score(network(), *batch, ["kd"], teacher=teacher)
+    assert math.isfinite(proxies.score(network(), *batch, ["sp"], teacher=teacher)["sp"])
+
+
+def plugin(function: Callable[[Any], Any], needs: tuple[str, ...] = ("weights",)) -> Proxy:
+    """A record that is not registered."""
+    return Proxy(
+        *(function.__name__, function, "1", "higher", "plug-in", frozenset(needs), "default", False, True, "", "")
+    )
+
+
+def mutates(trace: Any) -> float:
+    next(trace.network.parameters()).data.mul_(2)
+    return 1.0
+
+
+def flips_mode(trace: Any) -> float:
+    trace.network.eval()
+    return 1.0
+
+
+def leaves_hook(trace: Any) -> float:
+    trace.network.stem.register_forward_hook(lambda module, inputs, output: None)
+    return 1.0
+
+
+def leaves_gradients(trace: Any) -> float:
+    trace.network(trace.images).sum().backward()
+    return 1.0
+
+
+def draws_globally(trace: Any) -> float:
+    return float(torch.rand(()))
+
+
+def draws_with_numpy(trace: Any) -> float:
+    return float(np.random.rand())
+
+
+def raises(trace: Any) -> float:
+    raise KeyError("no such layer")
+
+
+def returns_text(trace: Any) -> str:
+    return "1.0"
+
+
+def returns_vector(trace: Any) -> Tensor:
+    return torch.ones(3)
+
+
+def returns_nothing(trace: Any) -> None:
+    return None
+
+
+def returns_nan(trace: Any) -> float:
+    return math.nan
+
+
+def returns_infinity(trace: Any) -> Tensor:
+    return torch.tensor(math.inf)
+
+
+def reads_undeclared(trace: Any) -> float:
+    return float(trace.logits.sum())
+
+
+BAD = {
+    mutates: ("failed", "it changes the network's weights"),
+    flips_mode: ("failed", "it changes the network's mode"),
+    leaves_hook: ("failed", "it leaves a hook on the network"),
+    leaves_gradients: ("failed", "it leaves gradients on the network"),
+    draws_globally: ("failed", "it draws from the global random state"),
+    draws_with_numpy: ("failed", "it draws from the global random state"),
+    raises: ("failed", "no such layer"),
+    returns_text: ("failed", "it returned a str, not one number"),
+    returns_vector: ("failed", "it returned a Tensor of shape (3,), not one number"),
+    returns_nothing: ("failed", "it returned a NoneType, not one number"),
+    returns_nan: ("undefined", "the score is nan"),
+    returns_infinity: ("undefined", "the score is inf"),
+    reads_undeclared: ("failed", "it reads trace.logits without declaring it in needs"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda function: function.__name__)
+def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[Any], Any]) -> None:
+    good = [get("snip"), get("nwot"), get("zico")]
+    expected = evaluate(good, network, [batch], teacher=None, seed=0)
+    states = torch.get_rng_state(), np.random.get_state()
+    found = evaluate([good[0], plugin(bad), *good[1:]], network, [batch], teacher=None, seed=0)
+    outcome = found.pop(bad.__name__)
+    status, cause = BAD[bad]
+    assert outcome.status == status
+    assert cause in str(outcome.error)
+    assert {n: o.value for n, o in found.items()} == {n: o.value for n, o in expected.items()}
+    assert torch.equal(states[0], torch.get_rng_state())
+    assert np.array_equal(states[1][1], np.random.get_state()[1])
+
+
+def test_a_scalar_tensor_is_a_number(network: Maker, batch: Batch) -> None:
+    def scalar(trace: Any) -> Tensor:
+        return torch.tensor(3)
+
+    (outcome,) = evaluate([plugin(scalar)], network, [batch], teacher=None, seed=0).values()
+    assert outcome == Outcome(3.0, None, outcome.seconds)
+
+
+@pytest.fixture
+def clean_registry() -> Iterator[None]:
+    """Forget what a test registers."""
+    before = dict(registry._registered) if names() else {}
+    yield
+    registry._registered.clear()
+    registry._registered.update(before)
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_registered_function_is_a_proxy(network: Maker, batch: Batch) -> None:
+    @proxies.register(needs=["weights"], source="this test")
+    def count_tensors(trace: Any) -> int:
+        """Count the weight tensors."""
+        return len(trace.weights)
+
+    record = get("count_tensors")
+    assert record.summary == "Count the weight tensors."
+    assert len(record.version) == 8
+    assert record.direction == "higher"
+    weighted = [m for m in network().modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert proxies.score(network(), *batch, ["count_tensors"]) == {"count_tensors": len(weighted)}

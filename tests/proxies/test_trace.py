@@ -1,0 +1,146 @@
+"""A trace: passes computed once, declared reads, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.nb201 import Cell, counts
+from proxies.registry import PASSES, get, names
+from proxies.trace import Trace
+
+Maker = Callable[..., nn.Module]
+Batch = tuple[Tensor, Tensor]
+
+CELLS = [13, 284, 3613, 6111, Cell(("none",) * 6).index, Cell(("skip_connect",) * 6).index]
+
+
+def test_every_pass_is_an_attribute() -> None:
+    assert {name for name in PASSES if hasattr(Trace, name)} == set(PASSES)
+
+
+def test_passes_run_once(network: Maker, batch: Batch) -> None:
+    calls = []
+    student = network()
+    student.stem.register_forward_hook(lambda module, inputs, output: calls.append(len(output)))
+    trace = Trace(student, *batch, teacher=Trace(network(seed=1), *batch))
+    for name in names():
+        get(name).function(trace)
+    # The batch, its perturbed copy, and the two halves that zico reads; synflow's picture of ones is on a copy.
+    assert sorted(calls) == [1, 4, 4, 8, 8]
+
+
+def test_gradients_are_autograd_s(network: Maker, batch: Batch) -> None:
+    trace = Trace(network(), *batch)
+    oracle = network().train()
+    F.cross_entropy(oracle(batch[0]), batch[1]).backward()
+    expected = [m.weight.grad for m in oracle.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    for found, reference in zip(trace.gradients, expected, strict=True):
+        torch.testing.assert_close(found, reference)
+
+
+def test_input_gradients_are_the_jacobian_of_the_summed_logits(network: Maker, batch: Batch) -> None:
+    trace = Trace(network(), *batch)
+    images = batch[0].clone().requires_grad_()
+    network().train()(images).sum().backward()
+    assert images.grad is not None
+    torch.testing.assert_close(trace.input_gradients, images.grad.flatten(1))
+
+
+def test_hessian_products_are_finite_differences_of_the_gradient(network: Maker) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(4, 3, 8, 8, generator=generator, dtype=torch.float64)
+    labels = torch.tensor([0, 1, 2, 3])
+    trace = Trace(network().double(), images, labels)
+    step = 1e-6
+
+    def gradients(sign: int) -> list[Tensor]:
+        moved = network().double()
+        with torch.no_grad():
+            weighted = [m for m in moved.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+            for module, direction in zip(weighted, trace.gradients, strict=True):
+                module.weight += sign * step * direction
+        return Trace(moved, images, labels).gradients
+
+    for found, plus, minus in zip(trace.hessian_products, gradients(1), gradients(-1), strict=True):
+        # Central differences with rounding / step of some 1e-9, times the gradients' scale; entries are up to 1.
+        torch.testing.assert_close(found, (plus - minus) / (2 * step), rtol=1e-3, atol=1e-5)
+
+
+def test_channel_saliency_is_output_times_gradient(network: Maker, batch: Batch) -> None:
+    trace = Trace(network(), *batch)
+    _ = trace.input_gradients  # another backward pass before and after must not matter
+    found = trace.channel_saliency
+    oracle = network().train()
+    outputs = []
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        output.retain_grad()
+        outputs.append(output)
+
+    for module in oracle.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(keep)
+    F.cross_entropy(oracle(batch[0]), batch[1]).backward()
+    by_shape = sorted((float(s.square().sum()) for s in found), reverse=True)
+    expected = []
+    for output in outputs:
+        if output.grad is not None:
+            product = output.detach() * output.grad
+            sums = product.sum((2, 3)) if product.dim() == 4 else product
+            expected.append(float(sums.square().sum()))
+    assert by_shape[: len(expected)] == pytest.approx(sorted(expected, reverse=True), rel=1e-4)
+
+
+def test_classifier_gradient_is_the_full_network_s(network: Maker, batch: Batch) -> None:
+    trace = Trace(network(), *batch, needs=["features", "classifier_gradient"])
+    oracle = network().train()
+    F.cross_entropy(oracle(batch[0]), batch[1]).backward()
+    torch.testing.assert_close(trace.classifier_gradient, oracle.classifier.weight.grad)
+
+
+@pytest.mark.parametrize("index", CELLS)
+def test_the_structural_pass_counts_what_arithmetic_counts(network: Maker, index: int) -> None:
+    trace = Trace(network(index, C=16, N=5), *(torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.long)))
+    cell = Cell.from_index(index)
+    official, live = counts.official(cell), counts.live(cell)
+    assert sum(layer.params for layer in trace.layers) == official.params
+    assert sum(layer.multiply_accumulates for layer in trace.layers) == official.flops
+    assert sum(layer.params for layer in trace.layers if layer.live) == live.params
+    assert sum(layer.multiply_accumulates for layer in trace.layers if layer.live) == live.flops
+    skeleton = 0 if cell.is_degenerate else 7
+    assert get("live_convs").function(trace) == 15 * cell.live_convolutions + skeleton
+
+
+def test_the_second_batch_is_given_or_half_of_the_first(network: Maker, batch: Batch) -> None:
+    images, labels = batch
+    halves = Trace(network(), images, labels).second_batch_gradients
+    given = Trace(network(), images[:4], labels[:4], second_batch=(images[4:], labels[4:])).second_batch_gradients
+    for one, other in zip([*halves[0], *halves[1]], [*given[0], *given[1]], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_reading_a_pass_that_is_not_declared_is_an_error(network: Maker, batch: Batch) -> None:
+    trace = Trace(network(), *batch)
+    with trace.reading(["logits"]):
+        assert trace.logits.shape == (8, 10)
+        with pytest.raises(RuntimeError, match=r"reads trace\.features without declaring it"):
+            _ = trace.features
+    assert len(trace.features) == 4
+
+
+@pytest.mark.parametrize("needs", [["features"], ["relu_outputs"], ["perturbation"], ["gradients", "channel_saliency"]])
+def test_fewer_passes_give_the_same_numbers(network: Maker, batch: Batch, needs: list[str]) -> None:
+    full, part = Trace(network(), *batch), Trace(network(), *batch, needs=needs)
+    _ = full.input_gradients, full.second_batch_gradients
+
+    def values(trace: Trace) -> list[Tensor]:
+        found = getattr(trace, needs[-1])
+        return [found.distance, *found.running_variances] if needs == ["perturbation"] else found
+
+    for one, other in zip(values(full), values(part), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
