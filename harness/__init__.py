@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from harness.results import Results, load
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.results import Results, load
 
 __all__ = ["Results", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # Every worker imports this package; it must not wait there for pandas and scipy.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("harness.results"), name)

@@ -7,6 +7,7 @@ coefficient has no place for it and is taken over the defined scores; its own n 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Correlations of one set of scores with one set of accuracies; NaN where one of the two is constant.
+    """Correlations of one set of scores with one set of accuracies.
+
+    A coefficient is NaN where one of the two is constant, or for Pearson's so nearly that digits do not suffice.
 
     Attributes:
         n: cells that entered the rank correlations.
@@ -145,4 +148,9 @@ def _coefficient(function: object, scores: np.ndarray, accuracies: np.ndarray) -
     # scipy warns and returns NaN for constant input; the NaN says it already, and two points are the least it takes.
     if len(scores) < 2 or np.ptp(accuracies) == 0 or (scores == scores[0]).all():
         return float("nan")
-    return float(function(scores, accuracies).statistic)  # type: ignore[operator]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return float(function(scores, accuracies).statistic)  # type: ignore[operator]
+        except RuntimeWarning:  # nearly constant, or too large to subtract: the number could not be trusted
+            return float("nan")

@@ -7,11 +7,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: How a table is written, by the ending of its file.
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -26,6 +27,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
 
     Raises:
         InputError: if the folder cannot be written to.
+        OSError: if the file cannot, or the disk is full; what stood at the path stays there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +40,8 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
         fill(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # not the temporary one's name
     finally:
         temporary.unlink(missing_ok=True)
     return path

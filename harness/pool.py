@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,7 +46,7 @@ def run(
     make_executor: Callable[[int], Executor],
     workers: int,
     on_death: Callable[[T], R],
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R], None, None]:
     """Carry out tasks and yield each with its result, in the order of completion.
 
     A task whose worker dies (out of memory, a crash in native code) takes the pool and its neighbours with it. All of
@@ -62,12 +63,11 @@ def run(
     waiting = list(reversed(tasks))
     while waiting:
         suspects: list[T] = []
-        for task, result in _until_broken(function, waiting, make_executor, workers, suspects):
-            yield task, result
+        yield from _until_broken(function, waiting, make_executor, workers, suspects)
         for task in suspects:
             try:
-                with make_executor(1) as alone:
-                    result = alone.submit(function, task).result()
+                with _ended(make_executor(1)) as alone:
+                    result = _submit(alone, function, task).result()
             except BrokenProcessPool:
                 result = on_death(task)
             yield task, result
@@ -81,24 +81,48 @@ def _until_broken(
     suspects: list[T],
 ) -> Iterator[tuple[T, R]]:
     running: dict[Future[R], T] = {}
-    executor = make_executor(min(workers, len(waiting)))
     try:
-        while waiting or running:
-            while waiting and len(running) < 2 * workers:  # one running and one ready for every worker
-                task = waiting.pop()
-                running[executor.submit(function, task)] = task
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                result = future.result()
-                yield running.pop(future), result
+        with _ended(make_executor(min(workers, len(waiting)))) as executor:
+            while waiting or running:
+                while waiting and len(running) < 2 * workers:  # one running and one ready for every worker
+                    future = _submit(executor, function, waiting[-1])
+                    running[future] = waiting.pop()  # not before: a pool that broke meanwhile takes no task
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    yield running.pop(future), result
     except BrokenProcessPool:
         for future, task in running.items():
-            if future.done() and future.exception() is None:
+            if future.exception() is None:
                 yield task, future.result()
             else:
                 suspects.append(task)
+
+
+@contextmanager
+def _ended(executor: Executor) -> Iterator[Executor]:
+    # Whatever ends the work early ends the workers too: nobody waits for their results.
+    others = set(multiprocessing.active_children())
+    try:
+        yield executor
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
+    # Submitting starts processes, which inherit what is blocked: Ctrl-C, which a terminal sends to all of them, is
+    # the parent's to handle, also while a worker is still importing.
+    if not hasattr(signal, "pthread_sigmask"):
+        return executor.submit(function, task)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return executor.submit(function, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare_worker(slots: Queue[str]) -> None:
@@ -108,7 +132,7 @@ def _prepare_worker(slots: Queue[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where signals cannot be blocked, this is better than nothing
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

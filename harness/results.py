@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -19,6 +20,8 @@ DEFAULT_TARGETS = {
     "nb201": ("analog-nasbench:baseline",),
     "s0": ("s0-diswot:distilled", "s0-diswot:vanilla"),
 }
+
+T = TypeVar("T")
 
 _COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
 
@@ -53,6 +56,16 @@ def load(run: Path | str) -> Results:
         InputError: if it is not one, or is damaged.
     """
     folder = Path(run)
+    stored = _stored(folder)
+    return replace(
+        stored,
+        targets=_read(folder / "targets.csv", pd.read_csv, stored.targets),
+        correlations=_read(folder / "correlations.csv", pd.read_csv, stored.correlations),
+        cards=_read(folder / "cards.json", lambda path: json.loads(path.read_text()), stored.cards),
+    )
+
+
+def _stored(folder: Path) -> Results:
     info = run_folder.read_info(folder)
     proxies = pd.DataFrame(info["proxies"])
     with Store(run_folder.store_path(folder), create=False) as store:
@@ -60,11 +73,15 @@ def load(run: Path | str) -> Results:
     frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
     current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
     frame = frame[current].reset_index(drop=True)
-    targets = _read(folder / "targets.csv", ["cell", "target", "accuracy"])
-    correlations = _read(folder / "correlations.csv", list(correlation.COLUMNS))
-    cards_path = folder / "cards.json"
-    cards = json.loads(cards_path.read_text()) if cards_path.is_file() else {}
-    return Results(folder, info, frame, proxies, targets, correlations, cards)
+    return Results(
+        folder=folder,
+        info=info,
+        scores=frame,
+        proxies=proxies,
+        targets=pd.DataFrame(columns=["cell", "target", "accuracy"]),
+        correlations=pd.DataFrame(columns=list(correlation.COLUMNS)),
+        cards={},
+    )
 
 
 def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
@@ -79,11 +96,9 @@ def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
         InputError: if a target is not known, or none of its cells was evaluated.
     """
     folder = Path(run)
-    results = load(folder)
+    results = _stored(folder)
     space = results.info["space"]
-    chosen = {
-        target.name: target for name in target_names or DEFAULT_TARGETS[space] for target in _targets(name, space)
-    }
+    chosen = targets_of(space, target_names)
     cards: dict[str, dict[str, Any]] = {}
     parts = []
     evaluated = set(results.scores["cell"])
@@ -105,6 +120,16 @@ def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
     return load(folder)
 
 
+def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
+    """Return the targets that are meant, by their names; see `correlate`.
+
+    Raises:
+        InputError: if one is not known.
+    """
+    names = target_names or DEFAULT_TARGETS[space]
+    return {target.name: target for name in names for target in _targets(name, space)}
+
+
 def _targets(name: str, space: str) -> list[tables.Target]:
     found = tables.targets(name, space)
     for target in tuple(found):
@@ -114,5 +139,10 @@ def _targets(name: str, space: str) -> list[tables.Target]:
     return found
 
 
-def _read(path: Path, columns: list[str]) -> pd.DataFrame:
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=columns)
+def _read(path: Path, read: Callable[[Path], T], absent: T) -> T:
+    if not path.is_file():
+        return absent
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+        raise InputError(f"run: {path} cannot be read: {error}; `diswot correlate` makes it anew.") from error

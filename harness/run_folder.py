@@ -22,6 +22,9 @@ from proxies.registry import Proxy
 #: The number of ``run.json``'s form.
 SCHEMA = 1
 
+#: What ``run.json`` must hold for a run to be read and continued.
+_KEYS = ("space", "settings", "settings_hash", "commands", "proxies", "hashes")
+
 _PACKAGES = ("diswot-bench", "torch", "numpy", "scipy", "pandas", "analog-nasbench")
 
 
@@ -55,7 +58,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     """Return ``run.json``.
 
     Raises:
-        InputError: if it is damaged or of another schema.
+        InputError: if it is missing, damaged or of another schema.
     """
     path = info_path(folder)
     try:
@@ -65,6 +68,9 @@ def read_info(folder: Path) -> dict[str, Any]:
     if not isinstance(info, dict) or info.get("schema") != SCHEMA:
         found = info.get("schema") if isinstance(info, dict) else None
         raise InputError(f"run: {path} has schema {found}; this version reads {SCHEMA}.")
+    lacking = [name for name in _KEYS if name not in info]
+    if lacking:
+        raise InputError(f"run: {path} is damaged: it lacks {', '.join(lacking)}.")
     return info
 
 
@@ -92,11 +98,12 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
             )
         commands = info["commands"] + ([command] if command not in info["commands"] else [])
         known = {record["name"]: record for record in info["proxies"]}
+        hashes = info["hashes"]
     elif store_path(folder).exists():
         raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
     else:
         info = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
-        commands, known = [command], {}
+        commands, known, hashes = [command], {}, {}
     known.update({proxy.name: describe(proxy) for proxy in proxies})
     info |= {
         "schema": SCHEMA,
@@ -109,7 +116,9 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         "threads": "1 a worker",
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "git_revision": _git_revision(),
-        "hashes": {"batch": settings.batch} | {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in plugins},
+        "hashes": hashes
+        | {"batch": settings.batch}
+        | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
         "proxies": list(known.values()),
     }
     files.write_json(info_path(folder), info)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 from benchmarks.errors import InputError
 from benchmarks.spaces import Space
+
+#: How many seeds a number may ask for.
+MOST_SEEDS = 1000
 
 
 def cells(text: str, space: Space) -> tuple[int, ...]:
@@ -24,33 +28,51 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
     if text.isdecimal():
         return _sample(int(text), space)
     if "," in text or text.startswith("|"):
-        parts = text.split(",")
-    elif Path(text).is_file():
-        parts = Path(text).read_text().splitlines()
+        chosen = [space.parse(part) for part in text.split(",") if part.strip()]
     else:
-        raise InputError(
-            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, "
-            "nor a file with one cell a line."
-        )
-    chosen = dict.fromkeys(space.parse(part) for part in parts if part.strip())
+        chosen = _in_file(text, space)
     if not chosen:
         raise InputError(f"--cells: {text!r} names no cell.")
-    return tuple(chosen)
+    return tuple(dict.fromkeys(chosen))
 
 
 def seeds(text: str) -> tuple[int, ...]:
     """Return the seeds that a number (that many, from 0) or a list (``0,5``; one seed as ``5,``) stands for.
 
     Raises:
-        InputError: if it stands for none.
+        InputError: if it stands for none, for too many, or one has more digits than a store takes.
     """
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) == 1 and parts[0].isdecimal() and int(parts[0]) > 0:
-        return tuple(range(int(parts[0])))
     named = [part for part in parts if part]
-    if len(parts) == 1 or not named or not all(part.isdecimal() for part in named):
-        raise InputError(f"--seeds: {text!r} is neither a number of seeds above 0 nor a list such as 0,1,2.")
-    return tuple(dict.fromkeys(int(part) for part in named))
+    if named and all(re.fullmatch("[0-9]{1,18}", part) for part in named):
+        numbers = [int(part) for part in named]
+        if len(parts) > 1:
+            return tuple(dict.fromkeys(numbers))
+        if 0 < numbers[0] <= MOST_SEEDS:
+            return tuple(range(numbers[0]))
+    raise InputError(
+        f"--seeds: {text!r} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of numbers of "
+        "at most 18 digits."
+    )
+
+
+def _in_file(text: str, space: Space) -> list[int]:
+    try:
+        lines = Path(text).read_text().splitlines() if Path(text).is_file() else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"--cells: {text!r} cannot be read as a file with one cell a line: {error}.") from error
+    if lines is None:
+        raise InputError(
+            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, "
+            "nor a file with one cell a line."
+        )
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found += [space.parse(line)] if line.strip() else []
+        except InputError as error:
+            raise InputError(f"--cells: {text!r}, line {number}: {error}") from error
+    return found
 
 
 def _sample(count: int, space: Space) -> tuple[int, ...]:

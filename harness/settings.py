@@ -44,9 +44,11 @@ class Settings:
         return asdict(self)
 
     def differences(self, other: dict[str, Any]) -> list[str]:
-        """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``."""
-        return [
-            f"{name} {value} (there: {other.get(name)})"
-            for name, value in self.as_dict().items()
-            if other.get(name) != value
-        ]
+        """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``.
+
+        The batch is named only where nothing else differs, since it follows from the others.
+        """
+        different = {name: value for name, value in self.as_dict().items() if other.get(name) != value}
+        if len(different) > 1:
+            different.pop("batch", None)
+        return [f"{name} {value} (there: {other.get(name)})" for name, value in different.items()]

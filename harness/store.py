@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The schema's number, in ``PRAGMA user_version``.
 SCHEMA = 1
@@ -120,7 +122,7 @@ class Store:
                     f"INSERT OR REPLACE INTO scores ({', '.join(_COLUMNS)}) VALUES ({marks})",
                     [astuple(record) for record in records],
                 )
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise InputError(
                 f"store: {self.path} cannot be written: {error}; "
                 "what was stored is kept, and the same command continues."
@@ -128,23 +130,33 @@ class Store:
 
     def settled(self, settings: str) -> set[tuple[int, str, str, int]]:
         """Return (cell, proxy, version, seed) of every unit that needs no further work; failed ones are tried again."""
-        rows = self._connection.execute(
-            "SELECT cell, proxy, version, seed FROM scores WHERE settings = ? AND status != 'failed'", (settings,)
+        return set(
+            self._read(
+                "SELECT cell, proxy, version, seed FROM scores WHERE settings = ? AND status != 'failed'", settings
+            )
         )
-        return set(rows)
 
     def frame(self) -> pd.DataFrame:
         """Return all records as a table, sorted by identity."""
-        rows = self._connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM scores ORDER BY {', '.join(_COLUMNS[:6])}")
-        frame = pd.DataFrame(rows.fetchall(), columns=list(_COLUMNS))
+        import pandas as pd  # workers, which only make records, need not wait for it
+
+        rows = self._read(f"SELECT {', '.join(_COLUMNS)} FROM scores ORDER BY {', '.join(_COLUMNS[:6])}")
+        frame = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)  # texts stay texts and no cause stays None
         return frame.astype({"cell": "int64", "seed": "int64", "value": "float64", "seconds": "float64"})
+
+    def _read(self, query: str, *values: str) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"store: {self.path} cannot be read: {error}.") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # after some errors SQLite has rolled back already
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")

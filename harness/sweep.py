@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,14 +127,14 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     causes: Counter[tuple[str, str]] = Counter()
     with Store(run_folder.store_path(folder), create=True) as store:
         tasks, before = missing(plan, store, context.settings.hash)
-        with _progress(len(tasks), sum(len(task.proxies) for task in tasks)) as advance:
-            results = pool.run(
-                functools.partial(score_cell, context),
-                tasks,
-                make_executor=make_executor or functools.partial(pool.local, devices=plan.devices),
-                workers=plan.workers,
-                on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
-            )
+        results = pool.run(
+            functools.partial(score_cell, context),
+            tasks,
+            make_executor=make_executor or functools.partial(pool.local, devices=plan.devices),
+            workers=plan.workers,
+            on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+        )
+        with closing(results), _progress(len(tasks), sum(len(task.proxies) for task in tasks)) as advance:
             for _, records in results:
                 store.write(records)
                 statuses.update(record.status for record in records)

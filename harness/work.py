@@ -68,7 +68,10 @@ def score_cell(context: Context, task: Task) -> list[Record]:
     outcomes: dict[str, Outcome] = {}
     key = derive("student", space.name, live, task.seed)
     for (form, init), group in groups.items():
-        outcomes.update(_score_form(context, form, init, group, key, task.seed))
+        try:
+            outcomes.update(_score_form(context, form, init, group, key, task.seed))
+        except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
+            outcomes.update({proxy.name: Outcome(None, error, 0.0) for proxy in group})
     return [_record(context.settings, task, registry.get(name), outcomes[name]) for name in task.proxies]
 
 

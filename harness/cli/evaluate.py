@@ -9,6 +9,9 @@ import click
 
 from harness.cli import options
 
+#: How many cells are sampled unless something else is asked for, where the space has as many.
+DEFAULT_CELLS = 100
+
 
 @click.command()
 @options.space
@@ -31,7 +34,7 @@ def command(out: Path, **settings: Any) -> int:
 def plan_of(
     *,
     space: str,
-    cells: str,
+    cells: str | None,
     proxies: str,
     seeds: str,
     device: str,
@@ -53,9 +56,10 @@ def plan_of(
     teachers.canonical(settings["teacher"])
     loaded = options.load_plugins(plugins)
     chosen = options.devices(device)
+    walked = spaces.get(space)
     return Plan(
         space=space,
-        cells=samples.cells(cells, spaces.get(space)),
+        cells=samples.cells(str(min(DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
         proxies=registry.select(proxies),
         seeds=samples.seeds(seeds),
         devices=chosen,

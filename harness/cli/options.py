@@ -7,11 +7,9 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import pandas as pd
-from tabulate import tabulate
 
 from benchmarks.errors import InputError, unknown
 
@@ -19,6 +17,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,16 +29,27 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
         return
     try:
         settings = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"--config: {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # of the encoding, or of TOML
         raise InputError(f"--config: {path} cannot be read as TOML: {error}.") from error
-    allowed = {name.lstrip("-"): p.name for p in ctx.command.params for name in p.opts if name.startswith("--")}
+    allowed = {name.lstrip("-"): p for p in ctx.command.params for name in p.opts if name.startswith("--")}
+    del allowed["config"]
     defaults: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in allowed:
-            raise unknown(f"--config: {path}: the setting", name, sorted(set(allowed) - {"config", "help"}))
-        is_text = isinstance(value, int | float) and not isinstance(value, bool)
-        defaults[str(allowed[name])] = str(value) if is_text else value
+            raise unknown(f"--config: {path}: setting", name, sorted(allowed))
+        defaults[str(allowed[name].name)] = _as_given(value, several=allowed[name].multiple)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _as_given(value: Any, *, several: bool) -> Any:
+    # What the command line would give: a text, a flag's value, or a list of texts where an option is repeatable.
+    if several:
+        return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    if isinstance(value, list):
+        return ",".join([*map(str, value), ""])  # a list of one number must not be taken for a count
+    return value if isinstance(value, bool) else str(value)
 
 
 config = click.option(
@@ -51,8 +63,7 @@ config = click.option(
 space = click.option("--space", default="nb201", show_default=True, help="Search space: nb201 or s0.")
 cells = click.option(
     "--cells",
-    default="100",
-    show_default=True,
+    show_default="100, or all of a smaller space",
     help="all | N (a seeded sample) | 3,7,9 | FILE with one cell a line.",
 )
 proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
@@ -120,8 +131,10 @@ def devices(text: str) -> tuple[str, ...]:
         return found or ("cpu",)
     if text == "cuda":
         text = ",".join(found) or "cuda:0"
-    asked = tuple(part.strip() for part in text.split(","))
+    asked = tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
     for part in asked:
+        if part in ("auto", "cpu", "cuda") and len(asked) > 1:
+            raise InputError(f"--device: {part!r} stands alone; {text!r} mixes it with others.")
         if not part.startswith("cuda:") or not part[5:].isdecimal():
             raise unknown("--device", part, ("auto", "cpu", "cuda", "cuda:0"))
         if part not in found:
@@ -149,6 +162,9 @@ def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     """Print rows, as a table or as JSON."""
+    import pandas as pd
+    from tabulate import tabulate
+
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:
         click.echo(frame.to_json(orient="records", indent=1))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli import options
+from harness.cli import Group, options
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List the proxies, or show one."""
 

@@ -32,6 +32,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     from harness.cli import say
     from harness.cli.evaluate import plan_of
 
+    results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
         (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),
         (plan_of(space="s0", cells=s0_cells, **settings), out / "s0"),

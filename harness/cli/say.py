@@ -15,7 +15,8 @@ from harness.sweep import Plan, Tally
 def plan(plan: Plan, folder: Path) -> str:
     """Say what a sweep will do."""
     return (
-        f"{plan.space}: {len(plan.proxies)} proxies x {len(plan.cells)} cells x {_count(len(plan.seeds), 'seed')}, "
+        f"{plan.space}: {_count(len(plan.proxies), 'proxy', 'proxies')} x {_count(len(plan.cells), 'cell')} x "
+        f"{_count(len(plan.seeds), 'seed')}, "
         f"{plan.batch_size} pictures of {plan.images}, teacher {plan.teacher}, "
         f"{_count(plan.workers, 'worker')} on {', '.join(plan.devices)}, into {folder}"
     )
@@ -24,13 +25,13 @@ def plan(plan: Plan, folder: Path) -> str:
 def tally(tally: Tally, folder: Path) -> str:
     """Say how a sweep went."""
     done = sum(tally.statuses.values())
-    text = f"{folder}: {done} scores in {tally.seconds:.0f} s"
+    text = f"{folder}: {_count(done, 'score')} in {tally.seconds:.0f} s"
     text += f", {tally.before} were there already" if tally.before else ""
     text += "".join(
         f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
     )
     for (proxy, cause), count in tally.causes.most_common(10):
-        text += f"\n  failed {count} times: {proxy}: {cause}"
+        text += f"\n  failed {_count(count, 'time')}: {proxy}: {cause}"
     return text
 
 
@@ -77,5 +78,5 @@ def _listed(seeds: pd.Series) -> str:
     return ", ".join(str(seed) for seed in sorted(set(seeds)))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from harness.cli import options
+from harness.cli import Group, options
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List the accuracy tables, or show one's card."""
 

@@ -1,0 +1,390 @@
+"""Bad input as a user would type it, and what the commands print."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import run_folder
+from harness.store import Store
+from proxies import registry
+
+Cli = Callable[..., Any]
+
+QUICK = ("--batch-size", "4", "--teacher", "s0:111", "--workers", "1", "--device", "cpu")
+TINY = ("--space", "s0", "--cells", "111,113", *QUICK)
+
+#: What a user types, and what the sentence must hold: the argument, the value, what is allowed, the nearest match.
+MISTAKES = {
+    # commands and options
+    "evalute": ("command: 'evalute' is not known; did you mean 'evaluate'?", "Allowed: run, evaluate, correlate"),
+    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: list, show"),
+    "proxies lst": ("command: 'lst' is not known; did you mean 'list'?",),
+    "--cells 3": ("No such option '--cells'", "See `diswot --help`"),
+    "evaluate --cell 3": ("No such option '--cell'", "'--cells'"),
+    "evaluate --cells": ("Option '--cells' requires an argument",),
+    "evaluate 3": ("Got unexpected extra argument (3)",),
+    "cell": ("Missing argument 'CELL'",),
+    "evaluate --workers 0": ("'--workers': 0 is not in the range x>=1",),
+    "evaluate --workers two": ("'--workers': 'two' is not a valid integer",),
+    "evaluate --batch-size 0": ("'--batch-size': 0 is not in the range x>=1",),
+    "evaluate --batch-seed -1": ("'--batch-seed': -1 is not in the range x>=0",),
+    # cells and spaces
+    "evaluate --space s1": ("--space: 's1' is not known; did you mean 's0'?", "Allowed: nb201, s0"),
+    "evaluate --cells 0": ("--cells: 0 cells were asked for; nb201 has 1 to 15625",),
+    "evaluate --cells 15626": ("--cells: 15626 cells were asked for; nb201 has 1 to 15625",),
+    "evaluate --space s0 --cells 65": ("--cells: 65 cells were asked for; s0 has 1 to 64",),
+    "evaluate --cells -5": ("--cells: '-5' is neither all, a number of cells, a list such as 3,7,9, nor a file",),
+    "evaluate --cells here.txt": ("--cells: 'here.txt' is neither all", "nor a file with one cell a line"),
+    "evaluate --cells 3,15625": ("index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",),
+    "evaluate --cells 3,four": ("cell: 'four' is not an architecture string; it has the form |op~0|+",),
+    "evaluate --cells |conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|": (
+        "'conv_3x3' is not known; did you mean 'nor_conv_3x3'?",
+        "Allowed: none, skip_connect",
+    ),
+    "evaluate --space s0 --cells 712,": ("cell: 712 is not in S0", "1, 3, 5, 7"),
+    "cell 15625": ("index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",),
+    "cell |none~0|": ("'|none~0|' is not an architecture string", "nor_conv_3x3"),
+    "cell --space s0 712": ("712 is not in S0",),
+    "cell --space s0 big": ("'big' is not in S0", "such as 713"),
+    # proxies and plug-ins
+    "evaluate --proxies snip,nwott": ("--proxies: 'nwott' is not known; did you mean 'nwot'?", "`diswot proxies list`"),
+    "evaluate --proxies ,": ("--proxies: no proxy was named; give fast, all, or names",),
+    "bench --proxies fats": ("--proxies: 'fats' is not known; did you mean 'fast'?",),
+    "proxies show snap": ("proxy: 'snap' is not known; did you mean 'snip'?",),
+    "proxies list --plugin nowhere.py": ("--plugin: ", "nowhere.py is not a file"),
+    "evaluate --plugin broken.py": ("--plugin: ", "broken.py cannot be loaded: SyntaxError"),
+    "evaluate --plugin clash.py": ("--plugin: ", "'snip' is registered already, by "),
+    "evaluate --plugin empty.py": ("--plugin: ", "empty.py registers no proxy; decorate a function"),
+    # seeds, images, teacher, device
+    "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
+    "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),
+    "evaluate --images cifar": ("--images: 'cifar' is not known; did you mean 'cifar10'?", "Allowed: noise"),
+    "evaluate --images cifar10": ("--image-dir: ", "cifar10", "cifar-10-batches-py/ with data_batch_1"),
+    "evaluate --images cifar10 --image-dir nowhere": ("--image-dir: there is no folder 'nowhere'",),
+    "evaluate --images cifar100 --image-dir folder": ("--image-dir: 'folder' lacks",),
+    "evaluate --augment": ("augment: noise has no training augmentation",),
+    "evaluate --teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?", "nb201:CELL"),
+    "evaluate --teacher nb201:15625": ("index 15625 is out of range",),
+    "evaluate --teacher s0:712": ("712 is not in S0",),
+    "evaluate --device gpu": ("--device: 'gpu' is not known; did you mean 'cpu'?", "Allowed: auto, cpu, cuda, cuda:0"),
+    "evaluate --device cpu,cuda:0": ("--device: 'cpu' stands alone; 'cpu,cuda:0' mixes it with others",),
+    "evaluate --device cuda:99": ("--device: cuda:99 is not there; torch sees ",),
+    # configuration
+    "evaluate --config nowhere.toml": ("--config: nowhere.toml cannot be read: No such file",),
+    "evaluate --config broken.toml": ("--config: broken.toml cannot be read as TOML: ", "line 1"),
+    "evaluate --config binary.toml": ("--config: binary.toml cannot be read as TOML: ",),
+    "evaluate --config unknown.toml": (
+        "--config: unknown.toml: setting: 'proxie' is not known; did you mean 'proxies'?",
+        "Allowed: augment, batch-seed",
+    ),
+    "evaluate --config itself.toml": ("setting: 'config' is not known",),
+    "evaluate --config wrong.toml": ("'--batch-size': 'many' is not a valid integer",),
+    # runs, targets and tables
+    "correlate nowhere": ("run: nowhere is not a run's folder and holds none; `diswot evaluate --out nowhere`",),
+    "report nowhere": ("run: nowhere is not a run's folder",),
+    "correlate run --target s0-disswot": ("table: 's0-disswot' is not known; did you mean 's0-diswot'?", ".csv"),
+    "correlate run --target s0-diswot:vanila": ("'vanila' is not known; did you mean 'vanilla'?", "Allowed: vanilla"),
+    "correlate run --target s0-diswot:": ("--target: 's0-diswot:' has no column after the colon",),
+    "correlate run --target analog-nasbench": ("analog-nasbench is of the search space nb201, not s0",),
+    "correlate run --target nowhere.csv": ("table: 'nowhere.csv' cannot be read: No such file",),
+    "correlate run --target elsewhere.csv": ("--target: elsewhere:accuracy has an accuracy for none of the 2 cells",),
+    "correlate run --target unknown.csv": ("table: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",),
+    "correlate run --target twice.csv": ("table: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
+    "correlate run --target text.csv": ("table: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
+    "correlate run --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
+    "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
+    "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, s0-diswot"),
+    "tables show nonsense": ("table: 'nonsense' is not known",),
+    "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
+    "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
+    # folders
+    "evaluate --out file": ("--out: file cannot be written to: ",),
+    "evaluate --out file/below": ("--out: file/below cannot be written to: ",),
+    "evaluate --out /proc/run": ("--out: /proc/run cannot be written to: ",),
+    "run --out file": ("--out: file",),
+    "evaluate --space s0 --device cpu --out other_settings": (
+        "--out: other_settings holds a run with other settings: batch_size 64 (there: 4), teacher resnet56 "
+        "(there: s0:111); choose another folder or the same settings",
+    ),
+    "evaluate --out other_schema": ("run: other_schema/run.json has schema 99; this version reads 1",),
+    "correlate other_store": ("store: other_store/scores.sqlite cannot be opened as a store: its schema is 99",),
+    "correlate no_store": ("store: no_store/scores.sqlite cannot be opened as a store: file is not a database",),
+    "correlate damaged": ("store: damaged/scores.sqlite cannot be read: database disk image is malformed",),
+    "evaluate --out only_store": ("--out: only_store has a store but no run.json; choose another folder",),
+}
+
+FILES = {
+    "broken.py": b"def x(",
+    "clash.py": b"import proxies\n@proxies.register(needs=[], source='')\ndef snip(trace): ...\n",
+    "empty.py": b"import proxies\n",
+    "broken.toml": b"cells = \n",
+    "binary.toml": b"\xff\xfe",
+    "unknown.toml": b"proxie = 'snip'\n",
+    "itself.toml": b"config = 'itself.toml'\n",
+    "wrong.toml": b"batch-size = 'many'\n",
+    "elsewhere.csv": b"cell,accuracy\n777,90\n",
+    "unknown.csv": b"cell,accuracy\n712,90\n",
+    "twice.csv": b"cell,accuracy\n111,90\n111,91\n",
+    "text.csv": b"cell,accuracy\n111,good\n",
+    "file": b"",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one cheap proxy, to be copied."""
+    from harness.cli import main
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        from concurrent.futures import ThreadPoolExecutor
+
+        patch.setattr("harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
+        assert main(["evaluate", *TINY, "--proxies", "params,live_convs", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder full of traps, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    for name in ("run", "other_settings", "other_schema", "other_store", "no_store", "damaged", "only_store"):
+        shutil.copytree(finished, tmp_path / name)
+    info = run_folder.info_path(Path("other_schema"))
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"schema": 99}))
+    with closing(sqlite3.connect(run_folder.store_path(Path("other_store")))) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    run_folder.store_path(Path("no_store")).write_bytes(b"cell,score\n" * 100)
+    store = run_folder.store_path(Path("damaged"))
+    store.write_bytes(store.read_bytes()[:4096] + b"\xff" * 4096)
+    run_folder.info_path(Path("only_store")).unlink()
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_gets_one_sentence(line: str, cli: Cli, place: Path, plugin: object) -> None:
+    said = cli(*line.split())
+    *before, sentence = said.sentence.splitlines()
+    assert said.status == 2
+    assert sentence.startswith("diswot: ")
+    for part in MISTAKES[line]:
+        assert part in sentence
+    # A sweep says what it will do before it finds, say, that the folder is not writable.
+    assert all(line.startswith(("nb201: ", "s0: ")) and " into " in line for line in before)
+
+
+def test_a_mistake_leaves_nothing_behind(cli: Cli, place: Path) -> None:
+    before = sorted(place.rglob("*"))
+    cli("evaluate", "--proxies", "nwott", "--out", "new")
+    cli("evaluate", "--cells", "3,four", "--out", "new")
+    cli("run", "--target", "nonsense", "--out", "new")
+    cli("correlate", "run", "--target", "nonsense")
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_file_with_a_wrong_cell_is_named_with_the_line(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "cells.txt"
+    path.write_text("3\nfour\n")
+    assert f"--cells: '{path}', line 2: cell: 'four' is not" in cli("evaluate", "--cells", path).sentence
+
+
+def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
+    code = "import sys; from harness.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "cell", "15625"], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("diswot: cell: index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624.\n")
+
+
+def test_help_and_lists_load_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys
+from harness.cli import main
+def loaded(*heavy):
+    return [name for name in heavy if name in sys.modules]
+for command in ([], ["run"], ["evaluate"], ["correlate"], ["report"], ["tables"], ["proxies"], ["cell"], ["bench"]):
+    assert main([*command, "--help"]) == 0
+assert loaded("torch", "pandas", "scipy", "matplotlib") == [], loaded("torch", "pandas", "scipy", "matplotlib")
+for command in (["proxies", "list"], ["proxies", "show", "snip"], ["tables", "list"], ["cell", "7"]):
+    for json in ([], ["--json"]):
+        assert main([*command, *json]) == 0
+assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "matplotlib")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [[], ["tables"], ["proxies"]])
+def test_a_group_alone_shows_its_help(cli: Cli, command: list[str]) -> None:
+    said = cli(*command)
+    assert said.status == 2
+    assert said.sentence.startswith("Usage: diswot")
+    assert said.sentence.strip() in cli(*command, "--help").out
+
+
+def test_the_version(cli: Cli) -> None:
+    said = cli("--version")
+    assert (said.status, said.out.startswith("diswot, version ")) == (0, True)
+
+
+def test_lists_as_json(cli: Cli) -> None:
+    proxies = json.loads(cli("proxies", "list", "--json").out)
+    assert [record["name"] for record in proxies] == list(registry.names())
+    assert json.loads(cli("proxies", "show", "snip", "--json").out)["defined_in"].partition(":")[0].endswith(".py")
+    tables = json.loads(cli("tables", "list", "--json").out)
+    assert {record["name"]: record["cells"] for record in tables} == {"analog-nasbench": 15625, "s0-diswot": 64}
+    assert json.loads(cli("tables", "show", "s0-diswot", "--json").out)["columns"][0]["count"] == 64
+    cell = json.loads(cli("cell", "12", "--json").out)
+    assert cell["cell"] == 12
+    assert cell["accuracies"]["analog-nasbench:baseline"] > 0
+    assert json.loads(cli("cell", "--space", "s0", "713", "--json").out)["string"] == "ResNet[7,1,3]"
+
+
+def test_the_lists_read_well(cli: Cli) -> None:
+    assert "snip" in cli("proxies", "list").out
+    assert "direction" in cli("proxies", "show", "snip").out
+    assert "analog-nasbench" in cli("tables", "list").out
+    assert "licence" in cli("tables", "show", "analog-nasbench").out
+    shown = cli("cell", "12").out
+    assert "node 0 is the input, node 3 the output" in shown
+    assert "analog-nasbench:baseline" in shown
+
+
+def test_a_cell_by_any_of_its_names(cli: Cli) -> None:
+    by_index = json.loads(cli("cell", "12", "--json").out)
+    assert json.loads(cli("cell", by_index["string"], "--json").out) == by_index
+
+
+def test_evaluate_says_what_it_does_and_did(cli: Cli, tmp_path: Path) -> None:
+    said = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path)
+    first, last = said.sentence.splitlines()
+    assert (said.status, said.out) == (0, "")
+    assert first == (
+        f"s0: 1 proxy x 2 cells x 1 seed, 4 pictures of noise, teacher s0:111, 1 worker on cpu, into {tmp_path}"
+    )
+    assert last == f"{tmp_path}: 2 scores in 0 s"
+    again = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path).sentence.splitlines()[-1]
+    assert again == f"{tmp_path}: 0 scores in 0 s, 2 were there already"
+
+
+def test_failed_units_are_told_and_counted_in_the_status(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+    path = plugin("if trace.logits.shape:\n    raise OSError('no luck')", needs="'logits'")
+    run = ["evaluate", *TINY, "--plugin", path, "--proxies", "params,mine", "--out", tmp_path / "run"]
+    said = cli(*run)
+    assert said.status == 1
+    assert said.sentence.splitlines()[-2:] == [
+        f"{tmp_path / 'run'}: 4 scores in 0 s, 2 failed",
+        "  failed 2 times: mine: OSError: no luck",
+    ]
+    table = cli("correlate", tmp_path / "run")
+    assert table.status == 0
+    assert [line.split()[:4] for line in table.out.splitlines()[-2:]] == [
+        ["params", "2", "0", "0"],
+        ["mine", "0", "0", "2"],
+    ]
+
+
+def test_undefined_scores_are_an_answer(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+    path = plugin("return float('nan')")
+    said = cli("evaluate", *TINY, "--plugin", path, "--proxies", "mine", "--out", tmp_path / "run")
+    assert said.status == 0
+    assert said.sentence.splitlines()[-1].endswith("2 scores in 0 s, 2 undefined")
+
+
+def test_correlations_on_screen_and_on_disk(cli: Cli, place: Path) -> None:
+    said = cli("correlate", "run")
+    assert said.status == 0
+    assert "[1] s0-diswot:distilled\n[2] s0-diswot:vanilla" in said.out
+    as_json = json.loads(cli("correlate", "run", "--json").out)
+    assert len(as_json) == 4
+    written = cli("correlate", "run", "--out", "tables")
+    assert written.sentence.split() == [
+        word for suffix in (".csv", ".parquet", ".json") for word in ("wrote", f"tables/correlations{suffix}")
+    ]
+    assert json.loads(Path("tables/correlations.json").read_text()) == as_json
+
+
+def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
+    said = cli("report", "run")
+    assert said.status == 0
+    paths = [Path(line) for line in said.out.splitlines()]
+    assert paths[0] == Path("run/report.html")
+    assert all(path.stat().st_size for path in paths)
+
+
+def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
+    tiny = [*QUICK, "--cells", "12,7", "--s0-cells", "111,113"]
+    said = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
+    assert said.status == 0
+    assert "analog-nasbench:baseline" in said.out
+    assert "[1] s0-diswot:distilled" in said.out
+    written = [Path(line.strip()) for line in said.out.partition("\nwrote:\n")[2].splitlines()]
+    assert {tmp_path / "report.html", tmp_path / "nb201" / "scores.sqlite", tmp_path / "s0" / "scores.sqlite"} <= {
+        *written
+    }
+    assert all(path.is_file() for path in written)
+    again = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
+    assert again.out == said.out
+    assert again.sentence.count("0 scores in 0 s, 2 were there already") == 2
+    assert cli("correlate", tmp_path).out.strip() in said.out
+
+
+def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
+    said = cli("bench", *TINY, "--proxies", "params,snip", "--json", "--out", tmp_path / "costs.csv")
+    names = [row["name"] for row in json.loads(said.out)]
+    assert sorted(names[:2]) == ["params", "snip"]
+    assert names[2:] == ["suite", "suite, one by one", "unit"]
+    assert (tmp_path / "costs.csv").is_file()
+
+
+def settings_of(folder: Path) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    with Store(run_folder.store_path(folder), create=False) as store:
+        frame = store.frame()
+    return run_folder.read_info(folder)["settings"], sorted(set(zip(frame["cell"], frame["seed"], strict=True)))
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        "space = 's0'\ncells = [113]\nseeds = [4, 2]\nproxies = ['params', 'flops']\nbatch-size = 4\nbatch-seed = 9\n"
+        f"teacher = 's0:111'\nworkers = 1\naugment = false\nout = '{tmp_path / 'run'}'\n"
+    )
+    said = cli("evaluate", "--config", path, "--batch-size", "8")
+    assert said.status == 0
+    settings, units = settings_of(tmp_path / "run")
+    assert units == [(113, 2), (113, 4)]
+    assert (settings["batch_size"], settings["batch_seed"], settings["images"]) == (8, 9, "noise")
+    assert [p["name"] for p in run_folder.read_info(tmp_path / "run")["proxies"]] == ["params", "flops"]
+
+
+@pytest.mark.parametrize("target", ["'s0-diswot:vanilla'", "['s0-diswot:vanilla']"])
+def test_a_repeatable_option_in_a_file(cli: Cli, place: Path, target: str) -> None:
+    Path("settings.toml").write_text(f"target = {target}\njson = true\n")
+    said = cli("correlate", "run", "--config", "settings.toml")
+    assert {row["target"] for row in json.loads(said.out)} == {"s0-diswot:vanilla", "s0-diswot:distilled"}
+
+
+def test_an_interrupt_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupt(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.sweep.run", interrupt)
+    said = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path)
+    assert said.status == 1
+    assert said.sentence.splitlines()[-1] == (
+        "diswot: stopped; what was computed is stored, and the same command continues."
+    )

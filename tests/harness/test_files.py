@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.errors import InputError
+from harness import files
+
+FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, math.nan]})
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    path = files.write_json(tmp_path / "a" / "b.json", {"x": 1})
+    assert json.loads(path.read_text()) == {"x": 1}
+
+
+def test_a_file_gets_the_usual_permissions(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        path = files.write_json(tmp_path / "x.json", 1)
+    finally:
+        os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, error: BaseException) -> None:
+    path = files.write_json(tmp_path / "x.json", "before")
+
+    def half(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise error
+
+    with pytest.raises(type(error), match=r"No space left on device: '.*/x\.json'" if error.args else None):
+        files.write(path, half)
+    assert json.loads(path.read_text()) == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("parent", ["file", "file/below", "/proc/nothing"])
+def test_an_unwritable_folder(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--out: .* cannot be written to: "):
+        files.write_json(tmp_path / parent / "x.json", 1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "read"), [(".csv", pd.read_csv), (".parquet", pd.read_parquet), (".json", pd.read_json)]
+)
+def test_tables_come_back_as_they_were(tmp_path: Path, suffix: str, read: object) -> None:
+    path = files.write_table(tmp_path / f"table{suffix}", FRAME)
+    exact = suffix != ".json"  # JSON is written with 15 decimal places
+    pd.testing.assert_frame_equal(read(path), FRAME, check_exact=exact, check_dtype=False)  # type: ignore[operator]
+
+
+def test_a_table_of_another_ending(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--out: .*x\.txt must end in \.csv, \.parquet, \.json"):
+        files.write_table(tmp_path / "x.txt", FRAME)

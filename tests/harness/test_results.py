@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import harness
+from benchmarks import tables
+from benchmarks.errors import InputError
+from harness import correlation, results, run_folder
+from harness.settings import Settings
+from harness.store import Record, Store
+from proxies import registry
+
+CELLS = (111, 113, 115, 333, 777)
+
+
+@pytest.fixture
+def run(tmp_path: Path, settings: Settings, record: Callable[..., Record]) -> Path:
+    """A run of two proxies on five cells, with what must not be counted beside it."""
+    folder = tmp_path / "run"
+    run_folder.claim(folder, settings, registry.select("params,snip"), device="cpu", plugins=())
+    snip = {"proxy": "snip", "version": registry.get("snip").version}
+    with Store(run_folder.store_path(folder), create=True) as store:
+        store.write(record(cell=cell, value=float(cell)) for cell in CELLS)
+        store.write([record(cell=cell, value=1.5, **snip) for cell in CELLS[:3]])
+        store.write([record(cell=333, value=None, **snip), record(cell=777, value=None, status="failed", **snip)])
+        store.write([record(cell=135, settings="other"), record(cell=137, version="of another version")])
+        store.write([record(cell=153, proxy="forgotten")])
+    return folder
+
+
+def test_a_run_is_loaded_as_tidy_tables(run: Path) -> None:
+    loaded = harness.load(run)
+    assert isinstance(loaded, harness.Results)
+    assert len(loaded.scores) == 10
+    assert set(loaded.scores["cell"]) == set(CELLS)
+    assert loaded.scores["status"].value_counts().to_dict() == {"ok": 8, "undefined": 1, "failed": 1}
+    assert "settings" not in loaded.scores
+    assert list(loaded.proxies["name"]) == ["params", "snip"]
+    assert loaded.targets.empty
+    assert tuple(loaded.correlations.columns) == correlation.COLUMNS
+    assert loaded.cards == {}
+
+
+def test_a_folder_may_be_given_as_text(run: Path) -> None:
+    assert harness.load(str(run)).folder == run
+
+
+def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
+    found = results.correlate(run)
+    assert list(found.correlations["target"].unique()) == ["s0-diswot:distilled", "s0-diswot:vanilla"]
+    assert len(found.correlations) == 4
+    assert len(found.targets) == 2 * len(CELLS)
+    assert found.cards["s0-diswot"]["source"] == tables.load("s0-diswot").card.source
+    snip = found.correlations[found.correlations["proxy"] == "snip"].iloc[0]
+    assert (snip["n"], snip["undefined"], snip["failed"]) == (4, 1, 1)
+    again = harness.load(run)
+    pd.testing.assert_frame_equal(again.correlations, found.correlations)
+    pd.testing.assert_frame_equal(again.targets, found.targets)
+
+
+@pytest.mark.parametrize("name", ["s0-diswot:vanilla", "s0-diswot:distilled", "s0-diswot"])
+def test_the_vanilla_and_the_distilled_accuracy_stand_beside_each_other(run: Path, name: str) -> None:
+    found = results.correlate(run, (name,))
+    assert set(found.targets["target"]) == {"s0-diswot:distilled", "s0-diswot:vanilla"}
+
+
+def test_a_table_of_the_users(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("cell,accuracy\n111,50\n113,60\n115,70\n333,\n777,65\n155,99\n")
+    found = results.correlate(run, (str(path), "s0-diswot:vanilla"))
+    assert list(dict.fromkeys(found.targets["target"])) == ["mine:accuracy", "s0-diswot:vanilla", "s0-diswot:distilled"]
+    mine = found.correlations[found.correlations["target"] == "mine:accuracy"].set_index("proxy")
+    assert mine["n"].to_dict() == {"params": 4, "snip": 3}
+    assert mine["spearman"]["params"] == pytest.approx(0.8)
+    assert math.isnan(mine["spearman"]["snip"])
+    assert set(found.cards) == {"mine", "s0-diswot"}
+
+
+def test_a_target_without_a_scored_cell(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("cell,accuracy\n155,99\n111,\n")
+    with pytest.raises(InputError, match="--target: mine:accuracy has an accuracy for none of the 5 cells"):
+        results.correlate(run, (str(path),))
+
+
+def test_a_run_without_a_score(tmp_path: Path, settings: Settings) -> None:
+    run_folder.claim(tmp_path, settings, registry.select("params"), device="cpu", plugins=())
+    with pytest.raises(InputError, match=r"store: .* does not exist"):
+        harness.load(tmp_path)
+    Store(run_folder.store_path(tmp_path), create=True).__exit__()
+    assert harness.load(tmp_path).scores.empty
+    with pytest.raises(InputError, match="none of the 0 cells evaluated"):
+        results.correlate(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "cards.json"])
+def test_what_was_derived_is_made_anew_where_it_is_damaged(run: Path, name: str) -> None:
+    expected = results.correlate(run)
+    (run / name).write_bytes(b"\xff" if name == "targets.csv" else b"")
+    with pytest.raises(InputError, match=f"run: .*{name} cannot be read: .*; `diswot correlate` makes it anew"):
+        harness.load(run)
+    pd.testing.assert_frame_equal(results.correlate(run).correlations, expected.correlations)
+
+
+def test_numbers_keep_all_their_digits(run: Path) -> None:
+    found = results.correlate(run)
+    info = json.loads(run_folder.info_path(run).read_text())
+    assert info == found.info
+    exact = correlation.table(found.scores, found.targets, found.proxies)
+    assert found.correlations["pearson"].dropna().tolist() == exact["pearson"].dropna().tolist()

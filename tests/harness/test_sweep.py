@@ -1,0 +1,383 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from benchmarks import nb201
+from benchmarks.errors import InputError
+from harness import results, run_folder, sweep, work
+from harness.store import Store
+from harness.sweep import Plan
+from proxies import registry
+
+Sweep = Callable[..., sweep.Tally]
+MakePlan = Callable[..., Plan]
+
+#: How long a process may take to start and to store a score on a busy machine.
+PATIENCE = 120.0
+
+
+@pytest.fixture
+def run(inline: Callable[[int], Executor]) -> Sweep:
+    def call(plan: Plan, folder: Path) -> sweep.Tally:
+        return sweep.run(plan, folder, make_executor=inline)
+
+    return call
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    """Everything stored but the time it took, by identity."""
+    with Store(run_folder.store_path(folder), create=False) as store:
+        return store.frame().drop(columns="seconds")
+
+
+def stored(folder: Path) -> int:
+    path = run_folder.store_path(folder)
+    if not path.exists():
+        return 0
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute("SELECT count(*) FROM scores").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def same(one: Path, other: Path) -> None:
+    pd.testing.assert_frame_equal(scores(one), scores(other), check_exact=True)
+
+
+def test_every_unit_is_stored(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    plan = make_plan(seeds=(0, 7))
+    tally = run(plan, tmp_path)
+    assert (tally.before, dict(tally.statuses), dict(tally.causes)) == (0, {"ok": 16}, {})
+    found = scores(tmp_path)
+    assert set(zip(found["cell"], found["seed"], strict=True)) == {(111, 0), (111, 7), (113, 0), (113, 7)}
+    assert (found["space"] == "s0").all()
+    assert (found["version"] == found["proxy"].map(lambda name: registry.get(name).version)).all()
+    by_seed = found.pivot(index=["cell", "proxy"], columns="seed", values="value")
+    assert (by_seed.loc[(slice(None), "params"), 0] == by_seed.loc[(slice(None), "params"), 7]).all()
+    assert (by_seed.loc[(slice(None), "snip"), 0] != by_seed.loc[(slice(None), "snip"), 7]).all()
+
+
+def test_a_score_is_what_the_library_gives(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    plan = make_plan("snip,diswot")
+    run(plan, tmp_path)
+    context = sweep.prepare(plan)
+    records = work.score_cell(context, work.Task(113, 0, ("diswot", "snip")))
+    found = scores(tmp_path).set_index(["cell", "proxy"])["value"]
+    assert {r.proxy: r.value for r in records} == found[113].to_dict()
+
+
+#: A skip connection from input to output, and the same beside a dead 1x1 convolution: no cell is quicker.
+SKIP = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+DEAD = "|nor_conv_1x1~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+
+
+@pytest.mark.parametrize(
+    ("space", "cells"), [("s0", (113, 111)), ("nb201", tuple(nb201.as_cell(text).index for text in (SKIP, DEAD)))]
+)
+def test_neither_order_nor_company_changes_a_score(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, space: str, cells: tuple[int, ...]
+) -> None:
+    names = ("params", "snip", "zico", "zen", "diswot")
+    run(make_plan(",".join(names), space=space, cells=cells, seeds=(0, 1)), tmp_path / "one")
+    run(make_plan(",".join(names[::-1]), space=space, cells=cells[::-1], seeds=(1, 0)), tmp_path / "other")
+    same(tmp_path / "one", tmp_path / "other")
+    for name in names:
+        run(make_plan(name, space=space, cells=cells[1:], seeds=(1,)), tmp_path / "alone")
+    alone = scores(tmp_path / "alone")
+    beside = scores(tmp_path / "one").merge(alone[["cell", "proxy", "seed"]])
+    pd.testing.assert_frame_equal(beside, alone, check_exact=True)
+
+
+def test_what_is_dead_changes_only_what_counts_it(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    cells = tuple(nb201.as_cell(text).index for text in (SKIP, DEAD))
+    run(make_plan("params,live_params,snip,zen,diswot", space="nb201", cells=cells), tmp_path)
+    by_cell = scores(tmp_path).pivot(index="proxy", columns="cell", values="value")
+    differ = by_cell.index[by_cell[cells[0]] != by_cell[cells[1]]]
+    assert list(differ) == [name for name in by_cell.index if not registry.get(name).live_edges_only]
+
+
+def test_a_complete_sweep_does_nothing(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    run(make_plan(), tmp_path)
+    before = scores(tmp_path)
+    tally = sweep.run(make_plan(), tmp_path, make_executor=lambda workers: pytest.fail("there was work to do"))
+    assert (tally.before, dict(tally.statuses)) == (8, {})
+    pd.testing.assert_frame_equal(scores(tmp_path), before)
+
+
+def test_only_what_is_missing_is_done(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    run(make_plan("params,snip"), tmp_path / "grown")
+    for plan, before, done in (
+        (make_plan("params,snip,zen"), 4, 2),
+        (make_plan("params", seeds=(0, 1)), 2, 2),
+        (make_plan("params", cells=(111, 113, 115)), 2, 1),
+        (make_plan("params,snip,zen", cells=(111, 113, 115), seeds=(0, 1)), 9, 9),
+    ):
+        tally = run(plan, tmp_path / "grown")
+        assert (tally.before, tally.statuses["ok"]) == (before, done)
+    run(make_plan("params,snip,zen", cells=(111, 113, 115), seeds=(0, 1)), tmp_path / "at once")
+    same(tmp_path / "grown", tmp_path / "at once")
+    assert len(results.load(tmp_path / "grown").scores) == 18
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 8}, {"batch_seed": 1}, {"teacher": "s0:113"}, {"space": "nb201", "cells": (12,)}]
+)
+def test_other_settings_are_refused(run: Sweep, make_plan: MakePlan, tmp_path: Path, change: dict[str, Any]) -> None:
+    run(make_plan("params"), tmp_path)
+    before = scores(tmp_path)
+    with pytest.raises(InputError, match=f"holds a run with other settings: {next(iter(change))} "):
+        run(make_plan("params", **change), tmp_path)
+    pd.testing.assert_frame_equal(scores(tmp_path), before)
+
+
+def test_a_version_of_its_own_is_scored_anew(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    run(make_plan("params"), tmp_path)
+    plan = make_plan("params")
+    newer = replace(plan.proxies[0], version="next")
+    with Store(run_folder.store_path(tmp_path), create=False) as store:
+        hash_ = sweep.prepare(plan).settings.hash
+        assert sweep.missing(plan, store, hash_) == ([], 2)
+        tasks, before = sweep.missing(replace(plan, proxies=(newer,)), store, hash_)
+    assert (len(tasks), before) == (2, 0)
+
+
+#: What a proxy does, what becomes of it, and the cause that is stored.
+BAD = {
+    "raises": ("raise ValueError('no such luck')", "failed", "ValueError: no such luck"),
+    "divides": ("return 1 / 0", "failed", "ZeroDivisionError: division by zero"),
+    "nan": ("return float('nan')", "undefined", "the score is nan"),
+    "infinite": ("return torch.tensor(float('-inf'))", "undefined", "the score is -inf"),
+    "undefined": ("raise proxies.UndefinedScore('too few of them')", "undefined", "too few of them"),
+    "text": ("return '1.5'", "failed", "TypeError: it returned a str, not one number"),
+    "nothing": ("pass", "failed", "TypeError: it returned a NoneType, not one number"),
+    "tensor": ("return torch.ones(2)", "failed", "TypeError: it returned a Tensor of shape (2,), not one number"),
+    "unasked": ("return trace.logits.sum()", "failed", "logits"),
+    "weights": (
+        "with torch.no_grad():\n    next(trace.network.parameters()).mul_(2)\nreturn 1.0",
+        "failed",
+        "RuntimeError: it changes the network's weights",
+    ),
+    "mode": ("trace.network.eval()\nreturn 1.0", "failed", "RuntimeError: it changes the network's mode"),
+    "hook": (
+        "trace.network.register_forward_hook(lambda *args: None)\nreturn 1.0",
+        "failed",
+        "RuntimeError: it leaves a hook on the network",
+    ),
+    "gradients": (
+        "sum(p.sum() for p in trace.network.parameters()).backward()\nreturn 1.0",
+        "failed",
+        "RuntimeError: it leaves gradients on the network",
+    ),
+    "torch_random": ("return torch.rand(())", "failed", "RuntimeError: it draws from the global random state"),
+    "python_random": ("return random.random()", "failed", "RuntimeError: it draws from the global random state"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_proxy_is_an_outcome_and_nobody_elses_trouble(
+    run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path, what: str
+) -> None:
+    body, status, cause = BAD[what]
+    path = plugin(body)
+    registry.load_file(path)
+    run(make_plan("params,snip,zen", cells=(111,)), tmp_path / "without")
+    tally = run(make_plan("mine,params,snip,zen", cells=(111,), plugins=(path,)), tmp_path / "with")
+    found = scores(tmp_path / "with")
+    mine = found[found["proxy"] == "mine"]
+    assert len(mine) == 1
+    assert set(mine["status"]) == {status}
+    assert all(cause in text for text in mine["cause"])
+    assert tally.statuses == {"ok": 3, status: 1}
+    assert sum(tally.causes.values()) == (1 if status == "failed" else 0)
+    others = found[found["proxy"] != "mine"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, scores(tmp_path / "without"), check_exact=True)
+
+
+def test_a_failed_unit_is_tried_again(
+    run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = plugin(f"if not os.path.exists({str(tmp_path / 'mended')!r}):\n    raise OSError('not yet')\nreturn 2.0")
+    registry.load_file(path)
+    plan = make_plan("mine,params", plugins=(path,))
+    assert run(plan, tmp_path / "run").statuses == {"ok": 2, "failed": 2}
+    (tmp_path / "mended").touch()
+    tally = run(plan, tmp_path / "run")
+    assert (tally.before, tally.statuses) == (2, {"ok": 2})
+    assert set(scores(tmp_path / "run")["status"]) == {"ok"}
+
+
+def test_a_cell_that_kills_its_worker_is_a_failure_and_is_tried_again(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, inline: Callable[[int], Executor]
+) -> None:
+    class Deadly(type(inline(1))):  # type: ignore[misc]
+        def submit(self, function: Any, /, task: work.Task) -> Future[Any]:
+            if task.cell != 113:
+                return super().submit(function, task)
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    plan = make_plan("params,snip", cells=(111, 113, 115))
+    tally = sweep.run(plan, tmp_path / "deadly", make_executor=lambda workers: Deadly())
+    assert tally.statuses == {"ok": 4, "failed": 2}
+    found = scores(tmp_path / "deadly").set_index(["cell", "proxy"])
+    assert set(found.loc[113, "cause"]) == {"RuntimeError: its worker process died; memory may have run out"}
+    assert run(plan, tmp_path / "deadly").statuses == {"ok": 2}
+    run(plan, tmp_path / "untouched")
+    same(tmp_path / "deadly", tmp_path / "untouched")
+
+
+def test_a_network_that_cannot_be_built_is_a_failure(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = work.make_network
+
+    def fail(*arguments: Any) -> Any:
+        network = build(*arguments)
+        if sum(1 for _ in network.modules()) > 40:
+            raise MemoryError("out of memory")
+        return network
+
+    monkeypatch.setattr(work, "make_network", fail)
+    tally = run(make_plan("params,zen", cells=(111, 777)), tmp_path)
+    assert tally.statuses == {"ok": 2, "failed": 2}
+    found = scores(tmp_path)
+    assert set(found[found["cell"] == 777]["cause"]) == {"MemoryError: out of memory"}
+
+
+def test_a_full_disk_stops_the_sweep_and_keeps_what_was_stored(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Store.write
+
+    def full(self: Store, records: Any) -> None:
+        if stored(tmp_path) >= 4:
+            raise InputError("store: it cannot be written: database or disk is full.")
+        write(self, records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        with pytest.raises(InputError, match="disk is full"):
+            run(make_plan("params,snip", seeds=(0, 1)), tmp_path)
+    assert stored(tmp_path) == 4
+    tally = run(make_plan("params,snip", seeds=(0, 1)), tmp_path)
+    assert (tally.before, tally.statuses["ok"]) == (4, 4)
+
+
+def test_progress_is_a_line_now_and_then(
+    run: Sweep,
+    make_plan: MakePlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sweep, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
+    run(make_plan("params"), tmp_path)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("1 of 2 cells, about ")
+    assert second == "2 of 2 cells, about 0 s to go"
+
+
+def test_progress_is_a_bar_on_a_terminal(
+    run: Sweep,
+    make_plan: MakePlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run(make_plan("params"), tmp_path)
+    assert "2 scores: 100%" in capsys.readouterr().err
+
+
+#: Slow enough to be killed in between, but only in a worker of the process that is killed.
+SLOW = "import multiprocessing\nif multiprocessing.parent_process():\n    time.sleep(0.3)\nreturn 1.0"
+KILLED = "params,snip,zen,diswot,mine"
+
+
+class Process:
+    """``diswot evaluate`` in a process of its own, as a user starts it."""
+
+    def __init__(self, folder: Path, plugin: Path, cells: str, workers: int) -> None:
+        command = ["evaluate", "--space", "s0", "--cells", cells, "--seeds", "2", "--proxies", KILLED]
+        command += ["--batch-size", "4", "--teacher", "s0:111", "--plugin", str(plugin)]
+        command += ["--device", "cpu", "--workers", str(workers), "--out", str(folder)]
+        self.folder = folder
+        start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+        self.process = subprocess.Popen(
+            start + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def until(self, *, scores: int = 0, workers: int = 0) -> list[psutil.Process]:
+        """Wait until so many scores are stored and workers started; return the processes that it started."""
+        end = time.monotonic() + PATIENCE
+        while stored(self.folder) < scores or len(self.workers()) < workers:
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < end, "nothing happened in time"
+            time.sleep(0.05)
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def workers(self) -> list[psutil.Process]:
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "--multiprocessing-fork" in child.cmdline()]
+
+
+def test_a_sweep_killed_twice_ends_with_the_same_scores(
+    run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = plugin(SLOW)
+    killed = tmp_path / "killed"
+    seen = 0
+    for cells, workers in (("111,113,131,311", 2), ("311,131,113,111", 1)):
+        process = Process(killed, path, cells, workers)
+        children = process.until(scores=seen + 1)
+        process.process.kill()
+        process.process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
+        assert alive == []
+        seen = stored(killed)
+    assert 10 <= seen < 40
+    registry.load_file(path)
+    plan = make_plan(KILLED, cells=(131, 111, 311, 113), seeds=(1, 0), plugins=(path,))
+    tally = run(plan, killed)
+    assert (tally.before, tally.statuses["ok"]) == (seen, 40 - seen)
+    run(replace(plan, cells=(111, 113, 131, 311), seeds=(0, 1)), tmp_path / "untouched")
+    same(killed, tmp_path / "untouched")
+
+
+def test_ctrl_c_ends_with_a_sentence_and_the_same_command_continues(
+    run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = plugin(SLOW)
+    process = Process(tmp_path / "run", path, "111,113,131,311", 2)
+    children = process.until(workers=2)  # which are importing then: nothing must be said of that
+    for one in (process.process.pid, *(child.pid for child in children)):  # as a terminal does
+        psutil.Process(one).send_signal(signal.SIGINT)
+    out, error = process.process.communicate(timeout=PATIENCE)
+    assert process.process.returncode == 1
+    assert error.splitlines()[-1] == ("diswot: stopped; what was computed is stored, and the same command continues.")
+    assert "Traceback" not in out + error
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
+    assert alive == []
+    seen = stored(tmp_path / "run")
+    registry.load_file(path)
+    plan = make_plan(KILLED, cells=(111, 113, 131, 311), seeds=(0, 1), plugins=(path,))
+    tally = run(plan, tmp_path / "run")
+    assert (tally.before, tally.statuses["ok"]) == (seen, 40 - seen)
