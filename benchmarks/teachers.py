@@ -15,8 +15,6 @@ RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet11
 
 DEFAULT = "resnet56"
 
-_FORMS = "a ResNet (" + ", ".join(RESNETS) + "), nb201:CELL (an index or an architecture string), or s0:DEPTHS"
-
 
 def canonical(name: str) -> str:
     """Return the one name of a teacher: ``resnet56``, ``nb201:INDEX`` or ``s0:DEPTHS``.
@@ -35,7 +33,7 @@ def canonical(name: str) -> str:
             raise InputError(f"--teacher: {cell!r} is not in S0; its networks are named by three depths, such as 713.")
         s0.depths(int(cell))
         return f"s0:{int(cell)}"
-    raise unknown("--teacher", name, RESNETS, hint=f"Allowed is {_FORMS}.")
+    raise unknown("--teacher", name, [*RESNETS, "nb201:CELL", "s0:DEPTHS"])
 
 
 def build(name: str, *, num_classes: int) -> nn.Module:

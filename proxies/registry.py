@@ -24,6 +24,9 @@ Direction = Literal["higher", "lower"]
 _FAMILIES = ("counts", "gradients", "activations", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 
+#: Names that `select` takes for several proxies.
+SUITES = ("fast", "all")
+
 #: What a proxy may say that it needs; each is an attribute of `proxies.trace.Trace`.
 PASSES = (
     "weights",
@@ -141,8 +144,8 @@ def add(proxy: Proxy) -> None:
     """
     if proxy.name in _registered:
         raise InputError(f"proxy {proxy.name!r} is registered already, by {origin(_registered[proxy.name])}.")
-    if not proxy.name.isidentifier():
-        raise InputError(f"proxy name {proxy.name!r} is not a Python identifier.")
+    if not proxy.name.isidentifier() or proxy.name in SUITES:
+        raise InputError(f"proxy name {proxy.name!r} is not a Python identifier, or it is the name of a suite.")
     for argument, value, allowed in (
         ("direction", proxy.direction, ("higher", "lower")),
         ("init", proxy.init, ("default", "gaussian")),
@@ -185,12 +188,12 @@ def select(text: str | Iterable[str]) -> tuple[Proxy, ...]:
     asked = [part.strip() for part in (text.split(",") if isinstance(text, str) else text) if part.strip()]
     chosen: dict[str, Proxy] = {}
     for name in asked:
-        if name in ("fast", "all"):
+        if name in SUITES:
             chosen.update({n: get(n) for n in names() if name == "all" or get(n).fast})
         elif name in names():
             chosen[name] = get(name)
         else:
-            raise unknown("--proxies", name, (*names(), "fast", "all"), hint="`diswot proxies list` shows them.")
+            raise unknown("--proxies", name, (*names(), *SUITES), hint="`diswot proxies list` shows them.")
     if not chosen:
         raise InputError("--proxies: no proxy was named; give fast, all, or names separated by commas.")
     return tuple(chosen.values())
@@ -216,7 +219,7 @@ def load_file(path: Path) -> tuple[str, ...]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         for name in set(_registered) - set(before):
             del _registered[name]

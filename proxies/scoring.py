@@ -129,13 +129,18 @@ def _evaluate_on_one_trace(
 ) -> tuple[dict[str, Outcome], str | None]:
     needs = frozenset().union(*(proxy.needs for proxy in proxies))
     second = batches[1] if len(batches) > 1 else None
-    trace = Trace(network, *batches[0], second_batch=second, teacher=teacher, seed=seed, needs=needs)
+    own_teacher = None if teacher is None else teacher.copied()
+    trace = Trace(network, *batches[0], second_batch=second, teacher=own_teacher, seed=seed, needs=needs)
     before = _state(network)
-    with _restored_random_state() as random_state_is_untouched:
+    with _restored_random_state() as random_state_is_untouched, _restored_settings() as settings_are_untouched:
         outcomes = {proxy.name: _evaluate_one(proxy, trace) for proxy in proxies}
         meddled = _difference(before, _state(network))
+        if meddled is None and trace.is_written_to:
+            meddled = "it writes to a tensor of the trace, which other proxies read"
         if meddled is None and not random_state_is_untouched():
             meddled = "it draws from the global random state; draw from a generator seeded by trace.seed"
+        if meddled is None and not settings_are_untouched():
+            meddled = "it changes torch's number of threads or default type"
     return outcomes, meddled
 
 
@@ -146,6 +151,8 @@ def _evaluate_one(proxy: Proxy, trace: Trace) -> Outcome:
             value = _as_number(proxy.function(trace))
     except Exception as error:  # noqa: BLE001 - whatever a proxy raises is its own outcome
         return Outcome(None, error, time.perf_counter() - start)
+    except SystemExit as error:
+        return Outcome(None, RuntimeError(f"it calls sys.exit({error.code})"), time.perf_counter() - start)
     return Outcome(value, None, time.perf_counter() - start)
 
 
@@ -189,6 +196,7 @@ def _initialised(network: nn.Module, kind: str, seed: object) -> nn.Module:
 class _State:
     weights: tuple[Tensor, ...]
     gradients: int
+    trainable: tuple[bool, ...]
     training: tuple[bool, ...]
     hooks: int
 
@@ -199,6 +207,7 @@ def _state(network: nn.Module) -> _State:
     return _State(
         weights=tuple(parameter.detach().clone() for parameter in network.parameters()),
         gradients=sum(parameter.grad is not None for parameter in network.parameters()),
+        trainable=tuple(parameter.requires_grad for parameter in network.parameters()),
         training=tuple(module.training for module in modules),
         hooks=sum(len(getattr(module, table)) for module in modules for table in hook_tables),
     )
@@ -213,6 +222,8 @@ def _difference(before: _State, after: _State) -> str | None:
         return "it changes the network's weights"
     if before.gradients != after.gradients:
         return "it leaves gradients on the network"
+    if before.trainable != after.trainable:
+        return "it changes which weights are trainable"
     if before.training != after.training:
         return "it changes the network's mode"
     if before.hooks != after.hooks:
@@ -243,3 +254,14 @@ def _restored_random_state() -> Iterator[Callable[[], bool]]:
         torch.set_rng_state(host)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
+
+
+@contextmanager
+def _restored_settings() -> Iterator[Callable[[], bool]]:
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    try:
+        yield lambda: (threads, dtype) == (torch.get_num_threads(), torch.get_default_dtype())
+    finally:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)

@@ -54,6 +54,7 @@ class Pass(Generic[T]):
         if self.name not in trace.computed:
             with trace.reading(PASSES):  # a pass may build on others
                 trace.computed[self.name] = self.compute(trace)
+                trace.handed_out += [(tensor, tensor._version) for tensor in _tensors(trace.computed[self.name])]
         value: T = trace.computed[self.name]
         return value
 
@@ -112,6 +113,7 @@ class Trace:
         seed: what the randomness of this trace derives from.
         readable: the passes that may be read at the moment.
         computed: the passes computed so far.
+        handed_out: the tensors that proxies can reach, each with its number of in-place writes at that time.
     """
 
     def __init__(
@@ -141,10 +143,11 @@ class Trace:
         """
         self.network: Any = network.train().requires_grad_(True)  # nn.Module does not know features and classifier
         self.images = images.detach().clone().requires_grad_(True)
-        self.labels = labels
+        self.labels = labels.clone()
         self.seed = seed
         self.readable = frozenset(needs)
         self.computed: dict[str, Any] = {}
+        self.handed_out = [(self.images, self.images._version), (self.labels, self.labels._version)]
         self._second_batch = second_batch
         self._teacher = teacher
         self._noise = noise
@@ -164,6 +167,22 @@ class Trace:
             yield
         finally:
             self.readable = before
+
+    @property
+    def is_written_to(self) -> bool:
+        """Whether a tensor that was handed out, the teacher's included, has been written to in place."""
+        teacher = self.computed.get("teacher")
+        return any(tensor._version != version for tensor, version in self.handed_out) or (
+            teacher is not None and teacher.is_written_to
+        )
+
+    def copied(self) -> Trace:
+        """Return this trace with copies of all its passes, so that one who writes to them spoils no other's."""
+        twin = copy.copy(self)
+        twin.computed = {name: _cloned(getattr(self, name)) for name in sorted(self._needed)}
+        twin.handed_out = [(tensor, tensor._version) for tensor in _tensors(list(twin.computed.values()))]
+        twin._derived = {}
+        return twin
 
     def once(self, function: Callable[[Trace], T]) -> T:
         """Return ``function(self)``, computed the first time that any proxy asks for it."""
@@ -340,6 +359,20 @@ def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = 
 def _keep_saliency(saliency: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
     product = output * gradient
     saliency[module] = product.sum(dim=tuple(range(2, product.dim()))) if product.dim() > 2 else product
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, Layer | Perturbation):
+        yield from _tensors(list(vars(value).values()))
+
+
+def _cloned(value: Any) -> Any:
+    return [item.clone() for item in value] if isinstance(value, list) else value.clone()
 
 
 def _clone(statistics: Tensor | None) -> Tensor | None:

@@ -120,7 +120,7 @@ def test_noise_is_normal_and_its_labels_uniform() -> None:
         ({"size": 0}, "size: 0 is too small"),
         ({"count": 0}, "count: 0 is too small"),
         ({"count": -2}, "count: -2 is too small"),
-        ({"augment": True}, "augment: noise has no training augmentation"),
+        ({"augment": True}, "--augment: noise has no training augmentation"),
     ],
 )
 def test_noise_refuses_what_it_cannot_be(arguments: dict, sentence: str) -> None:

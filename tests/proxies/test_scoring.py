@@ -200,6 +200,30 @@ def draws_with_numpy(trace: Any) -> float:
     return float(np.random.rand())
 
 
+def writes_to_the_trace(trace: Any) -> float:
+    trace.weights[0].mul_(1.0)
+    return 1.0
+
+
+def writes_to_the_teacher(trace: Any) -> float:
+    trace.teacher.features[-1].sub_(trace.teacher.features[-1].mean())
+    return 1.0
+
+
+def freezes(trace: Any) -> float:
+    trace.network.requires_grad_(False)
+    return 1.0
+
+
+def changes_threads(trace: Any) -> float:
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    return 1.0
+
+
+def exits(trace: Any) -> float:
+    raise SystemExit(3)
+
+
 def raises(trace: Any) -> float:
     raise KeyError("no such layer")
 
@@ -235,6 +259,11 @@ BAD = {
     leaves_gradients: ("failed", "it leaves gradients on the network"),
     draws_globally: ("failed", "it draws from the global random state"),
     draws_with_numpy: ("failed", "it draws from the global random state"),
+    writes_to_the_trace: ("failed", "it writes to a tensor of the trace"),
+    writes_to_the_teacher: ("failed", "it writes to a tensor of the trace"),
+    freezes: ("failed", "it changes which weights are trainable"),
+    changes_threads: ("failed", "it changes torch's number of threads"),
+    exits: ("failed", "it calls sys.exit(3)"),
     raises: ("failed", "no such layer"),
     returns_text: ("failed", "it returned a str, not one number"),
     returns_vector: ("failed", "it returned a Tensor of shape (3,), not one number"),
@@ -247,10 +276,12 @@ BAD = {
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda function: function.__name__)
 def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[Any], Any]) -> None:
-    good = [get("snip"), get("nwot"), get("zico")]
-    expected = evaluate(good, network, [batch], teacher=None, seed=0)
+    good = [get("snip"), get("nwot"), get("fitnet"), get("zico")]
+    teacher = teacher_trace(network, batch)
+    expected = evaluate(good, network, [batch], teacher=teacher, seed=0)
     states = torch.get_rng_state(), np.random.get_state()
-    found = evaluate([good[0], plugin(bad), *good[1:]], network, [batch], teacher=None, seed=0)
+    needs = ("weights", "teacher") if bad is writes_to_the_teacher else ("weights",)
+    found = evaluate([good[0], plugin(bad, needs), *good[1:]], network, [batch], teacher=teacher, seed=0)
     outcome = found.pop(bad.__name__)
     status, cause = BAD[bad]
     assert outcome.status == status
