@@ -24,6 +24,7 @@ _DAMAGE = (
     LookupError,
     MemoryError,
     RecursionError,
+    SystemError,  # of the interpreter's own unpickler, on opcodes that do not fit each other
     TypeError,
     ValueError,
 )

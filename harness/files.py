@@ -58,9 +58,18 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
     Raises:
         InputError: if the ending is none of these.
     """
-    if path.suffix not in WRITERS:
-        raise InputError(f"--out: {path} must end in {', '.join(WRITERS)}.")
+    check_table_path(path)
     return write(path, lambda temporary: WRITERS[path.suffix](frame, temporary))
+
+
+def check_table_path(path: Path) -> None:
+    """Refuse a path that `write_table` cannot write to, before there is something to write.
+
+    Raises:
+        InputError: if the ending is none of CSV's, Parquet's and JSON's.
+    """
+    if path.suffix not in WRITERS:
+        raise InputError(f"{path} must end in {', '.join(WRITERS)}.")
 
 
 def _umask() -> int:

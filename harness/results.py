@@ -59,8 +59,8 @@ def load(run: Path | str) -> Results:
     stored = _stored(folder)
     return replace(
         stored,
-        targets=_read(folder / "targets.csv", pd.read_csv, stored.targets),
-        correlations=_read(folder / "correlations.csv", pd.read_csv, stored.correlations),
+        targets=_read(folder / "targets.csv", _csv, stored.targets),
+        correlations=_read(folder / "correlations.csv", _csv, stored.correlations),
         cards=_read(folder / "cards.json", lambda path: json.loads(path.read_text()), stored.cards),
     )
 
@@ -124,10 +124,17 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
     """Return the targets that are meant, by their names; see `correlate`.
 
     Raises:
-        InputError: if one is not known.
+        InputError: if one is not known, or two tables have the same name.
     """
-    names = target_names or DEFAULT_TARGETS[space]
-    return {target.name: target for name in names for target in _targets(name, space)}
+    chosen: dict[str, tables.Target] = {}
+    for name in target_names or DEFAULT_TARGETS[space]:
+        for target in _targets(name, space):
+            if chosen.setdefault(target.name, target) != target:
+                raise InputError(
+                    f"--target: {chosen[target.name].table} and {target.table} would both be called {target.name}; "
+                    "rename one of the files."
+                )
+    return chosen
 
 
 def _targets(name: str, space: str) -> list[tables.Target]:
@@ -137,6 +144,11 @@ def _targets(name: str, space: str) -> list[tables.Target]:
         if other in tables.load(target.table, space).frame.columns:
             found += tables.targets(f"{target.table}:{other}", space)
     return found
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
+    return pd.read_csv(path, engine="python")
 
 
 def _read(path: Path, read: Callable[[Path], T], absent: T) -> T:

@@ -99,6 +99,8 @@ def epe_nas(trace: Trace) -> Tensor | float:
 def zen(trace: Trace) -> Tensor:
     """Add log of the last feature map's L1 change under noise to the sum of log deviations of the normalisations."""
     perturbation = trace.perturbation
+    if not perturbation.distance > 0:
+        raise UndefinedScore("noise does not change the last feature map")
     return perturbation.distance.log() + sum(
         variance.mean().sqrt().log() for variance in perturbation.running_variances
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxies.registry import register
+from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +144,8 @@ def rmi(trace: Trace) -> Tensor:
     """Minus (3 - the sum of the linear CKA of the three maps)."""
     from proxies import losses
 
+    if not all((feature != feature[:1]).any() for feature in trace.features[:-1]):
+        raise UndefinedScore("a feature map is the same for every picture")
     return -losses.kernel_alignment(trace.features[:-1], trace.teacher.features[:-1])
 
 

@@ -188,7 +188,7 @@ def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augm
     if classes is None:
         raise InputError(f"classes: {image_set.name} has no number of classes of its own; give one, such as 10.")
     if augment:
-        raise InputError(f"--augment: {image_set.name} has no training augmentation; leave it off or choose a real set.")
+        raise InputError(f"--augment: {image_set.name} has no training augmentation; leave it off or take a real set.")
     return draw.noise(count, side, classes, seed)
 
 

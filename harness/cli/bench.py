@@ -36,7 +36,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     table = pd.DataFrame([vars(cost) for cost in costs])
     if not as_json:
         click.echo(
-            f"medians over {len(plan.cells)} cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "
+            f"median over {len(plan.cells)} of the cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "
             f"one thread on {plan.devices[0]}; shared_units: what the proxy adds to the suite, "
             "in the order of `diswot proxies list`"
         )

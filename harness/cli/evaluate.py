@@ -19,15 +19,22 @@ DEFAULT_CELLS = 100
 @options.proxies
 @options.sweep
 @options.out("runs/evaluate")
-def command(out: Path, **settings: Any) -> int:
+@click.option(
+    "--export", type=click.Path(path_type=Path), help="Also write all scores of the run to a .csv, .parquet or .json."
+)
+def command(out: Path, export: Path | None, **settings: Any) -> int:
     """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again."""
-    from harness import sweep
+    from harness import files, results, sweep
     from harness.cli import say
 
+    if export is not None:
+        files.check_table_path(export)
     plan = plan_of(**settings)
     click.echo(say.plan(plan, out), err=True)
     tally = sweep.run(plan, out)
     click.echo(say.tally(tally, out), err=True)
+    if export is not None:
+        click.echo(f"wrote {files.write_table(export, results.load(out).scores)}", err=True)
     return 1 if tally.statuses["failed"] else 0
 
 

@@ -17,8 +17,8 @@ def command(run: Path, targets: tuple[str, ...]) -> int:
     """Draw the figures of RUN, a run's folder or a folder of runs, and write one self-contained HTML page."""
     import reports
     from harness import results, run_folder
+    from harness.cli import say
 
     found = [results.correlate(folder, targets) for folder in run_folder.find(run)]
-    for path in reports.build(found, run):
-        click.echo(path)
+    click.echo(say.written(reports.build(found, run), found))
     return 0

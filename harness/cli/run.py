@@ -10,7 +10,7 @@ import click
 from harness.cli import options
 
 #: How many NAS-Bench-201 cells the default run samples: with S0 it ends within five minutes on two processors.
-DEFAULT_CELLS = "100"
+DEFAULT_CELLS = "80"
 
 
 @click.command()
@@ -46,7 +46,5 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
         click.echo(say.tally(tally, folder), err=True)
     found = [results.correlate(out / "nb201", targets), results.correlate(out / "s0")]
     click.echo("\n\n".join(say.correlations(one) for one in found))
-    click.echo("\nwrote:")
-    for path in (*reports.build(found, out), *(folder / "scores.sqlite" for _, folder in plans)):
-        click.echo(f"  {path}")
+    click.echo(f"\n{say.written(reports.build(found, out), found)}")
     return 1 if failures else 0

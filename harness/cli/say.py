@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from tabulate import tabulate
 
-from harness import correlation
+from harness import correlation, run_folder
 from harness.results import Results
 from harness.sweep import Plan, Tally
 
@@ -39,10 +40,12 @@ def correlations(results: Results) -> str:
     """Return the sorted table of a run's correlations, with n and undefined counts."""
     summary = correlation.over_seeds(results.correlations)
     targets = list(dict.fromkeys(summary["target"]))
+    agree = (summary.groupby("proxy")[["n_lowest", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     head = (
         f"{results.info['space']}, {results.info['settings']['images']} pictures, batch "
         f"{results.info['settings']['batch_size']}, seeds {_listed(results.correlations['seed'])}"
     )
+    counts = ["n", "undefined", *(["failed"] if summary["failed"].any() else [])]
     rows = []
     for proxy in correlation.proxies_by_correlation(summary):
         by_target = summary[summary["proxy"] == proxy].set_index("target")
@@ -52,10 +55,9 @@ def correlations(results: Results) -> str:
             if target not in by_target.index:
                 continue
             found = by_target.loc[target]
-            row["n"] = int(found["n_lowest"])
-            row["undefined"] = int(found["undefined"])
-            if summary["failed"].any():
-                row["failed"] = int(found["failed"])
+            for name in counts:
+                # One column does for all targets where they agree, as they do for two columns of one table.
+                row[name if agree else name + mark] = int(found["n_lowest" if name == "n" else name])
             for name in correlation.MEASURES:
                 row[name + mark] = _mean_and_deviation(found[name], found[f"{name}_deviation"])
         rows.append(row)
@@ -66,6 +68,18 @@ def correlations(results: Results) -> str:
     )
     body = tabulate(frame.to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
     return f"{head}{note}\n{keys}\n\n{body}"
+
+
+def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
+    """Name what a report wrote: the page, and for every run its scores and the folder of its figures."""
+    page, *figures = paths
+    lines = [f"wrote {page}"]
+    for one in results:
+        own = [path for path in figures if one.folder in path.parents]
+        folders = ", ".join(sorted({str(path.parent) for path in own}))
+        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folders}")
+        lines.append(f"      {run_folder.store_path(one.folder)}, {one.folder / 'correlations.csv'}")
+    return "\n".join(lines)
 
 
 def _mean_and_deviation(mean: float, deviation: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -12,9 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from harness import run_folder
+from harness import load, run_folder
 from harness.store import Store
 from proxies import registry
 
@@ -101,7 +103,8 @@ MISTAKES = {
     "correlate run --target unknown.csv": ("table: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",),
     "correlate run --target twice.csv": ("table: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
     "correlate run --target text.csv": ("table: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
-    "correlate run --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
+    "correlate run --out table.txt": ("table.txt must end in .csv, .parquet, .json",),
+    "evaluate --export table.txt": ("table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
     "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, s0-diswot"),
     "tables show nonsense": ("table: 'nonsense' is not known",),
@@ -321,9 +324,12 @@ def test_correlations_on_screen_and_on_disk(cli: Cli, place: Path) -> None:
 def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
     said = cli("report", "run")
     assert said.status == 0
-    paths = [Path(line) for line in said.out.splitlines()]
-    assert paths[0] == Path("run/report.html")
-    assert all(path.stat().st_size for path in paths)
+    first, figures, data = said.out.splitlines()
+    assert first == "wrote run/report.html"
+    folder = Path(figures.split()[-1])
+    assert int(figures.split()[0]) == len(list(folder.iterdir()))
+    paths = [Path("run/report.html"), *map(Path, data.split(", "))]
+    assert all(Path(str(path).strip()).stat().st_size for path in paths)
 
 
 def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
@@ -332,11 +338,9 @@ def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
     assert said.status == 0
     assert "analog-nasbench:baseline" in said.out
     assert "[1] s0-diswot:distilled" in said.out
-    written = [Path(line.strip()) for line in said.out.partition("\nwrote:\n")[2].splitlines()]
-    assert {tmp_path / "report.html", tmp_path / "nb201" / "scores.sqlite", tmp_path / "s0" / "scores.sqlite"} <= {
-        *written
-    }
-    assert all(path.is_file() for path in written)
+    for name in ("report.html", "nb201/scores.sqlite", "s0/correlations.csv"):
+        assert str(tmp_path / name) in said.out
+        assert (tmp_path / name).is_file()
     again = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
     assert again.out == said.out
     assert again.sentence.count("0 scores in 0 s, 2 were there already") == 2
@@ -388,3 +392,34 @@ def test_an_interrupt_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch, t
     assert said.sentence.splitlines()[-1] == (
         "diswot: stopped; what was computed is stored, and the same command continues."
     )
+
+
+def test_scores_are_exported_as_a_table(cli: Cli, tmp_path: Path) -> None:
+    said = cli("evaluate", *TINY, "--proxies", "params,snip", "--out", tmp_path / "run", "--export", tmp_path / "s.csv")
+    assert said.status == 0
+    exported = pd.read_csv(tmp_path / "s.csv", engine="python")
+    stored = load(tmp_path / "run").scores
+    assert list(exported["value"]) == list(stored["value"])
+    assert list(exported.columns) == list(stored.columns)
+
+
+def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        Path(folder, "x.csv").write_text("cell,vanilla\n111,60\n113,61\n")
+    said = cli("correlate", "run", "--target", "a/x.csv:vanilla", "--target", "b/x.csv:vanilla")
+    assert said.status == 2
+    assert "a/x.csv and b/x.csv would both be called x:vanilla" in said.sentence
+
+
+def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: Path) -> None:
+    Path("kd.csv").write_text("cell,vanilla,distilled\n111,60,61\n113,61,\n")
+    said = cli("correlate", "run", "--target", "kd.csv:distilled")
+    header, _, row = next(
+        said.out.splitlines()[number:][:3]
+        for number, line in enumerate(said.out.splitlines())
+        if line.startswith("proxy")
+    )
+    assert {"n [1]", "n [2]", "undefined [1]", "undefined [2]"} <= set(re.split(r"\s{2,}", header))
+    assert row.split()[1] == "1"
+    assert cli("correlate", "run").out.count("[1]") > 1

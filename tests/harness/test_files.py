@@ -60,5 +60,5 @@ def test_tables_come_back_as_they_were(tmp_path: Path, suffix: str, read: object
 
 
 def test_a_table_of_another_ending(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--out: .*x\.txt must end in \.csv, \.parquet, \.json"):
+    with pytest.raises(InputError, match=r"x\.txt must end in \.csv, \.parquet, \.json"):
         files.write_table(tmp_path / "x.txt", FRAME)

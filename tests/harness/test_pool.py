@@ -95,7 +95,7 @@ def test_a_worker_has_one_thread_and_one_gpu_and_leaves_ctrl_c_to_its_parent() -
     ]
     make = functools.partial(pool.local, devices=("cuda:3",))
     results = dict(pool.run(eval, tasks, make_executor=make, workers=1, on_death=refuse))
-    assert list(results.values()) == [1, "3", True]
+    assert [results[task] for task in tasks] == [1, "3", True]
 
 
 def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
