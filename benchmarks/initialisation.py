@@ -64,7 +64,8 @@ def _fill(network: nn.Module, seed: object, draw_weight: _Draw, draw_bias: _Draw
                 if parameter is not None:
                     source = generator(seed, f"{name}.{kind}")
                     # Drawn on the host in the default layout: the same values on every device.
-                    parameter.copy_(draw(torch.empty(parameter.shape), fan_in, source))
+                    blank = torch.empty(parameter.shape, dtype=torch.float32, device=source.device)
+                    parameter.copy_(draw(blank, fan_in, source))
         elif isinstance(module, _BatchNorm):
             module.reset_parameters()
         elif next(module.parameters(recurse=False), None) is not None:

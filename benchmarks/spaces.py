@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import nb201, s0
 from benchmarks.errors import InputError, unknown
+from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,9 +54,9 @@ def get(name: str) -> Space:
 
 
 def _parse_s0(text: str) -> int:
-    if not text.strip().isdecimal():
+    number = whole_number(text)
+    if number is None:
         raise InputError(f"cell: {text!r} is not in S0; its networks are named by three depths, such as 713.")
-    number = int(text)
     s0.depths(number)
     return number
 

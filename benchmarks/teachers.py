@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import nb201, s0
 from benchmarks.errors import InputError, unknown
+from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,10 +30,11 @@ def canonical(name: str) -> str:
     if text.startswith("|") or kind == "nb201":
         return f"nb201:{nb201.as_cell(cell if kind == 'nb201' else text).index}"
     if kind == "s0":
-        if not cell.isdecimal():
+        number = whole_number(cell)
+        if number is None:
             raise InputError(f"--teacher: {cell!r} is not in S0; its networks are named by three depths, such as 713.")
-        s0.depths(int(cell))
-        return f"s0:{int(cell)}"
+        s0.depths(number)
+        return f"s0:{number}"
     raise unknown("--teacher", name, [*RESNETS, "nb201:CELL", "s0:DEPTHS"])
 
 

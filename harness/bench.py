@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks import spaces
+from benchmarks.errors import InputError
 from benchmarks.seeding import derive
 from harness import work
 from harness.work import Context, Task
@@ -45,14 +46,20 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
 
     Returns:
         A row a proxy, dearest first; then ``suite``, the whole as a sweep computes it; ``suite, one by one``, the sum
-        of the proxies alone; and ``unit``.
+        of the proxies alone; ``unit``, in torch's default memory format; and the same network in channels_last, which
+        the suite computes in.
+
+    Raises:
+        InputError: if a proxy fails.
     """
     suite = tuple(names)
     _seconds(lambda: work.score_cell(context, Task(cells[0], seed, suite)))
-    alone: dict[str, list[tuple[float, float]]] = {name: [] for name in (*names, "suite", "suite, one by one", "unit")}
+    rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
+    alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
     shared: dict[str, list[float]] = {name: [] for name in names}
     for cell in cells:
-        unit = _unit(context, cell, seed)
+        unit = _unit(context, cell, seed, torch.contiguous_format)
+        faster = _unit(context, cell, seed, torch.channels_last)
         singles = 0.0
         for name in names:
             seconds = _seconds(functools.partial(work.score_cell, context, Task(cell, seed, (name,))))
@@ -64,7 +71,10 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         alone["suite"].append((whole, whole / unit))
         alone["suite, one by one"].append((singles, singles / unit))
         alone["unit"].append((unit, 1.0))
+        alone["unit, channels_last"].append((faster, faster / unit))
         for record in records:
+            if record.status == "failed":
+                raise InputError(f"bench: {record.proxy} fails on cell {cell}: {record.cause}.")
             shared[record.proxy].append(record.seconds / unit)
     costs = [
         Cost(
@@ -79,13 +89,14 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
     return by_cost + costs[len(names) :]
 
 
-def _unit(context: Context, cell: int, seed: int) -> float:
+def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:
     settings = context.settings
     build = functools.partial(spaces.get(settings.space).build, cell, settings.classes)
     network = work.make_network(build, "default", derive("unit", cell, seed), settings.device)
-    network = network.to(memory_format=torch.contiguous_format).train()  # type: ignore[call-overload]
+    network = network.to(memory_format=memory_format).train()  # type: ignore[call-overload]
     images, labels = context.batches[0]
-    x, y = torch.from_numpy(images).to(settings.device), torch.from_numpy(labels).to(settings.device)
+    x = torch.from_numpy(images).to(settings.device).contiguous(memory_format=memory_format)
+    y = torch.from_numpy(labels).to(settings.device)
 
     def plain() -> None:
         F.cross_entropy(network(x), y).backward()

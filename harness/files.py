@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-    ".json": lambda frame, path: frame.to_json(path, orient="records", indent=1, double_precision=15),
+    ".json": lambda frame, path: _write_text(path, as_json(frame) + "\n"),
 }
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def as_json(frame: pd.DataFrame) -> str:
+    """Return a frame's rows as JSON records with every digit of its numbers; what is undefined is null."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return json.dumps(rows, indent=1, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.item()  # numpy's numbers
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:

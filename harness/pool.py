@@ -128,10 +128,14 @@ def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R
 def _prepare_worker(slots: Queue[str]) -> None:
     _, _, gpu = slots.get().partition(":")
     if gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # read when the process first uses a GPU, which is later
+        # Read when the process first uses a GPU, which is later. The number counts among those visible so far.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(gpu)] if visible else gpu
     import torch
 
     torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where signals cannot be blocked, this is better than nothing
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

@@ -54,6 +54,12 @@ def find(folder: Path) -> list[Path]:
     return inside
 
 
+def forget_derived(folder: Path) -> None:
+    """Remove what was derived from the scores, because the scores have changed."""
+    for name in ("targets.csv", "correlations.csv", "cards.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
 def read_info(folder: Path) -> dict[str, Any]:
     """Return ``run.json``.
 

@@ -127,6 +127,8 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     causes: Counter[tuple[str, str]] = Counter()
     with Store(run_folder.store_path(folder), create=True) as store:
         tasks, before = missing(plan, store, context.settings.hash)
+        if tasks:
+            run_folder.forget_derived(folder)
         results = pool.run(
             functools.partial(score_cell, context),
             tasks,

@@ -55,6 +55,8 @@ def jacov(trace: Trace) -> Tensor:
 
     jacobian = trace.input_gradients.double()
     _require_varying(jacobian)
+    if len(jacobian) < 2:
+        raise UndefinedScore("one picture has nothing to be correlated with")
     regular = eigvalsh(jacobian.corrcoef()) + _REGULARISER
     return -(regular.log() + 1 / regular).sum()
 
@@ -62,7 +64,7 @@ def jacov(trace: Trace) -> Tensor:
 @register(
     family="activations",
     version="1",
-    needs=["input_gradients"],
+    needs=["input_gradients", "logits"],
     live_edges_only=True,
     source="Lopes, Alirezazadeh and Alexandre, EPE-NAS, ICANN 2021 (NASLib, measures/epe_nas.py)",
     deviations="where the reference hides an exception (a class with one picture, over 100 classes), the class is "
@@ -72,7 +74,7 @@ def epe_nas(trace: Trace) -> Tensor | float:
     """Score the correlations between Jacobians of pictures of one class; up to 100 classes summed, else compared."""
     jacobian = trace.input_gradients.double()
     _require_varying(jacobian)
-    classes = trace.network.classifier.weight.shape[0]
+    classes = trace.logits.shape[1]
     scores = []
     for label in trace.labels.unique():
         members = jacobian[trace.labels == label]

@@ -82,11 +82,15 @@ def cc(trace: Trace) -> Tensor:
     return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
 
 
-@_zero_proxy("Park et al., CVPR 2019")
+@_zero_proxy(
+    "Park et al., CVPR 2019",
+    deviations="undefined where all pooled vectors are equal; the reference's eps makes them equidistant there",
+)
 def rkd(trace: Trace) -> Tensor:
     """Minus the distance and angle terms between the pooled vectors."""
     from proxies import losses
 
+    _require_different_pictures(trace.features[-1])
     return -losses.relational(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -109,11 +113,16 @@ def nst(trace: Trace) -> Tensor:
     return -_summed(losses.neuron_selectivity, trace)
 
 
-@_zero_proxy("Lee, Kim and Song, ECCV 2018")
+@_zero_proxy(
+    "Lee, Kim and Song, ECCV 2018",
+    deviations="undefined where a map is the same for every picture: a zero map's singular vectors are the solver's",
+)
 def kdsvd(trace: Trace) -> Tensor:
     """Minus the distance of the leading singular vectors' relations between the last two maps."""
     from proxies import losses
 
+    for feature in trace.features[1:-1]:
+        _require_different_pictures(feature)
     return -losses.singular_vectors(trace.features[1:-1], trace.teacher.features[1:-1])
 
 
@@ -144,9 +153,14 @@ def rmi(trace: Trace) -> Tensor:
     """Minus (3 - the sum of the linear CKA of the three maps)."""
     from proxies import losses
 
-    if not all((feature != feature[:1]).any() for feature in trace.features[:-1]):
-        raise UndefinedScore("a feature map is the same for every picture")
+    for feature in trace.features[:-1]:
+        _require_different_pictures(feature)
     return -losses.kernel_alignment(trace.features[:-1], trace.teacher.features[:-1])
+
+
+def _require_different_pictures(feature: Tensor) -> None:
+    if not (feature != feature[:1]).any():
+        raise UndefinedScore("a feature is the same for every picture")
 
 
 def _summed(distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:

@@ -66,7 +66,8 @@ def diswot(trace: Trace) -> Tensor:
 def _semantic_distance(trace: Trace) -> Tensor:
     from proxies.losses import inter_channel
 
-    return inter_channel(trace.classifier_gradient[:, :, None], trace.teacher.classifier_gradient[:, :, None])
+    student, teacher = trace.classifier_gradient, trace.teacher.classifier_gradient
+    return inter_channel(student[:, :, None], teacher[:, :, None], "diswot_semantic")
 
 
 def _relation_distance(trace: Trace) -> Tensor:

@@ -114,7 +114,7 @@ def singular_vectors(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Te
         teacher: as many, with the same channels.
     """
     for one, other in zip(student, teacher, strict=True):
-        same_shape("kdsvd", one[:, :, :0, :0], other[:, :, :0, :0])
+        same_shape("kdsvd", one, other, axes=2)
     aligned = [_aligned_vectors(s, t) for s, t in zip(student, teacher, strict=True)]
     total = student[0].new_zeros(())
     for (s_before, t_before), (s_now, t_now) in pairwise(aligned):
@@ -139,18 +139,19 @@ def flow(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def inter_channel(student: Tensor, teacher: Tensor) -> Tensor:
+def inter_channel(student: Tensor, teacher: Tensor, name: str = "ickd") -> Tensor:
     """Liu et al., ICKD, ICCV 2021; DisWOT's semantic term M_s: distance of row-normalised channel Gram matrices.
 
     Args:
         student: (N, channels, ...); for M_s the classifier's gradient, one class a row.
         teacher: the same N and channels.
+        name: whose distance it is, for the sentence where shapes disagree.
 
     Returns:
         The squared distance, divided by N times channels. In float32 with eps 1e-12 a row of tiny norm contributes
         less than one: this is what the release computes, and its closed form (cosines and signs) is not equal to it.
     """
-    same_shape("ickd", student.flatten(2)[..., :0], teacher.flatten(2)[..., :0])
+    same_shape(name, student, teacher, axes=2)
     n, channels = student.shape[:2]
     return (channel_relations(student) - channel_relations(teacher)).square().sum() / (n * channels)
 
@@ -175,13 +176,13 @@ def kernel_alignment(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Te
     return total
 
 
-def same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
-    """Refuse a student and a teacher whose shapes cannot be compared.
+def same_shape(name: str, student: Tensor, teacher: Tensor, axes: int | None = None) -> None:
+    """Refuse a student and a teacher whose shapes, or the first axes of them, cannot be compared.
 
     Raises:
         InputError: naming the distance and both shapes.
     """
-    if student.shape != teacher.shape:
+    if student.shape[:axes] != teacher.shape[:axes]:
         raise InputError(
             f"teacher: {name} needs equal shapes, and the student has {tuple(student.shape)} where the teacher has "
             f"{tuple(teacher.shape)}."

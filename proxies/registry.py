@@ -162,6 +162,11 @@ def origin(proxy: Proxy) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
+def is_built_in(proxy: Proxy) -> bool:
+    """Whether the proxy is one of the project's own."""
+    return proxy.function.__module__ in {f"proxies.{family}" for family in _FAMILIES}
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all proxies, built-in and plugged in, in the order of registration."""
     _load_installed()
@@ -226,6 +231,7 @@ def load_file(path: Path) -> tuple[str, ...]:
         raise InputError(f"--plugin: {path} cannot be loaded: {type(error).__name__}: {error}") from error
     added = tuple(n for n in _registered if n not in before)
     if not added:
+        del sys.modules[module_name]
         raise InputError(f"--plugin: {path} registers no proxy; decorate a function of a trace with @proxies.register.")
     return added
 

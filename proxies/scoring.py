@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from benchmarks import initialisation
 from benchmarks.errors import InputError
-from proxies.registry import Proxy, UndefinedScore, get
+from proxies.registry import Proxy, UndefinedScore, get, is_built_in
 from proxies.trace import Trace
 
 #: The passes of a teacher that a student may read.
@@ -96,12 +96,12 @@ def evaluate(
     teacher: Trace | None,
     seed: object,
 ) -> dict[str, Outcome]:
-    """Evaluate proxies on one trace of one network; nothing that a proxy does is left to another's number.
+    """Evaluate proxies on one trace of one network, and keep what one does out of the others' numbers.
 
     Args:
         proxies: all of one initialisation.
-        make_network: makes the network with its weights; the trace takes it over. Called again where a proxy has
-            meddled with the shared one.
+        make_network: makes the network with its weights; a trace takes it over. Called again where a proxy has
+            meddled with the trace, for those that come after it.
         batches: one or two pairs of images and labels.
         teacher: the teacher's trace on the first batch.
         seed: anything whose text identifies the randomness.
@@ -110,31 +110,37 @@ def evaluate(
         An outcome by name. A proxy that raises, returns no single number, or leaves the network or the global
         random state changed, is its own failure and nobody else's.
     """
-    outcomes, meddled = _evaluate_on_one_trace(proxies, make_network(), batches, teacher, seed)
-    if meddled is None:
-        return outcomes
-    if len(proxies) == 1:
-        (name,) = outcomes
-        return {name: Outcome(None, RuntimeError(meddled), outcomes[name].seconds)}
-    alone = [evaluate([proxy], make_network, batches, teacher=teacher, seed=seed) for proxy in proxies]
-    return {name: outcome for one in alone for name, outcome in one.items()}
-
-
-def _evaluate_on_one_trace(
-    proxies: Sequence[Proxy],
-    network: nn.Module,
-    batches: Sequence[Batch],
-    teacher: Trace | None,
-    seed: object,
-) -> tuple[dict[str, Outcome], str | None]:
     needs = frozenset().union(*(proxy.needs for proxy in proxies))
     second = batches[1] if len(batches) > 1 else None
-    own_teacher = None if teacher is None else teacher.copied()
-    trace = Trace(network, *batches[0], second_batch=second, teacher=own_teacher, seed=seed, needs=needs)
-    before = _state(network)
-    with _restored_random_state() as random_state_is_untouched, _restored_settings() as settings_are_untouched:
-        outcomes = {proxy.name: _evaluate_one(proxy, trace) for proxy in proxies}
-        meddled = _difference(before, _state(network))
+    built_in = [proxy for proxy in proxies if is_built_in(proxy)]
+    # Built-ins first: whatever a plug-in does, and no check sees, comes too late for them.
+    groups = [built_in, *([proxy] for proxy in proxies if proxy not in built_in)]
+    outcomes: dict[str, Outcome] = {}
+    trace: Trace | None = None
+    while groups:
+        group = groups.pop(0)
+        if trace is None:
+            trace = Trace(make_network(), *batches[0], second_batch=second, teacher=teacher, seed=seed, needs=needs)
+            before = _state(trace.network)
+        found, meddled = _evaluate_group(group, trace, before)
+        if meddled is None:
+            outcomes |= found
+            continue
+        trace = None
+        if len(group) > 1:
+            groups = [*([proxy] for proxy in group), *groups]
+        else:
+            outcomes |= {n: Outcome(None, RuntimeError(meddled), outcome.seconds) for n, outcome in found.items()}
+    return {proxy.name: outcomes[proxy.name] for proxy in proxies}
+
+
+def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tuple[dict[str, Outcome], str | None]:
+    with (
+        _restored_random_state(trace.images.device) as random_state_is_untouched,
+        _restored_settings() as settings_are_untouched,
+    ):
+        outcomes = {proxy.name: _evaluate_one(proxy, trace) for proxy in group}
+        meddled = _difference(before, _state(trace.network))
         if meddled is None and trace.is_written_to:
             meddled = "it writes to a tensor of the trace, which other proxies read"
         if meddled is None and not random_state_is_untouched():
@@ -199,6 +205,7 @@ class _State:
     trainable: tuple[bool, ...]
     training: tuple[bool, ...]
     hooks: int
+    structure: tuple[tuple[object, ...], ...]
 
 
 def _state(network: nn.Module) -> _State:
@@ -210,6 +217,10 @@ def _state(network: nn.Module) -> _State:
         trainable=tuple(parameter.requires_grad for parameter in network.parameters()),
         training=tuple(module.training for module in modules),
         hooks=sum(len(getattr(module, table)) for module in modules for table in hook_tables),
+        structure=tuple(
+            (id(m), vars(m).get("forward"), *(vars(m).get(name) for name in ("momentum", "eps", "p", "inplace")))
+            for m in modules
+        ),
     )
 
 
@@ -226,6 +237,8 @@ def _difference(before: _State, after: _State) -> str | None:
         return "it changes which weights are trainable"
     if before.training != after.training:
         return "it changes the network's mode"
+    if before.structure != after.structure:
+        return "it replaces a module of the network, its forward or its settings"
     if before.hooks != after.hooks:
         return "it leaves a hook on the network"
     return None
@@ -237,7 +250,7 @@ def _bits(weights: Tensor) -> Tensor:
 
 
 @contextmanager
-def _restored_random_state() -> Iterator[Callable[[], bool]]:
+def _restored_random_state(device: torch.device) -> Iterator[Callable[[], bool]]:
     host, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
 
     def untouched() -> bool:
@@ -248,7 +261,7 @@ def _restored_random_state() -> Iterator[Callable[[], bool]]:
         )
 
     try:
-        with torch.random.fork_rng(enabled=torch.cuda.is_available()):
+        with torch.random.fork_rng(devices=[] if device.type == host.device.type else [device]):
             yield untouched
     finally:
         torch.set_rng_state(host)

@@ -1,7 +1,7 @@
 """A trace: one network, one batch, and every pass over them that some proxy asks for, computed once.
 
-A trace owns its network: whoever makes one hands over a network that may be written to. The network is put into
-training mode, so batch normalisation uses the batch's own statistics, as every reference implementation does.
+A trace owns its network: whoever makes one hands over a network that may be written to. Batch normalisation uses the
+batch's own statistics, as in every reference implementation; everything else is in evaluation mode, so dropout is off.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from benchmarks.errors import InputError
 from benchmarks.seeding import generator
 from proxies.registry import PASSES, UndefinedScore
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
+_NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
 
 T = TypeVar("T")
@@ -65,10 +67,10 @@ class Layer:
 
     Attributes:
         name: its name in the network.
-        module: the module.
+        module: the module of the traced network.
         params: how many weights it has.
         multiply_accumulates: of one picture's forward pass; 0 for normalisation. The classifier's bias counts.
-        live: whether a signal passes from the network's input through it to the logits.
+        live: whether a signal passes from the network's input through it to the logits; the classifier always is.
         synflow: the sum over its weight tensor of weight times gradient in the synflow pass (float64); 0 for
             normalisation.
     """
@@ -141,7 +143,7 @@ class Trace:
             seed: anything whose text identifies the randomness.
             needs: the passes that will be read.
         """
-        self.network: Any = network.train().requires_grad_(True)  # nn.Module does not know features and classifier
+        self.network: Any = network.eval().requires_grad_(True)  # nn.Module does not know features and classifier
         self.images = images.detach().clone().requires_grad_(True)
         self.labels = labels.clone()
         self.seed = seed
@@ -149,14 +151,16 @@ class Trace:
         self.computed: dict[str, Any] = {}
         self.handed_out = [(self.images, self.images._version), (self.labels, self.labels._version)]
         self._second_batch = second_batch
-        self._teacher = teacher
+        self._teacher = None if teacher is None else Teacher(teacher)
         self._noise = noise
         self._needed = self.readable
-        self._derived: dict[Callable[[Trace], Any], Any] = {}
+        # Copied before any pass: a network may keep activations on itself, which cannot be copied.
+        self._structural = copy.deepcopy(network) if "layers" in self._needed else None
         self._weighted = [module for module in network.modules() if isinstance(module, _WEIGHTED)]
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._initial_statistics = [(module.momentum, _clone(module.running_var)) for module in self._normalisations]
         for module in self._normalisations:
+            module.train()
             module.momentum = 1.0  # one forward pass then leaves the batch's own variance in running_var
 
     @contextmanager
@@ -171,35 +175,18 @@ class Trace:
     @property
     def is_written_to(self) -> bool:
         """Whether a tensor that was handed out, the teacher's included, has been written to in place."""
-        teacher = self.computed.get("teacher")
-        return any(tensor._version != version for tensor, version in self.handed_out) or (
-            teacher is not None and teacher.is_written_to
-        )
-
-    def copied(self) -> Trace:
-        """Return this trace with copies of all its passes, so that one who writes to them spoils no other's."""
-        twin = copy.copy(self)
-        twin.computed = {name: _cloned(getattr(self, name)) for name in sorted(self._needed)}
-        twin.handed_out = [(tensor, tensor._version) for tensor in _tensors(list(twin.computed.values()))]
-        twin._derived = {}
-        return twin
-
-    def once(self, function: Callable[[Trace], T]) -> T:
-        """Return ``function(self)``, computed the first time that any proxy asks for it."""
-        if function not in self._derived:
-            self._derived[function] = function(self)
-        value: T = self._derived[function]
-        return value
+        handed_out = self.handed_out + (self._teacher.handed_out if self._teacher else [])
+        return any(tensor._version != version for tensor, version in handed_out)
 
     @Pass
-    def weights(self) -> list[Tensor]:
+    def weights(self) -> tuple[Tensor, ...]:
         """The weight tensors of all convolutions and linear layers, in the order of the modules, detached."""
-        return [module.weight.detach() for module in self._weighted]
+        return tuple(module.weight.detach() for module in self._weighted)
 
     @Pass
-    def features(self) -> list[Tensor]:
+    def features(self) -> tuple[Tensor, ...]:
         """What the network's ``features`` returns on the batch, detached; the last is the pooled vector."""
-        return [feature.detach() for feature in self._run.features]
+        return tuple(feature.detach() for feature in self._run.features)
 
     @Pass
     def logits(self) -> Tensor:
@@ -207,12 +194,12 @@ class Trace:
         return self._run.logits.detach()
 
     @Pass
-    def relu_outputs(self) -> list[Tensor]:
+    def relu_outputs(self) -> tuple[Tensor, ...]:
         """The output of every ``nn.ReLU`` that ran, (batch, ...), detached, in the order of running."""
-        return [output.detach() for output in self._run.relu_outputs]
+        return tuple(output.detach() for output in self._run.relu_outputs)
 
     @Pass
-    def gradients(self) -> list[Tensor]:
+    def gradients(self) -> tuple[Tensor, ...]:
         """d(mean cross-entropy)/d(weight) for every tensor of `weights`; zero where the logits do not depend on it."""
         saliency: dict[nn.Module, Tensor] = {}
         handles = [
@@ -224,15 +211,15 @@ class Trace:
         for handle in handles:  # later passes run backward through the same outputs
             handle.remove()
         self.computed["_saliency"] = saliency
-        return list(gradients)
+        return gradients
 
     @Pass
-    def channel_saliency(self) -> list[Tensor]:
+    def channel_saliency(self) -> tuple[Tensor, ...]:
         """For every layer of `weights`, the sum over pixels of output times d(loss)/d(output): (batch, channels)."""
         _ = self.gradients  # the saliencies are reduced while the loss's gradients pass by, and not kept whole
         found: dict[nn.Module, Tensor] = self.computed["_saliency"]
         absent = self.images.new_zeros((len(self.images), 1))
-        return [found.get(module, absent) for module in self._weighted]
+        return tuple(found.get(module, absent) for module in self._weighted)
 
     @Pass
     def input_gradients(self) -> Tensor:
@@ -240,15 +227,15 @@ class Trace:
         return _gradient(self._run.logits.sum(), [self.images])[0].flatten(1)
 
     @Pass
-    def hessian_products(self) -> list[Tensor]:
+    def hessian_products(self) -> tuple[Tensor, ...]:
         """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
         constant = self.gradients
         gradients = _gradient(self._loss, self._weight_parameters, create_graph=True)
         product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
-        return list(_gradient(product, self._weight_parameters))
+        return _gradient(product, self._weight_parameters)
 
     @Pass
-    def second_batch_gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+    def second_batch_gradients(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """`gradients` on two batches: this one and the second; without a second, on the two halves of this one."""
         if self._second_batch is None:
             half = len(self.images) // 2
@@ -271,7 +258,8 @@ class Trace:
         """The batch against the batch plus 0.01 times Gaussian noise."""
         noise = self._noise
         if noise is None:  # drawn on the host: the same values on every device
-            noise = torch.empty(self.images.shape).normal_(generator=generator(self.seed, "perturbation"))
+            source = generator(self.seed, "perturbation")
+            noise = torch.empty(self.images.shape, dtype=torch.float32, device=source.device).normal_(generator=source)
         first = self._run
         with torch.no_grad():
             second = self._forward(self.images + 0.01 * noise.to(self.images))
@@ -286,18 +274,18 @@ class Trace:
         return Perturbation(difference, tuple(variances))
 
     @Pass
-    def layers(self) -> list[Layer]:
+    def layers(self) -> tuple[Layer, ...]:
         """Every module with weights: sizes, liveness and synflow, from one pass of a single picture of ones.
 
         The pass runs on a float64 copy with absolute weights and without normalisation, as synflow does (Tanaka et
         al., NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the
         signal at its output, times the gradient that comes back, is not zero.
         """
-        return _structure(self.network, self.images[:1])
+        return _structure(self._structural, self.network, self.images[:1])
 
     @Pass
-    def teacher(self) -> Trace:
-        """The trace of the teacher on the same batch."""
+    def teacher(self) -> Teacher:
+        """The teacher on the same batch."""
         if self._teacher is None:
             raise InputError("teacher: the proxy compares with a teacher and none was given.")
         return self._teacher
@@ -318,10 +306,10 @@ class Trace:
     def _loss(self) -> Tensor:
         return F.cross_entropy(self._run.logits, self.labels)
 
-    def _gradients_on(self, images: Tensor, labels: Tensor) -> list[Tensor]:
+    def _gradients_on(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         with torch.enable_grad():
             logits = self.network.classifier(self.network.features(images.detach())[-1])
-            return list(_gradient(F.cross_entropy(logits, labels), self._weight_parameters))
+            return _gradient(F.cross_entropy(logits, labels), self._weight_parameters)
 
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
@@ -348,6 +336,41 @@ class Trace:
         return _Run(features, logits, relu_outputs, outputs, variances)
 
 
+class Teacher:
+    """What a student's proxies see of a teacher: copies of its passes, and nothing that another student sees too.
+
+    A teacher's trace serves many students. Whatever a proxy does to these copies ends with its student.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        """Stand before a teacher's trace."""
+        self._trace = trace
+        self._copies: dict[str, Any] = {}
+        self.handed_out: list[tuple[Tensor, int]] = []
+
+    @property
+    def features(self) -> tuple[Tensor, ...]:
+        """As `Trace.features`."""
+        return self._copy("features", lambda: tuple(feature.clone() for feature in self._trace.features))
+
+    @property
+    def logits(self) -> Tensor:
+        """As `Trace.logits`."""
+        return self._copy("logits", lambda: self._trace.logits.clone())
+
+    @property
+    def classifier_gradient(self) -> Tensor:
+        """As `Trace.classifier_gradient`."""
+        return self._copy("classifier_gradient", lambda: self._trace.classifier_gradient.clone())
+
+    def _copy(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self._copies:
+            self._copies[name] = make()
+            self.handed_out += [(tensor, tensor._version) for tensor in _tensors(self._copies[name])]
+        value: T = self._copies[name]
+        return value
+
+
 def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
     if not output.requires_grad:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
@@ -358,7 +381,9 @@ def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = 
 
 def _keep_saliency(saliency: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
     product = output * gradient
-    saliency[module] = product.sum(dim=tuple(range(2, product.dim()))) if product.dim() > 2 else product
+    channel = product.dim() - 1 if isinstance(module, nn.Linear) else 1
+    others = tuple(axis for axis in range(1, product.dim()) if axis != channel)
+    saliency[module] = product.sum(dim=others) if others else product
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -371,22 +396,24 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from _tensors(list(vars(value).values()))
 
 
-def _cloned(value: Any) -> Any:
-    return [item.clone() for item in value] if isinstance(value, list) else value.clone()
-
-
 def _clone(statistics: Tensor | None) -> Tensor | None:
     return None if statistics is None else statistics.detach().clone()
 
 
-def _structure(network: Any, images: Tensor) -> list[Layer]:
-    network = copy.deepcopy(network).double()
+def _structure(network: Any, original: nn.Module, images: Tensor) -> tuple[Layer, ...]:
+    network = network.double()
     outputs: dict[nn.Module, Tensor] = {}
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            outputs[module] = output
+
+    hooks = []
     for module in network.modules():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, _NORMALISATIONS):
             setattr(module, "forward", _first_argument)  # noqa: B010 - the type checker refuses an assignment
         if next(module.parameters(recurse=False), None) is not None:
-            module.register_forward_hook(lambda module, inputs, output: outputs.update({module: output}))
+            hooks.append(module.register_forward_hook(keep))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.abs_()
@@ -397,22 +424,25 @@ def _structure(network: Any, images: Tensor) -> list[Layer]:
         reached = [module for module, output in outputs.items() if output.requires_grad]
         weighted = [module for module in outputs if isinstance(module, _WEIGHTED)]
         found = _gradient(total, [*(outputs[m] for m in reached), *(module.weight for module in weighted)])
+    for hook in hooks:  # they hold the outputs, and so the graph, in a cycle
+        hook.remove()
     signals = dict(zip(reached, found[: len(reached)], strict=True))
     flows = dict(zip(weighted, found[len(reached) :], strict=True))
     named = [(name, m) for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None]
     nothing = ones.new_zeros(())
     passed = torch.stack([(outputs[m] * signals[m]).any() if m in signals else nothing.bool() for _, m in named])
-    return [
+    modules = dict(original.named_modules())
+    return tuple(
         Layer(
             name=name,
-            module=module,
+            module=modules[name],
             params=sum(parameter.numel() for parameter in module.parameters(recurse=False)),
             multiply_accumulates=_multiply_accumulates(module, outputs.get(module)),
-            live=live,
+            live=live or module is network.classifier,  # its bias reaches the logits whatever comes before it
             synflow=(module.weight * flows[module]).abs().sum().detach() if module in flows else nothing,
         )
         for (name, module), live in zip(named, passed.tolist(), strict=True)
-    ]
+    )
 
 
 def _first_argument(x: Tensor) -> Tensor:
@@ -422,5 +452,5 @@ def _first_argument(x: Tensor) -> Tensor:
 def _multiply_accumulates(module: nn.Module, output: Tensor | None) -> int:
     if output is None or not isinstance(module, _WEIGHTED):
         return 0
-    pixels = output[0, 0].numel()
+    pixels = output[0].numel() // len(module.weight)  # a linear layer's may be tokens
     return pixels * (module.weight.numel() + (module.bias.numel() if module.bias is not None else 0))

@@ -6,6 +6,7 @@ import operator
 from typing import TYPE_CHECKING
 
 from benchmarks.nb201.cell import EDGES, OPERATIONS, SIZE, Cell
+from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
     from benchmarks.nb201.network import Network
@@ -23,7 +24,8 @@ def as_cell(cell: Cell | str | int) -> Cell:
         return cell
     if not isinstance(cell, str):
         return Cell.from_index(operator.index(cell))
-    return Cell.from_index(int(cell)) if cell.strip().isdecimal() else Cell.from_string(cell.strip())
+    index = whole_number(cell)
+    return Cell.from_string(cell.strip()) if index is None else Cell.from_index(index)
 
 
 def build(cell: Cell | str | int, *, num_classes: int = 10, C: int = 16, N: int = 5) -> Network:

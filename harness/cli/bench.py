@@ -28,6 +28,8 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     from harness import bench, files, sweep
     from harness.cli.evaluate import plan_of
 
+    if out is not None:
+        files.check_table_path(out)
     plan = plan_of(**settings)
     torch.set_num_threads(1)
     if plan.devices != ("cpu",):

@@ -28,9 +28,9 @@ def command(run: Path, targets: tuple[str, ...], out: Path | None, as_json: bool
     from harness.cli import say
 
     found = [results.correlate(folder, targets) for folder in run_folder.find(run)]
-    table = pd.concat([one.correlations for one in found], ignore_index=True)
+    table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
-        click.echo(table.to_json(orient="records", indent=1, double_precision=15))
+        click.echo(files.as_json(table))
     else:
         click.echo("\n\n".join(say.correlations(one) for one in found))
     if out is not None:

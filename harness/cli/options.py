@@ -165,9 +165,11 @@ def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     import pandas as pd
     from tabulate import tabulate
 
+    from harness import files
+
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:
-        click.echo(frame.to_json(orient="records", indent=1))
+        click.echo(files.as_json(frame))
     else:
         click.echo(tabulate(frame.to_dict("list"), headers="keys", tablefmt="simple"))
 

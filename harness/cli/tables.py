@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 import click
@@ -42,12 +43,13 @@ def _list(as_json: bool) -> None:
 def show(name: str, space: str | None, as_json: bool) -> None:
     """Show the card of NAME, a built-in table or the path of a CSV, Parquet or JSON file, and its columns' ranges."""
     from benchmarks import tables
+    from harness import files
 
     table = tables.load(name, space)
     card = {"name": table.name, "space": table.space, "cells": len(table.frame)} | asdict(table.card)
     columns = table.frame.agg(["count", "min", "median", "max"]).T.reset_index(names="column")
     if as_json:
-        options.show_one(card | {"columns": columns.to_dict(orient="records")}, as_json)
+        options.show_one(card | {"columns": json.loads(files.as_json(columns))}, as_json)
         return
     options.show_one(card, as_json)
     click.echo()

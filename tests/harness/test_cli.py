@@ -43,6 +43,7 @@ MISTAKES = {
     # cells and spaces
     "evaluate --space s1": ("--space: 's1' is not known; did you mean 's0'?", "Allowed: nb201, s0"),
     "evaluate --cells 0": ("--cells: 0 cells were asked for; nb201 has 1 to 15625",),
+    f"cell {'9' * 5000}": ("is not an architecture string",),
     "evaluate --cells 15626": ("--cells: 15626 cells were asked for; nb201 has 1 to 15625",),
     "evaluate --space s0 --cells 65": ("--cells: 65 cells were asked for; s0 has 1 to 64",),
     "evaluate --cells -5": ("--cells: '-5' is neither all, a number of cells, a list such as 3,7,9, nor a file",),
@@ -351,7 +352,7 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     said = cli("bench", *TINY, "--proxies", "params,snip", "--json", "--out", tmp_path / "costs.csv")
     names = [row["name"] for row in json.loads(said.out)]
     assert sorted(names[:2]) == ["params", "snip"]
-    assert names[2:] == ["suite", "suite, one by one", "unit"]
+    assert names[2:] == ["suite", "suite, one by one", "unit", "unit, channels_last"]
     assert (tmp_path / "costs.csv").is_file()
 
 
@@ -401,6 +402,22 @@ def test_scores_are_exported_as_a_table(cli: Cli, tmp_path: Path) -> None:
     stored = load(tmp_path / "run").scores
     assert list(exported["value"]) == list(stored["value"])
     assert list(exported.columns) == list(stored.columns)
+
+
+def test_json_keeps_every_digit(cli: Cli, tmp_path: Path) -> None:
+    cli("evaluate", *TINY, "--proxies", "pkt,fitnet", "--out", tmp_path / "run", "--export", tmp_path / "s.json")
+    exported = [row["value"] for row in json.loads((tmp_path / "s.json").read_text())]
+    assert exported == list(load(tmp_path / "run").scores["value"])
+
+
+def test_new_scores_outdate_the_correlations(cli: Cli, tmp_path: Path) -> None:
+    cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path / "run")
+    cli("correlate", tmp_path / "run")
+    assert len(load(tmp_path / "run").correlations)
+    cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path / "run")
+    assert len(load(tmp_path / "run").correlations)
+    cli("evaluate", *TINY, "--proxies", "flops", "--out", tmp_path / "run")
+    assert not len(load(tmp_path / "run").correlations)
 
 
 def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:

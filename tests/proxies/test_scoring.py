@@ -68,7 +68,7 @@ def test_every_score_is_finite_or_properly_undefined(network: Maker, batch: Batc
     assert str(outcome.error or "a reason")
 
 
-@pytest.mark.parametrize(("classes", "pixels", "size"), [(10, 32, 2), (100, 16, 8), (120, 16, 64)])
+@pytest.mark.parametrize(("classes", "pixels", "size"), [(10, 32, 2), (100, 16, 7), (120, 16, 64)])
 def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: int, size: int) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(size, 3, pixels, pixels, generator=generator)
@@ -165,6 +165,64 @@ def test_a_teacher_of_another_shape_is_refused_by_those_that_need_one(network: M
     assert math.isfinite(proxies.score(network(), *batch, ["sp"], teacher=teacher)["sp"])
 
 
+def test_one_picture_is_enough_or_too_few(network: Maker) -> None:
+    generator = torch.Generator().manual_seed(0)
+    picture, label = torch.randn(1, 3, 16, 16, generator=generator), torch.tensor([3])
+    teacher = trace_teacher(network(seed=1), (picture, label))
+    found = evaluate([get(name) for name in ALL], network, [(picture, label)], teacher=teacher, seed=0)
+    assert {o.status for o in found.values()} == {"ok", "undefined"}, {n: o.error for n, o in found.items()}
+    assert found["jacov"].status == "undefined"
+    assert found["snip"].status == "ok"
+
+
+def test_a_teacher_serves_many_students_unchanged(network: Maker, batch: Batch) -> None:
+    chosen = [get(name) for name in ALL if get(name).needs_teacher]
+
+    def spoils(trace: Any) -> float:
+        for feature in trace.teacher.features:
+            feature.numpy()[:] = 0
+        return 1.0
+
+    teacher = teacher_trace(network, batch)
+    values = []
+    for others in ([], [plugin(spoils, ("teacher",))], []):
+        found = evaluate([*others, *chosen], network, [batch], teacher=teacher, seed=0)
+        values.append({proxy.name: found[proxy.name].value for proxy in chosen})
+    assert values[0] == values[1] == values[2]
+
+
+class OfTheUser(nn.Module):
+    """A network that is not ours: dropout, another normalisation, a linear layer over tokens, an activation kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 3, padding=1)
+        self.normalisation = nn.GroupNorm(2, 8)
+        self.relu = nn.ReLU()
+        self.tokens = nn.Linear(8, 6)
+        self.dropout = nn.Dropout(0.5)
+        self.classifier = nn.Linear(6, 10)
+        self.kept: Tensor | None = None
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        maps = self.relu(self.normalisation(self.convolution(images)))
+        self.kept = self.tokens(maps.flatten(2).transpose(1, 2))
+        last = self.dropout(self.kept).transpose(1, 2).reshape(len(images), 6, *images.shape[2:])
+        return [maps, last, last.mean((2, 3))]
+
+
+def test_a_network_of_the_user_s_own(batch: Batch) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        student = OfTheUser()
+    chosen = ["snip", "fisher", "params", "flops", "live_params", "nwot", "jacov", "grad_norm", "synflow"]
+    scores = proxies.score(student, *batch, chosen)
+    assert scores == proxies.score(student, *batch, chosen[::-1])
+    assert scores["params"] == scores["live_params"] == sum(p.numel() for p in student.parameters())
+    pixels = 16 * 16
+    assert scores["flops"] == pixels * (8 * 27 + 8) + pixels * (8 * 6 + 6) + 10 * 7
+
+
 def plugin(function: Callable[[Any], Any], needs: tuple[str, ...] = ("weights",)) -> Proxy:
     """A record that is not registered."""
     return Proxy(
@@ -207,6 +265,36 @@ def writes_to_the_trace(trace: Any) -> float:
 
 def writes_to_the_teacher(trace: Any) -> float:
     trace.teacher.features[-1].sub_(trace.teacher.features[-1].mean())
+    return 1.0
+
+
+def pops_a_feature(trace: Any) -> float:
+    trace.weights.pop()
+    return 1.0
+
+
+def writes_past_the_counter(trace: Any) -> float:
+    for weight in trace.weights:
+        weight.numpy()[:] = 0
+    return 1.0
+
+
+def trains_the_teacher(trace: Any) -> float:
+    trace.teacher.network(trace.images).sum().backward()
+    return 1.0
+
+
+def replaces_forward(trace: Any) -> float:
+    for module in trace.network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.forward = lambda x: x  # type: ignore[method-assign]
+    return 1.0
+
+
+def changes_momentum(trace: Any) -> float:
+    for module in trace.network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1
     return 1.0
 
 
@@ -261,6 +349,11 @@ BAD = {
     draws_with_numpy: ("failed", "it draws from the global random state"),
     writes_to_the_trace: ("failed", "it writes to a tensor of the trace"),
     writes_to_the_teacher: ("failed", "it writes to a tensor of the trace"),
+    pops_a_feature: ("failed", "no attribute 'pop'"),
+    writes_past_the_counter: ("failed", "it changes the network's weights"),
+    trains_the_teacher: ("failed", "no attribute 'network'"),
+    replaces_forward: ("failed", "it replaces a module of the network, its forward or its settings"),
+    changes_momentum: ("failed", "it replaces a module of the network, its forward or its settings"),
     freezes: ("failed", "it changes which weights are trainable"),
     changes_threads: ("failed", "it changes torch's number of threads"),
     exits: ("failed", "it calls sys.exit(3)"),
@@ -280,7 +373,7 @@ def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[An
     teacher = teacher_trace(network, batch)
     expected = evaluate(good, network, [batch], teacher=teacher, seed=0)
     states = torch.get_rng_state(), np.random.get_state()
-    needs = ("weights", "teacher") if bad is writes_to_the_teacher else ("weights",)
+    needs = ("weights", "teacher") if bad in (writes_to_the_teacher, trains_the_teacher) else ("weights",)
     found = evaluate([good[0], plugin(bad, needs), *good[1:]], network, [batch], teacher=teacher, seed=0)
     outcome = found.pop(bad.__name__)
     status, cause = BAD[bad]
