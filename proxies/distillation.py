@@ -164,5 +164,7 @@ def _require_different_pictures(feature: Tensor) -> None:
 
 
 def _summed(distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:
-    pairs = zip(trace.features[1:-1], trace.teacher.features[1:-1], strict=True)
-    return sum((distance(one, other) for one, other in pairs), start=trace.features[-1].new_zeros(()))
+    from proxies import losses
+
+    maps = losses.pairs(distance.__name__, trace.features[1:-1], trace.teacher.features[1:-1])
+    return sum((distance(one, other) for one, other in maps), start=trace.features[-1].new_zeros(()))

@@ -113,9 +113,10 @@ def singular_vectors(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Te
         student: feature maps (N, channels, height, width), at least two.
         teacher: as many, with the same channels.
     """
-    for one, other in zip(student, teacher, strict=True):
+    maps = pairs("kdsvd", student, teacher)
+    for one, other in maps:
         same_shape("kdsvd", one, other, axes=2)
-    aligned = [_aligned_vectors(s, t) for s, t in zip(student, teacher, strict=True)]
+    aligned = [_aligned_vectors(s, t) for s, t in maps]
     total = student[0].new_zeros(())
     for (s_before, t_before), (s_now, t_now) in pairwise(aligned):
         s_rbf = (-(s_now[:, :, None] - s_before[:, None, :]).square() / 8).exp()
@@ -132,7 +133,7 @@ def flow(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
         teacher: as many, with the same channels.
     """
     total = student[0].new_zeros(())
-    for (s_bottom, s_top), (t_bottom, t_top) in zip(pairwise(student), pairwise(teacher), strict=True):
+    for (s_bottom, t_bottom), (s_top, t_top) in pairwise(pairs("fsp", student, teacher)):
         one, other = _flow_matrix(s_bottom, s_top), _flow_matrix(t_bottom, t_top)
         same_shape("fsp", one, other)
         total = total + F.mse_loss(one, other)
@@ -170,10 +171,24 @@ def kernel_alignment(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Te
         teacher: as many; only N need agree.
     """
     total = student[0].new_zeros(())
-    for one, other in zip(student, teacher, strict=True):
+    for one, other in pairs("rmi", student, teacher):
         k, h = _centred_gram(one), _centred_gram(other)
         total = total + 1 - (k * h).sum() / (k.norm() * h.norm())
     return total
+
+
+def pairs(name: str, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Pair the features of a student with those of a teacher.
+
+    Raises:
+        InputError: if they are not equally many.
+    """
+    if len(student) != len(teacher):
+        raise InputError(
+            f"teacher: {name} compares feature by feature, and the student has {len(student)} where the teacher has "
+            f"{len(teacher)}."
+        )
+    return list(zip(student, teacher, strict=True))
 
 
 def same_shape(name: str, student: Tensor, teacher: Tensor, axes: int | None = None) -> None:

@@ -250,7 +250,7 @@ class Trace:
         """d(mean cross-entropy)/d(classifier weight): (classes, features)."""
         classifier = self.network.classifier
         with torch.enable_grad():
-            loss = F.cross_entropy(classifier(self.features[-1]), self.labels)
+            loss = _cross_entropy(classifier(self.features[-1]), self.labels)
             return _gradient(loss, [classifier.weight])[0]
 
     @Pass
@@ -304,12 +304,12 @@ class Trace:
 
     @property
     def _loss(self) -> Tensor:
-        return F.cross_entropy(self._run.logits, self.labels)
+        return _cross_entropy(self._run.logits, self.labels)
 
     def _gradients_on(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         with torch.enable_grad():
             logits = self.network.classifier(self.network.features(images.detach())[-1])
-            return _gradient(F.cross_entropy(logits, labels), self._weight_parameters)
+            return _gradient(_cross_entropy(logits, labels), self._weight_parameters)
 
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
@@ -369,6 +369,15 @@ class Teacher:
             self.handed_out += [(tensor, tensor._version) for tensor in _tensors(self._copies[name])]
         value: T = self._copies[name]
         return value
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    try:
+        return F.cross_entropy(logits, labels)
+    except IndexError as error:
+        raise InputError(
+            f"labels: {int(labels.max())} is not a class of a network with {logits.shape[1]} outputs."
+        ) from error
 
 
 def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:

@@ -154,6 +154,12 @@ def test_shapes_that_must_agree_are_named(loss: Callable[..., Tensor]) -> None:
         loss(vectors(0), vectors(1, features=7))
 
 
+def test_features_that_must_be_equally_many_are_named() -> None:
+    for name, loss in (("kdsvd", losses.singular_vectors), ("fsp", losses.flow), ("rmi", losses.kernel_alignment)):
+        with pytest.raises(InputError, match=f"{name} compares feature by feature, .* 3 where the teacher has 2"):
+            loss(sequence(0), sequence(1)[:2])
+
+
 def test_channels_that_must_agree_are_named() -> None:
     for loss in (losses.inter_channel, lambda s, t: losses.singular_vectors([s, s], [t, t])):
         with pytest.raises(InputError, match="needs equal shapes"):

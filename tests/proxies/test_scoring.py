@@ -165,6 +165,22 @@ def test_a_teacher_of_another_shape_is_refused_by_those_that_need_one(network: M
     assert math.isfinite(proxies.score(network(), *batch, ["sp"], teacher=teacher)["sp"])
 
 
+def test_a_teacher_with_fewer_classes_than_labels_is_named_where_it_matters(network: Maker, batch: Batch) -> None:
+    teacher = network(seed=1, classes=2)
+    assert math.isfinite(proxies.score(network(), *batch, ["sp"], teacher=teacher)["sp"])
+    with pytest.raises(InputError, match=r"labels: \d is not a class of a network with 2 outputs"):
+        proxies.score(network(), *batch, ["diswot_semantic"], teacher=teacher)
+
+
+def test_a_wider_teacher_is_refused_by_name(network: Maker, batch: Batch) -> None:
+    teacher = network(seed=1, C=8)
+    for name in ("diswot_semantic", "ickd", "kdsvd", "fsp", "fitnet", "cc"):
+        with pytest.raises(InputError, match=f"teacher: {name} needs equal shapes, and the student has"):
+            proxies.score(network(), *batch, [name], teacher=teacher)
+    free = proxies.score(network(), *batch, ["sp", "at", "nst", "rkd", "pkt", "rmi", "kd"], teacher=teacher)
+    assert all(math.isfinite(value) for value in free.values())
+
+
 def test_one_picture_is_enough_or_too_few(network: Maker) -> None:
     generator = torch.Generator().manual_seed(0)
     picture, label = torch.randn(1, 3, 16, 16, generator=generator), torch.tensor([3])
