@@ -38,6 +38,11 @@ def info_path(folder: Path) -> Path:
     return folder / "run.json"
 
 
+def named(path: Path) -> Path:
+    """Return the folder that a user names, who may name the store inside it."""
+    return path.parent if path == store_path(path.parent) and path.is_file() else path
+
+
 def find(folder: Path) -> list[Path]:
     """Return the run folders that a folder is or holds.
 

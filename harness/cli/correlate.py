@@ -18,7 +18,7 @@ from harness.cli import options
 @options.as_json
 @options.config
 def command(run: Path, targets: tuple[str, ...], out: Path | None, as_json: bool) -> int:
-    """Correlate the scores of RUN, a run's folder or a folder of runs, with accuracies.
+    """Correlate the scores of RUN, a run's folder, its store or a folder of runs, with accuracies.
 
     Undefined scores rank worst. Positive means that the proxy predicts in its declared direction.
     """
@@ -27,7 +27,7 @@ def command(run: Path, targets: tuple[str, ...], out: Path | None, as_json: bool
     from harness import files, results, run_folder
     from harness.cli import say
 
-    found = [results.correlate(folder, targets) for folder in run_folder.find(run)]
+    found = [results.correlate(folder, targets) for folder in run_folder.find(run_folder.named(run))]
     table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
         click.echo(files.as_json(table))

@@ -14,11 +14,12 @@ from harness.cli import options
 @options.target
 @options.config
 def command(run: Path, targets: tuple[str, ...]) -> int:
-    """Draw the figures of RUN, a run's folder or a folder of runs, and write one self-contained HTML page."""
+    """Draw the figures of RUN, a run's folder, its store or a folder of runs, and write one self-contained HTML page."""
     import reports
     from harness import results, run_folder
     from harness.cli import say
 
+    run = run_folder.named(run)
     found = [results.correlate(folder, targets) for folder in run_folder.find(run)]
     click.echo(say.written(reports.build(found, run), found))
     return 0

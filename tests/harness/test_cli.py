@@ -404,6 +404,11 @@ def test_scores_are_exported_as_a_table(cli: Cli, tmp_path: Path) -> None:
     assert list(exported.columns) == list(stored.columns)
 
 
+def test_the_store_stands_for_its_run(cli: Cli, place: Path) -> None:
+    assert cli("correlate", "run/scores.sqlite").out == cli("correlate", "run").out
+    assert cli("report", "run/scores.sqlite").out.startswith("wrote run/report.html")
+
+
 def test_json_keeps_every_digit(cli: Cli, tmp_path: Path) -> None:
     cli("evaluate", *TINY, "--proxies", "pkt,fitnet", "--out", tmp_path / "run", "--export", tmp_path / "s.json")
     exported = [row["value"] for row in json.loads((tmp_path / "s.json").read_text())]
