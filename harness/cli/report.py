@@ -14,7 +14,7 @@ from harness.cli import options
 @options.target
 @options.config
 def command(run: Path, targets: tuple[str, ...]) -> int:
-    """Draw the figures of RUN, a run's folder, its store or a folder of runs, and write one self-contained HTML page."""
+    """Draw the figures of RUN, a run's folder, its store or a folder of runs, and write one self-contained page."""
     import reports
     from harness import results, run_folder
     from harness.cli import say
