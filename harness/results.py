@@ -117,7 +117,7 @@ def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
     files.write_table(folder / "targets.csv", targets)
     files.write_table(folder / "correlations.csv", found)
     files.write_json(folder / "cards.json", cards)
-    return load(folder)
+    return replace(results, targets=targets, correlations=found, cards=cards)
 
 
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:

@@ -84,13 +84,13 @@ def prepare(plan: Plan) -> Context:
     """
     from harness.work import Context
 
-    space = spaces.get(plan.space)
+    classes = images.get(plan.images).classes or spaces.get(plan.space).classes
     drawn = images.sample(
         plan.images,
         2 * plan.batch_size,
         seed=plan.batch_seed,
         image_dir=plan.image_dir,
-        classes=images.get(plan.images).classes or space.classes,
+        classes=classes,
         augment=plan.augment,
     )
     settings = Settings(
@@ -99,7 +99,7 @@ def prepare(plan: Plan) -> Context:
         batch_size=plan.batch_size,
         batch_seed=plan.batch_seed,
         augment=plan.augment,
-        classes=images.get(plan.images).classes or space.classes,
+        classes=classes,
         teacher=teachers.canonical(plan.teacher),
         device=plan.devices[0].partition(":")[0],
         batch=drawn.digest(),

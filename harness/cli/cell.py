@@ -47,6 +47,7 @@ def _nb201(index: int) -> dict[str, Any]:
         "isomorphism": cell.isomorphism,
         "canonical_index": cell.canonical.index,
         "degenerate": cell.is_degenerate,
+        "unreachable_operation": cell.has_unreachable_operation,
         "params": official.params,
         "flops": official.flops,
         "live_params": live.params,
