@@ -123,16 +123,23 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         "settings_hash": settings.hash,
         "command": command,
         "commands": commands,
-        "device": device,
-        "threads": "1 a worker",
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
-        "git_revision": _git_revision(),
+        **environment(device),
         "hashes": hashes
         | {"batch": settings.batch}
         | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
         "proxies": list(known.values()),
     }
     files.write_json(info_path(folder), info)
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Return what of the machine and its software may explain a number; ``device`` is the processor's name."""
+    return {
+        "device": device,
+        "threads": "1 a worker",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "git_revision": _git_revision(),
+    }
 
 
 def describe(proxy: Proxy) -> dict[str, Any]:

@@ -1,15 +1,42 @@
-"""What a sweep's scores depend on besides cell, proxy and seed: stated once, hashed into every unit's identity."""
+"""What results depend on besides cell and seed: stated once, hashed into every unit's identity."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, cast
 
 
 @dataclass(frozen=True)
-class Settings:
+class Identified:
+    """Settings that are known by their hash."""
+
+    #: Fields that follow from the others, such as the hash of the pictures.
+    consequences: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of all settings."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings by name, as they are read back from JSON."""
+        return cast("dict[str, Any]", json.loads(json.dumps(asdict(self))))
+
+    def differences(self, other: dict[str, Any]) -> list[str]:
+        """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``.
+
+        What follows from others is named only where nothing else differs.
+        """
+        different = {name: value for name, value in self.as_dict().items() if other.get(name) != value}
+        chosen = {name: value for name, value in different.items() if name not in self.consequences}
+        different = chosen or different
+        return [f"{name} {value} (there: {other.get(name)})" for name, value in different.items()]
+
+
+@dataclass(frozen=True)
+class Settings(Identified):
     """The settings of a sweep.
 
     Attributes:
@@ -24,6 +51,8 @@ class Settings:
         batch: SHA-256 of the pictures and labels.
     """
 
+    consequences = frozenset({"batch"})
+
     space: str
     images: str
     batch_size: int
@@ -33,22 +62,3 @@ class Settings:
     teacher: str
     device: str
     batch: str
-
-    @property
-    def hash(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of all settings."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings by name."""
-        return asdict(self)
-
-    def differences(self, other: dict[str, Any]) -> list[str]:
-        """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``.
-
-        The batch is named only where nothing else differs, since it follows from the others.
-        """
-        different = {name: value for name, value in self.as_dict().items() if other.get(name) != value}
-        if len(different) > 1:
-            different.pop("batch", None)
-        return [f"{name} {value} (there: {other.get(name)})" for name, value in different.items()]

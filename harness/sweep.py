@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from benchmarks import images, spaces, teachers
-from harness import pool, run_folder
+from harness import pool, progress, run_folder
 from harness.settings import Settings
 from harness.store import Store
 from proxies.registry import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.work import Context, Task
-
-_SECONDS_BETWEEN_LOG_LINES = 30.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,10 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
             workers=plan.workers,
             on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
         )
-        with closing(results), _progress(len(tasks), sum(len(task.proxies) for task in tasks)) as advance:
+        with (
+            closing(results),
+            progress.shown(len(tasks), f"{sum(len(task.proxies) for task in tasks)} scores") as advance,
+        ):
             for _, records in results:
                 store.write(records)
                 statuses.update(record.status for record in records)
@@ -159,28 +155,3 @@ def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
             if lacking:
                 tasks.append(Task(cell=cell, seed=seed, proxies=lacking))
     return tasks, before
-
-
-@contextmanager
-def _progress(cells: int, units: int) -> Iterator[Callable[[], None]]:
-    if sys.stderr.isatty():
-        with tqdm(total=cells, unit="cell", desc=f"{units} scores", smoothing=0.05) as bar:
-
-            def step() -> None:
-                bar.update()
-
-            yield step
-        return
-    start = said = time.monotonic()
-    done = 0
-
-    def advance() -> None:
-        nonlocal done, said
-        done += 1
-        now = time.monotonic()
-        if now - said >= _SECONDS_BETWEEN_LOG_LINES:
-            said = now
-            left = (now - start) / done * (cells - done)
-            print(f"{done} of {cells} cells, about {left:.0f} s to go", file=sys.stderr, flush=True)
-
-    yield advance

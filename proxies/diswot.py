@@ -64,10 +64,9 @@ def diswot(trace: Trace) -> Tensor:
 
 
 def _semantic_distance(trace: Trace) -> Tensor:
-    from proxies.losses import inter_channel
+    from proxies.losses import semantic
 
-    student, teacher = trace.classifier_gradient, trace.teacher.classifier_gradient
-    return inter_channel(student[:, :, None], teacher[:, :, None], "diswot_semantic")
+    return semantic(trace.classifier_gradient, trace.teacher.classifier_gradient)
 
 
 def _relation_distance(trace: Trace) -> Tensor:

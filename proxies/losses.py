@@ -157,6 +157,28 @@ def inter_channel(student: Tensor, teacher: Tensor, name: str = "ickd") -> Tenso
     return (channel_relations(student) - channel_relations(teacher)).square().sum() / (n * channels)
 
 
+def semantic(student: Tensor, teacher: Tensor) -> Tensor:
+    """DisWOT's semantic term M_s, to be minimised: the channels' relations in the classifier's gradient.
+
+    Args:
+        student: the gradient of the classifier's weight, (classes, channels).
+        teacher: the same shape.
+    """
+    return inter_channel(student[:, :, None], teacher[:, :, None], "diswot_semantic")
+
+
+def classifier_gradient(logits: Tensor, labels: Tensor, pooled: Tensor) -> Tensor:
+    """Return d(mean cross-entropy)/d(classifier weight), (classes, channels), in closed form.
+
+    Args:
+        logits: (N, classes).
+        labels: (N,).
+        pooled: the classifier's input, (N, channels).
+    """
+    error = logits.softmax(1) - F.one_hot(labels, logits.shape[1])
+    return error.T @ pooled / len(pooled)
+
+
 def channel_relations(features: Tensor) -> Tensor:
     """Return every sample's channel Gram matrix with its rows divided by their norms: (N, channels, channels)."""
     flat = features.flatten(2) if features.dim() > 2 else features[:, :, None]

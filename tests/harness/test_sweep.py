@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks import nb201
 from benchmarks.errors import InputError
-from harness import results, run_folder, sweep, work
+from harness import progress, results, run_folder, sweep, work
 from harness.store import Store
 from harness.sweep import Plan
 from proxies import registry
@@ -288,7 +288,7 @@ def test_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sweep, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
     run(make_plan("params"), tmp_path)
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("1 of 2 cells, about ")

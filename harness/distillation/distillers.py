@@ -1,0 +1,201 @@
+"""What a teacher can teach with: losses by name, each the definition that the zero-proxy of that name reads too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: The vanilla student: cross-entropy alone.
+NONE = "none"
+
+_SP_WEIGHT = 3000.0
+_ICKD_WEIGHT = 2.5
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What student and teacher make of one batch; batch is N.
+
+    Attributes:
+        labels: (N,).
+        temperature: of knowledge distillation.
+        logits: the student's, (N, classes).
+        features: the student's, as `benchmarks.nb201.network.Network.features` gives them.
+        aligned: the student's last map, with the teacher's channels: mapped by a 1x1 convolution that is trained along
+            where the channels differ.
+        teacher_logits: (N, classes).
+        teacher_features: the teacher's; None where no distiller reads them.
+    """
+
+    labels: Tensor
+    temperature: float
+    logits: Tensor
+    features: list[Tensor]
+    aligned: Tensor
+    teacher_logits: Tensor
+    teacher_features: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Distiller:
+    """A distiller and what the training needs to know of it.
+
+    Attributes:
+        name: unique.
+        loss: of a lesson; a scalar tensor.
+        version: bumped when a number can change.
+        reads_features: whether it reads feature maps, or logits alone.
+        aligned: whether it reads the aligned map.
+        weight: of its loss; None for the recipe's.
+        source: paper, and where the weight is from.
+    """
+
+    name: str
+    loss: Callable[[Lesson], Tensor]
+    version: str
+    reads_features: bool
+    aligned: bool
+    weight: float | None
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the loss's docstring."""
+        return (self.loss.__doc__ or "").splitlines()[0]
+
+
+_registered: dict[str, Distiller] = {}
+
+
+def register(
+    *,
+    source: str,
+    weight: float | None = None,
+    reads_features: bool = True,
+    aligned: bool = False,
+    version: str = "1",
+    name: str | None = None,
+) -> Callable[[Callable[[Lesson], Tensor]], Callable[[Lesson], Tensor]]:
+    """Register the decorated function of a lesson; see `Distiller` for the arguments.
+
+    Raises:
+        InputError: if the name is taken, or cannot be one.
+    """
+
+    def decorate(loss: Callable[[Lesson], Tensor]) -> Callable[[Lesson], Tensor]:
+        called = name or loss.__name__
+        if called in _registered or called == NONE or not called.isidentifier():
+            raise InputError(f"distiller: {called!r} is taken, or no identifier.")
+        _registered[called] = Distiller(called, loss, version, reads_features, aligned, weight, source)
+        return loss
+
+    return decorate
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all distillers; ``none`` is not one of them."""
+    return tuple(_registered)
+
+
+def parse(text: str) -> tuple[Distiller, ...]:
+    """Return the distillers that ``kd``, ``kd+diswot`` or ``none`` stands for.
+
+    Raises:
+        InputError: if one is not known or stands there twice.
+    """
+    if text == NONE:
+        return ()
+    parts = text.split("+")
+    for part in parts:
+        if part not in _registered:
+            raise unknown("--distillers", part, [NONE, *_registered, "kd+diswot"])
+    if len(set(parts)) < len(parts):
+        raise InputError(f"--distillers: {text!r} names one twice.")
+    return tuple(_registered[part] for part in parts)
+
+
+def select(text: str) -> tuple[str, ...]:
+    """Return the names in a list such as ``none,kd,kd+diswot``, each checked, without repetition.
+
+    Raises:
+        InputError: if one is not known, or the list is empty.
+    """
+    chosen = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for part in chosen:
+        parse(part)
+    if not chosen:
+        raise InputError(f"--distillers: {text!r} names none; write none,kd or any of {', '.join(_registered)}.")
+    return chosen
+
+
+def version(text: str) -> str:
+    """Return the versions of the distillers that a text stands for, such as ``1+1``; ``1`` for the vanilla student."""
+    return "+".join(distiller.version for distiller in parse(text)) or "1"
+
+
+@register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads_features=False)
+def kd(lesson: Lesson) -> Tensor:
+    """KL(teacher || student) of softened logits, times temperature squared."""
+    from proxies import losses
+
+    return losses.kd(lesson.logits, lesson.teacher_logits, lesson.temperature)
+
+
+@register(source="Zagoruyko and Komodakis, ICLR 2017; weight of RepDistiller", weight=1000.0)
+def at(lesson: Lesson) -> Tensor:
+    """Spatial attention maps of the three stages."""
+    from proxies import losses
+
+    maps = losses.pairs("at", lesson.features[:-1], lesson.teacher_features[:-1])
+    return sum((losses.attention(one, other) for one, other in maps), start=lesson.logits.new_zeros(()))
+
+
+@register(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT)
+def sp(lesson: Lesson) -> Tensor:
+    """Relations between the pictures of a batch in the last map."""
+    from proxies import losses
+
+    return losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
+
+
+@register(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0)
+def rkd(lesson: Lesson) -> Tensor:
+    """Distances and angles between the pooled vectors of a batch."""
+    from proxies import losses
+
+    return losses.relational(lesson.features[-1], lesson.teacher_features[-1])
+
+
+@register(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, aligned=True)
+def ickd(lesson: Lesson) -> Tensor:
+    """Relations between the channels of the last map."""
+    from proxies import losses
+
+    return losses.inter_channel(lesson.aligned, lesson.teacher_features[-2])
+
+
+@register(
+    source="Dong, Li and Wei, DisWOT, CVPR 2023 (DisWOT+). The paper's weights are not published: each of its two terms "
+    "has that of the distiller whose distance it is, sp and ickd",
+    weight=1.0,
+    aligned=True,
+)
+def diswot(lesson: Lesson) -> Tensor:
+    """DisWOT's two terms: relations between pictures, and between channels of the classifier's gradient."""
+    from proxies import losses
+
+    relation = losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
+    student, teacher = (
+        losses.classifier_gradient(logits, lesson.labels, last.mean((2, 3)))
+        for logits, last in (
+            (lesson.logits, lesson.aligned),
+            (lesson.teacher_logits, lesson.teacher_features[-2]),
+        )
+    )
+    return _SP_WEIGHT * relation + _ICKD_WEIGHT * losses.semantic(student, teacher)

@@ -1,0 +1,185 @@
+"""How students are trained: every recipe, in one place, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from benchmarks.errors import InputError, unknown
+
+#: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
+SCHEDULES = ("one-cycle", "steps")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training, from the skeleton to the weights of the losses.
+
+    Attributes:
+        C: channels of the stem of a NAS-Bench-201 network; S0's networks have their own.
+        N: cells per stage of a NAS-Bench-201 network.
+        size: pixels of a side, a divisor of the image set's, to which pictures are averaged.
+        samples: training pictures, a seeded sample that is the same for every student; 0 for all.
+        epochs: passes over them.
+        batch_size: pictures in a step; a last, smaller batch is left out.
+        learning_rate: the highest one.
+        schedule: one of `SCHEDULES`.
+        milestones: epochs after which ``steps`` divides the learning rate by ten.
+        momentum: of SGD.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: of all parameters.
+        padding: pixels of zero padding from which the full-size picture is cropped at random; 0 for flips only.
+        temperature: of knowledge distillation's softmax.
+        kd_weight: of knowledge distillation's loss.
+        label_weight: of the cross-entropy beside it; a student without it has 1.
+    """
+
+    C: int
+    N: int
+    size: int
+    samples: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    milestones: tuple[int, ...]
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    padding: int
+    temperature: float
+    kd_weight: float
+    label_weight: float
+
+    def steps_an_epoch(self, pictures: int) -> int:
+        """Return how many full batches an epoch has, and at least 1."""
+        return max(1, pictures // self.batch_size)
+
+    def describe(self) -> str:
+        """Return the recipe as a sentence for a card."""
+        pictures = f"{self.samples} training pictures" if self.samples else "all training pictures"
+        augmentation = f"random crop after padding {self.padding}, random flip" if self.padding else "random flip"
+        nesterov = " with Nesterov momentum" if self.nesterov else ""
+        rate = (
+            f"one-cycle rate with peak {self.learning_rate:g}"
+            if self.schedule == "one-cycle"
+            else f"rate {self.learning_rate:g}, divided by 10 after epochs {', '.join(map(str, self.milestones))}"
+        )
+        return (
+            f"skeleton C={self.C} N={self.N}; pictures averaged to {self.size}x{self.size}; "
+            f"{pictures}; {augmentation}; "
+            f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}; "
+            f"vanilla: cross-entropy; distilled: {self.label_weight:g} cross-entropy + {self.kd_weight:g} KL T^2, "
+            f"T={self.temperature:g}; both from the same initial weights and the same order of batches"
+        )
+
+
+#: What trains a teacher that is given by its name alone: every picture, and crops, so that it does not learn them by
+#: heart and its logits on them say something.
+TEACHER = "mini-teacher"
+
+RECIPES = {
+    # DisWOT's: RepDistiller's settings, for a GPU.
+    "paper": Recipe(
+        C=16,
+        N=5,
+        size=32,
+        samples=0,
+        epochs=240,
+        batch_size=64,
+        learning_rate=0.05,
+        schedule="steps",
+        milestones=(150, 180, 210),
+        momentum=0.9,
+        nesterov=False,
+        weight_decay=5e-4,
+        padding=4,
+        temperature=4.0,
+        kd_weight=0.9,
+        label_weight=0.1,
+    ),
+    # For hundreds of students on two processor cores; chosen by the calibration in docs/measurements.md.
+    "mini": Recipe(
+        C=8,
+        N=1,
+        size=16,
+        samples=5000,
+        epochs=10,
+        batch_size=128,
+        learning_rate=0.1,
+        schedule="one-cycle",
+        milestones=(),
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        padding=0,
+        temperature=4.0,
+        kd_weight=0.9,
+        label_weight=0.1,
+    ),
+}
+RECIPES[TEACHER] = replace(
+    RECIPES["mini"], C=16, N=5, samples=0, epochs=6, learning_rate=0.2, padding=4, kd_weight=0.0, label_weight=1.0
+)
+
+
+def get(name: str, changes: Sequence[str] = ()) -> Recipe:
+    """Return a recipe, with fields changed as ``name=value`` says.
+
+    Raises:
+        InputError: if there is no such recipe or field, or a value is not allowed there.
+    """
+    if name not in RECIPES:
+        raise unknown("--recipe", name, RECIPES)
+    return replace(RECIPES[name], **dict(_change(text) for text in changes))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    kinds = {field.name: str(field.type) for field in fields(Recipe)}
+    if not equals:
+        raise InputError(f"--set: {text!r} is not a change; write FIELD=VALUE, such as epochs=20.")
+    if name not in kinds:
+        raise unknown("--set", name, kinds)
+    try:
+        return name, _PARSERS[kinds[name]](name, value.strip())
+    except ValueError as error:
+        raise InputError(f"--set: {name} is {value!r}; {error}.") from error
+
+
+def _whole(name: str, value: str) -> int:
+    lowest = 0 if name in ("samples", "padding") else 1
+    if not value.isdecimal() or int(value) < lowest:
+        raise ValueError(f"it must be a whole number, {lowest} or more")
+    return int(value)
+
+
+def _real(name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    lowest_is_allowed = name not in ("learning_rate", "temperature")
+    if not (0 <= number < float("inf")) or (number == 0 and not lowest_is_allowed):
+        raise ValueError("it must be a number of 0 or more" if lowest_is_allowed else "it must be above 0")
+    return number
+
+
+def _truth(name: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("it must be true or false")
+    return value == "true"
+
+
+def _one_of_schedules(name: str, value: str) -> str:
+    if value not in SCHEDULES:
+        raise ValueError(f"it must be {' or '.join(SCHEDULES)}")
+    return value
+
+
+def _epochs(name: str, value: str) -> tuple[int, ...]:
+    return tuple(_whole("epochs", part.strip()) for part in value.split(",") if part.strip())
+
+
+_PARSERS = {"int": _whole, "float": _real, "bool": _truth, "str": _one_of_schedules, "tuple[int, ...]": _epochs}

@@ -1,0 +1,43 @@
+"""Progress on standard error, with the time that is left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LOG_LINES = 30.0
+
+
+@contextmanager
+def shown(cells: int, what: str) -> Iterator[Callable[[], None]]:
+    """Yield what is to be called when a cell is done: it moves a bar on a terminal, else prints a line now and then.
+
+    Args:
+        cells: how many there are to do.
+        what: what is done to them, for the bar.
+    """
+    if sys.stderr.isatty():
+        with tqdm(total=cells, unit="cell", desc=what, smoothing=0.05) as bar:
+
+            def step() -> None:
+                bar.update()
+
+            yield step
+        return
+    start = said = time.monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal done, said
+        done += 1
+        now = time.monotonic()
+        if now - said >= _SECONDS_BETWEEN_LOG_LINES:
+            said = now
+            left = (now - start) / done * (cells - done)
+            print(f"{done} of {cells} cells, about {left:.0f} s to go", file=sys.stderr, flush=True)
+
+    yield advance
