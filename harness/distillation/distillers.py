@@ -181,8 +181,8 @@ def ickd(lesson: Lesson) -> Tensor:
 
 
 @register(
-    source="Dong, Li and Wei, DisWOT, CVPR 2023 (DisWOT+). The paper's weights are not published: each of its two terms "
-    "has that of the distiller whose distance it is, sp and ickd",
+    source="Dong, Li and Wei, DisWOT, CVPR 2023 (DisWOT+). The paper's weights are not published: each of its two "
+    "terms has that of the distiller whose distance it is, sp and ickd",
     weight=1.0,
     aligned=True,
 )
