@@ -3,7 +3,8 @@
 He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2: a stem of 16 channels and three
 stages of 16, 32 and 64 channels. Shortcuts that change shape are a strided 1x1 convolution with normalisation, as
 in RepDistiller (models/resnet.py), whose recipe the DisWOT paper follows; depths (7, 1, 3) then have 259.89 thousand
-weights and (3, 3, 3) 278.32 thousand at 100 classes, the paper's figures.
+weights and (3, 3, 3) 278.32 thousand at 100 classes, the paper's figures. He et al.'s own shortcut A, every other pixel
+and channels of zeros, is there for published weights that were trained with it.
 """
 
 from __future__ import annotations
@@ -13,26 +14,31 @@ from torch import Tensor, nn
 
 _WIDTHS = (16, 32, 64)
 
+#: The shortcuts where the shape changes: RepDistiller's, and He et al.'s A.
+CONVOLUTION, ZERO_PADDING = "convolution", "zero padding"
+
 
 class ResNet(nn.Module):
     """A CIFAR ResNet with the given numbers of basic blocks per stage."""
 
-    def __init__(self, depths: tuple[int, int, int], *, num_classes: int) -> None:
+    def __init__(self, depths: tuple[int, int, int], *, num_classes: int, shortcut: str = CONVOLUTION) -> None:
         """Build the modules.
 
         Args:
             depths: basic blocks in each of the three stages; (9, 9, 9) is ResNet-56.
             num_classes: outputs of the classifier.
+            shortcut: where the shape changes, `CONVOLUTION` or `ZERO_PADDING`.
         """
         super().__init__()
+        self.shortcut = shortcut
         self.conv1 = nn.Conv2d(3, _WIDTHS[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(_WIDTHS[0])
         self.relu = nn.ReLU(inplace=False)
         stages = []
         inputs = _WIDTHS[0]
         for stage, (outputs, depth) in enumerate(zip(_WIDTHS, depths, strict=True)):
-            blocks = [BasicBlock(inputs, outputs, stride=2 if stage else 1)]
-            blocks += [BasicBlock(outputs, outputs, stride=1) for _ in range(depth - 1)]
+            blocks = [BasicBlock(inputs, outputs, 2 if stage else 1, shortcut)]
+            blocks += [BasicBlock(outputs, outputs, 1, shortcut) for _ in range(depth - 1)]
             stages.append(nn.Sequential(*blocks))
             inputs = outputs
         self.layer1, self.layer2, self.layer3 = stages
@@ -62,7 +68,7 @@ class ResNet(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, shortcut: str) -> None:
         """Build the modules; the shortcut is the identity where shapes agree."""
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
@@ -72,9 +78,11 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu2 = nn.ReLU(inplace=False)
         self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+        if (stride, inputs) != (1, outputs):
+            self.downsample = (
+                _ZeroPadding(outputs - inputs)
+                if shortcut == ZERO_PADDING
+                else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,3 +90,13 @@ class BasicBlock(nn.Module):
         residual = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
         result: Tensor = self.relu2(residual + self.downsample(x))
         return result
+
+
+class _ZeroPadding(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self._channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self._channels // 2
+        return nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, self._channels - before))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import nb201, s0
@@ -24,7 +24,10 @@ class Space:
         parse: turns what a user writes into a number; raises `InputError`.
         describe: a cell's printed form.
         live: the cell that has only the live edges of this one; the cell itself where nothing is dead.
-        build: makes the network of a cell for a number of classes, with torch's default initialisation.
+        canonical: the cell that stands for all that compute the same function as this one; the cell itself where there
+            are no others.
+        build: makes the network of a cell for a number of classes, with torch's default initialisation; the
+            skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
     """
 
@@ -33,8 +36,14 @@ class Space:
     parse: Callable[[str], int]
     describe: Callable[[int], str]
     live: Callable[[int], int]
-    build: Callable[[int, int], nn.Module]
+    canonical: Callable[[int], int]
+    build: Callable[..., nn.Module]
     classes: int
+
+
+def classes_of(space: Space) -> Space:
+    """Return the space in which only the cells that stand for their class are left: one for every function."""
+    return replace(space, cells=tuple(sorted({space.canonical(cell) for cell in space.cells})))
 
 
 def names() -> tuple[str, ...]:
@@ -68,7 +77,8 @@ _SPACES = {
         parse=lambda text: nb201.as_cell(text).index,
         describe=lambda index: str(nb201.Cell.from_index(index)),
         live=lambda index: nb201.Cell.from_index(index).live.index,
-        build=lambda index, classes: nb201.build(index, num_classes=classes),
+        canonical=lambda index: nb201.Cell.from_index(index).canonical.index,
+        build=lambda index, classes, **skeleton: nb201.build(index, num_classes=classes, **skeleton),
         classes=10,
     ),
     "s0": Space(
@@ -77,7 +87,8 @@ _SPACES = {
         parse=_parse_s0,
         describe=lambda number: "ResNet[{},{},{}]".format(*s0.depths(number)),
         live=lambda number: number,
-        build=lambda number, classes: s0.build(number, num_classes=classes),
+        canonical=lambda number: number,
+        build=lambda number, classes, **_skeleton: s0.build(number, num_classes=classes),
         classes=100,
     ),
 }

@@ -1,4 +1,4 @@
-"""Teachers by name: CIFAR ResNets, any NAS-Bench-201 cell, any network of S0; untrained."""
+"""Teachers: CIFAR ResNets, any NAS-Bench-201 cell, any network of S0; untrained by name, or trained from a file."""
 
 from __future__ import annotations
 
@@ -38,8 +38,13 @@ def canonical(name: str) -> str:
     raise unknown("--teacher", name, [*RESNETS, "nb201:CELL", "s0:DEPTHS"])
 
 
-def build(name: str, *, num_classes: int) -> nn.Module:
+def build(name: str, *, num_classes: int, shortcut: str = "convolution") -> nn.Module:
     """Build a teacher's network, with torch's default initialisation.
+
+    Args:
+        name: of the teacher.
+        num_classes: outputs of the classifier.
+        shortcut: of a CIFAR ResNet; see `benchmarks.resnet`.
 
     Raises:
         InputError: if the name is not a teacher's.
@@ -49,7 +54,7 @@ def build(name: str, *, num_classes: int) -> nn.Module:
     name = canonical(name)
     if name in RESNETS:
         depth = RESNETS[name]
-        return ResNet((depth, depth, depth), num_classes=num_classes)
+        return ResNet((depth, depth, depth), num_classes=num_classes, shortcut=shortcut)
     kind, _, cell = name.partition(":")
     if kind == "nb201":
         return nb201.build(cell, num_classes=num_classes)

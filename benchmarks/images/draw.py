@@ -46,23 +46,43 @@ def augment(pictures: Tensor, padding: int, random: torch.Generator) -> Tensor:
     Returns:
         Pictures of the same shape and type.
     """
+    return view(pictures, padding, views(len(pictures), padding, random))
+
+
+def views(count: int, padding: int, random: torch.Generator) -> Tensor:
+    """Draw how each of ``count`` pictures is augmented, (count,) int64; odd ones are mirrored. See `view`."""
+    # One number per picture, so that a longer draw begins with the shorter one: flip, row and column are read off it.
+    return torch.randint(2 * (2 * padding + 1) ** 2, (count,), generator=random)
+
+
+def view(pictures: Tensor, padding: int, chosen: Tensor) -> Tensor:
+    """Return every picture as one of its 2 * (2 * padding + 1)^2 augmented views.
+
+    Args:
+        pictures: (count, 3, size, size).
+        padding: pixels of zeros added on each side before the crop.
+        chosen: the views, (count,), as `views` draws them.
+    """
+    flipped = (chosen % 2 == 1)[:, None, None, None]
+    cropped = _crop(pictures, padding, chosen) if padding else pictures
+    return torch.where(flipped, cropped.flip(-1), cropped)
+
+
+def _crop(pictures: Tensor, padding: int, chosen: Tensor) -> Tensor:
     count, channels, size, _ = pictures.shape
     shifts = 2 * padding + 1
-    # One number per picture, so that a longer draw begins with the shorter one: flip, row and column are read off it.
-    choices = torch.randint(2 * shifts * shifts, (count,), generator=random)
-    flipped = (choices % 2 == 1)[:, None, None, None]
-    rows, columns = ((choices // divisor % shifts)[:, None] + torch.arange(size) for divisor in (2, 2 * shifts))
+    numbers = torch.arange(max(count, size), device=pictures.device)
+    rows, columns = ((chosen // divisor % shifts)[:, None] + numbers[:size] for divisor in (2, 2 * shifts))
     padded = F.pad(pictures, (padding,) * 4)
-    cropped = padded[
-        torch.arange(count)[:, None, None, None],
-        torch.arange(channels)[None, :, None, None],
+    return padded[
+        numbers[:count, None, None, None],
+        numbers[None, :channels, None, None],
         rows[:, None, :, None],
         columns[:, None, None, :],
     ]
-    return torch.where(flipped, cropped.flip(-1), cropped)
 
 
 def normalise(pictures: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Return (pictures / 255 - mean) / std per channel, as float32."""
-    shape = (1, -1, 1, 1)
-    return (pictures.float() / 255 - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+    centre, scale = (torch.tensor(values, device=pictures.device).view(1, -1, 1, 1) for values in (mean, std))
+    return (pictures.float() / 255 - centre) / scale

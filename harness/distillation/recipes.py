@@ -33,6 +33,7 @@ class Recipe:
         temperature: of knowledge distillation's softmax.
         kd_weight: of knowledge distillation's loss.
         label_weight: of the cross-entropy beside it; a student without it has 1.
+        teacher_recipe: the recipe by which a teacher that is given by its name alone is trained first.
     """
 
     C: int
@@ -51,13 +52,14 @@ class Recipe:
     temperature: float
     kd_weight: float
     label_weight: float
+    teacher_recipe: str
 
     def steps_an_epoch(self, pictures: int) -> int:
         """Return how many full batches an epoch has, and at least 1."""
         return max(1, pictures // self.batch_size)
 
     def describe(self) -> str:
-        """Return the recipe as a sentence for a card."""
+        """Return how a network is trained, in words."""
         pictures = f"{self.samples} training pictures" if self.samples else "all training pictures"
         augmentation = f"random crop after padding {self.padding}, random flip" if self.padding else "random flip"
         nesterov = " with Nesterov momentum" if self.nesterov else ""
@@ -67,17 +69,20 @@ class Recipe:
             else f"rate {self.learning_rate:g}, divided by 10 after epochs {', '.join(map(str, self.milestones))}"
         )
         return (
-            f"skeleton C={self.C} N={self.N}; pictures averaged to {self.size}x{self.size}; "
-            f"{pictures}; {augmentation}; "
-            f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}; "
-            f"vanilla: cross-entropy; distilled: {self.label_weight:g} cross-entropy + {self.kd_weight:g} KL T^2, "
-            f"T={self.temperature:g}; both from the same initial weights and the same order of batches"
+            f"pictures averaged to {self.size}x{self.size}; {pictures}; {augmentation}; {self.epochs} epochs; "
+            f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
+        )
+
+    def describe_pair(self) -> str:
+        """Return how a vanilla and a distilled student are trained, in words."""
+        return (
+            f"skeleton C={self.C} N={self.N}; {self.describe()}; vanilla: cross-entropy; distilled: "
+            f"{self.label_weight:g} cross-entropy + {self.kd_weight:g} T^2 KL, T={self.temperature:g}; both from the "
+            "same initial weights, with the same order of batches and the same views"
         )
 
 
-#: What trains a teacher that is given by its name alone: every picture, and crops, so that it does not learn them by
-#: heart and its logits on them say something.
-TEACHER = "mini-teacher"
+_MINI_TEACHER = "mini-teacher"
 
 RECIPES = {
     # DisWOT's: RepDistiller's settings, for a GPU.
@@ -98,14 +103,15 @@ RECIPES = {
         temperature=4.0,
         kd_weight=0.9,
         label_weight=0.1,
+        teacher_recipe="paper",
     ),
     # For hundreds of students on two processor cores; chosen by the calibration in docs/measurements.md.
     "mini": Recipe(
         C=8,
         N=1,
         size=16,
-        samples=5000,
-        epochs=10,
+        samples=10000,
+        epochs=5,
         batch_size=128,
         learning_rate=0.1,
         schedule="one-cycle",
@@ -117,11 +123,12 @@ RECIPES = {
         temperature=4.0,
         kd_weight=0.9,
         label_weight=0.1,
+        teacher_recipe=_MINI_TEACHER,
     ),
 }
-RECIPES[TEACHER] = replace(
-    RECIPES["mini"], C=16, N=5, samples=0, epochs=6, learning_rate=0.2, padding=4, kd_weight=0.0, label_weight=1.0
-)
+# Every picture, and crops: a teacher that knows its pictures by heart says little on them. As small as the students'
+# pictures, since what is only seen in larger ones cannot be learnt from it.
+RECIPES[_MINI_TEACHER] = replace(RECIPES["mini"], samples=0, epochs=6, batch_size=256, learning_rate=0.2, padding=4)
 
 
 def get(name: str, changes: Sequence[str] = ()) -> Recipe:
@@ -172,9 +179,10 @@ def _truth(name: str, value: str) -> bool:
     return value == "true"
 
 
-def _one_of_schedules(name: str, value: str) -> str:
-    if value not in SCHEDULES:
-        raise ValueError(f"it must be {' or '.join(SCHEDULES)}")
+def _text(name: str, value: str) -> str:
+    allowed = SCHEDULES if name == "schedule" else tuple(RECIPES)
+    if value not in allowed:
+        raise ValueError(f"it must be {' or '.join(allowed)}")
     return value
 
 
@@ -182,4 +190,4 @@ def _epochs(name: str, value: str) -> tuple[int, ...]:
     return tuple(_whole("epochs", part.strip()) for part in value.split(",") if part.strip())
 
 
-_PARSERS = {"int": _whole, "float": _real, "bool": _truth, "str": _one_of_schedules, "tuple[int, ...]": _epochs}
+_PARSERS = {"int": _whole, "float": _real, "bool": _truth, "str": _text, "tuple[int, ...]": _epochs}

@@ -1,0 +1,90 @@
+"""Trained weights from files: state dictionaries of other people's networks, read without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import s0, teachers
+from benchmarks.errors import InputError
+from benchmarks.resnet import CONVOLUTION, ZERO_PADDING
+
+#: What the classifier is called elsewhere (akamaster's and chenyaofo's CIFAR ResNets).
+_CLASSIFIERS = ("linear", "fc")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the weights in a file, by the names that this project's networks give them.
+
+    The file holds a state dictionary, or one under ``state_dict``, as ``torch.save`` writes it; prefixes that
+    ``DataParallel`` adds are taken off.
+
+    Raises:
+        InputError: if the file is missing, or holds anything but tensors.
+    """
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"--teacher: {path} cannot be read: {error.strerror or error}.") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        detail = str(error).partition("\n")[0]
+        raise InputError(f"--teacher: {path} is no file of weights that can be read safely ({detail}).") from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
+        raise InputError(f"--teacher: {path} holds no state dictionary, which gives every weight's tensor by its name.")
+    return {_our_name(str(name)): value for name, value in state.items()}
+
+
+def network(state: Mapping[str, Tensor], *, path: Path, num_classes: int, name: str | None = None) -> tuple[str, nn.Module]:
+    """Return the network that weights belong to, holding them, and its name among the teachers.
+
+    Args:
+        state: as `read` gives it.
+        path: the file, for the error text.
+        num_classes: how many the image set has.
+        name: a teacher's name; None for a CIFAR ResNet, whose depths are read off the weights' names.
+
+    Raises:
+        InputError: if the classes do not match, or the weights fit no such network.
+    """
+    head = state.get("classifier.weight")
+    if head is None:
+        raise InputError(f"--teacher: {path} has no classifier; it is looked for under {', '.join(_CLASSIFIERS)}.")
+    if len(head) != num_classes:
+        raise InputError(f"--teacher: {path} tells {len(head)} classes apart; the pictures have {num_classes}.")
+    called = teachers.canonical(name) if name else _resnet(state, path)
+    shortcut = CONVOLUTION if any("downsample" in key for key in state) else ZERO_PADDING
+    found = teachers.build(called, num_classes=num_classes, shortcut=shortcut)
+    try:
+        found.load_state_dict(dict(state))
+    except RuntimeError as error:
+        detail = " ".join(str(error).split("\n")[1:2]).strip() or str(error)
+        raise InputError(f"--teacher: the weights in {path} do not fit {called}: {detail}") from error
+    return called, found
+
+
+def _our_name(name: str) -> str:
+    name = name.removeprefix("module.")
+    first, dot, rest = name.partition(".")
+    return f"classifier.{rest}" if dot and first in _CLASSIFIERS else name
+
+
+def _resnet(state: Mapping[str, Tensor], path: Path) -> str:
+    blocks = {match.groups() for key in state if (match := re.match(r"layer([123])\.(\d+)\.conv1\.weight", key))}
+    depths = tuple(sum(stage == number for stage, _ in blocks) for number in "123")
+    for name, depth in teachers.RESNETS.items():
+        if depths == (depth,) * 3:
+            return name
+    number = int("".join(map(str, depths)))
+    if number in s0.NUMBERS:
+        return f"s0:{number}"
+    raise InputError(
+        f"--teacher: {path} is no CIFAR ResNet that is known; say what it is, as in nb201:6111={path.name}. "
+        f"Known are {', '.join(teachers.RESNETS)} and S0's."
+    )

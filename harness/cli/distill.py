@@ -1,0 +1,95 @@
+"""``diswot distill``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@options.space
+@options.cells
+@options.seeds
+@click.option(
+    "--distillers", default="none,kd", show_default=True, help="none (vanilla), kd, at, sp, rkd, ickd, diswot, kd+diswot."
+)
+@click.option("--recipe", default="mini", show_default=True, help="How students are trained: mini or paper.")
+@click.option("--set", "changes", multiple=True, help="FIELD=VALUE of the recipe, such as epochs=20; repeatable.")
+@click.option("--images", default="cifar10", show_default=True, help="cifar10 | cifar100 | imagenet16-120.")
+@options.image_dir
+@click.option(
+    "--teacher",
+    default="resnet20",
+    show_default=True,
+    help="A name, trained first by the recipe's teacher_recipe; a file of weights; or NAME=FILE.",
+)
+@options.device
+@options.workers
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds between two checkpoints of a training.",
+)
+@click.option("--compare", help="table:column that the card compares vanilla accuracies with.")
+@options.out("runs/distill")
+@options.config
+def command(
+    space: str,
+    cells: str | None,
+    seeds: str,
+    distillers: str,
+    recipe: str,
+    changes: tuple[str, ...],
+    device: str,
+    workers: int | None,
+    compare: str | None,
+    out: Path,
+    images: str,
+    image_dir: Path | None,
+    teacher: str,
+    checkpoint_every: float,
+) -> int:
+    """Train students with a teacher and without, the pair from the same weights and with the same batches.
+
+    One training serves all cells that compute the same function. Interrupted, the same command continues.
+    """
+    from benchmarks import spaces, tables
+    from harness import pool, samples
+    from harness.cli import say
+    from harness.distillation import accuracies, recipes, sweep
+    from harness.distillation import distillers as registry
+
+    walked = spaces.classes_of(spaces.get(space))
+    compared = tables.targets(compare, space)[0] if compare is not None else None
+    chosen = options.devices(device)
+    plan = sweep.Plan(
+        space=space,
+        cells=samples.cells(str(min(_DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
+        seeds=samples.seeds(seeds),
+        distillers=registry.select(distillers),
+        recipe=recipes.get(recipe, changes),
+        images=images,
+        image_dir=image_dir,
+        teacher=teacher,
+        devices=chosen,
+        device_name=options.device_name(chosen[0]),
+        workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
+        checkpoint_every=checkpoint_every,
+    )
+    click.echo(say.distillation_plan(plan, out), err=True)
+    tally = sweep.run(plan, out)
+    click.echo(say.distillation_tally(tally, out), err=True)
+    written, measured = accuracies.write(out, compared)
+    click.echo(say.measured(measured))
+    for path in written:
+        click.echo(f"wrote {path}", err=True)
+    return 1 if tally.causes else 0
+
+
+#: How many classes are sampled unless something else is asked for.
+_DEFAULT_CELLS = 12

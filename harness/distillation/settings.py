@@ -1,0 +1,37 @@
+"""What a distilled accuracy depends on besides cell, seed and distiller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.distillation.recipes import Recipe
+from harness.settings import Identified
+
+
+@dataclass(frozen=True)
+class Settings(Identified):
+    """The settings of a distillation.
+
+    Attributes:
+        space: the search space.
+        images: the image set.
+        pictures: SHA-256 of the training pictures and of the test pictures, with their labels.
+        recipe: of the training.
+        teacher: its name and recipe, or its name and the hash of its weights; see `teacher.Source`.
+        device: its kind, such as ``cpu``.
+    """
+
+    consequences = frozenset({"pictures"})
+
+    space: str
+    images: str
+    pictures: str
+    recipe: Recipe
+    teacher: str
+    device: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings by name, the recipe's among them."""
+        values = super().as_dict()
+        return values | values.pop("recipe")

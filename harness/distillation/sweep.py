@@ -1,0 +1,215 @@
+"""A distillation: students x seeds x distillers into a store; what is there already is not done again."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import images, spaces
+from benchmarks.errors import InputError
+from harness import files, pool, progress, run_folder
+from harness.distillation import distillers, teacher
+from harness.distillation.recipes import Recipe
+from harness.distillation.settings import Settings
+from harness.store import TRAININGS, Store
+
+if TYPE_CHECKING:
+    from harness.distillation.teacher import Source, Teacher
+    from harness.distillation.work import Context, Task
+
+#: The number of ``distillation.json``'s form.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a distillation is asked to do.
+
+    Attributes:
+        space: the search space's name.
+        cells: the cells' numbers; one training serves all that compute the same function.
+        seeds: of the students' weights and the order of their pictures.
+        distillers: such as ``none``, ``kd`` and ``kd+diswot``.
+        recipe: of the training.
+        images: the image set's name.
+        image_dir: its folder.
+        teacher: a name or a file, as `teacher.parse` reads it.
+        devices: where to compute.
+        device_name: what that machine part is, for the record.
+        workers: processes.
+        checkpoint_every: seconds between two checkpoints of a training.
+    """
+
+    space: str
+    cells: Sequence[int]
+    seeds: Sequence[int]
+    distillers: Sequence[str]
+    recipe: Recipe
+    images: str
+    image_dir: Path | None
+    teacher: str
+    devices: Sequence[str]
+    device_name: str
+    workers: int
+    checkpoint_every: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a distillation went: trainings stored before and in this call, and which failed why."""
+
+    before: int
+    done: int
+    causes: Counter[tuple[str, str]]
+    seconds: float
+
+
+def store_path(folder: Path) -> Path:
+    """Return where a distillation keeps its accuracies."""
+    return folder / "trainings.sqlite"
+
+
+def info_path(folder: Path) -> Path:
+    """Return where a distillation keeps its provenance."""
+    return folder / "distillation.json"
+
+
+def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
+    """Carry out a distillation, or what is missing of it, into ``folder``.
+
+    Ctrl-C and a kill lose at most what the trainings in flight did since their last checkpoint; the same call
+    continues.
+
+    Raises:
+        InputError: if the plan or the folder is no good.
+    """
+    from harness.distillation.work import Context, failed, prepare_teacher, train_student
+
+    source = teacher.parse(plan.teacher)
+    context = Context(_settings(plan, source), plan.image_dir, folder.resolve(), plan.checkpoint_every)
+    claim(folder, context.settings, plan.device_name)
+    executors = make_executor or functools.partial(pool.local, devices=plan.devices)
+    start = time.monotonic()
+    causes: Counter[tuple[str, str]] = Counter()
+    done = 0
+    with Store(store_path(folder), create=True, kind=TRAININGS) as store:
+        tasks, before = missing(plan, store, context.settings.hash)
+        if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
+            _prepare(functools.partial(prepare_teacher, context), source, executors)
+        results = pool.run(
+            functools.partial(train_student, context),
+            tasks,
+            make_executor=executors,
+            workers=plan.workers,
+            on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+        )
+        with closing(results), progress.shown(len(tasks), "trainings") as advance:
+            for _, row in results:
+                store.write([row])
+                done += row.status == "ok"
+                causes.update([(row.distiller, row.cause)] if row.cause is not None else [])
+                advance()
+    return Tally(before, done, causes, time.monotonic() - start)
+
+
+def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
+    """Return a task for every training that is not stored, and how many are stored already.
+
+    The first seed of every class comes before the second of any, and the students of a pair follow each other.
+    """
+    from harness.distillation.work import Task
+
+    space = spaces.get(plan.space)
+    settled = store.settled(settings)
+    classes = dict.fromkeys(space.canonical(cell) for cell in plan.cells)
+    tasks = [
+        Task(cell, seed, distiller) for seed in plan.seeds for cell in classes for distiller in plan.distillers
+    ]
+    lacking = [
+        task
+        for task in tasks
+        if (task.cell, task.distiller, distillers.version(task.distiller), task.seed) not in settled
+    ]
+    return lacking, len(tasks) - len(lacking)
+
+
+def claim(folder: Path, settings: Settings, device: str) -> None:
+    """Begin or continue a distillation: refuse another one's folder, write or extend its provenance.
+
+    Raises:
+        InputError: if the folder has a distillation with other settings, or cannot be written to.
+    """
+    command = shlex.join(["diswot", *sys.argv[1:]])
+    commands: list[str] = []
+    if info_path(folder).is_file():
+        info = read_info(folder)
+        different = settings.differences(info["settings"])
+        if different:
+            raise InputError(
+                f"--out: {folder} holds a distillation with other settings: {', '.join(different)}; "
+                "choose another folder or the same settings."
+            )
+        commands = info["commands"]
+    elif store_path(folder).exists():
+        raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
+    info = {
+        "schema": SCHEMA,
+        "settings": settings.as_dict(),
+        "settings_hash": settings.hash,
+        "commands": commands + ([command] if command not in commands else []),
+        **run_folder.environment(device),
+    }
+    files.write_json(info_path(folder), info)
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """Return ``distillation.json``.
+
+    Raises:
+        InputError: if it is missing, damaged or of another schema.
+    """
+    return run_folder.read_json(info_path(folder), SCHEMA, ("settings", "settings_hash", "commands"))
+
+
+def _settings(plan: Plan, source: Source) -> Settings:
+    from harness.distillation.pictures import read
+
+    known = images.get(plan.images)
+    if known.classes is None:
+        raise InputError(f"--images: students cannot be trained on {plan.images}; take a set of pictures.")
+    if known.size % plan.recipe.size:
+        raise InputError(f"size: {plan.recipe.size} was given; {plan.images} has {known.size} pixels a side, or a divisor.")
+    digest = hashlib.sha256()
+    for split, count in (("train", plan.recipe.samples), ("test", 0)):
+        digest.update(read(plan.images, split, plan.image_dir, count).digest().encode())
+    return Settings(
+        space=plan.space,
+        images=plan.images,
+        pictures=digest.hexdigest(),
+        recipe=plan.recipe,
+        teacher=source.identity(plan.recipe.teacher_recipe),
+        device=plan.devices[0].partition(":")[0],
+    )
+
+
+def _prepare(
+    prepare: Callable[[Source], Teacher], source: Source, executors: Callable[[int], Executor]
+) -> None:
+    def died(source: Source) -> Teacher:
+        raise InputError("--teacher: the process that prepared it died; memory may have run out.")
+
+    if source.file is None:
+        print(f"training the teacher {source.name} first", file=sys.stderr, flush=True)
+    with closing(pool.run(prepare, [source], make_executor=executors, workers=1, on_death=died)) as results:
+        for _ in results:
+            pass

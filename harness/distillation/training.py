@@ -1,0 +1,176 @@
+"""One training, from given weights to the accuracy on the test pictures. Resumable: a step is a pure function."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.images import draw
+from harness import files
+from harness.distillation import pictures as shown
+from harness.distillation.distillers import Distiller, Lesson
+from harness.distillation.pictures import Lens, Pictures
+from harness.distillation.recipes import Recipe
+from harness.distillation.teacher import Teacher, ask
+
+
+class Diverged(Exception):
+    """A training whose loss is no longer finite."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training keeps its state, so that a killed one goes on.
+
+    Attributes:
+        path: of the file; removed when the training is done.
+        every: seconds between two.
+    """
+
+    path: Path
+    every: float
+
+
+#: Of a step: which pictures, their views and their raw views; the student's features and logits; the labels.
+Loss = Callable[[Tensor, Tensor, Tensor, list[Tensor], Tensor, Tensor], Tensor]
+
+
+def vanilla(
+    chosen: Tensor, views: Tensor, raw: Tensor, features: list[Tensor], logits: Tensor, labels: Tensor
+) -> Tensor:
+    """Return the cross-entropy with the labels."""
+    return F.cross_entropy(logits, labels)
+
+
+def distilled(
+    distillers: tuple[Distiller, ...], teacher: Teacher, connector: nn.Module, recipe: Recipe
+) -> Loss:
+    """Return the loss of a student that is taught.
+
+    Args:
+        distillers: what teaches, each with its weight; knowledge distillation's weight is the recipe's, and the
+            labels' too where it takes part, else the labels count in full.
+        teacher: who teaches.
+        connector: gives the student's last map the teacher's channels.
+        recipe: of the training.
+    """
+    reads_features = any(distiller.reads_features for distiller in distillers)
+    network = teacher.build() if reads_features or teacher.logits is None else None
+    soft = any(distiller.weight is None for distiller in distillers)
+
+    def loss(
+        chosen: Tensor, views: Tensor, raw: Tensor, features: list[Tensor], logits: Tensor, labels: Tensor
+    ) -> Tensor:
+        if network is None:
+            assert teacher.logits is not None
+            teacher_logits, teacher_features = teacher.logits[views, chosen], []
+        else:
+            teacher_logits, teacher_features = ask(network, teacher.lens, raw)
+        lesson = Lesson(
+            labels=labels,
+            temperature=recipe.temperature,
+            logits=logits,
+            features=features,
+            aligned=connector(features[-2]),
+            teacher_logits=teacher_logits,
+            teacher_features=teacher_features,
+        )
+        total = (recipe.label_weight if soft else 1.0) * F.cross_entropy(logits, labels)
+        for distiller in distillers:
+            weight = recipe.kd_weight if distiller.weight is None else distiller.weight
+            total = total + weight * distiller.loss(lesson)
+        return total
+
+    return loss
+
+
+def train(
+    student: nn.Module,
+    connector: nn.Module,
+    lens: Lens,
+    pictures: Pictures,
+    recipe: Recipe,
+    *,
+    seed: int,
+    loss: Loss,
+    checkpoint: Checkpoint,
+) -> float:
+    """Train a student in place and return the seconds: of the processor on a CPU, of the clock elsewhere.
+
+    Args:
+        student: its features and classifier are asked.
+        connector: what is trained along for the loss; without parameters where there is nothing to connect.
+        lens: how the student sees a picture.
+        pictures: what it is trained on, on its device.
+        recipe: of the training.
+        seed: of the order of the pictures and of their views.
+        loss: of every step.
+        checkpoint: where the state is kept now and then; read first if it is there.
+
+    Raises:
+        Diverged: if the loss is not finite at the end of an epoch.
+    """
+    learner = nn.ModuleList([student, connector]).train()
+    device = pictures.images.device
+    optimizer = torch.optim.SGD(
+        learner.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+    steps = recipe.steps_an_epoch(len(pictures))
+    scheduler = _schedule(optimizer, recipe, steps)
+    parts = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
+    done, seconds = _resume(checkpoint.path, parts)
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    start, saved = clock(), time.monotonic()
+    for number in range(done, steps * recipe.epochs):
+        chosen, views = (drawn.to(device) for drawn in shown.step(pictures, recipe, seed, number))
+        raw = draw.view(pictures.images[chosen], recipe.padding, views)
+        features = student.features(lens.show(raw))  # type: ignore[operator]
+        logits = student.classifier(features[-1])  # type: ignore[operator]
+        value = loss(chosen, views, raw, features, logits, pictures.labels[chosen])
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        scheduler.step()
+        if (number + 1) % steps == 0 and not math.isfinite(value.item()):
+            raise Diverged(f"the loss was {value.item()} at the end of epoch {(number + 1) // steps}")
+        if time.monotonic() - saved >= checkpoint.every:
+            spent = seconds + clock() - start
+            _keep(checkpoint.path, parts, number + 1, spent)
+            saved = time.monotonic()
+    learner.eval()
+    return seconds + clock() - start
+
+
+def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if recipe.schedule == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, recipe.learning_rate, total_steps=steps * recipe.epochs, cycle_momentum=False
+        )
+    milestones = [epoch * steps for epoch in recipe.milestones]
+    return torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
+
+
+def _keep(path: Path, parts: dict[str, Any], done: int, seconds: float) -> None:
+    state = {name: part.state_dict() for name, part in parts.items()} | {"done": done, "seconds": seconds}
+    files.write(path, lambda temporary: torch.save(state, temporary))
+
+
+def _resume(path: Path, parts: dict[str, Any]) -> tuple[int, float]:
+    if not path.is_file():
+        return 0, 0.0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return state["done"], state["seconds"]

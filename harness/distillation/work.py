@@ -1,0 +1,181 @@
+"""What a worker does: prepare the teacher, or train one student. Pure: the same task gives the same accuracy."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks import images, initialisation, spaces, teachers
+from benchmarks.resnet import CONVOLUTION
+from benchmarks.seeding import derive
+from harness.distillation import distillers, recipes, teacher, training
+from harness.distillation.pictures import Lens, Pictures, read
+from harness.distillation.recipes import Recipe
+from harness.distillation.settings import Settings
+from harness.distillation.teacher import Source, Teacher
+from harness.distillation.training import Checkpoint
+from harness.store import Training
+from harness.work import make_network
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all tasks of a distillation share.
+
+    Attributes:
+        settings: of the distillation.
+        image_dir: where the pictures are.
+        folder: of the run, for the teacher's file and checkpoints.
+        checkpoint_every: seconds between two checkpoints of a training.
+    """
+
+    settings: Settings
+    image_dir: Path | None = field(compare=False)
+    folder: Path = field(compare=False)
+    checkpoint_every: float = field(compare=False)
+
+    @property
+    def teacher_file(self) -> Path:
+        """Where the trained teacher is kept."""
+        return self.folder / "teacher.pt"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: the cell that stands for its class, the seed, and the distillers by name."""
+
+    cell: int
+    seed: int
+    distiller: str
+
+
+def train_student(context: Context, task: Task) -> Training:
+    """Train a student and test it; what goes wrong is its cause."""
+    try:
+        accuracy, seconds = _train(context, task)
+    except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
+        return failed(context, task, f"{type(error).__name__}: {error}")
+    return _row(context, task, "ok", accuracy, None, seconds)
+
+
+def failed(context: Context, task: Task, cause: str) -> Training:
+    """Return the row of a training that came to nothing."""
+    return _row(context, task, "failed", None, cause, 0.0)
+
+
+def prepare_teacher(context: Context, source: Source) -> Teacher:
+    """Load or train the teacher, measure it, and keep it in the run's folder.
+
+    Raises:
+        InputError: if its weights cannot be read, or do not fit the pictures.
+    """
+    settings = context.settings
+    image_set = images.get(settings.images)
+    pictures, test = _pictures(context)
+    if source.file is None:
+        recipe = recipes.get(settings.recipe.teacher_recipe)
+        name, shortcut, lens = source.name or "", CONVOLUTION, _lens(settings.images, recipe)
+        network, seconds = _train_teacher(context, name, recipe, lens)
+    else:
+        name, shortcut, network, lens = teacher.from_file(source, image_set, pictures)
+        seconds = None
+    made = Teacher(
+        name=name,
+        shortcut=shortcut,
+        classes=image_set.classes or 0,
+        lens=lens,
+        state={key: value.cpu().contiguous() for key, value in network.state_dict().items()},
+        accuracy=teacher.accuracy(network, lens, test),
+        train_accuracy=teacher.accuracy(network, lens, pictures),
+        seconds=seconds,
+        logits=None if settings.recipe.padding else teacher.all_logits(network, lens, pictures).cpu(),
+    )
+    teacher.save(context.teacher_file, made)
+    return made
+
+
+def _train(context: Context, task: Task) -> tuple[float, float]:
+    settings, recipe = context.settings, context.settings.recipe
+    space = spaces.get(settings.space)
+    pictures, test = _pictures(context)
+    lens = _lens(settings.images, recipe)
+    build = functools.partial(space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N)
+    key = derive("student", space.name, task.cell, task.seed)
+    student = make_network(build, "default", key, settings.device)
+    chosen = distillers.parse(task.distiller)
+    connector: nn.Module = nn.Identity()
+    loss = training.vanilla
+    if chosen:
+        taught_by = _teacher(context)
+        if any(distiller.aligned for distiller in chosen):
+            connector = _connector(student, taught_by.build(), key, settings.device)
+        loss = training.distilled(chosen, taught_by, connector, recipe)
+    kept = Checkpoint(
+        context.folder / "checkpoints" / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.checkpoint_every,
+    )
+    seconds = training.train(
+        student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept
+    )
+    accuracy = teacher.accuracy(student, lens, test)
+    kept.path.unlink(missing_ok=True)
+    return accuracy, seconds
+
+
+def _train_teacher(context: Context, name: str, recipe: Recipe, lens: Lens) -> tuple[nn.Module, float]:
+    settings = context.settings
+    pictures = read(settings.images, "train", context.image_dir, recipe.samples).to(settings.device)
+    build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
+    network = make_network(build, "default", derive("teacher", name, 0), settings.device)
+    kept = Checkpoint(context.folder / "checkpoints" / "teacher.pt", context.checkpoint_every)
+    seconds = training.train(
+        network, nn.Identity(), lens, pictures, recipe, seed=0, loss=training.vanilla, checkpoint=kept
+    )
+    kept.path.unlink(missing_ok=True)
+    return network, seconds
+
+
+def _connector(student: nn.Module, network: nn.Module, key: int, device: str) -> nn.Module:
+    ours, theirs = (one.classifier.in_features for one in (student, network))
+    if ours == theirs:
+        return nn.Identity()
+    connector = nn.Conv2d(ours, theirs, 1).to(device)
+    initialisation.default(nn.ModuleDict({"connector": connector}), key)
+    return connector
+
+
+def _lens(image_set: str, recipe: Recipe) -> Lens:
+    known = images.get(image_set)
+    return Lens(recipe.size, known.mean, known.std)
+
+
+@functools.lru_cache(maxsize=1)
+def _pictures(context: Context) -> tuple[Pictures, Pictures]:
+    settings = context.settings
+    train = read(settings.images, "train", context.image_dir, settings.recipe.samples)
+    test = read(settings.images, "test", context.image_dir)
+    return train.to(settings.device), test.to(settings.device)
+
+
+@functools.lru_cache(maxsize=1)
+def _teacher(context: Context) -> Teacher:
+    return teacher.load(context.teacher_file, context.settings.device)
+
+
+def _row(context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float) -> Training:
+    return Training(
+        space=context.settings.space,
+        cell=task.cell,
+        distiller=task.distiller,
+        version=distillers.version(task.distiller),
+        settings=context.settings.hash,
+        seed=task.seed,
+        status=status,
+        accuracy=accuracy,
+        cause=cause,
+        seconds=seconds,
+    )
