@@ -14,7 +14,7 @@ from benchmarks import cache
 from benchmarks.errors import InputError
 from benchmarks.nb201 import SIZE, Cell
 from benchmarks.remote import Remote
-from benchmarks.tables import user
+from benchmarks.tables import readers, user
 from benchmarks.tables.table import Card, Table
 
 NAME = "nb201"
@@ -96,10 +96,10 @@ def convert(folder: Path) -> pd.DataFrame:
 
 
 def _part(path: Path, images: str) -> pd.DataFrame:
-    published = pd.read_csv(path, float_precision="round_trip")
-    cells = pd.Index([Cell.from_string(text).index for text in published["arch str"]], name="cell", dtype="int64")
-    columns = {f"{images}-{split}": published[name].to_numpy() for split, name in _SPLITS.items()}
-    return pd.DataFrame(columns, index=cells, dtype="float64")
+    published = readers.read(path).columns
+    cells = [Cell.from_string(str(text)).index for text in published["arch str"]]
+    columns = {f"{images}-{split}": [float(str(text)) for text in published[name]] for split, name in _SPLITS.items()}
+    return pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
 
 
 def _card() -> Card:

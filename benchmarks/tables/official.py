@@ -115,10 +115,9 @@ def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
     """
     if not count(path):
         raise InputError(f"table: '{path}' holds no cell; {_WHAT}.")
-    found = _from_folder(path, step) if path.is_dir() else _from_file(path, step)
-    cells = dict(found)
-    if not cells:
-        raise InputError(f"table: '{path}' holds no cell; {_WHAT}.")
+    cells = dict(_from_folder(path, step) if path.is_dir() else _from_file(path, step))
+    if not any(cells.values()):
+        raise InputError(f"table: '{path}' holds no accuracy; {_WHAT}.")
     keys = sorted({key for accuracies in cells.values() for key in accuracies}, key=lambda key: key.order)
     columns = {key.column: [accuracies.get(key, math.nan) for accuracies in cells.values()] for key in keys}
     frame = pd.DataFrame(columns, index=pd.Index(list(cells), name="cell", dtype="int64"), dtype="float64")
@@ -147,7 +146,8 @@ def _from_file(path: Path, step: Callable[[], object]) -> Iterator[_Trained]:
     if not isinstance(cells, dict):
         raise InputError(f"table: '{path}' has no dictionary arch2infos; {_WHAT}.")
     for index, by_key in cells.items():
-        yield _merged(by_key, {"less", "full"}, index, f"table: '{path}', arch2infos[{index!r}]")
+        where = f"table: '{path}', arch2infos[{index!r}]"
+        yield _merged(_made_of(by_key, "less", "full", where=where), index, where)
 
 
 @contextmanager
@@ -175,10 +175,9 @@ def _from_folder(path: Path, step: Callable[[], object]) -> Iterator[_Trained]:
         with unpickle.explained(file), bz2.open(file) as stream:
             content = unpickle.read(stream, file, _ALLOWED)
         where = f"table: '{file}'"
-        if not isinstance(content, dict) or set(content) != {"12", "200"}:
-            raise InputError(f"{where} is not made of '12' and '200'; {_WHAT}.")
-        by_key = {key: _trained(state, _EPOCHS[key], where) for key, state in content.items()}
-        yield _merged(by_key, {"12", "200"}, int(file.name.removesuffix(_ENDING)), where)
+        states = _made_of(content, "12", "200", where=where)
+        by_key = {key: _trained(state, _EPOCHS[key], where) for key, state in states.items()}
+        yield _merged(by_key, int(file.name.removesuffix(_ENDING)), where)
         step()
 
 
@@ -186,9 +185,13 @@ def _pickles(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob(f"*{_ENDING}") if file.name.removesuffix(_ENDING).isdecimal())
 
 
-def _merged(by_key: Any, keys: set[str], index: object, where: str) -> _Trained:
-    if not isinstance(by_key, dict) or set(by_key) != keys:
-        raise InputError(f"{where} is not made of {' and '.join(map(repr, sorted(keys)))}; {_WHAT}.")
+def _made_of(content: Any, *keys: str, where: str) -> dict[str, Any]:
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise InputError(f"{where} lacks {' or '.join(map(repr, keys))}; {_WHAT}.")
+    return {key: content[key] for key in keys}
+
+
+def _merged(by_key: Mapping[str, _Trained], index: object, where: str) -> _Trained:
     parts = list(by_key.values())
     wrong = next((part.cell for part in parts if part.cell != index), None)
     if wrong is not None:
