@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from benchmarks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from benchmarks.tables import Table
 
 #: How a table is written, by the ending of its file.
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -74,6 +78,34 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
     """
     check_table_path(path)
     return write(path, lambda temporary: WRITERS[path.suffix](frame, temporary))
+
+
+def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
+    """Write a table as Parquet, and its card, with the hash of that file, beside it; return the table.
+
+    Args:
+        path: of the Parquet file.
+        make: makes the table, after it has been seen that the folder can be written to.
+
+    Raises:
+        InputError: if the files cannot be written, or the disk is full.
+    """
+    from benchmarks.tables import user
+
+    made: list[Table] = []
+
+    def fill(temporary: Path) -> None:
+        table = make()
+        WRITERS[".parquet"](table.frame.reset_index(), temporary)
+        card = replace(table.card, data_hash=hashlib.sha256(temporary.read_bytes()).hexdigest())
+        write_json(user.card_path(path), asdict(card))  # first: figures without it would pass for ones of no source
+        made.append(replace(table, card=card))
+
+    try:
+        write(path, fill)
+    except OSError as error:
+        raise InputError(f"--out: {path} cannot be written: {error.strerror}.") from error
+    return made[0]
 
 
 def check_table_path(path: Path) -> None:

@@ -22,6 +22,14 @@ def one_thread() -> None:
         torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder: an empty one, whatever the user has fetched."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("DISWOT_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data beside the project; skips where there is none."""

@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 #: Commands that the design promises and that are not there yet. One that has come must leave this list and the pages'
 #: sections "Not there yet".
-PLANNED = {("search",), ("check",), ("distill",), ("tables", "fetch"), ("tables", "import")}
+PLANNED = {("search",), ("check",), ("distill",)}
 
 RUN_COMMAND = "pip install -e . -c requirements.lock && diswot run"
 TEST_COMMAND = "pip install -e '.[test]' -c requirements.lock && pytest"

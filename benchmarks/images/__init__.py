@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.images import cifar, imagenet16
+from benchmarks.images import cifar, files, imagenet16
 from benchmarks.images.batch import Batch
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Batch", "ImageSet", "get", "names", "read", "sample"]
+__all__ = ["Batch", "ImageSet", "fetchable", "fetched", "get", "names", "read", "sample"]
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,25 @@ def get(name: str) -> ImageSet:
     return _SETS[name]
 
 
+def fetchable() -> tuple[str, ...]:
+    """Return the names of the sets that can be fetched; the terms of ImageNet forbid it for the others."""
+    return tuple(cifar.LAYOUTS)
+
+
+def fetched(name: str) -> Path | None:
+    """Return the folder of a fetched set, or None where it has not been fetched."""
+    layout = cifar.LAYOUTS.get(name)
+    folder = files.location() / layout.folder if layout else None
+    return folder if folder and folder.is_dir() else None
+
+
 def read(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
     """Read all pictures of a split.
 
     Args:
         name: a set that is read from files.
         split: ``train`` or ``test``.
-        image_dir: the set's official folder, or the one that holds it.
+        image_dir: the set's official folder, or the one that holds it; None for where it was fetched to.
 
     Returns:
         The pictures (n, 3, size, size) uint8 and the labels (n,) int64.
@@ -155,7 +167,7 @@ def sample(
         name: the image set.
         count: how many pictures.
         seed: of the draw; the global random state is neither used nor changed.
-        image_dir: where the set's files are; not looked at for noise.
+        image_dir: where the set's files are, None for where they were fetched to; not looked at for noise.
         classes: for noise, over how many classes the labels are uniform; else None or the set's own number.
         augment: apply the usual training augmentation (random crop after zero padding, horizontal flip) to the raw
             pictures; which pictures are drawn does not depend on it. Noise has none, so asking for it is an error.

@@ -13,28 +13,55 @@ import numpy as np
 
 from benchmarks.errors import unknown
 from benchmarks.images import files
+from benchmarks.remote import Remote
 
 _SIZE = 32
 
 
+_SITE = "https://www.cs.toronto.edu/~kriz"
+
+
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
+    """How a set is laid out on disk.
+
+    Attributes:
+        archive: the official archive, whose only folder is ``folder``.
+        folder: the official name.
+        splits: the files of ``train`` and ``test``.
+        meta: the file with the names of the classes.
+        key: of the labels.
+        classes: how many.
+    """
+
+    archive: Remote
     folder: str
     splits: dict[str, tuple[str, ...]]
+    meta: str
     key: str
     classes: int
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that is wanted of the archive."""
+        return (*self.splits["train"], *self.splits["test"], self.meta)
 
-_LAYOUTS = {
-    "cifar10": _Layout(
+
+#: The sets, by name.
+LAYOUTS = {
+    "cifar10": Layout(
+        archive=Remote(f"{_SITE}/cifar-10-python.tar.gz", "md5", "c58f30108f718f92721af3b59e74349a"),
         folder="cifar-10-batches-py",
         splits={"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)},
+        meta="batches.meta",
         key="labels",
         classes=10,
     ),
-    "cifar100": _Layout(
+    "cifar100": Layout(
+        archive=Remote(f"{_SITE}/cifar-100-python.tar.gz", "md5", "eb9058c3a382ffc7106e4002c42a8d85"),
         folder="cifar-100-python",
         splits={"train": ("train",), "test": ("test",)},
+        meta="meta",
         key="fine_labels",
         classes=100,
     ),
@@ -47,7 +74,7 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
     Args:
         name: ``cifar10`` or ``cifar100``.
         split: ``train`` or ``test``.
-        image_dir: the official folder, or the one that holds it.
+        image_dir: the official folder, or the one that holds it; None for where it is fetched to.
 
     Returns:
         The pictures (n, 3, 32, 32) uint8 and the labels (n,) int64, in the order of the files.
@@ -55,16 +82,18 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
     Raises:
         InputError: if the folder or a file is missing, damaged, or holds something else.
     """
-    if name not in _LAYOUTS:
-        raise unknown("CIFAR set", name, _LAYOUTS)
-    layout = _LAYOUTS[name]
+    if name not in LAYOUTS:
+        raise unknown("CIFAR set", name, LAYOUTS)
+    layout = LAYOUTS[name]
     if split not in layout.splits:
         raise unknown("split", split, layout.splits)
-    parts = [_part(path, layout) for path in files.find(image_dir, name, layout.folder, layout.splits[split])]
+    hint = f"`diswot images fetch {name}` gets them"
+    paths = files.find(image_dir, name, layout.folder, layout.splits[split], hint)
+    parts = [_part(path, layout) for path in paths]
     return np.concatenate([pictures for pictures, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 
-def _part(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
+def _part(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     content = files.entries(path)
     pictures = files.pixels(content, path, _SIZE)
     return pictures, files.labels(content, path, layout.key, len(pictures), 0, layout.classes - 1)

@@ -7,26 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import unpickle
+from benchmarks import cache, unpickle
 from benchmarks.errors import InputError
 
 
-def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[str]) -> list[Path]:
+def location() -> Path:
+    """Return the folder that holds the folders of fetched sets; it need not be there yet."""
+    return cache.folder() / "images"
+
+
+def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[str], hint: str = "") -> list[Path]:
     """Return the paths of a set's files.
 
     Args:
-        image_dir: the set's folder, or the one that holds it.
+        image_dir: the set's folder, or the one that holds it; None for `location`.
         name: the set, for the error text.
         folder: the official name of the set's folder.
         files: the official names of the files that are wanted.
+        hint: how to come by them, for the error text.
 
     Raises:
-        InputError: if no folder was given, or it or one of the files is missing.
+        InputError: if no folder was given and none was fetched, or it or one of the files is missing.
     """
     layout = f"the official layout is {folder}/ with {_listed(files)}"
-    if image_dir is None:
-        raise InputError(f"--image-dir: the pictures of {name} are read from a folder and none was given; {layout}.")
-    given = Path(image_dir).expanduser()
+    if image_dir is None and not (location() / folder).is_dir():
+        known = layout + (f"; {hint}" if hint else "")
+        raise InputError(f"--image-dir: the pictures of {name} are read from a folder and none was given; {known}.")
+    given = location() if image_dir is None else Path(image_dir).expanduser()
     if not given.is_dir():
         raise InputError(f"--image-dir: there is no folder '{given}'; for {name}, {layout}.")
     inner = given / folder

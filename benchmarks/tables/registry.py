@@ -8,18 +8,29 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.tables import analog_nasbench, readers, s0_diswot, user
+from benchmarks.tables import analog_nasbench, nb201, readers, s0_diswot, user
 from benchmarks.tables.table import Table
 
 _BUILT_IN: dict[str, tuple[str, Callable[[], Table]]] = {
-    analog_nasbench.NAME: (analog_nasbench.SPACE, analog_nasbench.load),
-    s0_diswot.NAME: (s0_diswot.SPACE, s0_diswot.load),
+    analog_nasbench.NAME: (analog_nasbench.SPACE, cache(analog_nasbench.load)),
+    s0_diswot.NAME: (s0_diswot.SPACE, cache(s0_diswot.load)),
+    nb201.NAME: (nb201.SPACE, nb201.load),
 }
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the built-in tables."""
     return tuple(_BUILT_IN)
+
+
+def is_there(name: str) -> bool:
+    """Return whether a built-in table can be loaded: one that comes from the network must have been fetched."""
+    return name != nb201.NAME or nb201.location().is_file()
+
+
+def outline(name: str) -> Table:
+    """Return a built-in table, or what is known of one that is not there yet: its columns and its card, no rows."""
+    return load(name) if is_there(name) else nb201.outline()
 
 
 def load(name_or_path: str | Path, space: str | None = None) -> Table:
@@ -31,24 +42,19 @@ def load(name_or_path: str | Path, space: str | None = None) -> Table:
             stands for ``nb201``.
 
     Raises:
-        InputError: if there is no such table, it belongs to another space, or it cannot be read.
+        InputError: if there is no such table, it belongs to another space, has not been fetched, or cannot be read.
     """
     name = str(name_or_path)
     if name in _BUILT_IN:
-        own = _BUILT_IN[name][0]
+        own, read = _BUILT_IN[name]
         if space not in (None, own):
             raise InputError(f"table: {name} is of the search space {own}, not {space}.")
-        table = _built_in(name)
+        table = read()
         return replace(table, frame=table.frame.copy())  # a caller's changes must not reach the next caller
     if not _looks_like_path(name):
         hint = f"A table of your own is given by its path, which ends in {', '.join(readers.SUFFIXES)}."
         raise unknown("table", name, _BUILT_IN, hint)
     return user.load(name_or_path, space or "nb201")
-
-
-@cache
-def _built_in(name: str) -> Table:
-    return _BUILT_IN[name][1]()
 
 
 def _looks_like_path(name: str) -> bool:

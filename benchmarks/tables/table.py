@@ -23,7 +23,7 @@ class Card:
         seeds: how many trainings a figure stands for.
         epochs: how long they were.
         citation: what to cite.
-        data_hash: SHA-256 of the file that the figures were read from, in hexadecimal.
+        data_hash: SHA-256 of the file that the figures were read from, in hexadecimal; of several, one after the other.
     """
 
     source: str

@@ -3,15 +3,17 @@
 A row names its cell in a column called ``cell``, ``index``, ``arch`` or ``arch_str``, by the official index or the
 official string (nb201) or by the number made of the three depths (s0). Where several of these columns stand side by
 side they must agree. Every other column holds accuracies; an empty field is an unknown one. Nothing is dropped in
-silence: a column that is neither is an error that names it.
+silence: a column that is neither is an error that names it. A card may lie beside the file, as ``FILE.card.json``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import numbers
 import re
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,6 +53,12 @@ def load(path: str | Path, space: str = "nb201") -> Table:
     if frame.isna().to_numpy().all():
         raise InputError(f"table: '{path}' holds no accuracy; every field of {', '.join(columns)} is empty.")
     return Table(name, space, frame.sort_index(), _card(path))
+
+
+def card_path(path: str | Path) -> Path:
+    """Return where the card of a table's file lies: beside it."""
+    file = Path(path).expanduser()
+    return file.with_name(f"{file.name}.card.json")
 
 
 def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
@@ -144,6 +152,10 @@ def _number(value: object) -> float | None:
 
 
 def _card(path: str | Path) -> Card:
+    data_hash = hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    beside = card_path(path)
+    if beside.is_file():
+        return _card_beside(beside, path, data_hash)
     return Card(
         source=str(path),
         licence=NOT_STATED,
@@ -153,5 +165,18 @@ def _card(path: str | Path) -> Card:
         seeds=NOT_STATED,
         epochs=NOT_STATED,
         citation=NOT_STATED,
-        data_hash=hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest(),
+        data_hash=data_hash,
     )
+
+
+def _card_beside(beside: Path, path: str | Path, data_hash: str) -> Card:
+    names = {field.name for field in fields(Card)}
+    try:
+        record = json.loads(beside.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"table: the card '{beside}' cannot be read ({error}); mend or remove it.") from error
+    if not isinstance(record, dict) or set(record) != names or any(type(text) is not str for text in record.values()):
+        raise InputError(f"table: the card '{beside}' must be a JSON object of the texts {', '.join(sorted(names))}.")
+    if record["data_hash"] != data_hash:
+        raise InputError(f"table: '{beside}' is the card of other figures than '{path}' has; mend or remove it.")
+    return Card(**record)

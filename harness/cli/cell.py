@@ -75,8 +75,8 @@ def _accuracies(space: str, number: int) -> dict[str, float | None]:
 
     found: dict[str, float | None] = {}
     for name in tables.names():
-        table = tables.load(name)
-        if table.space == space:
+        table = tables.outline(name)
+        if table.space == space and tables.is_there(name):
             row = table.frame.reindex([number]).iloc[0]
             found |= {f"{name}:{column}": None if pd.isna(value) else float(value) for column, value in row.items()}
     return found

@@ -72,7 +72,9 @@ images = click.option(
     "--images", default="noise", show_default=True, help="noise | cifar10 | cifar100 | imagenet16-120."
 )
 image_dir = click.option(
-    "--image-dir", type=click.Path(path_type=Path), help="Folder of the image set, in its official layout."
+    "--image-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the image set, in its official layout.  [default: where `diswot images fetch` puts it]",
 )
 batch_size = click.option(
     "--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in a batch."
@@ -95,6 +97,9 @@ workers = click.option(
 )
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
+)
+mirror = click.option(
+    "--from", "mirror", type=click.Path(path_type=Path), help="Folder to take the files from, instead of the network."
 )
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."

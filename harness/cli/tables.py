@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -12,7 +13,7 @@ from harness.cli import Group, options
 
 @click.group(cls=Group)
 def command() -> None:
-    """List the accuracy tables, or show one's card."""
+    """List the accuracy tables, show one's card, fetch the published one, or import the official files."""
 
 
 @command.command("list")
@@ -23,10 +24,11 @@ def _list(as_json: bool) -> None:
 
     rows = []
     for name in tables.names():
-        table = tables.load(name)
+        table = tables.outline(name)
         rows.append(
             {
                 "name": name,
+                "state": "there" if tables.is_there(name) else "not fetched",
                 "space": table.space,
                 "cells": len(table.frame),
                 "columns": list(table.frame.columns) if as_json else ", ".join(table.frame.columns),
@@ -54,3 +56,40 @@ def show(name: str, space: str | None, as_json: bool) -> None:
     options.show_one(card, as_json)
     click.echo()
     options.show(columns, as_json)
+
+
+@command.command()
+@click.argument("name")
+@options.mirror
+def fetch(name: str, mirror: Path | None) -> None:
+    """Fetch the table NAME, nb201: all 200-epoch accuracies of NAS-Bench-201, 7 MB, into the cache folder.
+
+    $DISWOT_CACHE names another cache folder.
+    """
+    from benchmarks import tables
+    from harness import fetch
+
+    path = fetch.table(name, mirror)
+    columns = list(tables.load(name).frame.columns)
+    click.echo(f"{name} is there, in {path}; use it as --target {name}:COLUMN, with {', '.join(columns)}")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The .parquet to write.  [default: ./NAME.parquet]")
+def _import(file: Path, out: Path | None) -> None:
+    """Import FILE, the official NAS-Bench-201-v1_*.pth or an unpacked NATS-Bench-tss folder, as a Parquet table.
+
+    All cells take minutes. Nothing that the files hold is run.
+    """
+    from benchmarks.errors import InputError
+    from benchmarks.tables import official
+    from harness import files, progress
+
+    target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
+    if target.suffix != ".parquet":
+        raise InputError(f"--out: {target} must end in .parquet.")
+    with progress.shown(official.count(file), "read") as step:
+        frame = files.write_with_card(target, lambda: official.read(file, step)).frame
+    click.echo(f"wrote {target}, {len(frame)} cells, {len(frame.columns)} columns, and its card beside it")
+    click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")

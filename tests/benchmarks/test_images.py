@@ -260,6 +260,30 @@ def test_a_missing_folder_or_file_says_what_was_looked_for_and_where(tmp_path: P
         images.sample(name, 3, seed=0, image_dir=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_fetched_pictures_are_found_unless_others_are_named(tmp_path: Path, own_cache: Path, name: str) -> None:
+    assert images.fetched(name) is None
+    with pytest.raises(InputError, match=rf"none was given; .*; `diswot images fetch {name}` gets them\."):
+        images.read(name, "test", None)
+    folder = build(own_cache / "images", name)
+    assert images.fetched(name) == folder
+    change(folder / FILES[name][2], lambda content: {**content, "data": content["data"] // 2})
+    build(tmp_path, name)
+    found, named = images.read(name, "test", None)[0], images.read(name, "test", tmp_path)[0]
+    np.testing.assert_array_equal(found, named // 2)
+    (folder / FILES[name][2]).unlink()
+    with pytest.raises(InputError, match=f"--image-dir: '{re.escape(str(folder))}' lacks {FILES[name][2]} of {name}"):
+        images.read(name, "test", None)
+
+
+def test_what_cannot_be_fetched_is_not_offered() -> None:
+    assert images.fetchable() == ("cifar10", "cifar100")
+    assert images.fetched("noise") is images.fetched("imagenet16-120") is None
+    with pytest.raises(InputError, match="none was given") as error:
+        images.read("imagenet16-120", "test", None)
+    assert "fetch" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, name: str) -> None:
     path = build(tmp_path, name) / first(name)

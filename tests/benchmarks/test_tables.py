@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from benchmarks import s0, tables
 from benchmarks.errors import InputError
 from benchmarks.nb201 import SIZE, Cell
-from benchmarks.tables import analog_nasbench, readers, registry, user
+from benchmarks.tables import analog_nasbench, nb201, readers, registry, user
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 
@@ -28,6 +28,16 @@ def write(folder: Path, text: str, name: str = "mine.csv") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def fetched(own_cache: Path) -> Path:
+    """The file of the table nb201, with made-up accuracies."""
+    nb201.location().parent.mkdir()
+    values = np.linspace(10, 90, SIZE)
+    frame = pd.DataFrame({"cell": range(SIZE)} | {column: values + i for i, column in enumerate(nb201.COLUMNS)})
+    frame.to_parquet(nb201.location(), index=False)
+    return nb201.location()
 
 
 def test_importing_loads_no_torch() -> None:
@@ -39,7 +49,7 @@ def test_importing_loads_no_torch() -> None:
 
 
 @pytest.mark.parametrize("name", tables.names())
-def test_every_built_in_is_whole(name: str) -> None:
+def test_every_built_in_is_whole(name: str, fetched: Path) -> None:
     table = tables.load(name)
     assert (table.name, table.frame.index.name, table.frame.index.dtype) == (name, "cell", np.dtype("int64"))
     assert table.frame.index.is_monotonic_increasing
@@ -54,7 +64,7 @@ def test_every_built_in_is_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", tables.names())
-def test_a_caller_cannot_change_a_built_in_for_the_next(name: str) -> None:
+def test_a_caller_cannot_change_a_built_in_for_the_next(name: str, fetched: Path) -> None:
     first = tables.load(name)
     first.frame.iloc[0, 0] = -1.0
     assert tables.load(name).frame.iloc[0, 0] >= 0
@@ -124,7 +134,69 @@ def test_other_data_in_the_package_are_one_sentence(tmp_path: Path, content: obj
         analog_nasbench.read(path, "9")
 
 
+def test_a_table_that_is_not_fetched_says_how_to_fetch_it() -> None:
+    for use in (tables.load, tables.targets):
+        with pytest.raises(InputError, match="nb201 has not been fetched yet; run `diswot tables fetch nb201`"):
+            use("nb201")
+    outline = tables.outline("nb201")
+    assert (tables.is_there("nb201"), len(outline.frame), tuple(outline.frame)) == (False, 0, nb201.COLUMNS)
+    assert tables.is_there("s0-diswot")
+    assert len(tables.outline("s0-diswot").frame) == 64
+
+
+def test_a_table_fetched_meanwhile_is_found(fetched: Path) -> None:
+    assert tables.is_there("nb201")
+    assert tables.targets("nb201:cifar100-test") == [tables.Target("nb201", "cifar100-test")]
+    fetched.unlink()
+    assert not tables.is_there("nb201")
+
+
+def test_a_damaged_fetched_table_is_one_sentence(fetched: Path) -> None:
+    frame = pd.read_parquet(fetched)
+    again = "remove it and run `diswot tables fetch nb201` again"
+    for other in (frame[1:], frame.drop(columns="cifar100-val")):
+        other.to_parquet(fetched, index=False)
+        with pytest.raises(InputError, match=f"does not hold the 15625 cells and the columns of nb201; {again}"):
+            tables.load("nb201")
+    fetched.write_bytes(fetched.read_bytes()[:-100])
+    with pytest.raises(InputError, match=rf"cannot be read as parquet \(.*\); {again}"):
+        tables.load("nb201")
+
+
+def test_the_published_figures_are_those_of_the_official_benchmark(shared_data: Path) -> None:
+    frame = nb201.convert(shared_data / "nasgraph").set_index("cell")
+    official = tables.load(shared_data / "nb201_200ep.csv.gz").frame
+    names = ("c10valid_val", "c10valid_test", "c100_val", "c100_test", "in16_val", "in16_test")
+    for column, name in zip(nb201.COLUMNS, names, strict=True):
+        assert frame[column].to_dict() == official[f"{name}200_nb201"].to_dict()
+    best = {"cifar100-test": (9930, 73.513), "imagenet16-120-test": (857, 47.311)}
+    for column, (cell, accuracy) in best.items():
+        assert (frame[column].idxmax(), round(frame[column].max(), 3)) == (cell, accuracy)
+    contents = [(shared_data / "nasgraph" / remote.name).read_bytes() for remote in nb201.FILES.values()]
+    assert [hashlib.sha256(content).hexdigest() for content in contents] == [f.digest for f in nb201.FILES.values()]
+    assert hashlib.sha256(b"".join(contents)).hexdigest() == nb201.outline().card.data_hash
+
+
 # Tables of the user's
+
+
+def test_a_card_beside_a_file_is_its_card(tmp_path: Path) -> None:
+    path = write(tmp_path, "cell,a\n5,90\n")
+    card = dataclasses.replace(tables.load(path).card, source="me", teacher="resnet56")
+    beside = user.card_path(path)
+    beside.write_text(json.dumps(dataclasses.asdict(card)))
+    assert tables.load(path).card == card
+    write(tmp_path, "cell,a\n5,91\n")
+    with pytest.raises(InputError, match=r"mine\.csv\.card\.json' is the card of other figures than '.*mine\.csv' has"):
+        tables.load(path)
+    for text in ("[]", "{}", json.dumps(dataclasses.asdict(card) | {"seeds": 1})):
+        beside.write_text(text)
+        with pytest.raises(InputError, match="must be a JSON object of the texts citation, data_hash, epochs"):
+            tables.load(path)
+    beside.write_text("{")
+    with pytest.raises(InputError, match=r"the card '.*' cannot be read \(.*\); mend or remove it"):
+        tables.load(path)
+
 
 ACCURACIES = st.none() | st.floats(0, 100)
 CELLS = st.lists(st.integers(0, SIZE - 1), unique=True, min_size=1, max_size=8)
@@ -343,7 +415,7 @@ def test_half_a_target_is_refused(spec: str) -> None:
 
 
 @pytest.mark.parametrize("name", tables.names())
-def test_a_table_alone_stands_for_all_its_columns(name: str) -> None:
+def test_a_table_alone_stands_for_all_its_columns(name: str, fetched: Path) -> None:
     columns = list(tables.load(name).frame)
     assert [target.name for target in tables.targets(name)] == [f"{name}:{column}" for column in columns]
     assert tables.targets(f"{name}:{columns[1]}") == [tables.Target(name, columns[1])]
@@ -363,5 +435,5 @@ def test_an_unknown_column_names_the_nearest() -> None:
 
 
 def test_the_listing_needs_no_data() -> None:
-    assert set(tables.names()) == set(registry.names()) == {"analog-nasbench", "s0-diswot"}
+    assert set(tables.names()) == set(registry.names()) == {"analog-nasbench", "s0-diswot", "nb201"}
     assert readers.SUFFIXES == (".csv", ".csv.gz", ".parquet", ".json")

@@ -157,6 +157,58 @@ def test_what_is_no_pickle_is_one_sentence(tmp_path: Path, content: bytes) -> No
         unpickle.load(write(tmp_path / "file", content), {})
 
 
+def reduced(content: bytes, kept: dict) -> object:
+    with unpickle.explained("file"):
+        return unpickle.reduce(io.BytesIO(content), "file", unpickle.ARRAYS, kept)
+
+
+@SAME_FOLDER
+@given(
+    protocol=st.integers(0, pickle.HIGHEST_PROTOCOL),
+    content=st.recursive(
+        st.none() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    ),
+)
+def test_with_nothing_to_reduce_everything_comes_back(protocol: int, content: object) -> None:
+    assert reduced(pickle.dumps([content, content], protocol), {}) == [content, content]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_entries_are_reduced_where_they_stand(protocol: int) -> None:
+    curve = {epoch: epoch / 7 for epoch in range(3000)}
+    content = pickle.dumps({"a": {"curve": curve, "b": [{"curve": curve}]}, -1: "curve"}, protocol)
+    assert reduced(content, {"curve": len, -1: str.upper}) == {
+        "a": {"curve": 3000, "b": [{"curve": 3000}]},
+        -1: "CURVE",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (pickle.dumps(Executing(), 2), r"'file' asks for .*\.system"),
+        (pickle.dumps({"a": 1}, 2)[:-3], "'file' is damaged or is not a pickle"),
+        (b"not a pickle", "'file' is damaged or is not a pickle"),
+        (b"G\0.", "'file' is damaged or is not a pickle"),
+        (b"\x80\x02j\xff\xff\xff\xff.", "'file' is damaged or is not a pickle"),
+        (b"\x80\x02K\x01r\xff\xff\xff\x7f.", "'file' is damaged or is not a pickle"),
+    ],
+)
+def test_reducing_trusts_a_file_no_more(content: bytes, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        reduced(content, {})
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_every_truncation_of_what_is_reduced_is_one_sentence(protocol: int) -> None:
+    whole = pickle.dumps({"data": np.zeros((2, 3), np.uint8), "labels": [1, 2.5, {"a": "b"}]}, protocol=protocol)
+    for length in range(len(whole)):
+        # The Python unpickler takes half a name for a whole one, which is then no listed one.
+        with pytest.raises(InputError, match=r"is damaged or is not a pickle|data has no need of"):
+            reduced(whole[:length], {})
+
+
 def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent' cannot be read: No such file"):
         unpickle.load(tmp_path / "absent", {})

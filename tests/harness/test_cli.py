@@ -29,7 +29,8 @@ TINY = ("--space", "s0", "--cells", "111,113", *QUICK)
 MISTAKES = {
     # commands and options
     "evalute": ("command: 'evalute' is not known; did you mean 'evaluate'?", "Allowed: run, evaluate, correlate"),
-    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: list, show"),
+    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: fetch, import, list, show"),
+    "images ftch": ("command: 'ftch' is not known; did you mean 'fetch'?", "Allowed: fetch, list"),
     "proxies lst": ("command: 'lst' is not known; did you mean 'list'?",),
     "--cells 3": ("No such option '--cells'", "See `diswot --help`"),
     "evaluate --cell 3": ("No such option '--cell'", "'--cells'"),
@@ -72,7 +73,12 @@ MISTAKES = {
     "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
     "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),
     "evaluate --images cifar": ("--images: 'cifar' is not known; did you mean 'cifar10'?", "Allowed: noise"),
-    "evaluate --images cifar10": ("--image-dir: ", "cifar10", "cifar-10-batches-py/ with data_batch_1"),
+    "evaluate --images cifar10": (
+        "--image-dir: ",
+        "cifar10",
+        "cifar-10-batches-py/ with data_batch_1",
+        "`diswot images fetch cifar10` gets them",
+    ),
     "evaluate --images cifar10 --image-dir nowhere": ("--image-dir: there is no folder 'nowhere'",),
     "evaluate --images cifar100 --image-dir folder": ("--image-dir: 'folder' lacks",),
     "evaluate --augment": ("augment: noise has no training augmentation",),
@@ -111,6 +117,21 @@ MISTAKES = {
     "tables show nonsense": ("table: 'nonsense' is not known",),
     "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
     "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
+    "tables show nb201": ("table: nb201 has not been fetched yet; run `diswot tables fetch nb201`.",),
+    "run --target nb201:cifar100-test": ("nb201 has not been fetched yet; run `diswot tables fetch nb201`.",),
+    # fetching and importing
+    "tables fetch nb210": ("table: 'nb210' is not known; did you mean 'nb201'?", "The other tables need no fetching."),
+    "tables fetch nb201 --from nowhere": ("--from: 'nowhere' has no file nasbench201_cifar10.csv; it is published as",),
+    "images fetch cifar": ("images: 'cifar' is not known; did you mean 'cifar10'?", "Allowed: cifar10, cifar100"),
+    "images fetch cifar100 --from folder": (
+        "--from: 'folder' has no file cifar-100-python.tar.gz; it is published as",
+    ),
+    "images fetch cifar10 --from folder --image-dir file": ("file/cifar-10-batches-py cannot be written: ",),
+    "tables import nowhere.pth": ("table: there is no file or folder 'nowhere.pth'; what can be imported is",),
+    "tables import folder": ("table: 'folder' holds no cell; what can be imported is", "NATS-Bench-tss"),
+    "tables import twice.csv": ("table: 'twice.csv' is no whole file of torch.save; what can be imported is",),
+    "tables import file --out x.csv": ("--out: x.csv must end in .parquet.",),
+    "tables import file --out file/x.parquet": ("--out: file cannot be written to: ",),
     # folders
     "evaluate --out file": ("--out: file cannot be written to: ",),
     "evaluate --out file/below": ("--out: file/below cannot be written to: ",),
@@ -220,19 +241,19 @@ import sys
 from harness.cli import main
 def loaded(*heavy):
     return [name for name in heavy if name in sys.modules]
-for command in ([], ["run"], ["evaluate"], ["correlate"], ["report"], ["tables"], ["proxies"], ["cell"], ["bench"]):
-    assert main([*command, "--help"]) == 0
+for command in "", "run", "evaluate", "correlate", "report", "tables", "images", "proxies", "cell", "bench":
+    assert main([*command.split(), "--help"]) == 0
 assert loaded("torch", "pandas", "scipy", "matplotlib") == [], loaded("torch", "pandas", "scipy", "matplotlib")
-for command in (["proxies", "list"], ["proxies", "show", "snip"], ["tables", "list"], ["cell", "7"]):
+for command in "proxies list", "proxies show snip", "tables list", "images list", "cell 7":
     for json in ([], ["--json"]):
-        assert main([*command, *json]) == 0
+        assert main([*command.split(), *json]) == 0
 assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "matplotlib")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", [[], ["tables"], ["proxies"]])
+@pytest.mark.parametrize("command", [[], ["tables"], ["images"], ["proxies"]])
 def test_a_group_alone_shows_its_help(cli: Cli, command: list[str]) -> None:
     said = cli(*command)
     assert said.status == 2
@@ -250,7 +271,19 @@ def test_lists_as_json(cli: Cli) -> None:
     assert [record["name"] for record in proxies] == list(registry.names())
     assert json.loads(cli("proxies", "show", "snip", "--json").out)["defined_in"].partition(":")[0].endswith(".py")
     tables = json.loads(cli("tables", "list", "--json").out)
-    assert {record["name"]: record["cells"] for record in tables} == {"analog-nasbench": 15625, "s0-diswot": 64}
+    assert {record["name"]: record["cells"] for record in tables} == {
+        "analog-nasbench": 15625,
+        "s0-diswot": 64,
+        "nb201": 0,
+    }
+    assert [record["state"] for record in tables] == ["there", "there", "not fetched"]
+    images = json.loads(cli("images", "list", "--json").out)
+    assert {record["name"]: record["state"] for record in images} == {
+        "noise": "drawn",
+        "cifar10": "not fetched",
+        "cifar100": "not fetched",
+        "imagenet16-120": "needs --image-dir",
+    }
     assert json.loads(cli("tables", "show", "s0-diswot", "--json").out)["columns"][0]["count"] == 64
     cell = json.loads(cli("cell", "12", "--json").out)
     assert cell["cell"] == 12
@@ -262,6 +295,8 @@ def test_the_lists_read_well(cli: Cli) -> None:
     assert "snip" in cli("proxies", "list").out
     assert "direction" in cli("proxies", "show", "snip").out
     assert "analog-nasbench" in cli("tables", "list").out
+    assert "not fetched" in cli("tables", "list").out
+    assert "not fetched" in cli("images", "list").out
     assert "licence" in cli("tables", "show", "analog-nasbench").out
     shown = cli("cell", "12").out
     assert "node 0 is the input, node 3 the output" in shown

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from benchmarks import tables
 from benchmarks.errors import InputError
+from benchmarks.tables import Card, Table
 from harness import files
 
 FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, math.nan]})
@@ -57,6 +61,52 @@ def test_tables_come_back_as_they_were(tmp_path: Path, suffix: str, read: object
     path = files.write_table(tmp_path / f"table{suffix}", FRAME)
     exact = suffix != ".json"  # JSON is written with 15 decimal places
     pd.testing.assert_frame_equal(read(path), FRAME, check_exact=exact, check_dtype=False)  # type: ignore[operator]
+
+
+CARD = Card("source", "licence", "images", "recipe", "teacher", "seeds", "epochs", "citation", "data_hash")
+
+
+def accuracies(value: float) -> Table:
+    index = pd.Index([3, 7], name="cell")
+    return Table("x", "nb201", pd.DataFrame({"a": [value, math.nan]}, index=index), CARD)
+
+
+def test_a_table_is_written_with_its_card(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "x.parquet"
+    written = files.write_with_card(path, lambda: accuracies(90.1))
+    read = tables.load(path)
+    pd.testing.assert_frame_equal(read.frame, accuracies(90.1).frame)
+    assert read.card == written.card == replace(CARD, data_hash=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert sorted(file.name for file in path.parent.iterdir()) == ["x.parquet", "x.parquet.card.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InputError("no such file"), InputError("no such file")),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            InputError("--out: .*x.parquet cannot be written: No space"),
+        ),
+        (KeyboardInterrupt(), KeyboardInterrupt()),
+    ],
+)
+def test_a_table_and_its_card_stay_as_they_were_if_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, told: BaseException
+) -> None:
+    path = tmp_path / "x.parquet"
+    files.write_with_card(path, lambda: accuracies(90.1))
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def fail(*arguments: object) -> Table:
+        raise error
+
+    with pytest.raises(type(told), match=str(told) or None):
+        files.write_with_card(path, fail)
+    monkeypatch.setitem(files.WRITERS, ".parquet", fail)
+    with pytest.raises(type(told), match=str(told) or None):
+        files.write_with_card(path, lambda: accuracies(80.0))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_a_table_of_another_ending(tmp_path: Path) -> None:

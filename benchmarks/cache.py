@@ -1,0 +1,17 @@
+"""The folder of the user's in which fetched tables and pictures are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+#: The environment variable that names another folder.
+VARIABLE = "DISWOT_CACHE"
+
+
+def folder() -> Path:
+    """Return ``$DISWOT_CACHE``, or the folder that the system has for such things; it need not be there yet."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).expanduser() if named else user_cache_path("diswot", appauthor=False)

@@ -1,0 +1,117 @@
+"""The table ``nb201``: the 200-epoch accuracies of all 15,625 cells of NAS-Bench-201, fetched once.
+
+They come from three CSV files of the repository of NASGraph, in which every cell is named by its official string.
+What is called cifar10 there is the protocol ``cifar10-valid``: trained on half of the training pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import cache
+from benchmarks.errors import InputError
+from benchmarks.nb201 import SIZE, Cell
+from benchmarks.remote import Remote
+from benchmarks.tables import readers, user
+from benchmarks.tables.table import Card, Table
+
+NAME = "nb201"
+SPACE = "nb201"
+
+#: How the networks of NAS-Bench-201 were trained, and on which pictures (its paper, sections 2.2 and 2.3).
+RECIPE = (
+    "SGD 0.9 with Nesterov momentum, weight decay 5e-4, rate 0.1 with a cosine schedule to 0, batch 256, crop, flip. "
+    "cifar10-valid: trained on half of CIFAR-10's training pictures, val is the other half, test the official test "
+    "pictures; cifar100, imagenet16-120: trained on all training pictures, val and test are halves of the test pictures"
+)
+CITATION = (
+    "Xuanyi Dong, Yi Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search. ICLR 2020. "
+    "arXiv:2001.00326"
+)
+
+_COMMIT = "1f8fd621c60a48728fcc890818b6b94eee62e4dc"
+_FOLDER = f"https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/{_COMMIT}/data"
+
+#: The published files, by the name that their pictures have in the columns.
+FILES = {
+    "cifar10-valid": Remote(
+        f"{_FOLDER}/nasbench201_cifar10.csv",
+        "sha256",
+        "c82e70b5ffb0dba0f09d88ecc8df5a6d3ce8da8a99ad223285104f4537314033",
+    ),
+    "cifar100": Remote(
+        f"{_FOLDER}/nasbench201_cifar100.csv",
+        "sha256",
+        "87a42005d7005fdb5e4a938ed83dd306d907523f23e70af907dfd276dd5fe35d",
+    ),
+    "imagenet16-120": Remote(
+        f"{_FOLDER}/nasbench201_ImageNet16-120.csv",
+        "sha256",
+        "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b",
+    ),
+}
+# Of the three files one after the other: unlike that of the Parquet file it does not depend on who wrote it.
+_DATA_HASH = "8dc7b5f298e9697bc41bf01cf162d05bd23bfc9f5704ae1469a697f045bef235"
+
+_SPLITS = {"val": "validation accuracy", "test": "test accuracy"}
+COLUMNS = tuple(f"{images}-{split}" for images in FILES for split in _SPLITS)
+
+
+def location() -> Path:
+    """Return where the fetched table is kept, or would be."""
+    return cache.folder() / "tables" / f"{NAME}.parquet"
+
+
+def load() -> Table:
+    """Return the table: 15,625 cells, columns ``cifar10-valid-val`` to ``imagenet16-120-test`` in percent.
+
+    Raises:
+        InputError: if it has not been fetched yet, or its file is damaged.
+    """
+    path = location()
+    if not path.is_file():
+        raise InputError(f"table: {NAME} has not been fetched yet; run `diswot tables fetch {NAME}`.")
+    again = f"remove it and run `diswot tables fetch {NAME}` again."
+    try:
+        frame = user.load(path, SPACE).frame
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; {again}") from error
+    if len(frame) != SIZE or tuple(frame) != COLUMNS:
+        raise InputError(f"table: '{path}' does not hold the {SIZE} cells and the columns of {NAME}; {again}")
+    return Table(NAME, SPACE, frame, _card())
+
+
+def outline() -> Table:
+    """Return the table without its rows: what is known of it before it is fetched."""
+    cells = pd.Index([], name="cell", dtype="int64")
+    return Table(NAME, SPACE, pd.DataFrame(index=cells, columns=list(COLUMNS), dtype="float64"), _card())
+
+
+def convert(folder: Path) -> pd.DataFrame:
+    """Return the frame that the published files in a folder hold: ``cell``, then `COLUMNS`, by ascending cell."""
+    parts = [_part(folder / remote.name, images) for images, remote in FILES.items()]
+    return pd.concat(parts, axis="columns").sort_index().reset_index()
+
+
+def _part(path: Path, images: str) -> pd.DataFrame:
+    published = readers.read(path).columns
+    cells = [Cell.from_string(str(text)).index for text in published["arch str"]]
+    columns = {f"{images}-{split}": [float(str(text)) for text in published[name]] for split, name in _SPLITS.items()}
+    return pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
+
+
+def _card() -> Card:
+    names = ", ".join(remote.name for remote in FILES.values())
+    return Card(
+        source=f"github.com/Zhenhan-Huang/NASGraph-Public, commit {_COMMIT[:7]}, folder data: {names}",
+        licence="Apache-2.0",
+        images="CIFAR-10, CIFAR-100, ImageNet16-120",
+        recipe=RECIPE,
+        teacher="none",
+        seeds="means over 1 to 3 trainings",
+        epochs="200",
+        citation=CITATION,
+        data_hash=_DATA_HASH,
+    )
