@@ -41,7 +41,9 @@ def read(path: Path) -> dict[str, Tensor]:
     return {_our_name(str(name)): value for name, value in state.items()}
 
 
-def network(state: Mapping[str, Tensor], *, path: Path, num_classes: int, name: str | None = None) -> tuple[str, nn.Module]:
+def network(
+    state: Mapping[str, Tensor], *, path: Path, num_classes: int, name: str | None = None
+) -> tuple[str, nn.Module]:
     """Return the network that weights belong to, holding them, and its name among the teachers.
 
     Args:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "evaluate": "score proxies x cells x seeds into a store; resumable",
     "correlate": "rank correlations of a store with accuracies",
     "report": "figures and one self-contained HTML page from stored scores",
+    "distill": "train students with and without a teacher, into an accuracy table; resumable",
     "tables": "list, show, fetch and import accuracy tables",
     "images": "list image sets, and fetch CIFAR-10 and CIFAR-100",
     "proxies": "list and show proxies",

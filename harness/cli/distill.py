@@ -14,7 +14,10 @@ from harness.cli import options
 @options.cells
 @options.seeds
 @click.option(
-    "--distillers", default="none,kd", show_default=True, help="none (vanilla), kd, at, sp, rkd, ickd, diswot, kd+diswot."
+    "--distillers",
+    default="none,kd",
+    show_default=True,
+    help="none (vanilla), kd, at, sp, rkd, ickd, diswot, kd+diswot.",
 )
 @click.option("--recipe", default="mini", show_default=True, help="How students are trained: mini or paper.")
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE of the recipe, such as epochs=20; repeatable.")
@@ -36,6 +39,13 @@ from harness.cli import options
     help="Seconds between two checkpoints of a training.",
 )
 @click.option("--compare", help="table:column that the card compares vanilla accuracies with.")
+@click.option(
+    "--merge",
+    "merged",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="trainings.csv of another run with the same settings, not to be done again; repeatable.",
+)
 @options.out("runs/distill")
 @options.config
 def command(
@@ -48,6 +58,7 @@ def command(
     device: str,
     workers: int | None,
     compare: str | None,
+    merged: tuple[Path, ...],
     out: Path,
     images: str,
     image_dir: Path | None,
@@ -82,7 +93,7 @@ def command(
         checkpoint_every=checkpoint_every,
     )
     click.echo(say.distillation_plan(plan, out), err=True)
-    tally = sweep.run(plan, out)
+    tally = sweep.run(plan, out, merge=merged)
     click.echo(say.distillation_tally(tally, out), err=True)
     written, measured = accuracies.write(out, compared)
     click.echo(say.measured(measured))

@@ -9,6 +9,8 @@ import pandas as pd
 from tabulate import tabulate
 
 from harness import correlation, run_folder
+from harness.distillation.sweep import Plan as DistillationPlan
+from harness.distillation.sweep import Tally as DistillationTally
 from harness.results import Results
 from harness.sweep import Plan, Tally
 
@@ -34,6 +36,29 @@ def tally(tally: Tally, folder: Path) -> str:
     for (proxy, cause), count in tally.causes.most_common(10):
         text += f"\n  failed {_count(count, 'time')}: {proxy}: {cause}"
     return text
+
+
+def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
+    """Say what a distillation will do."""
+    return (
+        f"{plan.space}: {_count(len(plan.cells), 'class', 'classes')} x {_count(len(plan.seeds), 'seed')} x "
+        f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
+        f"{_count(plan.workers, 'worker')} on {', '.join(plan.devices)}, into {folder}"
+    )
+
+
+def distillation_tally(tally: DistillationTally, folder: Path) -> str:
+    """Say how a distillation went."""
+    text = f"{folder}: {_count(tally.done, 'training')} in {tally.seconds:.0f} s"
+    text += f", {tally.before} were there already" if tally.before else ""
+    for (distiller, cause), count in tally.causes.most_common(10):
+        text += f"\n  failed {_count(count, 'time')}: {distiller}: {cause}"
+    return text
+
+
+def measured(figures: dict[str, str]) -> str:
+    """Return figures by name, one a line."""
+    return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
 def correlations(results: Results) -> str:

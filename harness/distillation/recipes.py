@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from benchmarks.errors import InputError, unknown
@@ -57,6 +59,10 @@ class Recipe:
     def steps_an_epoch(self, pictures: int) -> int:
         """Return how many full batches an epoch has, and at least 1."""
         return max(1, pictures // self.batch_size)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all fields, in hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def describe(self) -> str:
         """Return how a network is trained, in words."""

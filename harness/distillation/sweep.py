@@ -21,11 +21,11 @@ from harness import files, pool, progress, run_folder
 from harness.distillation import distillers, teacher
 from harness.distillation.recipes import Recipe
 from harness.distillation.settings import Settings
-from harness.store import TRAININGS, Store
+from harness.store import TRAININGS, Store, Training
 
 if TYPE_CHECKING:
     from harness.distillation.teacher import Source, Teacher
-    from harness.distillation.work import Context, Task
+    from harness.distillation.work import Task
 
 #: The number of ``distillation.json``'s form.
 SCHEMA = 1
@@ -84,11 +84,23 @@ def info_path(folder: Path) -> Path:
     return folder / "distillation.json"
 
 
-def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
+def run(
+    plan: Plan,
+    folder: Path,
+    *,
+    merge: Sequence[Path] = (),
+    make_executor: Callable[[int], Executor] | None = None,
+) -> Tally:
     """Carry out a distillation, or what is missing of it, into ``folder``.
 
     Ctrl-C and a kill lose at most what the trainings in flight did since their last checkpoint; the same call
     continues.
+
+    Args:
+        plan: what is asked for.
+        folder: of the run.
+        merge: files of trainings with the same settings, which need not be done again.
+        make_executor: makes a pool of so many workers; by default processes on this machine.
 
     Raises:
         InputError: if the plan or the folder is no good.
@@ -103,6 +115,8 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     causes: Counter[tuple[str, str]] = Counter()
     done = 0
     with Store(store_path(folder), create=True, kind=TRAININGS) as store:
+        for path in merge:
+            store.write(same_settings(path, context.settings.hash))
         tasks, before = missing(plan, store, context.settings.hash)
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
             _prepare(functools.partial(prepare_teacher, context), source, executors)
@@ -132,15 +146,31 @@ def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
     space = spaces.get(plan.space)
     settled = store.settled(settings)
     classes = dict.fromkeys(space.canonical(cell) for cell in plan.cells)
-    tasks = [
-        Task(cell, seed, distiller) for seed in plan.seeds for cell in classes for distiller in plan.distillers
-    ]
+    tasks = [Task(cell, seed, distiller) for seed in plan.seeds for cell in classes for distiller in plan.distillers]
     lacking = [
         task
         for task in tasks
         if (task.cell, task.distiller, distillers.version(task.distiller), task.seed) not in settled
     ]
     return lacking, len(tasks) - len(lacking)
+
+
+def same_settings(path: Path, settings: str) -> list[Training]:
+    """Return the successful trainings in another run's ``trainings.csv``.
+
+    Raises:
+        InputError: if it cannot be read, or holds no training of these settings.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, engine="python", dtype={"version": str, "settings": str})[list(TRAININGS.columns)]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"--merge: {path} cannot be read as trainings: {error}.") from error
+    same = frame[(frame["settings"] == settings) & (frame["status"] == "ok")]
+    if same.empty:
+        raise InputError(f"--merge: {path} holds no training of the same settings, {settings}.")
+    return [Training(**row | {"cause": None}) for row in same.to_dict("records")]
 
 
 def claim(folder: Path, settings: Settings, device: str) -> None:
@@ -188,7 +218,9 @@ def _settings(plan: Plan, source: Source) -> Settings:
     if known.classes is None:
         raise InputError(f"--images: students cannot be trained on {plan.images}; take a set of pictures.")
     if known.size % plan.recipe.size:
-        raise InputError(f"size: {plan.recipe.size} was given; {plan.images} has {known.size} pixels a side, or a divisor.")
+        raise InputError(
+            f"size: {plan.recipe.size} was given; {plan.images} has {known.size} pixels a side, or a divisor."
+        )
     digest = hashlib.sha256()
     for split, count in (("train", plan.recipe.samples), ("test", 0)):
         digest.update(read(plan.images, split, plan.image_dir, count).digest().encode())
@@ -202,9 +234,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
     )
 
 
-def _prepare(
-    prepare: Callable[[Source], Teacher], source: Source, executors: Callable[[int], Executor]
-) -> None:
+def _prepare(prepare: Callable[[Source], Teacher], source: Source, executors: Callable[[int], Executor]) -> None:
     def died(source: Source) -> Teacher:
         raise InputError("--teacher: the process that prepared it died; memory may have run out.")
 

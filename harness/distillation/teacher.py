@@ -15,6 +15,7 @@ from benchmarks.errors import InputError
 from benchmarks.images import draw
 from benchmarks.resnet import CONVOLUTION
 from harness import files
+from harness.distillation import recipes
 from harness.distillation.pictures import Lens, Pictures
 
 #: The mean and deviation of ImageNet, with which many published CIFAR networks were trained.
@@ -37,7 +38,7 @@ class Teacher:
         accuracy: on all test pictures, percent.
         train_accuracy: on the pictures that the students are trained on, percent.
         seconds: that its training took here; None for weights from a file.
-        logits: of every view of every picture, (views, count, classes), where pictures have no more than two; else None.
+        logits: of every view of every picture, (2, count, classes), where a view is a flip or none; else None.
     """
 
     name: str
@@ -70,13 +71,13 @@ class Source:
     file: Path | None
 
     def identity(self, recipe: str) -> str:
-        """Return what the run knows it by: its name and recipe, or its name and the start of the file's SHA-256.
+        """Return what the run knows it by: its name and recipe, or its name and the file's weights, by their hash.
 
         Raises:
             InputError: if the file cannot be read.
         """
         if self.file is None:
-            return f"{self.name} trained by {recipe}"
+            return f"{self.name} trained by {recipe} of SHA-256 {recipes.get(recipe).digest()[:16]}"
         try:
             content = self.file.read_bytes()
         except OSError as error:
@@ -113,9 +114,7 @@ def from_file(source: Source, image_set: images.ImageSet, pictures: Pictures) ->
     name, network = checkpoints.network(state, path=source.file, num_classes=image_set.classes, name=source.name)
     network = network.to(pictures.images.device).eval()
     first = Pictures(pictures.images[:_PICTURES_TO_CHOOSE_BY], pictures.labels[:_PICTURES_TO_CHOOSE_BY])
-    lenses = [
-        Lens(image_set.size, mean, std) for mean, std in ((image_set.mean, image_set.std), _IMAGENET)
-    ]
+    lenses = [Lens(image_set.size, mean, std) for mean, std in ((image_set.mean, image_set.std), _IMAGENET)]
     lens = max(lenses, key=lambda one: accuracy(network, one, first))
     return name, getattr(network, "shortcut", CONVOLUTION), network, lens
 

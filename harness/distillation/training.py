@@ -22,7 +22,7 @@ from harness.distillation.recipes import Recipe
 from harness.distillation.teacher import Teacher, ask
 
 
-class Diverged(Exception):
+class DivergenceError(Exception):
     """A training whose loss is no longer finite."""
 
 
@@ -50,9 +50,7 @@ def vanilla(
     return F.cross_entropy(logits, labels)
 
 
-def distilled(
-    distillers: tuple[Distiller, ...], teacher: Teacher, connector: nn.Module, recipe: Recipe
-) -> Loss:
+def distilled(distillers: tuple[Distiller, ...], teacher: Teacher, connector: nn.Module, recipe: Recipe) -> Loss:
     """Return the loss of a student that is taught.
 
     Args:
@@ -71,7 +69,8 @@ def distilled(
     ) -> Tensor:
         if network is None:
             assert teacher.logits is not None
-            teacher_logits, teacher_features = teacher.logits[views, chosen], []
+            teacher_logits = teacher.logits[views, chosen]
+            teacher_features: list[Tensor] = []
         else:
             teacher_logits, teacher_features = ask(network, teacher.lens, raw)
         lesson = Lesson(
@@ -116,7 +115,7 @@ def train(
         checkpoint: where the state is kept now and then; read first if it is there.
 
     Raises:
-        Diverged: if the loss is not finite at the end of an epoch.
+        DivergenceError: if the loss is not finite at the end of an epoch.
     """
     learner = nn.ModuleList([student, connector]).train()
     device = pictures.images.device
@@ -140,11 +139,11 @@ def train(
         logits = student.classifier(features[-1])  # type: ignore[operator]
         value = loss(chosen, views, raw, features, logits, pictures.labels[chosen])
         optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         optimizer.step()
         scheduler.step()
         if (number + 1) % steps == 0 and not math.isfinite(value.item()):
-            raise Diverged(f"the loss was {value.item()} at the end of epoch {(number + 1) // steps}")
+            raise DivergenceError(f"the loss was {value.item()} at the end of epoch {(number + 1) // steps}")
         if time.monotonic() - saved >= checkpoint.every:
             spent = seconds + clock() - start
             _keep(checkpoint.path, parts, number + 1, spent)

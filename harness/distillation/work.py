@@ -6,7 +6,6 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from benchmarks import images, initialisation, spaces, teachers
@@ -103,24 +102,26 @@ def _train(context: Context, task: Task) -> tuple[float, float]:
     space = spaces.get(settings.space)
     pictures, test = _pictures(context)
     lens = _lens(settings.images, recipe)
-    build = functools.partial(space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N)
+    build = functools.partial(
+        space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N
+    )
     key = derive("student", space.name, task.cell, task.seed)
     student = make_network(build, "default", key, settings.device)
     chosen = distillers.parse(task.distiller)
     connector: nn.Module = nn.Identity()
-    loss = training.vanilla
+    loss: training.Loss = training.vanilla
     if chosen:
         taught_by = _teacher(context)
         if any(distiller.aligned for distiller in chosen):
             connector = _connector(student, taught_by.build(), key, settings.device)
         loss = training.distilled(chosen, taught_by, connector, recipe)
     kept = Checkpoint(
-        context.folder / "checkpoints" / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.folder
+        / "checkpoints"
+        / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
         context.checkpoint_every,
     )
-    seconds = training.train(
-        student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept
-    )
+    seconds = training.train(student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept)
     accuracy = teacher.accuracy(student, lens, test)
     kept.path.unlink(missing_ok=True)
     return accuracy, seconds
@@ -140,7 +141,7 @@ def _train_teacher(context: Context, name: str, recipe: Recipe, lens: Lens) -> t
 
 
 def _connector(student: nn.Module, network: nn.Module, key: int, device: str) -> nn.Module:
-    ours, theirs = (one.classifier.in_features for one in (student, network))
+    ours, theirs = (int(one.get_submodule("classifier").in_features) for one in (student, network))  # type: ignore[arg-type]
     if ours == theirs:
         return nn.Identity()
     connector = nn.Conv2d(ours, theirs, 1).to(device)
@@ -166,7 +167,9 @@ def _teacher(context: Context) -> Teacher:
     return teacher.load(context.teacher_file, context.settings.device)
 
 
-def _row(context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float) -> Training:
+def _row(
+    context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float
+) -> Training:
     return Training(
         space=context.settings.space,
         cell=task.cell,

@@ -1,0 +1,172 @@
+"""What a distillation has found, as tables: every training, the accuracies by cell, and what they say of themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from benchmarks import spaces, tables
+from benchmarks.tables import Card, Target
+from harness import files
+from harness.distillation import recipes, sweep, teacher
+from harness.distillation.distillers import NONE
+from harness.distillation.recipes import Recipe
+from harness.store import TRAININGS, Store
+
+#: What the two columns are called that the paper's question is about.
+_COLUMNS = {NONE: "vanilla", "kd": "distilled"}
+
+
+def trainings(folder: Path) -> pd.DataFrame:
+    """Return every training of a distillation's current settings; see `harness.store.Training` for the columns.
+
+    Raises:
+        InputError: if the folder holds no distillation, or is damaged.
+    """
+    info = sweep.read_info(folder)
+    with Store(sweep.store_path(folder), create=False, kind=TRAININGS) as store:
+        frame = store.frame()
+    return frame[frame["settings"] == info["settings_hash"]].reset_index(drop=True)
+
+
+def by_class(found: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracies in percent by class (index ``cell``), a column a distiller and seed, such as ``vanilla-0``."""
+    good = found[found["status"] == "ok"]
+    names = good["distiller"].replace(_COLUMNS) + "-" + good["seed"].astype(str)
+    return good.assign(name=names).pivot(index="cell", columns="name", values="accuracy")
+
+
+def by_cell(found: pd.DataFrame, space: str) -> pd.DataFrame:
+    """Return accuracies for every cell that computes the same function as a trained one.
+
+    Returns:
+        One row a cell; for every distiller the mean over its seeds, then every seed, in percent.
+    """
+    seeds = by_class(found)
+    means = {name: _of(name, seeds).mean(axis=1) for name in distillers_in(seeds)}
+    wide = pd.concat([pd.DataFrame(means, index=seeds.index), seeds], axis=1)
+    known = spaces.get(space)
+    standing_for = pd.Series({cell: known.canonical(cell) for cell in known.cells}, name="class")
+    members = standing_for[standing_for.isin(wide.index)]
+    return wide.loc[members].set_axis(members.index.rename("cell"))
+
+
+def distillers_in(seeds: pd.DataFrame) -> list[str]:
+    """Return the columns of `by_class` without their seeds, vanilla and distilled first."""
+    found = dict.fromkeys(name.rpartition("-")[0] for name in seeds.columns)
+    first = [name for name in _COLUMNS.values() if name in found]
+    return first + [name for name in found if name not in first]
+
+
+def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[str, str]:
+    """Return what a table of accuracies says of itself, each figure with its n.
+
+    Args:
+        found: as `trainings` gives it.
+        space: the search space.
+        compared: accuracies to compare the vanilla ones with.
+    """
+    seeds = by_class(found)
+    said: dict[str, str] = {}
+    for name in distillers_in(seeds):
+        own = _of(name, seeds)
+        said[f"{name}: mean accuracy, percent"] = _mean(own.mean(axis=1))
+        for one, other in combinations(own.columns, 2):
+            pair = own[[one, other]].dropna()
+            if len(pair) > 2:
+                said[f"{name}: Spearman of seeds {one.rpartition('-')[2]} and {other.rpartition('-')[2]}"] = _rho(pair)
+    if compared is not None and "vanilla" in distillers_in(seeds):
+        truth = tables.load(compared.table, space).frame[compared.column]
+        for column in _of("vanilla", seeds).columns:
+            pair = pd.concat([seeds[column], truth], axis=1).dropna()
+            if len(pair) > 2:
+                said[f"{column}: Spearman with {compared.name}"] = _rho(pair)
+    said |= _pairs(seeds)
+    good = found[found["status"] == "ok"]
+    said["seconds per training"] = _mean(good["seconds"])
+    failures = len(found) - len(good)
+    said["trainings"] = f"{len(good)} of {good['cell'].nunique()} classes, {failures} failed"
+    return said
+
+
+def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, str]]:
+    """Write ``trainings.csv``, ``accuracies.csv`` by cell and its card, and return their paths and what is measured.
+
+    Raises:
+        InputError: if the folder holds no distillation, or cannot be written to.
+    """
+    info = sweep.read_info(folder)
+    settings = info["settings"]
+    found = trainings(folder)
+    paths = [files.write_table(folder / "trainings.csv", found)]
+    said = measured(found, settings["space"], compared)
+    if (found["status"] == "ok").any():
+        table = by_cell(found, settings["space"]).round(4).reset_index()
+        path = files.write_table(folder / "accuracies.csv", table)
+        card = _card(folder, info, said, hashlib.sha256(path.read_bytes()).hexdigest())
+        paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
+    return paths, said
+
+
+def _of(name: str, seeds: pd.DataFrame) -> pd.DataFrame:
+    return seeds[[column for column in seeds.columns if column.rpartition("-")[0] == name]]
+
+
+def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
+    vanilla, distilled = (_of(name, seeds).mean(axis=1) for name in _COLUMNS.values())
+    pair = pd.DataFrame({"vanilla": vanilla, "distilled": distilled}).dropna()
+    if len(pair) < 3:
+        return {}
+    gain = pair["distilled"] - pair["vanilla"]
+    tau = stats.kendalltau(pair["vanilla"], pair["distilled"]).statistic
+    return {
+        "gain from distillation, points": f"{_mean(gain)}; above 0 for {(gain > 0).mean():.0%}",
+        "vanilla with distilled: Spearman": _rho(pair),
+        "vanilla with distilled: Kendall": f"{tau:.3f} (n = {len(pair)})",
+    }
+
+
+def _mean(values: pd.Series) -> str:
+    if len(values) < 2:
+        return f"{values.mean():.2f}, n = {len(values)}"
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), values.sem())
+    return f"{values.mean():.2f} ± {values.std():.2f} (95 % interval {low:.2f} to {high:.2f}), n = {len(values)}"
+
+
+def _rho(pair: pd.DataFrame) -> str:
+    return f"{stats.spearmanr(pair.iloc[:, 0], pair.iloc[:, 1]).statistic:.3f} (n = {len(pair)})"
+
+
+def _card(folder: Path, info: dict[str, Any], said: dict[str, str], data_hash: str) -> Card:
+    settings = info["settings"]
+    recipe = Recipe(**{name: settings[name] for name in Recipe.__dataclass_fields__})
+    file = folder / "teacher.pt"
+    return Card(
+        source=f"trained by diswot distill {info['versions']['diswot-bench']}, torch {info['versions']['torch']}",
+        licence="none needed; computed by the project",
+        images=f"{settings['images']}, pictures of SHA-256 {settings['pictures'][:16]}; accuracy on all test pictures",
+        recipe=recipe.describe_pair(),
+        teacher=_describe_teacher(teacher.load(file, "cpu"), recipe) if file.is_file() else "none",
+        seeds=said["trainings"],
+        epochs=str(recipe.epochs),
+        citation="diswot-bench",
+        data_hash=data_hash,
+        measured="; ".join(f"{name}: {value}" for name, value in said.items()),
+    )
+
+
+def _describe_teacher(one: teacher.Teacher, recipe: Recipe) -> str:
+    made = "weights from a file"
+    if one.seconds is not None:
+        own = recipes.get(recipe.teacher_recipe)
+        made = f"trained here in {one.seconds:.0f} s: {own.describe()}"
+    return (
+        f"{one.name}, {one.accuracy:.2f} percent of the test pictures and {one.train_accuracy:.2f} percent of the "
+        f"students' training pictures, seen at {one.lens.size}x{one.lens.size}; {made}"
+    )
