@@ -13,15 +13,16 @@ _SECONDS_BETWEEN_LOG_LINES = 30.0
 
 
 @contextmanager
-def shown(cells: int, what: str) -> Iterator[Callable[[], None]]:
-    """Yield what is to be called when a cell is done: it moves a bar on a terminal, else prints a line now and then.
+def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
+    """Yield what is to be called when one is done: it moves a bar on a terminal, else prints a line now and then.
 
     Args:
-        cells: how many there are to do.
-        what: what is done to them, for the bar.
+        count: how many there are to do.
+        unit: what is counted, such as ``cell``.
+        what: what is made of them, for the bar.
     """
     if sys.stderr.isatty():
-        with tqdm(total=cells, unit="cell", desc=what, smoothing=0.05) as bar:
+        with tqdm(total=count, unit=unit, desc=what, smoothing=0.05) as bar:
 
             def step() -> None:
                 bar.update()
@@ -37,7 +38,7 @@ def shown(cells: int, what: str) -> Iterator[Callable[[], None]]:
         now = time.monotonic()
         if now - said >= _SECONDS_BETWEEN_LOG_LINES:
             said = now
-            left = (now - start) / done * (cells - done)
-            print(f"{done} of {cells} cells, about {left:.0f} s to go", file=sys.stderr, flush=True)
+            left = (now - start) / done * (count - done)
+            print(f"{done} of {count} {unit}s, about {left:.0f} s to go", file=sys.stderr, flush=True)
 
     yield advance

@@ -131,7 +131,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         )
         with (
             closing(results),
-            progress.shown(len(tasks), f"{sum(len(task.proxies) for task in tasks)} scores") as advance,
+            progress.shown(len(tasks), "cell", f"{sum(len(task.proxies) for task in tasks)} scores") as advance,
         ):
             for _, records in results:
                 store.write(records)

@@ -89,7 +89,7 @@ def _import(file: Path, out: Path | None) -> None:
     target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
     if target.suffix != ".parquet":
         raise InputError(f"--out: {target} must end in .parquet.")
-    with progress.shown(official.count(file), "read") as step:
+    with progress.shown(official.count(file), "cell", "read") as step:
         frame = files.write_with_card(target, lambda: official.read(file, step)).frame
     click.echo(f"wrote {target}, {len(frame)} cells, {len(frame.columns)} columns, and its card beside it")
     click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")

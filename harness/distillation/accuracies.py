@@ -135,7 +135,8 @@ def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
 def _mean(values: pd.Series) -> str:
     if len(values) < 2:
         return f"{values.mean():.2f}, n = {len(values)}"
-    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), values.sem())
+    half = stats.t.ppf(0.975, len(values) - 1) * values.sem()
+    low, high = values.mean() - half, values.mean() + half
     return f"{values.mean():.2f} ± {values.std():.2f} (95 % interval {low:.2f} to {high:.2f}), n = {len(values)}"
 
 

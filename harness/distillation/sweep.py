@@ -127,7 +127,7 @@ def run(
             workers=plan.workers,
             on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
         )
-        with closing(results), progress.shown(len(tasks), "trainings") as advance:
+        with closing(results), progress.shown(len(tasks), "training", "trainings") as advance:
             for _, row in results:
                 store.write([row])
                 done += row.status == "ok"

@@ -1,0 +1,467 @@
+"""Students with and without a teacher, on a small made set of pictures that can be learnt."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+
+from benchmarks import checkpoints, images, nb201, resnet, spaces, teachers
+from benchmarks.errors import InputError
+from harness.distillation import accuracies, distillers, pictures, recipes, sweep, teacher, training
+from harness.distillation.distillers import NONE
+from harness.distillation.pictures import Lens
+from harness.distillation.sweep import Plan, Tally
+
+TINY = ("C=4", "samples=64", "epochs=2", "batch_size=32")
+DEGENERATE = next(index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).is_degenerate)
+
+Distil = Callable[..., Tally]
+
+
+@pytest.fixture(scope="module")
+def image_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CIFAR-10 in its official layout, in which the class is the colour: 200 pictures to train on and 100 to test."""
+    folder = tmp_path_factory.mktemp("pictures") / "cifar-10-batches-py"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    colours = random.integers(60, 200, (10, 3))
+    for name, count in {**{f"data_batch_{number}": 40 for number in range(1, 6)}, "test_batch": 100}.items():
+        labels = np.arange(count) % 10
+        noise = random.integers(-50, 50, (count, 3, 32, 32))
+        pixels = np.clip(colours[labels][:, :, None, None] + noise, 0, 255).astype(np.uint8)
+        content = {b"data": pixels.reshape(count, -1), b"labels": labels.tolist()}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=4))
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of weights of a small teacher."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
+    torch.save(teachers.build("s0:111", num_classes=10).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def make_plan(image_dir: Path, weights: Path) -> Callable[..., Plan]:
+    def make(changes: tuple[str, ...] = TINY, recipe: str = "mini", **other: Any) -> Plan:
+        plan = Plan(
+            space="nb201",
+            cells=(111,),
+            seeds=(0,),
+            distillers=(NONE, "kd"),
+            recipe=recipes.get(recipe, changes),
+            images="cifar10",
+            image_dir=image_dir,
+            teacher=str(weights),
+            devices=("cpu",),
+            device_name="a processor",
+            workers=1,
+            checkpoint_every=60.0,
+        )
+        return replace(plan, **other)
+
+    return make
+
+
+@pytest.fixture
+def distil(inline: Callable[[int], Executor]) -> Distil:
+    return lambda plan, folder, **named: sweep.run(plan, folder, make_executor=inline, **named)
+
+
+def found(folder: Path) -> dict[tuple[int, str, int], float]:
+    frame = accuracies.trainings(folder)
+    assert set(frame["status"]) == {"ok"}, frame["cause"].dropna().tolist()
+    return {(row.cell, row.distiller, row.seed): row.accuracy for row in frame.itertuples()}
+
+
+def test_a_student_learns_and_a_pair_differs_by_its_loss_alone(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make_plan((*TINY, "epochs=12", "kd_weight=0", "label_weight=1"))
+    tally = distil(plan, tmp_path)
+    assert (tally.before, tally.done, dict(tally.causes)) == (0, 2, {})
+    vanilla, distilled = found(tmp_path).values()
+    assert vanilla == distilled  # the same weights, batches and views: without the teacher's term nothing is left
+    assert vanilla > 30
+    assert (distil(plan, tmp_path).before, distil(plan, tmp_path).done) == (2, 0)
+
+
+def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    distil(make_plan((*TINY, "epochs=12"), seeds=(0, 1)), tmp_path)
+    assert len(set(found(tmp_path).values())) > 2
+
+
+@pytest.mark.parametrize("name", [*distillers.names(), "kd+diswot"])
+def test_every_distiller_trains(name: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    tally = distil(make_plan(distillers=(NONE, name)), tmp_path)
+    assert dict(tally.causes) == {}
+    assert set(found(tmp_path)) == {(111, NONE, 0), (111, name, 0)}
+
+
+def test_one_training_serves_all_that_compute_the_same(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    space = spaces.get("nb201")
+    second = next(cell for cell in space.cells if cell > DEGENERATE and space.canonical(cell) not in (cell, DEGENERATE))
+    members = [cell for cell in space.cells if space.canonical(cell) == space.canonical(second)]
+    distil(make_plan(cells=members), tmp_path)
+    assert {cell for cell, _, _ in found(tmp_path)} == {members[0]}
+    table = accuracies.by_cell(accuracies.trainings(tmp_path), "nb201")
+    assert list(table.index) == members
+    assert list(table.columns) == ["vanilla", "distilled", "distilled-0", "vanilla-0"]
+    assert (table.nunique() == 1).all()
+
+
+def test_a_cell_without_a_live_path_is_trained_to_chance(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    distil(make_plan(cells=(DEGENERATE,), distillers=(NONE, "kd+diswot")), tmp_path)
+    assert set(found(tmp_path).values()) == {10.0}  # one answer for every picture
+
+
+def test_a_training_that_diverges_is_a_failure_with_its_cause(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    tally = distil(make_plan((*TINY, "learning_rate=1e30", "schedule=steps"), distillers=(NONE,)), tmp_path)
+    ((distiller, cause),) = tally.causes
+    assert distiller == NONE
+    assert cause.startswith("DivergenceError: the loss was nan at the end of epoch ")
+    assert accuracies.write(tmp_path, None)[1]["trainings"] == "0 of 0 classes, 1 failed"
+
+
+class Killed(BaseException):
+    """What ends a process from outside."""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes"), [("mini", (*TINY, "padding=4")), ("paper", ("samples=6", "batch_size=2", "epochs=1"))]
+)
+def test_a_training_goes_on_from_its_checkpoint(
+    recipe: str,
+    changes: tuple[str, ...],
+    distil: Distil,
+    make_plan: Callable[..., Plan],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = make_plan(changes, recipe, distillers=("kd+diswot",), checkpoint_every=0.0)
+    distil(plan, tmp_path / "whole")
+    step = pictures.step
+    asked = []
+
+    def dies(*arguments: Any) -> Any:
+        asked.append(arguments[-1])
+        if len(asked) == 3:
+            raise Killed
+        return step(*arguments)
+
+    monkeypatch.setattr(pictures, "step", dies)
+    with pytest.raises(Killed):
+        distil(plan, tmp_path / "killed")
+    monkeypatch.setattr(pictures, "step", step)
+    kept = list((tmp_path / "killed" / "checkpoints").iterdir())
+    assert len(kept) == 1
+    states = []
+    keep = training._keep
+
+    def note(path: Path, parts: dict[str, Any], done: int, seconds: float) -> None:
+        states.append((done, parts["learner"].state_dict()["0.classifier.weight"].clone()))
+        keep(path, parts, done, seconds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_keep", note)
+        distil(plan, tmp_path / "killed")
+        resumed = list(states)
+        states.clear()
+        distil(plan, tmp_path / "again")
+    assert resumed[0][0] == 3  # two steps were kept
+    assert resumed[-1][0] == states[-1][0]
+    assert torch.equal(resumed[-1][1], states[-1][1])
+    assert found(tmp_path / "killed") == found(tmp_path / "whole")
+    assert not list((tmp_path / "killed" / "checkpoints").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")
+def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights: Path, tmp_path: Path) -> None:
+    def command(folder: str, workers: int) -> list[str]:
+        changes = [part for change in (*TINY, "epochs=20") for part in ("--set", change)]
+        options = ["--cells", "111,333,", "--seeds", "2", "--teacher", weights, "--image-dir", image_dir]
+        options += ["--out", tmp_path / folder, "--workers", workers, "--checkpoint-every", 0.01]
+        call = "import sys; from harness.cli import main; sys.exit(main())"
+        return [sys.executable, "-c", call, "distill", *changes, *map(str, options)]
+
+    killed = subprocess.Popen(command("killed", 1), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any((tmp_path / "killed").glob("checkpoints/111-0-kd-*.pt")):
+        assert killed.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = len(accuracies.trainings(tmp_path / "killed"))
+    assert before < 8
+    for folder, workers in (("killed", 2), ("whole", 1)):
+        subprocess.run(command(folder, workers), check=True, capture_output=True)
+    assert len(found(tmp_path / "whole")) == 8
+    assert found(tmp_path / "killed") == found(tmp_path / "whole")
+
+
+def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    distil(make_plan(), tmp_path / "one")
+    accuracies.write(tmp_path / "one", None)
+    rows = tmp_path / "one" / "trainings.csv"
+    tally = distil(make_plan(cells=(111, 333)), tmp_path / "two", merge=[rows])
+    assert (tally.before, tally.done) == (2, 2)
+    assert found(tmp_path / "one").items() < found(tmp_path / "two").items()
+    with pytest.raises(InputError, match="holds no training of the same settings"):
+        distil(make_plan((*TINY, "epochs=3")), tmp_path / "three", merge=[rows])
+    with pytest.raises(InputError, match="cannot be read as trainings"):
+        distil(make_plan(), tmp_path / "four", merge=[tmp_path / "none.csv"])
+
+
+def test_another_run_s_folder_is_refused(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    distil(make_plan(distillers=(NONE,)), tmp_path)
+    with pytest.raises(InputError, match=r"other settings: epochs 3 \(there: 2\);"):
+        distil(make_plan((*TINY, "epochs=3")), tmp_path)
+
+
+def test_a_teacher_is_trained_by_its_name_and_measured(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = replace(recipes.get("mini-teacher"), epochs=8, batch_size=20)
+    monkeypatch.setitem(recipes.RECIPES, "mini-teacher", quick)
+    distil(make_plan(teacher="s0:111"), tmp_path)
+    made = teacher.load(tmp_path / "teacher.pt", "cpu")
+    assert made.name == "s0:111"
+    assert made.seconds is not None
+    assert made.accuracy > 30
+    assert made.lens.size == 16
+    card = json.loads(accuracies.write(tmp_path, None)[0][2].read_text())
+    assert card["teacher"].startswith(f"s0:111, {made.accuracy:.2f} percent of the test pictures")
+    assert "8 epochs" in card["teacher"]
+    assert "distilled: 0.1 cross-entropy + 0.9 T^2 KL, T=4" in card["recipe"]
+
+
+def test_a_teacher_s_kept_logits_are_its_answers(image_dir: Path) -> None:
+    torch.manual_seed(0)
+    network = teachers.build("s0:111", num_classes=10).eval()
+    drawn = pictures.read("cifar10", "train", image_dir, 20)
+    known = images.get("cifar10")
+    lens = Lens(16, known.mean, known.std)
+    kept = teacher.all_logits(network, lens, drawn)
+    for view, raw in enumerate((drawn.images, drawn.images.flip(-1))):
+        torch.testing.assert_close(kept[view], teacher.ask(network, lens, raw)[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            lambda: teachers.build("resnet20", num_classes=100).state_dict(),
+            "tells 100 classes apart; the pictures have 10",
+        ),
+        (lambda: {"conv1.weight": torch.zeros(1)}, "has no classifier"),
+        (lambda: {"fc.weight": torch.zeros(10, 64)}, "is no CIFAR ResNet that is known"),
+        (lambda: {"weights": 3}, "holds no state dictionary"),
+        (lambda: Path("/"), "no file of weights that can be read safely"),
+        (
+            lambda: teachers.build("resnet20", num_classes=10).state_dict() | {"bn1.weight": torch.zeros(3)},
+            "do not fit resnet20: size mismatch for bn1.weight",
+        ),
+    ],
+)
+def test_wrong_weights_are_one_sentence(
+    content: Callable[[], Any], sentence: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.pt"
+    torch.save(content(), path)
+    with pytest.raises(InputError, match=sentence):
+        distil(make_plan(teacher=str(path)), tmp_path / "run")
+    assert accuracies.trainings(tmp_path / "run").empty
+
+
+def test_a_file_that_is_no_weights_or_not_there_is_one_sentence(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    path = tmp_path / "text.pt"
+    path.write_text("not weights")
+    with pytest.raises(InputError, match="no file of weights that can be read safely"):
+        distil(make_plan(teacher=str(path)), tmp_path / "run")
+    with pytest.raises(InputError, match=r"gone\.pt cannot be read: No such file"):
+        distil(make_plan(teacher=str(tmp_path / "gone.pt")), tmp_path / "other")
+    with pytest.raises(InputError, match="did you mean 'resnet20'"):
+        distil(make_plan(teacher="resnet200"), tmp_path / "third")
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("head", ["classifier", "linear", "fc"])
+@pytest.mark.parametrize("shortcut", [resnet.CONVOLUTION, resnet.ZERO_PADDING])
+def test_weights_are_known_by_other_people_s_names(prefix: str, head: str, shortcut: str, tmp_path: Path) -> None:
+
+    torch.manual_seed(0)
+    network = teachers.build("resnet20", num_classes=10, shortcut=shortcut).eval()
+    state = {prefix + key.replace("classifier", head): value for key, value in network.state_dict().items()}
+    path = tmp_path / "weights.th"
+    torch.save({"state_dict": state, "best_prec1": 1.0}, path)
+    name, read = checkpoints.network(checkpoints.read(path), path=path, num_classes=10)
+    batch = torch.randn(2, 3, 32, 32)
+    assert name == "resnet20"
+    assert torch.equal(read.eval()(batch), network(batch))
+
+
+def test_a_cell_s_weights_are_read_by_its_name(tmp_path: Path) -> None:
+    torch.save(nb201.build(6111).state_dict(), tmp_path / "cell.pth")
+    source = teacher.parse(f"nb201:6111={tmp_path / 'cell.pth'}")
+    made = pictures.Pictures(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+    name, _, network, lens = teacher.from_file(source, images.get("cifar10"), made)
+    assert (name, type(network).__name__, lens.size) == ("nb201:6111", "Network", 32)
+
+
+def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> None:
+    source = teacher.parse(str(shared_data / "teachers" / "resnet20-12fca82f.th"))
+    test = pictures.read("cifar10", "test", shared_data)
+    name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), test)
+    assert (name, shortcut, lens.mean) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406))
+    assert round(teacher.accuracy(network, lens, test), 2) == 91.73  # measured by the folder's README
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_every_recipe_says_how_it_trains(name: str) -> None:
+    recipe = recipes.get(name)
+    assert recipe.teacher_recipe in recipes.RECIPES
+    assert f"{recipe.epochs} epochs" in recipe.describe_pair()
+    assert recipe.digest() != recipes.get(name, ["epochs=7"]).digest()
+
+
+def test_the_paper_s_recipe_is_the_paper_s() -> None:
+    recipe = recipes.get("paper")
+    assert (recipe.C, recipe.N, recipe.size, recipe.epochs, recipe.batch_size) == (16, 5, 32, 240, 64)
+    assert (recipe.learning_rate, recipe.milestones) == (0.05, (150, 180, 210))
+    assert (recipe.temperature, recipe.kd_weight, recipe.label_weight) == (4, 0.9, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("epochs", "is not a change; write FIELD=VALUE"),
+        ("epoch=3", "did you mean 'epochs'"),
+        ("epochs=0", "a whole number, 1 or more"),
+        ("epochs=3.5", "a whole number, 1 or more"),
+        ("learning_rate=0", "must be above 0"),
+        ("momentum=nan", "a number of 0 or more"),
+        ("nesterov=yes", "must be true or false"),
+        ("schedule=cosine", "must be one-cycle or steps"),
+        ("teacher_recipe=x", "must be paper or mini"),
+    ],
+)
+def test_a_wrong_change_is_one_sentence(change: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        recipes.get("mini", [change])
+
+
+def test_changes_have_their_field_s_type() -> None:
+    recipe = recipes.get("mini", ["nesterov=false", "milestones=2,4", "momentum=0.5", "samples=7", "schedule=steps"])
+    assert (recipe.nesterov, recipe.milestones, recipe.momentum, recipe.samples) == (False, (2, 4), 0.5, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("kdd", "did you mean 'kd'"), ("kd+kd", "names one twice"), (" , ", "names none")]
+)
+def test_a_wrong_distiller_is_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        distillers.select(text)
+
+
+def trained(accuracy: Callable[[int, str, int], float]) -> pd.DataFrame:
+    rows = [
+        ("nb201", cell, name, "1", "x", seed, "ok", accuracy(cell, name, seed), None, 2.0)
+        for cell in range(20)
+        for name in (NONE, "kd", "sp")
+        for seed in (0, 1)
+    ]
+    columns = ["space", "cell", "distiller", "version", "settings", "seed", "status", "accuracy", "cause", "seconds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_what_is_measured_is_scipy_s() -> None:
+    random = np.random.default_rng(0)
+    frame = trained(lambda cell, name, seed: cell + 3 * (name == "kd") + random.normal())
+    seeds = frame.pivot(index="cell", columns=["distiller", "seed"], values="accuracy")
+    said = accuracies.measured(frame, "nb201", None)
+    vanilla, distilled = (seeds[name].mean(axis=1) for name in (NONE, "kd"))
+    rho = stats.spearmanr(seeds[NONE, 0], seeds[NONE, 1]).statistic
+    assert said["vanilla: Spearman of seeds 0 and 1"] == f"{rho:.3f} (n = 20)"
+    tau = stats.kendalltau(vanilla, distilled).statistic
+    assert said["vanilla with distilled: Kendall"] == f"{tau:.3f} (n = 20)"
+    gain = distilled - vanilla
+    low, high = stats.ttest_1samp(gain, 0).confidence_interval()
+    assert (
+        f"{gain.mean():.2f} ± {gain.std():.2f} (95 % interval {low:.2f} to {high:.2f})"
+        in said["gain from distillation, points"]
+    )
+    assert said["seconds per training"].startswith("2.00")
+    assert said["trainings"] == "120 of 20 classes, 0 failed"
+
+
+def test_the_command_fills_a_table_that_scores_are_correlated_with(
+    cli: Callable[..., Any], image_dir: Path, weights: Path, tmp_path: Path
+) -> None:
+    changes = [part for change in TINY for part in ("--set", change)]
+    options = [
+        "--image-dir",
+        image_dir,
+        "--teacher",
+        weights,
+        "--out",
+        tmp_path / "kd",
+        "--compare",
+        "analog-nasbench:baseline",
+    ]
+    said = cli("distill", "--cells", 4, *changes, *options)
+    assert said.status == 0, said.sentence
+    assert "vanilla-0: Spearman with analog-nasbench:baseline" in said.out
+    cells = ",".join(str(cell) for cell in accuracies.by_class(accuracies.trainings(tmp_path / "kd")).index)
+    cli("evaluate", "--cells", cells, "--proxies", "params", "--batch-size", 2, "--out", tmp_path / "run")
+    table = tmp_path / "kd" / "accuracies.csv"
+    said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled")
+    assert "accuracies:distilled" in said.out
+    assert "accuracies:vanilla" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--images", "noise"], "students cannot be trained on noise"),
+        (["--image-dir", "nowhere"], "nowhere"),
+        (["--recipe", "minni"], "did you mean 'mini'"),
+        (["--set", "size=5"], "32 pixels a side, or a divisor"),
+        (["--set", "samples=1000"], "1000 pictures were asked for; cifar10 here has 200"),
+        (["--compare", "analog-nasbench:base"], "did you mean"),
+        (["--cells", "99999,"], "99999"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    arguments: list[str], sentence: str, cli: Callable[..., Any], image_dir: Path, weights: Path, tmp_path: Path
+) -> None:
+    given = ["--image-dir", image_dir, "--teacher", weights, "--out", tmp_path / "run", "--set", "samples=64"]
+    said = cli("distill", *given, *arguments)
+    assert said.status == 2
+    assert sentence in said.sentence
+    assert not (tmp_path / "run").exists()
