@@ -30,7 +30,7 @@ class Lesson:
         aligned: the student's last map, with the teacher's channels: mapped by a 1x1 convolution that is trained along
             where the channels differ.
         teacher_logits: (N, classes).
-        teacher_features: the teacher's; None where no distiller reads them.
+        teacher_features: the teacher's; empty where no distiller reads them.
     """
 
     labels: Tensor

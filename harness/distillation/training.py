@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,52 +39,62 @@ class Checkpoint:
     every: float
 
 
-#: Of a step: which pictures, their views and their raw views; the student's features and logits; the labels.
-Loss = Callable[[Tensor, Tensor, Tensor, list[Tensor], Tensor, Tensor], Tensor]
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a loss may know of a step; batch is N.
+
+    Attributes:
+        chosen: positions of the pictures, (N,).
+        views: in which of their views, (N,); see `benchmarks.images.draw.view`.
+        raw: the pictures in these views, (N, 3, side, side) uint8.
+        labels: (N,).
+        features: the student's, as its network gives them.
+        logits: the student's, (N, classes).
+    """
+
+    chosen: Tensor
+    views: Tensor
+    raw: Tensor
+    labels: Tensor
+    features: list[Tensor]
+    logits: Tensor
 
 
-def vanilla(
-    chosen: Tensor, views: Tensor, raw: Tensor, features: list[Tensor], logits: Tensor, labels: Tensor
-) -> Tensor:
+Loss = Callable[[Step], Tensor]
+
+
+def vanilla(step: Step) -> Tensor:
     """Return the cross-entropy with the labels."""
-    return F.cross_entropy(logits, labels)
+    return F.cross_entropy(step.logits, step.labels)
 
 
-def distilled(distillers: tuple[Distiller, ...], teacher: Teacher, connector: nn.Module, recipe: Recipe) -> Loss:
+def distilled(distillers: Sequence[Distiller], teacher: Teacher, connector: nn.Module, recipe: Recipe) -> Loss:
     """Return the loss of a student that is taught.
 
     Args:
         distillers: what teaches, each with its weight; knowledge distillation's weight is the recipe's, and the
             labels' too where it takes part, else the labels count in full.
-        teacher: who teaches.
+        teacher: who teaches; its kept logits serve where nothing else of it is read.
         connector: gives the student's last map the teacher's channels.
         recipe: of the training.
     """
-    reads_features = any(distiller.reads_features for distiller in distillers)
-    network = teacher.build() if reads_features or teacher.logits is None else None
-    soft = any(distiller.weight is None for distiller in distillers)
+    answers = _answers(teacher, reads_features=any(distiller.reads_features for distiller in distillers))
+    weights = [recipe.kd_weight if distiller.weight is None else distiller.weight for distiller in distillers]
+    label_weight = recipe.label_weight if any(distiller.weight is None for distiller in distillers) else 1.0
 
-    def loss(
-        chosen: Tensor, views: Tensor, raw: Tensor, features: list[Tensor], logits: Tensor, labels: Tensor
-    ) -> Tensor:
-        if network is None:
-            assert teacher.logits is not None
-            teacher_logits = teacher.logits[views, chosen]
-            teacher_features: list[Tensor] = []
-        else:
-            teacher_logits, teacher_features = ask(network, teacher.lens, raw)
+    def loss(step: Step) -> Tensor:
+        teacher_logits, teacher_features = answers(step)
         lesson = Lesson(
-            labels=labels,
+            labels=step.labels,
             temperature=recipe.temperature,
-            logits=logits,
-            features=features,
-            aligned=connector(features[-2]),
+            logits=step.logits,
+            features=step.features,
+            aligned=connector(step.features[-2]),
             teacher_logits=teacher_logits,
             teacher_features=teacher_features,
         )
-        total = (recipe.label_weight if soft else 1.0) * F.cross_entropy(logits, labels)
-        for distiller in distillers:
-            weight = recipe.kd_weight if distiller.weight is None else distiller.weight
+        total = label_weight * vanilla(step)
+        for weight, distiller in zip(weights, distillers, strict=True):
             total = total + weight * distiller.loss(lesson)
         return total
 
@@ -137,7 +147,7 @@ def train(
         raw = draw.view(pictures.images[chosen], recipe.padding, views)
         features = student.features(lens.show(raw))  # type: ignore[operator]
         logits = student.classifier(features[-1])  # type: ignore[operator]
-        value = loss(chosen, views, raw, features, logits, pictures.labels[chosen])
+        value = loss(Step(chosen, views, raw, pictures.labels[chosen], features, logits))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -150,6 +160,14 @@ def train(
             saved = time.monotonic()
     learner.eval()
     return seconds + clock() - start
+
+
+def _answers(teacher: Teacher, *, reads_features: bool) -> Callable[[Step], tuple[Tensor, list[Tensor]]]:
+    kept = teacher.logits
+    if kept is not None and not reads_features:
+        return lambda step: (kept[step.views, step.chosen], [])
+    network = teacher.build()
+    return lambda step: ask(network, teacher.lens, step.raw)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

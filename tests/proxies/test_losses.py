@@ -166,3 +166,21 @@ def test_channels_that_must_agree_are_named() -> None:
             loss(maps(0, channels=3), maps(1, channels=4))
     with pytest.raises(InputError, match="fsp needs equal shapes"):
         losses.flow([maps(0, channels=3)] * 2, [maps(1, channels=4)] * 2)
+
+
+def test_the_classifier_s_gradient_in_closed_form_is_autograd_s() -> None:
+    pooled, labels = vectors(0), torch.tensor([0, 2, 1, 1, 3])
+    classifier = torch.nn.Linear(6, 4, dtype=torch.float64)
+    logits = classifier(pooled)
+    (expected,) = torch.autograd.grad(F.cross_entropy(logits, labels), [classifier.weight], retain_graph=True)
+    torch.testing.assert_close(losses.classifier_gradient(logits, labels, pooled), expected, **close)
+
+
+def test_the_semantic_term_compares_channel_relations_class_by_class() -> None:
+    s, t = vectors(0), vectors(1)
+
+    def gram(row: Tensor) -> Tensor:
+        return F.normalize(torch.outer(row, row))
+
+    expected = sum((gram(one) - gram(other)).square().sum() for one, other in zip(s, t, strict=True)) / (5 * 6)
+    torch.testing.assert_close(losses.semantic(s, t), expected, **close)
