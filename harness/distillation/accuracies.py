@@ -12,16 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks import spaces, tables
+from benchmarks import tables
 from benchmarks.tables import Card, Target
+from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
 from harness import files
 from harness.distillation import recipes, sweep, teacher
-from harness.distillation.distillers import NONE
 from harness.distillation.recipes import Recipe
 from harness.store import TRAININGS, Store
-
-#: What the two columns are called that the paper's question is about.
-_COLUMNS = {NONE: "vanilla", "kd": "distilled"}
 
 _DRAWS = 10_000
 
@@ -38,35 +35,6 @@ def trainings(folder: Path) -> pd.DataFrame:
     return frame[frame["settings"] == info["settings_hash"]].reset_index(drop=True)
 
 
-def by_class(found: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies in percent by class (index ``cell``), a column a distiller and seed, such as ``vanilla-0``."""
-    good = found[found["status"] == "ok"]
-    names = good["distiller"].replace(_COLUMNS) + "-" + good["seed"].astype(str)
-    return good.assign(name=names).pivot(index="cell", columns="name", values="accuracy")
-
-
-def by_cell(found: pd.DataFrame, space: str) -> pd.DataFrame:
-    """Return accuracies for every cell that computes the same function as a trained one.
-
-    Returns:
-        One row a cell; for every distiller the mean over its seeds, then every seed, in percent.
-    """
-    seeds = by_class(found)
-    means = {name: _of(name, seeds).mean(axis=1) for name in distillers_in(seeds)}
-    wide = pd.concat([pd.DataFrame(means, index=seeds.index), seeds], axis=1)
-    known = spaces.get(space)
-    standing_for = pd.Series({cell: known.canonical(cell) for cell in known.cells}, name="class")
-    members = standing_for[standing_for.isin(wide.index)]
-    return wide.loc[members].set_axis(members.index.rename("cell"))
-
-
-def distillers_in(seeds: pd.DataFrame) -> list[str]:
-    """Return the columns of `by_class` without their seeds, vanilla and distilled first."""
-    found = dict.fromkeys(name.rpartition("-")[0] for name in seeds.columns)
-    first = [name for name in _COLUMNS.values() if name in found]
-    return first + [name for name in found if name not in first]
-
-
 def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[str, str]:
     """Return what a table of accuracies says of itself, each figure with its n.
 
@@ -78,7 +46,7 @@ def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[s
     seeds = by_class(found)
     said: dict[str, str] = {}
     for name in distillers_in(seeds):
-        own = _of(name, seeds)
+        own = seeds_of(name, seeds)
         said[f"{name}: mean accuracy, percent"] = _mean(own.mean(axis=1))
         for one, other in combinations(own.columns, 2):
             pair = own[[one, other]].dropna()
@@ -86,7 +54,7 @@ def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[s
                 said[f"{name}: Spearman of seeds {one.rpartition('-')[2]} and {other.rpartition('-')[2]}"] = _rho(pair)
     if compared is not None and "vanilla" in distillers_in(seeds):
         truth = tables.load(compared.table, space).frame[compared.column]
-        for column in _of("vanilla", seeds).columns:
+        for column in seeds_of("vanilla", seeds).columns:
             pair = pd.concat([seeds[column], truth], axis=1).dropna()
             if len(pair) > 2:
                 said[f"{column}: Spearman with {compared.name}"] = _rho(pair)
@@ -117,12 +85,8 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
     return paths, said
 
 
-def _of(name: str, seeds: pd.DataFrame) -> pd.DataFrame:
-    return seeds[[column for column in seeds.columns if column.rpartition("-")[0] == name]]
-
-
 def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
-    vanilla, distilled = (_of(name, seeds).mean(axis=1) for name in _COLUMNS.values())
+    vanilla, distilled = (seeds_of(name, seeds).mean(axis=1) for name in COLUMNS.values())
     pair = pd.DataFrame({"vanilla": vanilla, "distilled": distilled}).dropna()
     if len(pair) < 3:
         return {}
@@ -149,7 +113,7 @@ def _best(seeds: pd.DataFrame, pair: pd.DataFrame) -> str:
     random = np.random.default_rng(0)
     picked = []
     for name in pair:
-        own = _of(str(name), seeds).loc[pair.index]
+        own = seeds_of(str(name), seeds).loc[pair.index]
         repeated = own[own.count(axis=1) > 1]
         if repeated.empty:
             return f"{text}; one seed only, so how sure that is cannot be said"

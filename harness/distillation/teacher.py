@@ -34,7 +34,7 @@ class Teacher:
         shortcut: of a CIFAR ResNet.
         classes: how many it tells apart.
         lens: how it sees a picture.
-        state: its weights.
+        state_dict: its weights.
         accuracy: on all test pictures, percent.
         train_accuracy: on the pictures that the students are trained on, percent.
         seconds: that its training took here; None for weights from a file.
@@ -45,7 +45,7 @@ class Teacher:
     shortcut: str
     classes: int
     lens: Lens
-    state: dict[str, Tensor]
+    state_dict: dict[str, Tensor]
     accuracy: float
     train_accuracy: float
     seconds: float | None
@@ -54,7 +54,7 @@ class Teacher:
     def build(self) -> nn.Module:
         """Return its network, ready to be asked."""
         network = teachers.build(self.name, num_classes=self.classes, shortcut=self.shortcut)
-        network.load_state_dict(self.state)
+        network.load_state_dict(self.state_dict)
         return network.eval().requires_grad_(requires_grad=False)
 
 
@@ -99,11 +99,13 @@ def parse(text: str) -> Source:
     return Source(teachers.canonical(text), None)
 
 
-def from_file(source: Source, image_set: images.ImageSet, pictures: Pictures) -> tuple[str, str, nn.Module, Lens]:
+def from_file(
+    source: Source, image_set: images.ImageSet, size: int, pictures: Pictures
+) -> tuple[str, str, nn.Module, Lens]:
     """Return name, shortcut, network and lens of weights in a file.
 
-    Files do not say how their pictures were normalised: of the set's own mean and deviation and ImageNet's, the one
-    with which more of the first training pictures are told right is taken.
+    Files do not say how their pictures were made: of the set's own mean and deviation and ImageNet's, and of the set's
+    own size and the students' ``size``, those are taken with which most of the first training pictures are told right.
 
     Raises:
         InputError: if the weights cannot be read, or do not fit.
@@ -114,7 +116,8 @@ def from_file(source: Source, image_set: images.ImageSet, pictures: Pictures) ->
     name, network = checkpoints.network(state, path=source.file, num_classes=image_set.classes, name=source.name)
     network = network.to(pictures.images.device).eval()
     first = Pictures(pictures.images[:_PICTURES_TO_CHOOSE_BY], pictures.labels[:_PICTURES_TO_CHOOSE_BY])
-    lenses = [Lens(image_set.size, mean, std) for mean, std in ((image_set.mean, image_set.std), _IMAGENET)]
+    scales = ((image_set.mean, image_set.std), _IMAGENET)
+    lenses = [Lens(side, mean, std) for side in dict.fromkeys((image_set.size, size)) for mean, std in scales]
     lens = max(lenses, key=lambda one: accuracy(network, one, first))
     return name, getattr(network, "shortcut", CONVOLUTION), network, lens
 
@@ -138,7 +141,7 @@ def all_logits(network: nn.Module, lens: Lens, pictures: Pictures) -> Tensor:
 
 
 def save(path: Path, teacher: Teacher) -> None:
-    """Write a teacher to a file, whole or not at all."""
+    """Write a teacher to a file, whole or not at all; other runs take the file for their ``--teacher``."""
     values = {name: getattr(teacher, name) for name in Teacher.__dataclass_fields__} | {"lens": asdict(teacher.lens)}
     files.write(path, lambda temporary: torch.save(values, temporary))
 

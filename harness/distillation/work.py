@@ -80,14 +80,14 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
         name, shortcut, lens = source.name or "", CONVOLUTION, _lens(settings.images, recipe)
         network, seconds = _train_teacher(context, name, recipe, lens)
     else:
-        name, shortcut, network, lens = teacher.from_file(source, image_set, pictures)
+        name, shortcut, network, lens = teacher.from_file(source, image_set, settings.recipe.size, pictures)
         seconds = None
     made = Teacher(
         name=name,
         shortcut=shortcut,
         classes=image_set.classes or 0,
         lens=lens,
-        state={key: value.cpu().contiguous() for key, value in network.state_dict().items()},
+        state_dict={key: value.cpu().contiguous() for key, value in network.state_dict().items()},
         accuracy=teacher.accuracy(network, lens, test),
         train_accuracy=teacher.accuracy(network, lens, pictures),
         seconds=seconds,

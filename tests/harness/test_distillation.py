@@ -22,6 +22,7 @@ from scipy import stats
 
 from benchmarks import checkpoints, images, nb201, resnet, spaces, teachers
 from benchmarks.errors import InputError
+from benchmarks.tables import trainings as trained_tables
 from harness.distillation import accuracies, distillers, pictures, recipes, sweep, teacher, training
 from harness.distillation.distillers import NONE
 from harness.distillation.pictures import Lens
@@ -123,7 +124,7 @@ def test_one_training_serves_all_that_compute_the_same(
     members = [cell for cell in space.cells if space.canonical(cell) == space.canonical(second)]
     distil(make_plan(cells=members), tmp_path)
     assert {cell for cell, _, _ in found(tmp_path)} == {members[0]}
-    table = accuracies.by_cell(accuracies.trainings(tmp_path), "nb201")
+    table = trained_tables.by_cell(accuracies.trainings(tmp_path), "nb201")
     assert list(table.index) == members
     assert list(table.columns) == ["vanilla", "distilled", "distilled-0", "vanilla-0"]
     assert (table.nunique() == 1).all()
@@ -257,6 +258,10 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     assert card["teacher"].startswith(f"s0:111, {made.accuracy:.2f} percent of the test pictures")
     assert "8 epochs" in card["teacher"]
     assert "distilled: 0.1 cross-entropy + 0.9 T^2 KL, T=4" in card["recipe"]
+    distil(make_plan(teacher=str(tmp_path / "teacher.pt")), tmp_path / "again")
+    again = teacher.load(tmp_path / "again" / "teacher.pt", "cpu")
+    assert (again.name, again.lens, again.accuracy) == (made.name, made.lens, made.accuracy)
+    assert found(tmp_path / "again") == found(tmp_path)
 
 
 def test_a_teacher_s_kept_logits_are_its_answers(image_dir: Path) -> None:
@@ -330,15 +335,15 @@ def test_a_cell_s_weights_are_read_by_its_name(tmp_path: Path) -> None:
     torch.save(nb201.build(6111).state_dict(), tmp_path / "cell.pth")
     source = teacher.parse(f"nb201:6111={tmp_path / 'cell.pth'}")
     made = pictures.Pictures(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
-    name, _, network, lens = teacher.from_file(source, images.get("cifar10"), made)
+    name, _, network, lens = teacher.from_file(source, images.get("cifar10"), 32, made)
     assert (name, type(network).__name__, lens.size) == ("nb201:6111", "Network", 32)
 
 
 def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> None:
     source = teacher.parse(str(shared_data / "teachers" / "resnet20-12fca82f.th"))
     test = pictures.read("cifar10", "test", shared_data)
-    name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), test)
-    assert (name, shortcut, lens.mean) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406))
+    name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), 16, test)
+    assert (name, shortcut, lens.mean, lens.size) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406), 32)
     assert round(teacher.accuracy(network, lens, test), 2) == 91.73  # measured by the folder's README
 
 
@@ -458,7 +463,7 @@ def test_the_command_fills_a_table_that_scores_are_correlated_with(
     said = cli("distill", "--cells", 4, *changes, *options)
     assert said.status == 0, said.sentence
     assert "vanilla-0: Spearman with analog-nasbench:baseline" in said.out
-    cells = ",".join(str(cell) for cell in accuracies.by_class(accuracies.trainings(tmp_path / "kd")).index)
+    cells = ",".join(str(cell) for cell in trained_tables.by_class(accuracies.trainings(tmp_path / "kd")).index)
     cli("evaluate", "--cells", cells, "--proxies", "params", "--batch-size", 2, "--out", tmp_path / "run")
     table = tmp_path / "kd" / "accuracies.csv"
     said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled")

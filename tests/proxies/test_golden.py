@@ -7,8 +7,9 @@ agree to 1e-7 or to the last bit, and another machine's kernels round differentl
   on cell 13, where the sum itself nearly cancels, fewer: compared in units of snip, the same sum without signs;
 - pkt: the reference sums terms of 1e-7 in float32 and keeps some three digits; ours is float64;
 - flops: the one reference value counts normalisation and pooling too; test_nb201.py compares ours with NATS-Bench's;
-- zico sums ratios with the difference of two gradients below the line: rounding alone moves it by 1e-3, two threads
-  instead of one included. With one thread, as the reference and all our tests run, it agrees like the others;
+- zico sums ratios with the difference of two gradients below the line, which for some weights is rounding alone: in
+  float64 the sum is .8 % off the reference's float32, another memory format moves it by 1.5 %, another processor by
+  .05 %. With one thread on the reference's processor it agrees like the others;
 - l2_norm and synflow of zero-cost-nas count other layers: compared with the DisWOT release and NASLib instead.
 """
 
@@ -28,7 +29,7 @@ from proxies.registry import get
 from proxies.trace import Trace
 
 RELATIVE = 1e-4
-LOOSE = {"pkt": 2e-3}
+LOOSE = {"pkt": 2e-3, "zico": 1e-2}
 
 KD = {
     "kd": "KD_T4(student,teacher)",
