@@ -6,6 +6,7 @@ import random
 import re
 from pathlib import Path
 
+from benchmarks import tables
 from benchmarks.errors import InputError
 from benchmarks.spaces import Space
 
@@ -14,10 +15,11 @@ MOST_SEEDS = 1000
 
 
 def cells(text: str, space: Space) -> tuple[int, ...]:
-    """Return the cells that ``all``, a number, a list or a file stands for, without repetition.
+    """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
     ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
     commas (``3,7,9``; a single cell as ``3,``), a file has one cell a line; cells are numbers or architecture strings.
+    A built-in accuracy table stands for the cells that it has, one for all that compute the same function.
 
     Raises:
         InputError: if it stands for nothing, or names a cell that is not in the space.
@@ -29,6 +31,8 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
         return _sample(int(text), space)
     if "," in text or text.startswith("|"):
         chosen = [space.parse(part) for part in text.split(",") if part.strip()]
+    elif text in tables.names():
+        chosen = _in_table(text, space)
     else:
         chosen = _in_file(text, space)
     if not chosen:
@@ -56,6 +60,13 @@ def seeds(text: str) -> tuple[int, ...]:
     )
 
 
+def _in_table(name: str, space: Space) -> list[int]:
+    by_class: dict[int, int] = {}
+    for cell in tables.load(name, space.name).frame.index:
+        by_class.setdefault(space.canonical(cell), int(cell))
+    return list(by_class.values())
+
+
 def _in_file(text: str, space: Space) -> list[int]:
     try:
         lines = Path(text).read_text().splitlines() if Path(text).is_file() else None
@@ -63,8 +74,8 @@ def _in_file(text: str, space: Space) -> list[int]:
         raise InputError(f"--cells: {text!r} cannot be read as a file with one cell a line: {error}.") from error
     if lines is None:
         raise InputError(
-            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, "
-            "nor a file with one cell a line."
+            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, a table "
+            f"({', '.join(tables.names())}), nor a file with one cell a line."
         )
     found = []
     for number, line in enumerate(lines, start=1):

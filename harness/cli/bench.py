@@ -12,7 +12,7 @@ from harness.cli import options
 
 @click.command()
 @options.space
-@click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | FILE.")
+@click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies
 @options.sweep
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file.")

@@ -14,7 +14,9 @@ DEFAULT_CELLS = "80"
 
 
 @click.command()
-@click.option("--cells", default=DEFAULT_CELLS, show_default=True, help="NAS-Bench-201 cells: all | N | 3,7,9 | FILE.")
+@click.option(
+    "--cells", default=DEFAULT_CELLS, show_default=True, help="NAS-Bench-201 cells: all | N | 3,7,9 | TABLE | FILE."
+)
 @click.option("--s0-cells", default="all", show_default=True, help="S0 networks: all | N | 713,333 | FILE.")
 @options.proxies
 @options.target

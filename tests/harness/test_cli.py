@@ -47,7 +47,7 @@ MISTAKES = {
     f"cell {'9' * 5000}": ("is not an architecture string",),
     "evaluate --cells 15626": ("--cells: 15626 cells were asked for; nb201 has 1 to 15625",),
     "evaluate --space s0 --cells 65": ("--cells: 65 cells were asked for; s0 has 1 to 64",),
-    "evaluate --cells -5": ("--cells: '-5' is neither all, a number of cells, a list such as 3,7,9, nor a file",),
+    "evaluate --cells -5": ("--cells: '-5' is neither all, a number of cells, a list such as 3,7,9, a table",),
     "evaluate --cells here.txt": ("--cells: 'here.txt' is neither all", "nor a file with one cell a line"),
     "evaluate --cells 3,15625": ("index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",),
     "evaluate --cells 3,four": ("cell: 'four' is not an architecture string; it has the form |op~0|+",),

@@ -347,6 +347,15 @@ def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> N
     assert round(teacher.accuracy(network, lens, test), 2) == 91.73  # measured by the folder's README
 
 
+def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
+    file = Path(trained_tables.__file__).parent / "data" / "nb201-kd-teacher.pt"
+    test = pictures.read("cifar10", "test", shared_data)
+    name, _, network, lens = teacher.from_file(teacher.parse(str(file)), images.get("cifar10"), 16, test)
+    assert (name, lens.size, lens.mean) == ("resnet20", 16, images.get("cifar10").mean)
+    # Measured when it was trained; another processor may see a picture or two on the edge otherwise.
+    assert teacher.accuracy(network, lens, test) == pytest.approx(75.59, abs=0.03)
+
+
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_says_how_it_trains(name: str) -> None:
     recipe = recipes.get(name)

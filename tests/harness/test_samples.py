@@ -43,6 +43,15 @@ def test_cells_may_be_architecture_strings() -> None:
     assert samples.cells(f"{first},{second}", NB201) == (3, 7)
 
 
+def test_a_table_stands_for_its_cells_one_a_class() -> None:
+    assert samples.cells("s0-diswot", S0) == S0.cells
+    chosen = samples.cells("analog-nasbench", NB201)
+    assert len(chosen) == 6466  # the official number of classes
+    assert set(chosen) == {nb201.Cell.from_index(cell).canonical.index for cell in range(nb201.SIZE)}
+    with pytest.raises(InputError, match="is of the search space s0, not nb201"):
+        samples.cells("s0-diswot", NB201)
+
+
 def test_a_file_has_one_cell_a_line(tmp_path: Path) -> None:
     path = tmp_path / "cells.txt"
     path.write_text(f"3\n\n {nb201.Cell.from_index(7)} \n3\n")
