@@ -86,11 +86,19 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
 
 
 def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
-    vanilla, distilled = (seeds_of(name, seeds).mean(axis=1) for name in COLUMNS.values())
-    pair = pd.DataFrame({"vanilla": vanilla, "distilled": distilled}).dropna()
+    if not set(COLUMNS.values()) <= set(distillers_in(seeds)):
+        return {}
+    vanilla, distilled = (
+        seeds_of(name, seeds).rename(columns=lambda column: column.rpartition("-")[2]) for name in COLUMNS.values()
+    )
+    gains = distilled - vanilla  # of students that began alike
+    both = gains.notna()
+    pair = pd.DataFrame(
+        {"vanilla": vanilla.where(both).mean(axis=1), "distilled": distilled.where(both).mean(axis=1)}
+    ).dropna()
     if len(pair) < 3:
         return {}
-    gain = pair["distilled"] - pair["vanilla"]
+    gain = gains.mean(axis=1).dropna()
     tau = stats.kendalltau(pair["vanilla"], pair["distilled"]).statistic
     return {
         "gain from distillation, points": f"{_mean(gain)}; above 0 for {(gain > 0).mean():.0%}",
@@ -124,6 +132,7 @@ def _best(seeds: pd.DataFrame, pair: pd.DataFrame) -> str:
 
 
 def _mean(values: pd.Series) -> str:
+    values = values.dropna()
     if len(values) < 2:
         return f"{values.mean():.2f}, n = {len(values)}"
     half = stats.t.ppf(0.975, len(values) - 1) * values.sem()

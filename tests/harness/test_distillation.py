@@ -434,6 +434,16 @@ def test_what_is_measured_is_scipy_s() -> None:
     assert said["trainings"] == "120 of 20 classes, 0 failed"
 
 
+def test_a_gain_is_between_students_that_began_alike_and_only_where_both_are_there() -> None:
+    frame = trained(lambda cell, name, seed: cell + 40 * seed + 2 * (name == "kd"))
+    some = frame[(frame["distiller"] == NONE) | (frame["seed"] == 0) & (frame["cell"] < 7)]
+    said = accuracies.measured(some, "nb201", None)
+    assert said["gain from distillation, points"].startswith("2.00 ± 0.00")
+    assert "n = 7; above 0 for 100%" in said["gain from distillation, points"]
+    assert said["distilled: mean accuracy, percent"].endswith("n = 7")
+    assert said["vanilla with distilled: Spearman"] == "1.000 (n = 7)"
+
+
 _QUESTION = "is the best vanilla student the best distilled one"
 
 
