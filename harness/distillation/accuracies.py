@@ -15,7 +15,7 @@ from scipy import stats
 from benchmarks import tables
 from benchmarks.tables import Card, Target
 from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
-from harness import files
+from harness import correlation, files
 from harness.distillation import recipes, sweep, teacher
 from harness.distillation.recipes import Recipe
 from harness.store import TRAININGS, Store
@@ -51,13 +51,15 @@ def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[s
         for one, other in combinations(own.columns, 2):
             pair = own[[one, other]].dropna()
             if len(pair) > 2:
-                said[f"{name}: Spearman of seeds {one.rpartition('-')[2]} and {other.rpartition('-')[2]}"] = _rho(pair)
+                said[f"{name}: Spearman of seeds {one.rpartition('-')[2]} and {other.rpartition('-')[2]}"] = _agreement(
+                    pair
+                )
     if compared is not None and "vanilla" in distillers_in(seeds):
         truth = tables.load(compared.table, space).frame[compared.column]
         for column in seeds_of("vanilla", seeds).columns:
             pair = pd.concat([seeds[column], truth], axis=1).dropna()
             if len(pair) > 2:
-                said[f"{column}: Spearman with {compared.name}"] = _rho(pair)
+                said[f"{column}: Spearman with {compared.name}"] = _agreement(pair)
     said |= _pairs(seeds)
     good = found[found["status"] == "ok"]
     said["seconds per training"] = _mean(good["seconds"])
@@ -99,11 +101,10 @@ def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
     if len(pair) < 3:
         return {}
     gain = gains.mean(axis=1).dropna()
-    tau = stats.kendalltau(pair["vanilla"], pair["distilled"]).statistic
     return {
         "gain from distillation, points": f"{_mean(gain)}; above 0 for {(gain > 0).mean():.0%}",
-        "vanilla with distilled: Spearman": _rho(pair),
-        "vanilla with distilled: Kendall": f"{tau:.3f} (n = {len(pair)})",
+        "vanilla with distilled: Spearman": _agreement(pair),
+        "vanilla with distilled: Kendall": _agreement(pair, "kendall"),
         "is the best vanilla student the best distilled one": _best(seeds, pair),
     }
 
@@ -140,8 +141,10 @@ def _mean(values: pd.Series) -> str:
     return f"{values.mean():.2f} ± {values.std():.2f} (95 % interval {low:.2f} to {high:.2f}), n = {len(values)}"
 
 
-def _rho(pair: pd.DataFrame) -> str:
-    return f"{stats.spearmanr(pair.iloc[:, 0], pair.iloc[:, 1]).statistic:.3f} (n = {len(pair)})"
+def _agreement(pair: pd.DataFrame, measure: str = "spearman") -> str:
+    one, other = (pair[name].to_numpy(float) for name in pair)
+    value = getattr(correlation.correlate(one, other), measure)
+    return f"{'not defined' if np.isnan(value) else format(value, '.3f')} (n = {len(pair)})"
 
 
 def _card(folder: Path, info: dict[str, Any], said: dict[str, str], data_hash: str) -> Card:

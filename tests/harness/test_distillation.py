@@ -444,6 +444,12 @@ def test_a_gain_is_between_students_that_began_alike_and_only_where_both_are_the
     assert said["vanilla with distilled: Spearman"] == "1.000 (n = 7)"
 
 
+def test_what_is_constant_has_no_correlation() -> None:
+    said = accuracies.measured(trained(lambda cell, name, seed: 10.0), "nb201", None)
+    assert said["vanilla with distilled: Spearman"] == "not defined (n = 20)"
+    assert said["vanilla with distilled: Kendall"] == "not defined (n = 20)"
+
+
 _QUESTION = "is the best vanilla student the best distilled one"
 
 
