@@ -52,9 +52,9 @@ class Teacher:
     logits: Tensor | None
 
     def build(self) -> nn.Module:
-        """Return its network, ready to be asked."""
+        """Return its network, ready to be asked, on the device of its weights."""
         network = teachers.build(self.name, num_classes=self.classes, shortcut=self.shortcut)
-        network.load_state_dict(self.state_dict)
+        network.load_state_dict(self.state_dict, assign=True)
         return network.eval().requires_grad_(requires_grad=False)
 
 
