@@ -30,6 +30,20 @@ def depths(number: int) -> tuple[int, int, int]:
     return number // 100, number // 10 % 10, number % 10
 
 
+def flops(number: int, *, num_classes: int = 100, size: int = 32) -> int:
+    """Return the multiply-accumulates of one picture's forward pass, from arithmetic alone; all of it is live.
+
+    Convolutions and the classifier count, the classifier's bias adding one a class; see `benchmarks.nb201.counts`.
+    """
+    total, inputs = 3 * 16 * 9 * size**2, 16
+    for stage, (width, blocks) in enumerate(zip((16, 32, 64), depths(number), strict=True)):
+        pixels = (size >> stage) ** 2
+        shortcut = inputs * width if stage else 0
+        total += pixels * (9 * inputs * width + shortcut + (2 * blocks - 1) * 9 * width**2)
+        inputs = width
+    return total + inputs * num_classes + num_classes
+
+
 def build(number: int, *, num_classes: int = 100) -> ResNet:
     """Build a network of S0, with torch's default initialisation."""
     from benchmarks.resnet import ResNet

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Subset:
+    """A subset of a space's cells.
+
+    Attributes:
+        summary: what it holds, in words.
+        holds: whether a cell is in it.
+    """
+
+    summary: str
+    holds: Callable[[int], bool]
+
+
+@dataclass(frozen=True)
 class Space:
     """A search space; its cells are known by whole numbers.
 
@@ -29,6 +42,8 @@ class Space:
         build: makes the network of a cell for a number of classes, with torch's default initialisation; the
             skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
+        live_flops: multiply-accumulates of what is live in a cell's network, for one picture.
+        subsets: the subsets of cells for which results are given beside each other, by name, all cells first.
     """
 
     name: str
@@ -39,6 +54,8 @@ class Space:
     canonical: Callable[[int], int]
     build: Callable[..., nn.Module]
     classes: int
+    live_flops: Callable[[int], int]
+    subsets: dict[str, Subset]
 
 
 def classes_of(space: Space) -> Space:
@@ -80,6 +97,22 @@ _SPACES = {
         canonical=lambda index: nb201.Cell.from_index(index).canonical.index,
         build=lambda index, classes, **skeleton: nb201.build(index, num_classes=classes, **skeleton),
         classes=10,
+        live_flops=lambda index: nb201.counts.live(nb201.Cell.from_index(index)).flops,
+        subsets={
+            "all": Subset("every cell", lambda index: True),
+            "connected": Subset(
+                "without the 341 cells in which no path leads from input to output",
+                lambda index: not nb201.Cell.from_index(index).is_degenerate,
+            ),
+            "reachable": Subset(
+                "the 9,445 cells in which no operation is cut off; one of them is not connected",
+                lambda index: not nb201.Cell.from_index(index).has_unreachable_operation,
+            ),
+            "live-convolution": Subset(
+                "the 13,642 cells with a convolution on a live edge",
+                lambda index: nb201.Cell.from_index(index).live_convolutions > 0,
+            ),
+        },
     ),
     "s0": Space(
         name="s0",
@@ -90,5 +123,7 @@ _SPACES = {
         canonical=lambda number: number,
         build=lambda number, classes, **_skeleton: s0.build(number, num_classes=classes),
         classes=100,
+        live_flops=s0.flops,
+        subsets={"all": Subset("every network", lambda number: True)},
     ),
 }

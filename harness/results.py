@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from benchmarks import tables
-from benchmarks.errors import InputError
-from harness import correlation, files, run_folder
+from benchmarks import spaces, tables
+from benchmarks.errors import InputError, unknown
+from harness import files, run_folder
+from harness.evidence import bootstrap, panel
+from harness.evidence import table as evidence_table
+from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from harness.store import Store
 
 #: What a space's scores are correlated with unless something else is asked for; the distilled accuracy comes first.
@@ -36,7 +40,8 @@ class Results:
         scores: space, cell, proxy, version, seed, status (ok, undefined, failed), value, cause, seconds.
         proxies: the records of the run's proxies.
         targets: cell, target (``table:column``), accuracy in percent; empty before `correlate`.
-        correlations: see `harness.correlation.COLUMNS`; empty before `correlate`.
+        correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
+        evidence: over seeds, by subset, with intervals; see `harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
         cards: the cards of the tables that the targets are from, by table.
     """
 
@@ -46,6 +51,7 @@ class Results:
     proxies: pd.DataFrame
     targets: pd.DataFrame
     correlations: pd.DataFrame
+    evidence: pd.DataFrame
     cards: dict[str, dict[str, Any]]
 
 
@@ -61,6 +67,7 @@ def load(run: Path | str) -> Results:
         stored,
         targets=_read(folder / "targets.csv", _csv, stored.targets),
         correlations=_read(folder / "correlations.csv", _csv, stored.correlations),
+        evidence=_read(folder / "evidence.csv", _csv, stored.evidence),
         cards=_read(folder / "cards.json", lambda path: json.loads(path.read_text()), stored.cards),
     )
 
@@ -79,45 +86,96 @@ def _stored(folder: Path) -> Results:
         scores=frame,
         proxies=proxies,
         targets=pd.DataFrame(columns=["cell", "target", "accuracy"]),
-        correlations=pd.DataFrame(columns=list(correlation.COLUMNS)),
+        correlations=pd.DataFrame(columns=list(CORRELATION_COLUMNS)),
+        evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         cards={},
     )
 
 
-def correlate(run: Path | str, target_names: tuple[str, ...] = ()) -> Results:
-    """Correlate a run's scores with targets, store the correlations beside them, and return everything.
+def correlate(
+    run: Path | str,
+    target_names: tuple[str, ...] = (),
+    *,
+    method: Method | None = None,
+    undefined: str = "worst",
+) -> Results:
+    """Correlate a run's scores with targets, store what is found beside them, and return everything.
 
     Args:
         run: the run's folder.
         target_names: ``table:column`` or ``table``; by default the space's own. Where a table has both a distilled and
-            a vanilla accuracy, asking for one brings the other along.
+            a vanilla accuracy, asking for one brings the other along, and the gain, distilled minus vanilla.
+        method: of measuring uncertainty.
+        undefined: ``worst`` to rank undefined scores below all others; ``omit`` to leave these cells out.
 
     Raises:
-        InputError: if a target is not known, or none of its cells was evaluated.
+        InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
     """
+    method = method or Method()
+    if method.measure not in bootstrap.STATISTICS:
+        raise unknown("--measure", method.measure, bootstrap.STATISTICS)
+    if undefined not in panel.UNDEFINED:
+        raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = Path(run)
     results = _stored(folder)
     space = results.info["space"]
+    evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names)
+    found: list[evidence_table.Target] = []
     cards: dict[str, dict[str, Any]] = {}
-    parts = []
-    evaluated = set(results.scores["cell"])
     for name, target in chosen.items():
         table = tables.load(target.table, space)
-        accuracy = table.frame[target.column].dropna()
-        accuracy = accuracy[accuracy.index.isin(evaluated)]
-        if accuracy.empty:
+        one = _target(name, target.column, table.frame[table.frame.index.isin(evaluated)])
+        if one.accuracies.empty:
             raise InputError(
                 f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
             )
-        parts.append(pd.DataFrame({"cell": accuracy.index, "target": name, "accuracy": accuracy.to_numpy()}))
+        found.append(one)
         cards[table.name] = asdict(table.card)
-    targets = pd.concat(parts, ignore_index=True)
-    found = correlation.table(results.scores, targets, results.proxies)
+    found += _gains(found)
+    targets = pd.concat(
+        [
+            pd.DataFrame({"cell": one.accuracies.index, "target": one.name, "accuracy": one.accuracies.to_numpy()})
+            for one in found
+        ],
+        ignore_index=True,
+    )
+    correlations, evidence = evidence_table.tables(
+        panel.build(results.scores, results.proxies, undefined=undefined),
+        results.proxies,
+        found,
+        spaces.get(space),
+        method,
+    )
     files.write_table(folder / "targets.csv", targets)
-    files.write_table(folder / "correlations.csv", found)
+    files.write_table(folder / "correlations.csv", correlations)
+    files.write_table(folder / "evidence.csv", evidence)
     files.write_json(folder / "cards.json", cards)
-    return replace(results, targets=targets, correlations=found, cards=cards)
+    return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards)
+
+
+def _target(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
+    accuracies = frame[column].dropna()
+    of_seeds = {
+        match.group(1): frame[other]
+        for other in frame.columns
+        if (match := re.fullmatch(re.escape(column) + r"-(?:seed)?([0-9]+)", str(other)))
+    }
+    return evidence_table.Target(name, accuracies, pd.DataFrame(of_seeds, index=accuracies.index))
+
+
+def _gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
+    # What distillation adds, cell by cell; seeds are paired, since both students begin alike.
+    by_name = {one.name: one for one in found}
+    gains = []
+    for name, distilled in by_name.items():
+        table, _, column = name.rpartition(":")
+        vanilla = by_name.get(f"{table}:vanilla")
+        if column == "distilled" and vanilla is not None and f"{table}:gain" not in by_name:
+            gain = (distilled.accuracies - vanilla.accuracies).dropna()
+            seeds = (distilled.seeds - vanilla.seeds).reindex(gain.index).dropna(axis=1, how="all")
+            gains.append(evidence_table.Target(f"{table}:gain", gain, seeds))
+    return [one for one in gains if not one.accuracies.empty]
 
 
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:

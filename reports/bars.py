@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.correlation import over_seeds, proxies_by_correlation
+from harness.evidence.table import by_evidence
 from reports import canvas, typography
 from reports.numbers import counted, span
-from reports.summary import column_of, conditions, sample, table_of, targets_of
+from reports.summary import column_of, conditions, on_all_cells, sample, table_of, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -44,9 +44,9 @@ class Panel:
 
 
 def bar_data(results: Results) -> pd.DataFrame:
-    """Return the rows of the bars in drawing order: `harness.correlation.over_seeds`, best proxy first."""
-    summary = over_seeds(results.correlations)
-    place = {name: number for number, name in enumerate(proxies_by_correlation(summary))}
+    """Return the rows of the bars in drawing order: the evidence on all cells, best proxy first."""
+    summary = on_all_cells(results)
+    place = {name: number for number, name in enumerate(by_evidence(summary))}
     return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 

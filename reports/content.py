@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from harness.correlation import MEASURES, over_seeds, proxies_by_correlation
+from harness.evidence.table import by_evidence
 from reports.numbers import NOT_DEFINED, counted, span, with_deviation
-from reports.summary import setting, targets_of
+from reports.summary import on_all_cells, setting, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results
 
+MEASURES = ("spearman", "kendall", "pearson")
 LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 
 
@@ -87,7 +88,7 @@ def overview(results: Results) -> list[tuple[str, str]]:
 
 def findings(results: Results) -> list[str]:
     """Return one sentence per target: the proxy with the highest mean Spearman correlation."""
-    summary = over_seeds(results.correlations)
+    summary = on_all_cells(results)
     sentences = []
     for target in targets_of(results):
         rows = summary[(summary["target"] == target) & summary["spearman"].notna()]
@@ -109,8 +110,8 @@ def correlation_rows(results: Results) -> list[dict[str, Any]]:
 
     Each measure holds the mean and the deviation over seeds and the number of seeds where it is defined.
     """
-    summary = over_seeds(results.correlations)
-    place = {name: number for number, name in enumerate(proxies_by_correlation(summary))}
+    summary = on_all_cells(results)
+    place = {name: number for number, name in enumerate(by_evidence(summary))}
     summary = summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable")
     return [
         {

@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from harness.correlation import over_seeds, proxies_by_correlation
+from harness.evidence.table import by_evidence
 from reports import figures, names
 from reports.numbers import counted, with_deviation
-from reports.summary import conditions, sample, targets_of
+from reports.summary import conditions, on_all_cells, sample, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -52,11 +52,11 @@ def draw(results: Results, folder: Path) -> tuple[Pictures, list[Path]]:
     targets = targets_of(results)
     if not targets:
         return Pictures((), ()), []
-    summary = over_seeds(results.correlations)
+    summary = on_all_cells(results)
     bars, written = _draw_bars(results, summary, folder)
     scatters = []
     with_target = summary[summary["target"] == targets[0]]
-    for proxy in proxies_by_correlation(with_target):
+    for proxy in by_evidence(with_target):
         picture, paths = _draw_scatter(results, with_target[with_target["proxy"] == proxy], folder)
         scatters.append(picture)
         written += paths

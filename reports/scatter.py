@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from harness.correlation import over_seeds
 from reports import canvas, typography
 from reports.numbers import counted, with_deviation
-from reports.summary import column_of, conditions, sample
+from reports.summary import column_of, conditions, on_all_cells, sample
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -32,7 +31,7 @@ def scatter_data(results: Results, proxy: str, target: str) -> pd.DataFrame:
     Raises:
         ValueError: the run holds no correlation of that proxy with that target.
     """
-    direction = _correlation(results, proxy, target)["direction"].iloc[0]
+    direction = _row(results, proxy, target)["direction"].iloc[0]
     scores = results.scores[(results.scores["proxy"] == proxy) & (results.scores["status"] != "failed")]
     accuracies = results.targets.loc[results.targets["target"] == target, ["cell", "accuracy"]].dropna()
     points = scores[["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
@@ -60,7 +59,7 @@ def rank_scatter(results: Results, proxy: str, target: str) -> Figure:
         ValueError: the run holds no correlation of that proxy with that target.
     """
     points = scatter_data(results, proxy, target)
-    row = over_seeds(_correlation(results, proxy, target))
+    row = _row(results, proxy, target)
     undefined = points[points["status"] == "undefined"]
     defined = points[points["status"] == "ok"]
     note = _note(results, row, target, len(undefined), len(points))
@@ -84,8 +83,8 @@ def rank_scatter(results: Results, proxy: str, target: str) -> Figure:
     return figure
 
 
-def _correlation(results: Results, proxy: str, target: str) -> pd.DataFrame:
-    frame = results.correlations
+def _row(results: Results, proxy: str, target: str) -> pd.DataFrame:
+    frame = on_all_cells(results)
     rows = frame[(frame["proxy"] == proxy) & (frame["target"] == target)]
     if rows.empty:
         raise ValueError(f"the run holds no correlation of proxy {proxy!r} with target {target!r}")

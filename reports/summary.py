@@ -1,4 +1,4 @@
-"""What figures and page share: correlations over seeds, and the words that state the sample."""
+"""What figures and page share: the evidence on all cells, and the words that state the sample."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from reports.numbers import counted, span
 
 if TYPE_CHECKING:
     from harness.results import Results
+
+
+def on_all_cells(results: Results) -> pd.DataFrame:
+    """Return the evidence over all cells that were scored: one row a proxy and target."""
+    return results.evidence[results.evidence["subset"] == "all"].reset_index(drop=True)
 
 
 def targets_of(results: Results) -> list[str]:
@@ -45,7 +50,7 @@ def conditions(results: Results) -> str:
 
 
 def sample(rows: pd.DataFrame) -> str:
-    """Return the cells and seeds behind rows of `harness.correlation.over_seeds`: ``64 cells, 3 seeds``."""
+    """Return the cells and seeds behind rows of the evidence: ``64 cells, 3 seeds``."""
     lowest, highest = int(rows["n_lowest"].min()), int(rows["n_highest"].max())
     cells = counted(highest, "cell") if lowest == highest else f"{span(lowest, highest)} cells"
     fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())

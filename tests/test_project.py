@@ -17,7 +17,8 @@ import torch
 
 import proxies
 from benchmarks import nb201, tables
-from harness import correlation, store
+from harness import store
+from harness.evidence import table as evidence_table
 from harness.cli import _diswot
 from proxies import registry
 
@@ -166,7 +167,7 @@ def test_the_page_on_tables_shows_a_table_that_loads(tmp_path: Path) -> None:
 def test_the_page_on_stored_formats_knows_schemas_and_columns() -> None:
     page = text_of(ROOT / "docs" / "stored-formats.md")
     assert f"## scores.sqlite, schema {store.SCHEMA}\n" in page
-    for name in (*store.SCORES.columns, *store.TRAININGS.columns, *correlation.COLUMNS):
+    for name in (*store.SCORES.columns, *store.TRAININGS.columns, *evidence_table.CORRELATION_COLUMNS):
         assert f"`{name}`" in page
 
 

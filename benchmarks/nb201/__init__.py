@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING
 
+from benchmarks.nb201 import counts
 from benchmarks.nb201.cell import EDGES, OPERATIONS, SIZE, Cell
 from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
     from benchmarks.nb201.network import Network
 
-__all__ = ["EDGES", "OPERATIONS", "SIZE", "Cell", "as_cell", "build"]
+__all__ = ["EDGES", "OPERATIONS", "SIZE", "Cell", "as_cell", "build", "counts"]
 
 
 def as_cell(cell: Cell | str | int) -> Cell:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from harness import correlation, run_folder
+from harness import run_folder
 from harness.distillation.sweep import Plan as DistillationPlan
 from harness.distillation.sweep import Tally as DistillationTally
+from harness.evidence.table import by_evidence
 from harness.results import Results
 from harness.sweep import Plan, Tally
 
@@ -61,19 +62,16 @@ def measured(figures: dict[str, str]) -> str:
     return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
-def correlations(results: Results) -> str:
-    """Return the sorted table of a run's correlations, with n and undefined counts."""
-    summary = correlation.over_seeds(results.correlations)
-    targets = list(dict.fromkeys(summary["target"]))
-    agree = (summary.groupby("proxy")[["n_lowest", "undefined", "failed"]].nunique() <= 1).all(axis=None)
-    head = (
-        f"{results.info['space']}, {results.info['settings']['images']} pictures, batch "
-        f"{results.info['settings']['batch_size']}, seeds {_listed(results.correlations['seed'])}"
-    )
-    counts = ["n", "undefined", *(["failed"] if summary["failed"].any() else [])]
+def correlations(results: Results, subset: str = "all") -> str:
+    """Return the sorted table of a run's correlations on a subset of its cells, with n and undefined counts."""
+    evidence = results.evidence[results.evidence["subset"] == subset]
+    targets = list(dict.fromkeys(evidence["target"]))
+    agree = (evidence.groupby("proxy")[["n_lowest", "undefined", "failed"]].nunique() <= 1).all(axis=None)
+    counts = ["n", "undefined", *(["failed"] if evidence["failed"].any() else [])]
+    measure = str(evidence["measure"].iloc[0])
     rows = []
-    for proxy in correlation.proxies_by_correlation(summary):
-        by_target = summary[summary["proxy"] == proxy].set_index("target")
+    for proxy in by_evidence(evidence):
+        by_target = evidence[evidence["proxy"] == proxy].set_index("target")
         row: dict[str, object] = {"proxy": proxy}
         for number, target in enumerate(targets, start=1):
             mark = f" [{number}]" if len(targets) > 1 else ""
@@ -83,16 +81,36 @@ def correlations(results: Results) -> str:
             for name in counts:
                 # One column does for all targets where they agree, as they do for two columns of one table.
                 row[name if agree else name + mark] = int(found["n_lowest" if name == "n" else name])
-            for name in correlation.MEASURES:
-                row[name + mark] = _mean_and_deviation(found[name], found[f"{name}_deviation"])
+            star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
+            row[measure + mark] = _interval(found, measure) + star
+            row["given size" + mark] = _decimal(found["partial"])
         rows.append(row)
-    keys = "\n".join(f"[{number}] {target}" for number, target in enumerate(targets, start=1))
-    frame = pd.DataFrame(rows)
-    note = (
-        " (mean ± standard deviation over seeds; undefined summed over seeds)" if (summary["seeds"] > 1).any() else ""
+    keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
+    body = tabulate(pd.DataFrame(rows).to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
+    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *_notes(evidence)])
+
+
+def _conditions(results: Results, evidence: pd.DataFrame, subset: str) -> str:
+    settings = results.info["settings"]
+    cells = "" if subset == "all" else f", {subset} cells"
+    return (
+        f"{results.info['space']}{cells}, {settings['images']} pictures, batch {settings['batch_size']}, "
+        f"seeds {_listed(results.correlations['seed'])}"
     )
-    body = tabulate(frame.to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
-    return f"{head}{note}\n{keys}\n\n{body}"
+
+
+def _notes(evidence: pd.DataFrame) -> list[str]:
+    several = (evidence["seeds"] > 1).any()
+    draws = sorted({int(number) for number in evidence["draws"].dropna()})
+    notes = [
+        f"In brackets the 95 % interval over cells ({', '.join(map(str, draws))} bootstrap draws)"
+        + ("; before it the mean ± standard deviation over seeds; undefined is summed over seeds." if several else "."),
+        "* cannot be told from the best one (paired differences, Holm-corrected for all pairs, 5 %).",
+        "given size: the same correlation with live_flops held fixed.",
+    ]
+    limits = evidence.groupby("target", sort=False)["ceiling"].first().dropna()
+    notes += [f"The seeds of {target} let no proxy go beyond about {limit:.3f}." for target, limit in limits.items()]
+    return notes
 
 
 def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
@@ -107,10 +125,18 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     return "\n".join(lines)
 
 
-def _mean_and_deviation(mean: float, deviation: float) -> str:
-    if pd.isna(mean):
+def _interval(found: pd.Series, measure: str) -> str:
+    if pd.isna(found[measure]):
         return "-"
-    return f"{mean:+.3f}" if pd.isna(deviation) else f"{mean:+.3f} ± {deviation:.3f}"
+    deviation = found[f"{measure}_deviation"]
+    spread = "" if pd.isna(deviation) else f" ± {deviation:.3f}"
+    if pd.isna(found["low"]):
+        return f"{found[measure]:+.3f}{spread}"
+    return f"{found[measure]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"
+
+
+def _decimal(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:+.2f}"
 
 
 def _listed(seeds: pd.Series) -> str:

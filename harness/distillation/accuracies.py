@@ -15,9 +15,10 @@ from scipy import stats
 from benchmarks import tables
 from benchmarks.tables import Card, Target
 from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
-from harness import correlation, files
+from harness import files
 from harness.distillation import recipes, sweep, teacher
 from harness.distillation.recipes import Recipe
+from harness.evidence.measures import MEASURES, Column
 from harness.store import TRAININGS, Store
 
 _DRAWS = 10_000
@@ -142,8 +143,8 @@ def _mean(values: pd.Series) -> str:
 
 
 def _agreement(pair: pd.DataFrame, measure: str = "spearman") -> str:
-    one, other = (pair[name].to_numpy(float) for name in pair)
-    value = getattr(correlation.correlate(one, other), measure)
+    one, other = (Column.of(pair[name].to_numpy(float)) for name in pair)
+    value = MEASURES[measure].function(one, other)
     return f"{'not defined' if np.isnan(value) else format(value, '.3f')} (n = {len(pair)})"
 
 

@@ -11,7 +11,8 @@ import pytest
 import harness
 from benchmarks import tables
 from benchmarks.errors import InputError
-from harness import correlation, results, run_folder
+from harness import results, run_folder
+from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS
 from harness.settings import Settings
 from harness.store import Record, Store
 from proxies import registry
@@ -43,7 +44,7 @@ def test_a_run_is_loaded_as_tidy_tables(run: Path) -> None:
     assert "settings" not in loaded.scores
     assert list(loaded.proxies["name"]) == ["params", "snip"]
     assert loaded.targets.empty
-    assert tuple(loaded.correlations.columns) == correlation.COLUMNS
+    assert tuple(loaded.correlations.columns) == CORRELATION_COLUMNS
     assert loaded.cards == {}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import correlation
+from benchmarks import spaces
+from harness.evidence import panel
+from harness.evidence import table as evidence_table
 from harness.results import Results
 
 SCORES = ["space", "cell", "proxy", "version", "seed", "status", "value", "cause", "seconds"]
@@ -68,6 +71,13 @@ def make_run(
             "live_edges_only": False,
         }
     )
+    found = [
+        evidence_table.Target(str(name), part.set_index("cell")["accuracy"], pd.DataFrame(index=part["cell"]))
+        for name, part in accuracies.groupby("target", sort=False)
+    ]
+    space = replace(spaces.get("s0"), live_flops=lambda cell: cell, canonical=lambda cell: cell)
+    method = evidence_table.Method(draws=20)
+    correlations, evidence = evidence_table.tables(panel.build(scores, proxies), proxies, found, space, method)
     return Results(
         folder=folder,
         info={
@@ -87,7 +97,8 @@ def make_run(
             "hashes": {"batch": "ab" * 32},
         },
         scores=scores,
-        correlations=correlation.table(scores, accuracies, proxies),
+        correlations=correlations,
+        evidence=evidence,
         targets=accuracies,
         proxies=proxies,
         cards={

@@ -1,0 +1,239 @@
+"""Uncertainty over cells: a seeded bootstrap in which all proxies and targets see the same draws, so that differences
+are paired.
+
+Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals). Everything that depends
+on the pool of cells, ranks and ensembles, is made anew in every draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from harness.evidence import panel
+from harness.evidence.panel import Panel
+
+#: The share of draws inside an interval.
+LEVEL = 0.95
+
+#: Draws are as many as this number of cells makes, within these bounds.
+_CELLS_DRAWN, _FEWEST, _MOST = 1_000_000, 100, 1000
+
+_CACHED = 32_768
+
+#: From ranks of scores (rows, n) and of accuracies (targets, n), without NaN, to correlations (rows, targets).
+Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What was found in every draw; means over seeds. B draws, P proxies, T targets.
+
+    Attributes:
+        correlation: (B, P, T).
+        partial: (B, P, T), with the size's rank held fixed; NaN without a size.
+    """
+
+    correlation: np.ndarray
+    partial: np.ndarray
+
+
+def spearman(scores: np.ndarray, accuracies: np.ndarray) -> np.ndarray:
+    """Return Spearman's rho of every row of ranks with every target: Pearson's r of ranks; NaN where one is constant."""
+    x, y = (values - values.mean(axis=-1, keepdims=True) for values in (scores, accuracies))
+    below = np.sqrt((x**2).sum(axis=-1)[:, None] * (y**2).sum(axis=-1)[None])
+    found: np.ndarray = np.divide(x @ y.T, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return found
+
+
+def kendall(scores: np.ndarray, accuracies: np.ndarray) -> np.ndarray:
+    """Return Kendall's tau-b of every row with every target; NaN where one is constant."""
+    found = np.full((len(scores), len(accuracies)), np.nan)
+    for i, j in np.ndindex(*found.shape):
+        if len(accuracies[j]) > 1 and np.ptp(scores[i]) and np.ptp(accuracies[j]):
+            found[i, j] = stats.kendalltau(scores[i], accuracies[j]).statistic
+    return found
+
+
+#: The measures that intervals can be asked for.
+STATISTICS: dict[str, Statistic] = {"spearman": spearman, "kendall": kendall}
+
+
+def default_draws(cells: int) -> int:
+    """Return how many draws are made unless a number is asked for: 1,000, and fewer, to 100, of more than 1,000 cells.
+
+    With 100 draws the ends of an interval wander by about an eighth of its half-width; of 15,625 cells that is .001.
+    """
+    return int(np.clip(_CELLS_DRAWN // max(cells, 1), _FEWEST, _MOST))
+
+
+def draw(
+    one: Panel,
+    accuracies: np.ndarray,
+    size: np.ndarray | None,
+    *,
+    measure: str,
+    draws: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> Draws:
+    """Correlate in every draw of cells with replacement.
+
+    Args:
+        one: the scores.
+        accuracies: (T, n), percent.
+        size: (n,), what partial correlations hold fixed; None for none.
+        measure: one of `STATISTICS`.
+        draws: how many.
+        seed: of the generator.
+        groups: (n,), numbers of groups of cells that are drawn together; None to draw cells.
+    """
+    statistic = STATISTICS[measure]
+    # Ranks do not change when values are replaced by their order, and small whole numbers are sorted fastest.
+    scores, missing = _coded(one.scores[: one.members])
+    truth, _ = _coded(accuracies if size is None else np.vstack([accuracies, size]))
+    targets = len(accuracies)
+    shape = (draws, len(one.proxies), targets)
+    found = Draws(np.full(shape, np.nan), np.full(shape, np.nan))
+    for number, chosen in enumerate(_resampled(accuracies.shape[1], groups, draws, seed)):
+        ranks = _ranks(np.take(scores, chosen, axis=-1), None if missing is None else missing[..., chosen])
+        if one.members < len(one.proxies):
+            ranks = np.concatenate([ranks, panel.ranked(panel.combine(ranks, one.proxies, one.members))])
+        known = stats.rankdata(truth[:, chosen], axis=-1)
+        rows = _correlated(statistic, ranks.reshape(-1, len(chosen)), known)
+        by_seed = rows.reshape(len(one.proxies), len(one.seeds), -1)
+        found.correlation[number] = mean(by_seed[..., :targets], axis=1)
+        if size is not None:
+            between = statistic(known, known)
+            found.partial[number] = mean(_partial(by_seed, between), axis=1)
+    return found
+
+
+def partial(scores: np.ndarray, accuracies: np.ndarray, size: np.ndarray, measure: str) -> np.ndarray:
+    """Return the partial rank correlation of rows of scores (rows, n) with targets (T, n), given a size (n,).
+
+    With r for the correlations of ranks, (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)); of Kendall's tau the same
+    (Kendall, 1942). NaN where the size decides one of the two.
+    """
+    known = panel.ranked(np.vstack([accuracies, size]))
+    statistic = STATISTICS[measure]
+    found = _partial(_correlated(statistic, panel.ranked(scores), known)[:, None], statistic(known, known))
+    rows: np.ndarray = found[:, 0]
+    return rows
+
+
+def mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean over seeds where there is a value; NaN, without a warning, where there is none."""
+    defined = np.isfinite(values)
+    count = defined.sum(axis=axis)
+    total = np.where(defined, values, 0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the percentile interval over the first axis; NaN where fewer than half of the draws are defined."""
+    enough = np.isfinite(draws).mean(axis=0) >= 0.5
+    kept = np.where(enough, draws, 0.0)
+    low, high = np.nanquantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def compared_with_best(found: np.ndarray, draws: np.ndarray, best: int) -> np.ndarray:
+    """Return how likely a difference to the best is by chance, (P,), corrected by Holm for all pairs of proxies.
+
+    The best was itself chosen by looking at all, so correcting for its own P - 1 differences would find too many of
+    them; all P (P - 1) / 2 pairs are what could have been asked. A difference is compared with its standard deviation
+    over the draws and the normal distribution, since shares of draws are too coarse for so many pairs.
+
+    Args:
+        found: (P,), the correlations.
+        draws: (B, P), the same in every draw.
+        best: which one is the best.
+
+    Returns:
+        p-values; 1 for the best itself, NaN where a correlation is not defined.
+    """
+    defined = np.flatnonzero(np.isfinite(found) & np.isfinite(draws).all(axis=0))
+    values = np.full(len(found), np.nan)
+    if best not in defined:
+        return values
+    covariance = np.atleast_2d(np.cov(draws[:, defined], rowvar=False))
+    first, second = np.triu_indices(len(defined), 1)
+    variance = covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
+    distance = np.abs(found[defined][first] - found[defined][second])
+    # Scores that agree in every draw differ by rounding alone.
+    same = variance <= 1e-12 * (covariance[first, first] + covariance[second, second])
+    z = np.divide(distance, np.sqrt(np.maximum(variance, 0)), out=np.zeros(len(distance)), where=~same)
+    corrected = holm(2 * stats.norm.sf(z))
+    place = int(np.flatnonzero(defined == best)[0])
+    mine = (first == place) | (second == place)
+    others = np.where(first[mine] == place, second[mine], first[mine])
+    values[best] = 1.0
+    values[defined[others]] = corrected[mine]
+    return values
+
+
+def holm(values: np.ndarray) -> np.ndarray:
+    """Return p-values corrected for their number (Holm, 1979): each holds for all tests together."""
+    order = np.argsort(values, kind="stable")
+    factors = len(values) - np.arange(len(values))
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(factors * values[order]))
+    return corrected
+
+
+def _resampled(cells: int, groups: np.ndarray | None, draws: int, seed: int) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(seed)
+    if groups is None:
+        for _ in range(draws):
+            yield random.integers(0, cells, cells)
+        return
+    _, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(number, kind="stable"), np.cumsum(counts)[:-1])
+    for _ in range(draws):
+        yield np.concatenate([members[group] for group in random.integers(0, len(members), len(members))])
+
+
+def _coded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    missing = np.isnan(values)
+    codes = stats.rankdata(np.where(missing, np.inf, values), "dense", axis=-1)
+    kind = np.int16 if codes.max(initial=0) <= np.iinfo(np.int16).max else np.int32
+    return codes.astype(kind), missing if missing.any() else None
+
+
+def _ranks(codes: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
+    if missing is not None:
+        return panel.ranked(np.where(missing, np.nan, codes))
+    rows = codes.reshape(-1, codes.shape[-1])
+    ranks = np.empty(rows.shape)
+    # A few rows at a time stay in the processor's cache, which halves the time of large draws.
+    step = max(1, _CACHED // rows.shape[1])
+    for start in range(0, len(rows), step):
+        ranks[start : start + step] = stats.rankdata(rows[start : start + step], axis=-1)
+    return ranks.reshape(codes.shape)
+
+
+def _correlated(statistic: Statistic, ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
+    missing = np.isnan(ranks)
+    whole = ~missing.any(axis=1)
+    if whole.all():
+        return statistic(ranks, known)
+    found = np.full((len(ranks), len(known)), np.nan)
+    if whole.any():
+        found[whole] = statistic(ranks[whole], known)
+    for row in np.flatnonzero(~whole):
+        kept = ~missing[row]
+        if kept.any():
+            found[row] = statistic(ranks[row : row + 1, kept], stats.rankdata(known[:, kept], axis=-1))[0]
+    return found
+
+
+def _partial(rows: np.ndarray, between: np.ndarray) -> np.ndarray:
+    # rows: (P, S, T + 1), the last being with the size; between: (T + 1, T + 1).
+    with_size, of_truth = rows[..., -1:], between[:-1, -1]
+    below = np.sqrt(np.maximum(0, (1 - with_size**2) * (1 - of_truth**2)))
+    above = rows[..., :-1] - with_size * of_truth
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 1e-6)

@@ -1,0 +1,42 @@
+"""How well any proxy could do, given that an accuracy is itself measured with noise."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from harness.evidence import measures
+
+#: A correlation of seeds that stands on fewer cells says nothing.
+_FEWEST = 3
+
+
+def of(seeds: pd.DataFrame) -> float:
+    """Return about the highest Spearman correlation that a proxy can reach with the mean over some seeds.
+
+    A score that knew the accuracy that every cell has on average over infinitely many seeds would correlate with the
+    mean over s of them by the root of their reliability, s r / (1 + (s - 1) r), where r is the correlation between two
+    seeds (Spearman 1904 and 1910; Brown 1910). The formulas hold for Pearson's r; for ranks they are a good
+    approximation.
+
+    Args:
+        seeds: one row a cell, a column a seed, accuracies; NaN where a cell has no such seed. Cells may have different
+            numbers of seeds; s is then their harmonic mean, because noise falls with one over s.
+
+    Returns:
+        The ceiling; NaN where no two seeds share enough cells, or they do not agree at all.
+    """
+    found = []
+    for one, other in combinations(seeds.columns, 2):
+        pair = seeds[[one, other]].dropna()
+        if len(pair) >= _FEWEST:
+            columns = (measures.Column.of(pair[name].to_numpy(float)) for name in (one, other))
+            found.append(measures.spearman(*columns))
+    counts = seeds.notna().sum(axis=1)
+    counts = counts[counts > 0]
+    if not found or not np.isfinite(found).any() or counts.empty:
+        return float("nan")
+    r, s = float(np.nanmean(found)), float(1 / (1 / counts).mean())
+    return float(np.sqrt(s * r / (1 + (s - 1) * r))) if r > 0 else float("nan")

@@ -1,0 +1,248 @@
+"""Measures of how well scores predict accuracies: a registry. scipy and scikit-learn compute; this decides what goes in.
+
+Scores are oriented (higher is better), and one that is not finite is undefined and ranks worst, below every defined
+one. Ties are resolved by expectation over all ways to break them, never by the order of the cells.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Function = Callable[["Column", "Column"], float]
+
+#: nDCG's depth in the papers that report it (VKDNW, tss_utils.get_metrics).
+_PUBLISHED_DEPTH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Values of cells and where they stand among each other, so that every measure need not sort them again.
+
+    Attributes:
+        values: (cells,).
+        ranks: 1 is the highest, ties averaged.
+        above: how many values are higher.
+        tied: how many are equal, itself included.
+    """
+
+    values: np.ndarray
+    ranks: np.ndarray
+    above: np.ndarray
+    tied: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Column:
+        """Rank values, of which none is NaN."""
+        above = stats.rankdata(-values, "min") - 1
+        ranks = stats.rankdata(-values)
+        return cls(values, ranks, above, 2 * (ranks - above) - 1)
+
+    def chance_in_top(self, count: int) -> np.ndarray:
+        """Return how likely each is among the ``count`` highest when ties are broken at random."""
+        return np.clip((count - self.above) / self.tied, 0, 1)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of agreement between scores and accuracies.
+
+    Attributes:
+        name: as in columns and on the command line.
+        label: as in a table's head.
+        function: of oriented scores, in which undefined ones are -inf, and of accuracies in percent; NaN where it is
+            not defined.
+        higher_is_better: whether a larger value is the better one.
+        summary: what it says, in a sentence.
+    """
+
+    name: str
+    label: str
+    function: Function
+    higher_is_better: bool
+    summary: str
+
+
+def judge(scores: Column, accuracies: Column, left_out: frozenset[str] = frozenset()) -> dict[str, float]:
+    """Return every measure of `MEASURES` by name.
+
+    Args:
+        scores: as `oriented` makes it.
+        accuracies: percent, finite, of the same cells.
+        left_out: measures that are not computed but NaN.
+    """
+    return {name: math.nan if name in left_out else one.function(scores, accuracies) for name, one in MEASURES.items()}
+
+
+def oriented(scores: np.ndarray) -> Column:
+    """Return scores of which higher is better, (cells,); what is not finite is undefined, and lowest."""
+    return Column.of(np.where(np.isfinite(scores), scores, -np.inf))
+
+
+def spearman(scores: Column, accuracies: Column) -> float:
+    """Return Spearman's rho, ties averaged."""
+    return _coefficient(stats.pearsonr, scores.ranks, accuracies.ranks)
+
+
+def kendall(scores: Column, accuracies: Column) -> float:
+    """Return Kendall's tau-b."""
+    return _coefficient(stats.kendalltau, scores.ranks, accuracies.ranks)
+
+
+def weighted_kendall(scores: Column, accuracies: Column) -> float:
+    """Return Vigna's weighted tau (hyperbolic weights, mean of ranking by either side), which counts the head most."""
+    return _coefficient(stats.weightedtau, scores.values, accuracies.values)
+
+
+def pearson(scores: Column, accuracies: Column) -> float:
+    """Return Pearson's r over the defined scores; it has no place for an undefined one."""
+    defined = np.isfinite(scores.values)
+    return _coefficient(stats.pearsonr, scores.values[defined], accuracies.values[defined])
+
+
+def precision(scores: Column, accuracies: Column, *, percent: float) -> float:
+    """Return the share of the top cells by score that are top cells by accuracy: P@percent."""
+    if not _says_something(scores):
+        return math.nan
+    count = top(len(scores.values), percent)
+    return float((scores.chance_in_top(count) * accuracies.chance_in_top(count)).sum() / count)
+
+
+def best_rank(scores: Column, accuracies: Column, *, percent: float) -> float:
+    """Return the best true rank among the top cells by score, divided by the number of cells: BR@percent.
+
+    Rank 1 is the best; cells of equal accuracy share their mean rank. Of cells that tie at the edge of the top, a
+    random choice enters, and the expected best rank is returned.
+    """
+    if not _says_something(scores):
+        return math.nan
+    cells = len(scores.values)
+    count = top(cells, percent)
+    chance = scores.chance_in_top(count)
+    surely = accuracies.ranks[chance == 1].min(initial=np.inf)
+    tied = np.sort(accuracies.ranks[(chance > 0) & (chance < 1)])
+    if not len(tied):
+        return float(surely / cells)
+    chosen = count - int((chance == 1).sum())
+    # Of the tied cells in the order of their ranks, the first one chosen is the j-th with this probability.
+    none_before = stats.hypergeom.pmf(0, len(tied), chosen, np.arange(len(tied) + 1))
+    first = none_before[:-1] - none_before[1:]
+    return float((first * np.minimum(tied, surely)).sum() / cells)
+
+
+def ndcg(scores: Column, accuracies: Column, *, depth: Callable[[int], int]) -> float:
+    """Return the normalised discounted cumulative gain of the best-scored cells, the gain being 2^accuracy - 1.
+
+    The gain doubles with every point of accuracy, as in VKDNW (tss_utils.get_metrics), which breaks ties by position
+    where this takes their mean. NaN where there are fewer cells than ``depth`` asks for, no score is defined, or an
+    accuracy is below 0, as gains from distillation can be.
+    """
+    from sklearn.metrics import ndcg_score  # slow to load, and only this needs it
+
+    cells = len(scores.values)
+    k = depth(cells)
+    if cells < 2 or k > cells or not _says_something(scores) or accuracies.values.min() < 0:
+        return math.nan
+    gains = 2.0**accuracies.values - 1
+    if not gains.any():
+        return math.nan
+    gains /= gains.max()  # changes nothing, and scikit-learn takes no numbers beyond 64 bits
+    return float(ndcg_score(gains[None], -scores.ranks[None], k=k))
+
+
+def kendall_at_top(scores: Column, accuracies: Column, *, percent: float) -> float:
+    """Return Kendall's tau-b among the truly best cells; all that tie at the edge are among them."""
+    best = accuracies.above < top(len(accuracies.values), percent)
+    return _coefficient(stats.kendalltau, scores.values[best], accuracies.values[best])
+
+
+def regret(scores: Column, accuracies: Column) -> float:
+    """Return how many points of accuracy the best-scored cell lies behind the best one; of tied ones the mean."""
+    if not _says_something(scores):
+        return math.nan
+    return float(accuracies.values.max() - accuracies.values[scores.above == 0].mean())
+
+
+def top(cells: int, percent: float) -> int:
+    """Return how many cells are the top ``percent``: rounded up, so at least one."""
+    return max(1, math.ceil(cells * percent / 100))
+
+
+def _says_something(scores: Column) -> bool:
+    return bool(np.isfinite(scores.values).any())
+
+
+def _coefficient(function: Callable[..., Any], scores: np.ndarray, accuracies: np.ndarray) -> float:
+    # scipy warns and returns NaN for constant input; the NaN says it already, and two points are the least it takes.
+    if len(scores) < 2 or np.ptp(accuracies) == 0 or (scores == scores[0]).all():
+        return math.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return float(function(scores, accuracies).statistic)
+        except RuntimeWarning:  # nearly constant, or too large to subtract: the number could not be trusted
+            return math.nan
+
+
+def _published(cells: int) -> int:
+    return _PUBLISHED_DEPTH
+
+
+_ALL = [
+    Measure("spearman", "Spearman ρ", spearman, True, "rank correlation, ties averaged"),
+    Measure("kendall", "Kendall τ_b", kendall, True, "concordant minus discordant pairs, corrected for ties"),
+    Measure("pearson", "Pearson r", pearson, True, "linear correlation of the defined scores"),
+    Measure("weighted_kendall", "weighted τ", weighted_kendall, True, "Kendall's tau that counts the best cells most"),
+    *(
+        Measure(
+            f"precision_{percent}",
+            f"P@{percent} %",
+            partial(precision, percent=percent),
+            True,
+            f"share of the top {percent} % by score that are in the top {percent} % by accuracy",
+        )
+        for percent in (1, 5, 10)
+    ),
+    *(
+        Measure(
+            f"best_rank_{percent}",
+            f"BR@{percent} %",
+            partial(best_rank, percent=percent),
+            False,
+            f"best true rank among the top {percent} % by score, as a share of the cells",
+        )
+        for percent in (1, 5)
+    ),
+    Measure(
+        "ndcg_10",
+        "nDCG@10 %",
+        partial(ndcg, depth=partial(top, percent=10)),
+        True,
+        "discounted gain of the top 10 % by score; the gain doubles with every point of accuracy",
+    ),
+    Measure(
+        "ndcg_1000",
+        "nDCG@1000",
+        partial(ndcg, depth=_published),
+        True,
+        "the same at the published depth of 1,000 cells; not defined on fewer",
+    ),
+    Measure(
+        "kendall_top_10",
+        "τ_b in true top 10 %",
+        partial(kendall_at_top, percent=10),
+        True,
+        "Kendall's tau-b among the truly best tenth",
+    ),
+    Measure("regret", "regret", regret, False, "points of accuracy between the best cell and the best-scored one"),
+]
+
+#: Every measure by its name, in the order of columns.
+MEASURES = {measure.name: measure for measure in _ALL}
