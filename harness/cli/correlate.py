@@ -11,28 +11,44 @@ from harness.cli import options
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate")
-@options.target
+@options.evidence
+@click.option("--subset", default="all", show_default=True, help="Which cells the table on the screen is about.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file, or a folder for all three."
 )
 @options.as_json
 @options.config
-def command(run: Path, targets: tuple[str, ...], out: Path | None, as_json: bool) -> int:
+def command(
+    run: Path,
+    targets: tuple[str, ...],
+    measure: str,
+    draws: int | None,
+    undefined: str,
+    subset: str,
+    out: Path | None,
+    as_json: bool,
+) -> int:
     """Correlate the scores of RUN, a run's folder, its store or a folder of runs, with accuracies.
 
-    Undefined scores rank worst. Positive means that the proxy predicts in its declared direction.
+    Positive means that the proxy predicts in its declared direction. --json and --out give the correlations by seed on
+    all cells; what they are worth, with intervals and by subset, is written into RUN as evidence.csv.
     """
     import pandas as pd
 
     from harness import files, results, run_folder
     from harness.cli import say
+    from harness.evidence.table import Method
 
-    found = [results.correlate(folder, targets) for folder in run_folder.find(run_folder.named(run))]
+    method = Method(measure=measure, draws=draws)
+    found = [
+        results.correlate(folder, targets, method=method, undefined=undefined)
+        for folder in run_folder.find(run_folder.named(run))
+    ]
     table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
         click.echo(files.as_json(table))
     else:
-        click.echo("\n\n".join(say.correlations(one) for one in found))
+        click.echo("\n\n".join(say.correlations(one, subset) for one in found))
     if out is not None:
         paths = [out] if out.suffix else [out / f"correlations{suffix}" for suffix in files.WRITERS]
         for path in paths:

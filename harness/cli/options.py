@@ -104,6 +104,18 @@ mirror = click.option(
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
+measure = click.option(
+    "--measure", default="spearman", show_default=True, help="What intervals are about: spearman | kendall."
+)
+draws = click.option(
+    "--draws",
+    type=click.IntRange(min=20),
+    show_default="1000, and fewer, to 100, of more than 1000 cells",
+    help="Bootstrap draws of an interval.",
+)
+undefined = click.option(
+    "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -117,6 +129,13 @@ def out(default: str) -> Callable[[F], F]:
 def sweep(function: F) -> F:
     """Add every option that a sweep's settings come from."""
     for option in (config, plugin, workers, device, teacher, augment, batch_seed, batch_size, image_dir, images, seeds):
+        function = option(function)
+    return function
+
+
+def evidence(function: F) -> F:
+    """Add every option that says how correlations are judged."""
+    for option in (undefined, draws, measure, target):
         function = option(function)
     return function
 

@@ -11,15 +11,21 @@ from harness.cli import options
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate")
-@options.target
+@options.evidence
+@click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.config
-def command(run: Path, targets: tuple[str, ...]) -> int:
+def command(
+    run: Path, targets: tuple[str, ...], measure: str, draws: int | None, undefined: str, figures: str | None
+) -> int:
     """Draw the figures of RUN, a run's folder, its store or a folder of runs, and write one self-contained page."""
     import reports
     from harness import results, run_folder
     from harness.cli import say
+    from harness.evidence.table import Method
 
     run = run_folder.named(run)
-    found = [results.correlate(folder, targets) for folder in run_folder.find(run)]
-    click.echo(say.written(reports.build(found, run), found))
+    method = Method(measure=measure, draws=draws)
+    found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
+    names = None if figures is None else tuple(name.strip() for name in figures.split(",") if name.strip())
+    click.echo(say.written(reports.build(found, run, names), found))
     return 0

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from benchmarks import spaces
+from benchmarks.errors import unknown
 from harness import run_folder
 from harness.distillation.sweep import Plan as DistillationPlan
 from harness.distillation.sweep import Tally as DistillationTally
@@ -64,7 +66,13 @@ def measured(figures: dict[str, str]) -> str:
 
 def correlations(results: Results, subset: str = "all") -> str:
     """Return the sorted table of a run's correlations on a subset of its cells, with n and undefined counts."""
+    known = spaces.get(results.info["space"]).subsets
+    if subset not in known:
+        raise unknown("--subset", subset, known)
     evidence = results.evidence[results.evidence["subset"] == subset]
+    if evidence.empty:
+        whole = "the same cells as all" if _holds(results, subset) else "none of the cells"
+        return f"{results.info['space']}: the subset {subset} holds {whole}."
     targets = list(dict.fromkeys(evidence["target"]))
     agree = (evidence.groupby("proxy")[["n_lowest", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     counts = ["n", "undefined", *(["failed"] if evidence["failed"].any() else [])]
@@ -88,6 +96,11 @@ def correlations(results: Results, subset: str = "all") -> str:
     keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
     body = tabulate(pd.DataFrame(rows).to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *_notes(evidence)])
+
+
+def _holds(results: Results, subset: str) -> bool:
+    chosen = spaces.get(results.info["space"]).subsets[subset]
+    return any(chosen.holds(int(cell)) for cell in results.targets["cell"].unique())
 
 
 def _conditions(results: Results, evidence: pd.DataFrame, subset: str) -> str:

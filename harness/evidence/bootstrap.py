@@ -42,7 +42,7 @@ class Draws:
 
 
 def spearman(scores: np.ndarray, accuracies: np.ndarray) -> np.ndarray:
-    """Return Spearman's rho of every row of ranks with every target: Pearson's r of ranks; NaN where one is constant."""
+    """Return Spearman's rho of every row with every target: Pearson's r of the ranks; NaN where one is constant."""
     x, y = (values - values.mean(axis=-1, keepdims=True) for values in (scores, accuracies))
     below = np.sqrt((x**2).sum(axis=-1)[:, None] * (y**2).sum(axis=-1)[None])
     found: np.ndarray = np.divide(x @ y.T, below, out=np.full(below.shape, np.nan), where=below > 0)
@@ -103,12 +103,11 @@ def draw(
         if one.members < len(one.proxies):
             ranks = np.concatenate([ranks, panel.ranked(panel.combine(ranks, one.proxies, one.members))])
         known = stats.rankdata(truth[:, chosen], axis=-1)
-        rows = _correlated(statistic, ranks.reshape(-1, len(chosen)), known)
-        by_seed = rows.reshape(len(one.proxies), len(one.seeds), -1)
-        found.correlation[number] = mean(by_seed[..., :targets], axis=1)
+        rows, given = _correlated(statistic, ranks.reshape(-1, len(chosen)), known)
+        by_seed = (len(one.proxies), len(one.seeds), -1)
+        found.correlation[number] = mean(rows.reshape(by_seed)[..., :targets], axis=1)
         if size is not None:
-            between = statistic(known, known)
-            found.partial[number] = mean(_partial(by_seed, between), axis=1)
+            found.partial[number] = mean(given.reshape(by_seed), axis=1)
     return found
 
 
@@ -118,11 +117,7 @@ def partial(scores: np.ndarray, accuracies: np.ndarray, size: np.ndarray, measur
     With r for the correlations of ranks, (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)); of Kendall's tau the same
     (Kendall, 1942). NaN where the size decides one of the two.
     """
-    known = panel.ranked(np.vstack([accuracies, size]))
-    statistic = STATISTICS[measure]
-    found = _partial(_correlated(statistic, panel.ranked(scores), known)[:, None], statistic(known, known))
-    rows: np.ndarray = found[:, 0]
-    return rows
+    return _correlated(STATISTICS[measure], panel.ranked(scores), panel.ranked(np.vstack([accuracies, size])))[1]
 
 
 def mean(values: np.ndarray, axis: int) -> np.ndarray:
@@ -216,24 +211,24 @@ def _ranks(codes: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
     return ranks.reshape(codes.shape)
 
 
-def _correlated(statistic: Statistic, ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _correlated(statistic: Statistic, ranks: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # (rows, known), and with the last of `known` held fixed (rows, known - 1). A row is taken where it has no NaN.
     missing = np.isnan(ranks)
     whole = ~missing.any(axis=1)
-    if whole.all():
-        return statistic(ranks, known)
     found = np.full((len(ranks), len(known)), np.nan)
+    with_size = np.full((len(ranks), len(known)), np.nan)
     if whole.any():
         found[whole] = statistic(ranks[whole], known)
+        with_size[whole] = statistic(known[-1:], known)
     for row in np.flatnonzero(~whole):
         kept = ~missing[row]
         if kept.any():
-            found[row] = statistic(ranks[row : row + 1, kept], stats.rankdata(known[:, kept], axis=-1))[0]
-    return found
+            there = stats.rankdata(known[:, kept], axis=-1)
+            found[row] = statistic(ranks[row : row + 1, kept], there)[0]
+            with_size[row] = statistic(there[-1:], there)[0]
+    return found, _partial(found[:, :-1], found[:, -1:], with_size[:, :-1])
 
 
-def _partial(rows: np.ndarray, between: np.ndarray) -> np.ndarray:
-    # rows: (P, S, T + 1), the last being with the size; between: (T + 1, T + 1).
-    with_size, of_truth = rows[..., -1:], between[:-1, -1]
-    below = np.sqrt(np.maximum(0, (1 - with_size**2) * (1 - of_truth**2)))
-    above = rows[..., :-1] - with_size * of_truth
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 1e-6)
+def _partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
+    below = np.sqrt(np.maximum(0, (1 - xz**2) * (1 - yz**2)))
+    return np.divide(xy - xz * yz, below, out=np.full(xy.shape, np.nan), where=below > 1e-6)

@@ -38,8 +38,11 @@ def mean_rank(ranks: np.ndarray) -> np.ndarray:
 
 
 def log_rank(ranks: np.ndarray) -> np.ndarray:
-    """Return the sum of log(rank / n): a cell that one member puts last cannot be saved by the others."""
-    total: np.ndarray = np.log(ranks / ranks.shape[1]).sum(axis=0)
+    """Return the sum of log(rank / n): a cell that one member puts last cannot be saved by the others.
+
+    Rounded to nine decimals, so that equal products of ranks tie on every machine.
+    """
+    total: np.ndarray = np.log(ranks / ranks.shape[1]).sum(axis=0).round(9)
     return total
 
 

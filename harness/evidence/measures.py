@@ -1,4 +1,4 @@
-"""Measures of how well scores predict accuracies: a registry. scipy and scikit-learn compute; this decides what goes in.
+"""A registry of measures of how well scores predict accuracies. scipy and scikit-learn compute; this decides of what.
 
 Scores are oriented (higher is better), and one that is not finite is undefined and ranks worst, below every defined
 one. Ties are resolved by expectation over all ways to break them, never by the order of the cells.
@@ -150,10 +150,11 @@ def ndcg(scores: Column, accuracies: Column, *, depth: Callable[[int], int]) -> 
     k = depth(cells)
     if cells < 2 or k > cells or not _says_something(scores) or accuracies.values.min() < 0:
         return math.nan
-    gains = 2.0**accuracies.values - 1
+    highest = accuracies.values.max()
+    # Divided by a common factor, which changes nothing: scikit-learn takes no numbers beyond 64 bits.
+    gains = 2.0 ** (accuracies.values - highest) - 2.0**-highest
     if not gains.any():
         return math.nan
-    gains /= gains.max()  # changes nothing, and scikit-learn takes no numbers beyond 64 bits
     return float(ndcg_score(gains[None], -scores.ranks[None], k=k))
 
 
@@ -196,10 +197,10 @@ def _published(cells: int) -> int:
 
 
 _ALL = [
-    Measure("spearman", "Spearman ρ", spearman, True, "rank correlation, ties averaged"),
-    Measure("kendall", "Kendall τ_b", kendall, True, "concordant minus discordant pairs, corrected for ties"),
-    Measure("pearson", "Pearson r", pearson, True, "linear correlation of the defined scores"),
-    Measure("weighted_kendall", "weighted τ", weighted_kendall, True, "Kendall's tau that counts the best cells most"),
+    Measure("spearman", "Spearman", spearman, True, "rank correlation, ties averaged"),
+    Measure("kendall", "Kendall tau-b", kendall, True, "concordant minus discordant pairs, corrected for ties"),
+    Measure("pearson", "Pearson", pearson, True, "linear correlation of the defined scores"),
+    Measure("weighted_kendall", "weighted tau", weighted_kendall, True, "Kendall's tau in which the best count most"),
     *(
         Measure(
             f"precision_{percent}",
@@ -236,7 +237,7 @@ _ALL = [
     ),
     Measure(
         "kendall_top_10",
-        "τ_b in true top 10 %",
+        "tau-b in true top 10 %",
         partial(kendall_at_top, percent=10),
         True,
         "Kendall's tau-b among the truly best tenth",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def tables(
     """
     records = proxies.set_index("name")[["family", "direction"]].to_dict("index")
     described = {name: records.get(name, {"family": "ensemble", "direction": "higher"}) for name in panel.proxies}
-    parts = _judge_all(_groups(panel, targets, space), method)
+    parts = _judge_all(_groups(panel, targets, space), method) if panel.proxies else []
     by_seed = [found for found, part in parts if (part["subset"] == "all").any()]
     evidence = [part for _, part in parts]
     return (
@@ -308,7 +309,7 @@ def _arranged(
     whole["space"] = space.name
     for name in ("family", "direction"):
         whole[name] = [described[proxy][name] for proxy in whole["proxy"]]
-    orders = {
+    orders: dict[str, list[Any]] = {
         "subset": list(space.subsets),
         "proxy": list(panel.proxies),
         "target": [target.name for target in targets],

@@ -45,6 +45,7 @@ def test_a_run_is_loaded_as_tidy_tables(run: Path) -> None:
     assert list(loaded.proxies["name"]) == ["params", "snip"]
     assert loaded.targets.empty
     assert tuple(loaded.correlations.columns) == CORRELATION_COLUMNS
+    assert tuple(loaded.evidence.columns) == EVIDENCE_COLUMNS
     assert loaded.cards == {}
 
 
@@ -54,28 +55,33 @@ def test_a_folder_may_be_given_as_text(run: Path) -> None:
 
 def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
     found = results.correlate(run)
-    assert list(found.correlations["target"].unique()) == ["s0-diswot:distilled", "s0-diswot:vanilla"]
-    assert len(found.correlations) == 4
-    assert len(found.targets) == 2 * len(CELLS)
+    names = ["s0-diswot:distilled", "s0-diswot:vanilla", "s0-diswot:gain"]
+    assert list(found.correlations["target"].unique()) == names
+    assert len(found.correlations) == len(found.evidence) == 2 * len(names)
+    assert len(found.targets) == len(names) * len(CELLS)
+    by_name = found.targets.pivot(index="cell", columns="target", values="accuracy")
+    assert by_name[names[2]].to_numpy() == pytest.approx((by_name[names[0]] - by_name[names[1]]).to_numpy())
     assert found.cards["s0-diswot"]["source"] == tables.load("s0-diswot").card.source
     snip = found.correlations[found.correlations["proxy"] == "snip"].iloc[0]
     assert (snip["n"], snip["undefined"], snip["failed"]) == (4, 1, 1)
     again = harness.load(run)
     pd.testing.assert_frame_equal(again.correlations, found.correlations)
+    pd.testing.assert_frame_equal(again.evidence, found.evidence, check_dtype=False)
     pd.testing.assert_frame_equal(again.targets, found.targets)
 
 
 @pytest.mark.parametrize("name", ["s0-diswot:vanilla", "s0-diswot:distilled", "s0-diswot"])
 def test_the_vanilla_and_the_distilled_accuracy_stand_beside_each_other(run: Path, name: str) -> None:
     found = results.correlate(run, (name,))
-    assert set(found.targets["target"]) == {"s0-diswot:distilled", "s0-diswot:vanilla"}
+    assert set(found.targets["target"]) == {"s0-diswot:distilled", "s0-diswot:vanilla", "s0-diswot:gain"}
 
 
 def test_a_table_of_the_users(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("cell,accuracy\n111,50\n113,60\n115,70\n333,\n777,65\n155,99\n")
     found = results.correlate(run, (str(path), "s0-diswot:vanilla"))
-    assert list(dict.fromkeys(found.targets["target"])) == ["mine:accuracy", "s0-diswot:vanilla", "s0-diswot:distilled"]
+    s0 = [f"s0-diswot:{column}" for column in ("vanilla", "distilled", "gain")]
+    assert list(dict.fromkeys(found.targets["target"])) == ["mine:accuracy", *s0]
     mine = found.correlations[found.correlations["target"] == "mine:accuracy"].set_index("proxy")
     assert mine["n"].to_dict() == {"params": 4, "snip": 3}
     assert mine["spearman"]["params"] == pytest.approx(0.8)
@@ -100,7 +106,7 @@ def test_a_run_without_a_score(tmp_path: Path, settings: Settings) -> None:
         results.correlate(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "cards.json"])
+@pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "evidence.csv", "cards.json"])
 def test_what_was_derived_is_made_anew_where_it_is_damaged(run: Path, name: str) -> None:
     expected = results.correlate(run)
     (run / name).write_bytes(b"\xff" if name == "targets.csv" else b"")
@@ -113,5 +119,6 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
     found = results.correlate(run)
     info = json.loads(run_folder.info_path(run).read_text())
     assert info == found.info
-    exact = correlation.table(found.scores, found.targets, found.proxies)
-    assert found.correlations["pearson"].dropna().tolist() == exact["pearson"].dropna().tolist()
+    loaded = harness.load(run)
+    for name in ("pearson", "spearman", "regret"):
+        assert loaded.correlations[name].tolist() == pytest.approx(found.correlations[name], abs=0, nan_ok=True)
