@@ -18,8 +18,8 @@ import torch
 import proxies
 from benchmarks import nb201, tables
 from harness import store
-from harness.evidence import table as evidence_table
 from harness.cli import _diswot
+from harness.evidence import table as evidence_table
 from proxies import registry
 
 if sys.version_info >= (3, 11):
