@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +19,15 @@ from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from harness.store import Store
 
-#: What a space's scores are correlated with unless something else is asked for; the distilled accuracy comes first.
+#: What a space's scores are correlated with unless something else is asked for: the distilled accuracy and its vanilla
+#: one, and accuracies of every cell where these do not know all that were evaluated.
 DEFAULT_TARGETS = {
-    "nb201": ("analog-nasbench:baseline",),
-    "s0": ("s0-diswot:distilled", "s0-diswot:vanilla"),
+    "nb201": ("nb201-kd:distilled", "analog-nasbench:baseline"),
+    "s0": ("s0-diswot:distilled",),
 }
+
+#: A default target that knows fewer of the evaluated cells, and not all, is left out.
+_ENOUGH_CELLS = 30
 
 T = TypeVar("T")
 
@@ -120,7 +124,7 @@ def correlate(
     results = _stored(folder)
     space = results.info["space"]
     evaluated = sorted(set(results.scores["cell"]))
-    chosen = targets_of(space, target_names)
+    chosen = targets_of(space, target_names or default_targets(space, evaluated))
     found: list[evidence_table.Target] = []
     cards: dict[str, dict[str, Any]] = {}
     for name, target in chosen.items():
@@ -178,6 +182,19 @@ def _gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
     return [one for one in gains if not one.accuracies.empty]
 
 
+def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
+    """Return those of `DEFAULT_TARGETS` that know enough of the evaluated cells, up to the first that knows all."""
+    chosen = []
+    for name in DEFAULT_TARGETS[space]:
+        table, column = tables.parse_target(name)
+        known = tables.load(table, space).frame[column].dropna().index.isin(evaluated).sum()
+        if known >= min(_ENOUGH_CELLS, len(evaluated)):
+            chosen.append(name)
+        if known == len(evaluated):
+            break
+    return tuple(chosen) or DEFAULT_TARGETS[space]
+
+
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
     """Return the targets that are meant, by their names; see `correlate`.
 
@@ -185,7 +202,7 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
         InputError: if one is not known, or two tables have the same name.
     """
     chosen: dict[str, tables.Target] = {}
-    for name in target_names or DEFAULT_TARGETS[space]:
+    for name in target_names:
         for target in _targets(name, space):
             if chosen.setdefault(target.name, target) != target:
                 raise InputError(

@@ -17,7 +17,7 @@ MOST_SEEDS = 1000
 def cells(text: str, space: Space) -> tuple[int, ...]:
     """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
-    ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
+    ``TABLE:N`` is a sample of N of the cells that a table stands for, ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
     commas (``3,7,9``; a single cell as ``3,``), a file has one cell a line; cells are numbers or architecture strings.
     A built-in accuracy table stands for the cells that it has, one for all that compute the same function.
 
@@ -31,8 +31,9 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
         return _sample(int(text), space)
     if "," in text or text.startswith("|"):
         chosen = [space.parse(part) for part in text.split(",") if part.strip()]
-    elif text in tables.names():
-        chosen = _in_table(text, space)
+    elif text.partition(":")[0] in tables.names():
+        name, _, count = text.partition(":")
+        chosen = _some(_in_table(name, space), count, name)
     else:
         chosen = _in_file(text, space)
     if not chosen:
@@ -65,6 +66,15 @@ def _in_table(name: str, space: Space) -> list[int]:
     for cell in tables.load(name, space.name).frame.index:
         by_class.setdefault(space.canonical(cell), int(cell))
     return list(by_class.values())
+
+
+def _some(chosen: list[int], count: str, name: str) -> list[int]:
+    if not count:
+        return chosen
+    if not count.isdecimal() or not 0 < int(count) <= len(chosen):
+        raise InputError(f"--cells: {count!r} cells were asked for; {name} stands for 1 to {len(chosen)}.")
+    # In an order that does not depend on the others, so that a table that grows only adds to it.
+    return sorted(chosen, key=lambda cell: random.Random(cell).random())[: int(count)]
 
 
 def _in_file(text: str, space: Space) -> list[int]:

@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.tables import analog_nasbench, nb201, readers, s0_diswot, user
+from benchmarks.tables import analog_nasbench, nb201, nb201_kd, readers, s0_diswot, user
 from benchmarks.tables.table import Table
 
 _BUILT_IN: dict[str, tuple[str, Callable[[], Table]]] = {
     analog_nasbench.NAME: (analog_nasbench.SPACE, cache(analog_nasbench.load)),
+    nb201_kd.NAME: (nb201_kd.SPACE, cache(nb201_kd.load)),
     s0_diswot.NAME: (s0_diswot.SPACE, cache(s0_diswot.load)),
     nb201.NAME: (nb201.SPACE, nb201.load),
 }

@@ -435,5 +435,5 @@ def test_an_unknown_column_names_the_nearest() -> None:
 
 
 def test_the_listing_needs_no_data() -> None:
-    assert set(tables.names()) == set(registry.names()) == {"analog-nasbench", "s0-diswot", "nb201"}
+    assert set(tables.names()) == set(registry.names()) == {"analog-nasbench", "nb201-kd", "s0-diswot", "nb201"}
     assert readers.SUFFIXES == (".csv", ".csv.gz", ".parquet", ".json")

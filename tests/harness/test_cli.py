@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.tables import load as load_table
 from harness import load, run_folder
 from harness.store import Store
 from proxies import registry
@@ -113,7 +114,7 @@ MISTAKES = {
     "correlate run --out table.txt": ("table.txt must end in .csv, .parquet, .json",),
     "evaluate --export table.txt": ("table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
-    "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, s0-diswot"),
+    "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, s0-diswot"),
     "tables show nonsense": ("table: 'nonsense' is not known",),
     "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
     "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
@@ -279,10 +280,11 @@ def test_lists_as_json(cli: Cli) -> None:
     tables = json.loads(cli("tables", "list", "--json").out)
     assert {record["name"]: record["cells"] for record in tables} == {
         "analog-nasbench": 15625,
+        "nb201-kd": len(load_table("nb201-kd").frame),
         "s0-diswot": 64,
         "nb201": 0,
     }
-    assert [record["state"] for record in tables] == ["there", "there", "not fetched"]
+    assert [record["state"] for record in tables] == ["there", "there", "there", "not fetched"]
     images = json.loads(cli("images", "list", "--json").out)
     assert {record["name"]: record["state"] for record in images} == {
         "noise": "drawn",
@@ -375,10 +377,11 @@ def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
 
 
 def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
-    tiny = [*QUICK, "--cells", "12,7", "--s0-cells", "111,113"]
+    tiny = [*QUICK, "--cells", "nb201-kd:2", "--s0-cells", "111,113"]
     said = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
     assert said.status == 0
-    assert "analog-nasbench:baseline" in said.out
+    assert "[1] nb201-kd:distilled" in said.out
+    assert "analog-nasbench:baseline" not in said.out
     assert "[1] s0-diswot:distilled" in said.out
     for name in ("report.html", "nb201/scores.sqlite", "s0/correlations.csv"):
         assert str(tmp_path / name) in said.out

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -122,3 +123,28 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
     loaded = harness.load(run)
     for name in ("pearson", "spearman", "regret"):
         assert loaded.correlations[name].tolist() == pytest.approx(found.correlations[name], abs=0, nan_ok=True)
+
+
+def test_the_default_targets_are_those_that_know_enough_cells() -> None:
+    trained = tables.load("nb201-kd").frame.index.tolist()
+    others = [cell for cell in range(400) if cell not in trained]
+    distilled, baseline = results.DEFAULT_TARGETS["nb201"]
+    assert results.default_targets("nb201", trained[:3]) == (distilled,)
+    assert results.default_targets("nb201", trained[:40] + others) == (distilled, baseline)
+    assert results.default_targets("nb201", trained[:3] + others) == (baseline,)
+
+
+def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings: Settings) -> None:
+    cells = tables.load("nb201-kd").frame.dropna().index[:40]
+    folder = tmp_path / "run"
+    nb201 = replace(settings, space="nb201")
+    run_folder.claim(folder, nb201, registry.select("params"), device="cpu", plugins=())
+    version = registry.get("params").version
+    with Store(run_folder.store_path(folder), create=True) as store:
+        store.write(
+            Record("nb201", int(cell), "params", version, nb201.hash, 0, "ok", float(cell), None, 0.1) for cell in cells
+        )
+    found = results.correlate(folder)
+    ceilings = found.evidence[found.evidence["subset"] == "all"].set_index("target")["ceiling"]
+    assert list(ceilings.index) == [f"nb201-kd:{column}" for column in ("distilled", "vanilla", "gain")]
+    assert ceilings["nb201-kd:vanilla"] > 0.8

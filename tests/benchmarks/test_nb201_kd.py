@@ -1,0 +1,53 @@
+"""The shipped trainings: what the card says of them is what they say themselves."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import nb201, tables
+from benchmarks.tables import trainings
+from harness.distillation import accuracies
+from harness.distillation.recipes import RECIPES
+from harness.store import TRAININGS
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    content = (files("benchmarks.tables") / "data" / "nb201-kd.csv").read_bytes()
+    return pd.read_csv(io.BytesIO(content))
+
+
+def test_every_training_has_one_row(rows: pd.DataFrame) -> None:
+    assert tuple(rows.columns) == TRAININGS.columns
+    assert not rows.duplicated(list(TRAININGS.identity)).any()
+    assert rows["settings"].nunique() == 1
+    assert all(nb201.Cell.from_index(cell).canonical.index == cell for cell in rows["cell"].unique())
+    # Every student with a teacher has its vanilla twin from the same weights.
+    kinds = rows[rows["status"] == "ok"].groupby(["cell", "seed"])["distiller"].agg(set)
+    assert (kinds == {"none", "kd"}).all()
+
+
+def test_every_member_of_a_class_has_its_accuracies(rows: pd.DataFrame) -> None:
+    frame = tables.load("nb201-kd").frame
+    seeds = trainings.by_class(rows)
+    for cell in (int(seeds.index[0]), int(seeds.index[-1])):
+        members = [index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).canonical.index == cell]
+        expected = seeds.loc[[cell] * len(members)].set_axis(pd.Index(members, name="cell"))
+        pd.testing.assert_frame_equal(frame.loc[members, seeds.columns], expected, check_names=False)
+    assert set(seeds.index) == {nb201.Cell.from_index(int(cell)).canonical.index for cell in frame.index}
+
+
+def test_the_card_states_the_recipe(rows: pd.DataFrame) -> None:
+    card = tables.load("nb201-kd").card
+    assert card.recipe == RECIPES["mini"].describe_pair()
+
+
+def test_what_the_card_says_is_measured_is_measured(rows: pd.DataFrame, shared_data: Path) -> None:
+    truth = tables.targets(f"{shared_data / 'nb201_200ep.csv.gz'}:c10_test200_nats", "nb201")[0]
+    said = accuracies.measured(rows, "nb201", truth)
+    assert tables.load("nb201-kd").card.measured == "; ".join(f"{name}: {value}" for name, value in said.items())
