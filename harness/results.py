@@ -47,6 +47,8 @@ class Results:
         correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
         evidence: over seeds, by subset, with intervals; see `harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
         cards: the cards of the tables that the targets are from, by table.
+        method: how the scores were correlated: targets, as they can be asked for again; measure, draws, seed,
+            undefined; empty before `correlate`.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class Results:
     correlations: pd.DataFrame
     evidence: pd.DataFrame
     cards: dict[str, dict[str, Any]]
+    method: dict[str, Any]
 
 
 def load(run: Path | str) -> Results:
@@ -72,7 +75,8 @@ def load(run: Path | str) -> Results:
         targets=_read(folder / "targets.csv", _csv, stored.targets),
         correlations=_read(folder / "correlations.csv", _csv, stored.correlations),
         evidence=_read(folder / "evidence.csv", _csv, stored.evidence),
-        cards=_read(folder / "cards.json", lambda path: json.loads(path.read_text()), stored.cards),
+        cards=_read(folder / "cards.json", _json, stored.cards),
+        method=_read(folder / "method.json", _json, stored.method),
     )
 
 
@@ -93,6 +97,7 @@ def _stored(folder: Path) -> Results:
         correlations=pd.DataFrame(columns=list(CORRELATION_COLUMNS)),
         evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         cards={},
+        method={},
     )
 
 
@@ -155,7 +160,11 @@ def correlate(
     files.write_table(folder / "correlations.csv", correlations)
     files.write_table(folder / "evidence.csv", evidence)
     files.write_json(folder / "cards.json", cards)
-    return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards)
+    said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
+    files.write_json(folder / "method.json", said)
+    return replace(
+        results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said
+    )
 
 
 def _target(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
@@ -224,6 +233,10 @@ def _targets(name: str, space: str) -> list[tables.Target]:
 def _csv(path: Path) -> pd.DataFrame:
     # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
     return pd.read_csv(path, engine="python")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
 
 
 def _read(path: Path, read: Callable[[Path], T], absent: T) -> T:

@@ -17,9 +17,10 @@ MOST_SEEDS = 1000
 def cells(text: str, space: Space) -> tuple[int, ...]:
     """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
-    ``TABLE:N`` is a sample of N of the cells that a table stands for, ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
+    ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
     commas (``3,7,9``; a single cell as ``3,``), a file has one cell a line; cells are numbers or architecture strings.
-    A built-in accuracy table stands for the cells that it has, one for all that compute the same function.
+    A built-in accuracy table stands for the cells that it has, one for all that compute the same function; ``TABLE:N``
+    for a seeded sample of N of them.
 
     Raises:
         InputError: if it stands for nothing, or names a cell that is not in the space.

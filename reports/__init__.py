@@ -12,18 +12,23 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 
-def build(results: Sequence[Results], folder: Path) -> list[Path]:
+def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | None = None) -> list[Path]:
     """Draw the figures of every run into its ``figures`` folder and write ``folder/report.html``.
 
     A run without any correlation (no scored cell has an accuracy) gets no figures; the page says so. Equal results give
     equal bytes.
+
+    Args:
+        results: the runs.
+        folder: of the page.
+        figures: names of kinds of figures, as in `reports.figures.KINDS`; all by default.
 
     Returns:
         The files written, the page first.
 
     Raises:
         ValueError: no results are given.
-        benchmarks.errors.InputError: a folder cannot be made or written to.
+        benchmarks.errors.InputError: a figure's name is not known, or a folder cannot be made or written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
     from harness import files
@@ -31,7 +36,7 @@ def build(results: Sequence[Results], folder: Path) -> list[Path]:
 
     if not results:
         raise ValueError("a report needs at least one run")
-    drawn = [gallery.draw(run, run.folder / "figures") for run in results]
-    html = page.render([page.Section(run, pictures) for run, (pictures, _) in zip(results, drawn, strict=True)])
+    drawn = [gallery.draw(run, run.folder / "figures", figures) for run in results]
+    html = page.render([page.Section(run, groups) for run, (groups, _) in zip(results, drawn, strict=True)])
     written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(html.encode()))
     return [written, *(path for _, paths in drawn for path in paths)]

@@ -16,8 +16,17 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.evidence.table import by_evidence
 from reports import canvas, typography
+from reports.drawing import Drawing
 from reports.numbers import counted, span
-from reports.summary import column_of, conditions, on_all_cells, sample, table_of, targets_of
+from reports.summary import (
+    circumstances,
+    column_of,
+    measure_of,
+    on_all_cells,
+    table_of,
+    targets_of,
+    vanilla_of,
+)
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -43,15 +52,39 @@ class Panel:
         return TITLE + canvas.LINE * math.ceil(len(self.targets) / self.legend_columns)
 
 
+def drawings(results: Results) -> list[Drawing]:
+    """Return the bars of all targets in one figure."""
+    data = bar_data(results)
+    shown = ", ".join(dict.fromkeys(data["target"]))
+    measure = measure_of(results).capitalize()
+    proxies = counted(data["proxy"].nunique(), "proxy", "proxies")
+    return [
+        Drawing(
+            "correlations",
+            correlation_bars(results),
+            data,
+            f"Mean {measure} correlation over seeds of every proxy with {shown}; {_note(results, data)}",
+            f"Bars of the {measure} correlation of {proxies} with {shown}; the table above holds the numbers.",
+        )
+    ]
+
+
 def bar_data(results: Results) -> pd.DataFrame:
-    """Return the rows of the bars in drawing order: the evidence on all cells, best proxy first."""
+    """Return the rows of the bars in drawing order: the evidence on all cells, best proxy first.
+
+    Gains are left out where both accuracies are there: a correlation with a difference has a scale of its own.
+    """
+    targets = targets_of(results)
+    both = {table_of(target) for target in vanilla_of(results)}
+    shown = [target for target in targets if column_of(target) != "gain" or table_of(target) not in both]
     summary = on_all_cells(results)
     place = {name: number for number, name in enumerate(by_evidence(summary))}
+    summary = summary[summary["target"].isin(shown)]
     return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
 def correlation_bars(results: Results) -> Figure:
-    """Draw the mean Spearman correlation of every proxy with every target; whiskers are deviations over seeds.
+    """Draw the mean correlation of every proxy with every target; whiskers are intervals over cells.
 
     One panel per accuracy table, at most three abreast. Proxies are sorted by the first target.
 
@@ -64,18 +97,20 @@ def correlation_bars(results: Results) -> Figure:
     proxies = list(dict.fromkeys(data["proxy"]))
     names = [typography.elide(_label(name, data), LONGEST_NAME) for name in proxies]
     left = max(typography.width(name) for name in names) + 0.16
-    tables = list(dict.fromkeys(table_of(target) for target in targets_of(results)))
+    targets = list(dict.fromkeys(data["target"]))
+    tables = list(dict.fromkeys(table_of(target) for target in targets))
     abreast = min(len(tables), ABREAST)
     across = canvas.SINGLE_COLUMN if len(tables) == 1 else canvas.DOUBLE_COLUMN
     width = (across - left - 0.14 - GAP * (abreast - 1)) / abreast
-    panels = [_panel(table, targets_of(results), width) for table in tables]
+    panels = [_panel(table, targets, width) for table in tables]
     row = max(THINNEST_ROW, BAR * max(len(panel.targets) for panel in panels) + 0.04)
     body = row * len(proxies) + 0.06
     strips = [panels[start : start + abreast] for start in range(0, len(panels), abreast)]
     lines = canvas.footnote_lines(_note(results, data), across)
-    foot = canvas.MARGIN + canvas.LINE * len(lines) + 0.05
+    foot = canvas.foot_height(lines)
     heads = [max(panel.head for panel in strip) for strip in strips]
-    limits = _limits(data)
+    measure = measure_of(results)
+    limits = _limits(data, measure)
     with canvas.style():
         figure = canvas.sheet(across, foot + sum(heads) + len(strips) * (AXIS_LABELS + body))
         top = figure.get_size_inches()[1]
@@ -83,7 +118,8 @@ def correlation_bars(results: Results) -> Figure:
             bottom = top - head - body
             for place, panel in enumerate(strip):
                 axes = canvas.axes_at(figure, left + place * (width + GAP), bottom, width, body)
-                _draw_panel(axes, panel, data, proxies, row, limits)
+                _draw_panel(axes, panel, data, proxies, row, measure)
+                _dress(axes, panel, limits, measure)
                 axes.set_yticks(range(len(proxies)), names if place == 0 else [""] * len(proxies))
             top = bottom - AXIS_LABELS
         canvas.footnote(figure, lines)
@@ -103,19 +139,18 @@ def _panel(table: str, targets: list[str], width: float) -> Panel:
     return Panel(table, mine, labels, max(1, min(len(mine), int(width / (widest + 0.3)))))
 
 
-def _limits(data: pd.DataFrame) -> tuple[float, float]:
-    deviation = data["spearman_deviation"].fillna(0)
-    lowest = float((data["spearman"] - deviation).min(skipna=True))
-    highest = float((data["spearman"] + deviation).max(skipna=True))
+def _limits(data: pd.DataFrame, measure: str) -> tuple[float, float]:
+    shown = data[[measure, "low", "high"]].to_numpy(float)
+    lowest, highest = float(np.fmin.reduce(shown, axis=None)), float(np.fmax.reduce(shown, axis=None))
+    if _has_ceiling(data, measure):
+        highest = float(np.fmax(highest, data["ceiling"].astype(float).max()))
     # A bar that starts anywhere but at zero, or a scale that a single small value stretches, would mislead.
     low = min(0.0, math.floor(lowest * 10) / 10) if math.isfinite(lowest) else 0.0
     high = max(0.5, math.ceil(highest * 10) / 10) if math.isfinite(highest) else 1.0
     return low - 0.02, high + 0.02
 
 
-def _draw_panel(
-    axes: Axes, panel: Panel, data: pd.DataFrame, proxies: list[str], row: float, limits: tuple[float, float]
-) -> None:
+def _draw_panel(axes: Axes, panel: Panel, data: pd.DataFrame, proxies: list[str], row: float, measure: str) -> None:
     thickness = min((row - 0.04) / len(panel.targets), THICKEST_BAR) / row
     colours = list(islice(cycle(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]), len(panel.targets)))
     for number, target in enumerate(panel.targets):
@@ -123,37 +158,51 @@ def _draw_panel(
         middle = np.arange(len(proxies)) + (number - (len(panel.targets) - 1) / 2) * thickness
         # Hatching tells a second round of the colours from the first.
         bars = axes.barh(
-            middle, rows["spearman"].fillna(0), thickness * 0.92, color=colours[number], hatch="////" * (number // 7)
+            middle,
+            rows[measure].astype(float).fillna(0),
+            thickness * 0.92,
+            color=colours[number],
+            hatch="////" * (number // 7),
         )
         bars.set_label(panel.labels[number])
-        _draw_whiskers(axes, middle, rows)
-    _dress(axes, panel, limits)
+        _draw_whiskers(axes, middle, rows, measure)
+        if _has_ceiling(rows, measure):
+            limit = float(rows["ceiling"].astype(float).max())
+            axes.axvline(limit, color=colours[number], linewidth=0.8, linestyle=(0, (4, 2)), zorder=0.9)
     axes.set_ylim(len(proxies) - 0.5 + 0.03 / row, -0.5 - 0.03 / row)
 
 
-def _draw_whiskers(axes: Axes, middle: np.ndarray, rows: pd.DataFrame) -> None:
-    mean, deviation = rows["spearman"].to_numpy(float), rows["spearman_deviation"].to_numpy(float)
-    seen = np.isfinite(mean) & np.isfinite(deviation)
+def _has_ceiling(data: pd.DataFrame, measure: str) -> bool:
+    # The ceiling is Spearman's, and says nothing about another measure.
+    return measure == "spearman" and bool(data["ceiling"].notna().any())
+
+
+def _draw_whiskers(axes: Axes, middle: np.ndarray, rows: pd.DataFrame, measure: str) -> None:
+    mean, low, high = (rows[name].to_numpy(float) for name in (measure, "low", "high"))
+    seen = np.isfinite(low) & np.isfinite(high)
+    # A percentile interval need not lie around the mean, so it is drawn around its own middle.
     axes.errorbar(
-        mean[seen],
+        ((low + high) / 2)[seen],
         middle[seen],
-        xerr=deviation[seen],
+        xerr=((high - low) / 2)[seen],
         fmt="none",
         ecolor="black",
         elinewidth=0.5,
         capsize=1.0,
         capthick=0.5,
     )
+    level = rows["level_with_best"].eq(True).to_numpy(bool) & np.isfinite(mean)
+    axes.plot(mean[level], middle[level], "o", color="black", markersize=2.4, markeredgewidth=0)
     missing = np.isnan(mean) & rows["seeds"].notna().to_numpy()
     zero = np.zeros(int(missing.sum()))
     axes.plot(zero, middle[missing], "x", color=canvas.UNDEFINED_COLOUR, markersize=3, markeredgewidth=0.7)
 
 
-def _dress(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
+def _dress(axes: Axes, panel: Panel, limits: tuple[float, float], measure: str) -> None:
     inches = axes.get_window_extent().width / axes.figure.dpi
     axes.set_xlim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(max(2, int(inches / 0.36)), steps=[1, 2, 5, 10]))
-    axes.set_xlabel("Spearman correlation")
+    axes.set_xlabel(f"{measure.capitalize()} correlation")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color="#333333", linewidth=0.5)
@@ -175,10 +224,15 @@ def _dress(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
 
 
 def _note(results: Results, data: pd.DataFrame) -> str:
-    parts = [sample(data), conditions(results)]
-    if data["spearman_deviation"].notna().any():
-        parts.append("whiskers: standard deviation over seeds")
-    if data["spearman"].isna().any():
+    measure = measure_of(results)
+    parts = [circumstances(results, data)]
+    if data[["low", "high"]].notna().all(axis=1).any():
+        parts.append("whiskers: 95 % interval over cells")
+    if data["level_with_best"].eq(True).any():
+        parts.append("dots: not told from the target's best (p > 0.05, Holm)")
+    if _has_ceiling(data, measure):
+        parts.append("dashed: ceiling set by the noise of the accuracies")
+    if data[measure].isna().any():
         parts.append("\N{MULTIPLICATION SIGN} correlation not defined")
     some = data[data["undefined"] > 0]
     if len(some):

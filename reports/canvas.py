@@ -57,6 +57,11 @@ def footnote_lines(text: str, width: float) -> list[str]:
     return typography.wrap(text, width - 2 * MARGIN)
 
 
+def foot_height(lines: list[str]) -> float:
+    """Return how many inches a footnote takes."""
+    return MARGIN + LINE * len(lines) + 0.05
+
+
 def png(figure: Figure, dpi: int) -> bytes:
     """Return the figure as a PNG file that holds no date."""
     buffer = io.BytesIO()
@@ -73,8 +78,16 @@ def pdf(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def svg(figure: Figure) -> bytes:
+    """Return the figure as an SVG file with text kept as text and without a date."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
 def save(figure: Figure, folder: Path, stem: str, data: pd.DataFrame) -> list[Path]:
-    """Write ``stem.png`` (300 dpi), ``stem.pdf`` and the drawn data as ``stem.csv``; equal input gives equal bytes.
+    """Write ``stem.png`` (300 dpi), ``.pdf``, ``.svg`` and the drawn data as ``.csv``; equal input gives equal bytes.
 
     Raises:
         benchmarks.errors.InputError: the folder cannot be made or written to.
@@ -83,6 +96,7 @@ def save(figure: Figure, folder: Path, stem: str, data: pd.DataFrame) -> list[Pa
     contents = {
         "png": png(figure, dpi=300),
         "pdf": pdf(figure),
+        "svg": svg(figure),
         "csv": data.to_csv(index=False, lineterminator="\n").encode(),
     }
     return [_write(folder / f"{stem}.{ending}", content) for ending, content in contents.items()]

@@ -1,9 +1,44 @@
-"""The figures of a run: what there is to draw, in one place."""
+"""The kinds of figures that a run can get: a registry, in the order of the page."""
 
 from __future__ import annotations
 
-from reports.bars import bar_data, correlation_bars
-from reports.canvas import png, save
-from reports.scatter import rank_scatter, scatter_data
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["bar_data", "correlation_bars", "png", "rank_scatter", "save", "scatter_data"]
+from reports import agreement, bars, cost, distilled_vanilla, over_vanilla, recall, relations, scatter, seeds
+from reports.drawing import Drawing
+
+if TYPE_CHECKING:
+    from harness.results import Results
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes:
+        name: as the user asks for it.
+        title: above its figures on the page.
+        draw: from a run that holds correlations to its figures; none where the run lacks what they need.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[Results], list[Drawing]]
+
+
+_ALL = [
+    Kind("bars", "Correlations", bars.drawings),
+    Kind("two-targets", "Distilled against vanilla correlation", over_vanilla.drawings),
+    Kind("seeds", "Spread over seeds", seeds.drawings),
+    Kind("cost", "Cost against correlation", cost.drawings),
+    Kind("recall", "Finding the best cells", recall.drawings),
+    Kind("agreement", "Agreement between proxies", agreement.drawings),
+    Kind("distilled-vanilla", "What distillation changes", distilled_vanilla.drawings),
+    Kind("relations", "What DisWOT compares", relations.drawings),
+    Kind("scatters", "Rank scatters", scatter.drawings),
+]
+
+#: Every kind of figure by its name.
+KINDS = {kind.name: kind for kind in _ALL}

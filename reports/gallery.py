@@ -1,25 +1,24 @@
-"""Which figures a run gets, what stands below them, and their small copies for the page."""
+"""The figures of one run: drawn, saved, and as small copies for the page."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
-from harness.evidence.table import by_evidence
-from reports import figures, names
-from reports.numbers import counted, with_deviation
-from reports.summary import conditions, on_all_cells, sample, targets_of
+from benchmarks.errors import unknown
+from reports import canvas
+from reports.drawing import Drawing
+from reports.figures import KINDS
+from reports.summary import on_all_cells, targets_of
 
 if TYPE_CHECKING:
     from harness.results import Results
 
-PAGE_DPI = 150
 PAGE_COLOURS = 96
 
 
@@ -36,64 +35,52 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The figures of one run: the bars (none without correlations) and one scatter per proxy."""
+class Group:
+    """All figures of one kind, of which there is at least one."""
 
-    bars: tuple[Picture, ...]
-    scatters: tuple[Picture, ...]
+    name: str
+    title: str
+    pictures: tuple[Picture, ...]
 
 
-def draw(results: Results, folder: Path) -> tuple[Pictures, list[Path]]:
-    """Draw and save the bars, and a rank scatter of every proxy against the first target, best proxy first.
+def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> tuple[tuple[Group, ...], list[Path]]:
+    """Draw and save the figures of a run; one without any correlation gets none.
+
+    Args:
+        results: the run.
+        folder: where they are written.
+        names: of kinds of figures, in the order of the page whatever theirs; all by default.
+
+    Returns:
+        The figures by kind, without the kinds that the run has nothing to show of, and the files written.
 
     Raises:
-        benchmarks.errors.InputError: the folder cannot be made or written to.
+        benchmarks.errors.InputError: a name is not known, or the folder cannot be made or written to.
     """
-    targets = targets_of(results)
-    if not targets:
-        return Pictures((), ()), []
-    summary = on_all_cells(results)
-    bars, written = _draw_bars(results, summary, folder)
-    scatters = []
-    with_target = summary[summary["target"] == targets[0]]
-    for proxy in by_evidence(with_target):
-        picture, paths = _draw_scatter(results, with_target[with_target["proxy"] == proxy], folder)
-        scatters.append(picture)
-        written += paths
-    return Pictures((bars,), tuple(scatters)), written
+    for name in names or ():
+        if name not in KINDS:
+            raise unknown("--figures", name, KINDS)
+    groups: list[Group] = []
+    written: list[Path] = []
+    if not targets_of(results) or on_all_cells(results).empty:
+        return (), written
+    for kind in KINDS.values():
+        if names is not None and kind.name not in names:
+            continue
+        pictures = []
+        for drawing in kind.draw(results):
+            paths = canvas.save(drawing.figure, folder, drawing.stem, drawing.data)
+            pictures.append(_picture(drawing, paths[0]))
+            written += paths
+        if pictures:
+            groups.append(Group(kind.name, kind.title, tuple(pictures)))
+    return tuple(groups), written
 
 
-def _draw_bars(results: Results, summary: pd.DataFrame, folder: Path) -> tuple[Picture, list[Path]]:
-    figure = figures.correlation_bars(results)
-    paths = figures.save(figure, folder, "correlations", figures.bar_data(results))
-    targets = ", ".join(targets_of(results))
-    seeds = "; whiskers are standard deviations over seeds" if int(summary["seeds"].max()) > 1 else ""
-    caption = f"Mean Spearman correlation of every proxy with {targets}; {_sample(results, summary)}{seeds}."
-    alternative = f"Bars of the Spearman correlation of {counted(summary['proxy'].nunique(), 'proxy', 'proxies')}"
-    return _picture(figure, "correlations", f"{alternative}; the table above holds the numbers.", caption), paths
-
-
-def _draw_scatter(results: Results, row: pd.DataFrame, folder: Path) -> tuple[Picture, list[Path]]:
-    values = row.iloc[0]
-    proxy, target = str(values["proxy"]), str(values["target"])
-    stem = names.stem("scatter", proxy, target)
-    figure = figures.rank_scatter(results, proxy, target)
-    paths = figures.save(figure, folder, stem, figures.scatter_data(results, proxy, target))
-    rho = with_deviation(values["spearman"], values["spearman_deviation"])
-    undefined = f"; {values['undefined']:,} of {values['scores']:,} scores not defined" if values["undefined"] else ""
-    failed = f"; {counted(int(values['failed']), 'unit')} failed" if values["failed"] else ""
-    caption = f"{proxy} against {target}: Spearman {rho}; {_sample(results, row)}{undefined}{failed}."
-    return _picture(figure, stem, f"Rank of {proxy} score against rank of {target} accuracy", caption), paths
-
-
-def _sample(results: Results, rows: pd.DataFrame) -> str:
-    return "; ".join(part for part in (sample(rows), conditions(results)) if part)
-
-
-def _picture(figure: Figure, stem: str, alternative: str, caption: str) -> Picture:
-    # A palette keeps forty pictures small enough for one page.
-    with Image.open(io.BytesIO(figures.png(figure, PAGE_DPI))) as image:
-        small = image.convert("RGB").quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
+def _picture(drawing: Drawing, large: Path) -> Picture:
+    # Half the size is enough for a screen, and a palette keeps forty pictures small enough for one page.
+    with Image.open(large) as image:
+        small = image.convert("RGB").reduce(2).quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="PNG", optimize=True)
-    return Picture(stem, alternative, caption, buffer.getvalue(), small.width, small.height)
+    return Picture(drawing.stem, drawing.alternative, drawing.caption, buffer.getvalue(), small.width, small.height)

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 NOT_DEFINED = "not defined"
+
+#: The smallest probability that is written as it is.
+_SMALLEST = 0.001
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a table.
+
+    Attributes:
+        value: what rows are sorted by; NaN where nothing is defined.
+        text: what is read.
+        spread: what stands beside it, smaller.
+        aside: what stands below it, smaller.
+    """
+
+    value: float
+    text: str
+    spread: str = ""
+    aside: str = ""
 
 
 def decimal(value: float) -> str:
@@ -20,6 +41,37 @@ def with_deviation(mean: float, deviation: float) -> str:
     if not math.isfinite(mean) or not math.isfinite(deviation):
         return decimal(mean)
     return f"{decimal(mean)} ± {decimal(deviation)}"
+
+
+def interval(low: float, high: float) -> str:
+    """Return ``[low, high]``; empty where an end is not finite."""
+    return f"[{decimal(low)}, {decimal(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """Return ``value [low, high]``, or the value alone where there is no interval."""
+    return f"{decimal(value)} {interval(low, high)}".rstrip() if math.isfinite(value) else NOT_DEFINED
+
+
+def number(value: float, *, deviation: float = math.nan, low: float = math.nan, high: float = math.nan) -> Number:
+    """Return a number with three decimals, its deviation over seeds beside it and its interval below."""
+    if not math.isfinite(value):
+        return Number(math.nan, NOT_DEFINED)
+    spread = f"± {decimal(deviation)}" if math.isfinite(deviation) else ""
+    return Number(value, decimal(value), spread, interval(low, high))
+
+
+def whole(lowest: float, highest: float | None = None) -> Number:
+    """Return a whole number, or two that differ, sorted by the higher one."""
+    most = lowest if highest is None else highest
+    return Number(float(most), span(int(lowest), int(most)))
+
+
+def probability(value: float) -> Number:
+    """Return a p-value with three decimals; below .001 only that."""
+    if not math.isfinite(value):
+        return Number(math.nan, NOT_DEFINED)
+    return Number(value, decimal(value) if value >= _SMALLEST else f"< {_SMALLEST}")
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

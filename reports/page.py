@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports import content, numbers
-from reports.gallery import Picture, Pictures
-from reports.summary import conditions, targets_of
+from reports import content
 
 if TYPE_CHECKING:
     from harness.results import Results
+    from reports.gallery import Group, Picture
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,7 +27,7 @@ class Section:
     """One run and its figures."""
 
     results: Results
-    pictures: Pictures
+    groups: tuple[Group, ...]
 
 
 def render(sections: Sequence[Section]) -> str:
@@ -43,7 +42,6 @@ def render(sections: Sequence[Section]) -> str:
     environment.filters |= {
         "breakable": content.breakable,
         "data_address": _data_address,
-        "decimal": numbers.decimal,
         "finite": pd.notna,
         "linked": content.linked,
     }
@@ -59,23 +57,46 @@ def render(sections: Sequence[Section]) -> str:
 
 def _run(number: int, section: Section) -> dict[str, Any]:
     results = section.results
-    return {
+    run = {
         "anchor": f"run-{number}",
         "title": content.title(results),
-        "conditions": conditions(results),
-        "targets": targets_of(results),
+        "sampled": content.sampled(results),
         "overview": content.overview(results),
         "findings": content.findings(results),
-        "correlations": content.correlation_rows(results),
-        "bars": section.pictures.bars,
-        "scatters": section.pictures.scatters,
-        "accuracies": content.accuracy_rows(results),
-        "problems": content.problem_rows(results),
-        "provenance": content.provenance(results),
-        "command": content.command(results),
-        "proxies": content.proxy_rows(results),
+        "correlations": content.correlation_table(results),
+        "reading": content.reading(results),
+        "distilled": content.distilled_tables(results),
+        "subsets": content.subset_table(results),
+        "subset_summaries": content.subset_summaries(results),
+        "measures": content.measure_table(results),
+        "measure_summaries": content.measure_summaries(),
+        "groups": [group for group in section.groups if group.pictures],
+        "problems": content.problem_table(results),
+        "made_by": content.made_by(results),
+        "rebuilt_by": content.rebuilt_by(results),
+        "settings": content.provenance(results),
+        "targets": content.accuracy_table(results),
         "cards": content.card_rows(results),
+        "proxies": content.proxy_table(results),
+        "ensembles": content.ensemble_table(results),
+        "citations": content.citations(results),
     }
+    return run | {"parts": list(_parts(run))}
+
+
+def _parts(run: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "correlations", "Correlations"
+    if run["distilled"]:
+        yield "distilled", "Distilled against vanilla"
+    if run["subsets"]:
+        yield "subsets", "Subsets"
+    if run["measures"].rows:
+        yield "measures", "Other measures"
+    yield "figures", "Figures"
+    yield "problems", "Undefined and failed"
+    yield "reproduce", "Reproduce"
+    yield "settings", "Settings"
+    yield "sources", "Sources"
 
 
 def _data_address(picture: Picture) -> str:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from reports import canvas, typography
+from reports import canvas, names, typography
+from reports.drawing import Drawing
 from reports.numbers import counted, with_deviation
-from reports.summary import column_of, conditions, on_all_cells, sample
+from reports.summary import circumstances, column_of, targets_of, toward, troubles
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -20,21 +21,38 @@ if TYPE_CHECKING:
 DENSE = 2000
 TOP, LEFT, RIGHT, AXIS_LABELS = 0.44, 0.62, 0.12, 0.4
 COLOUR_BAR = 0.62
+STRIP, STRIP_GAP, STRIP_COLOUR, BINS = 0.26, 0.05, "#9AA5AD", 40
+MANY, OUTER = 100, 0.01
 
 
-def scatter_data(results: Results, proxy: str, target: str) -> pd.DataFrame:
+def drawings(results: Results) -> list[Drawing]:
+    """Return one figure for every proxy against the first target, best proxy first.
+
+    An ensemble has no scores of its own, and no figure.
+    """
+    target = targets_of(results)[0]
+    accuracies = results.targets.loc[results.targets["target"] == target, ["cell", "accuracy"]].dropna()
+    # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
+    scores = dict(iter(results.scores.groupby("proxy", sort=False)))
+    return [
+        _drawing(results, row, scatter_data(scores[row["proxy"]], accuracies, row["direction"]))
+        for _, row in toward(results, target).iterrows()
+        if row["proxy"] in scores
+    ]
+
+
+def scatter_data(scores: pd.DataFrame, accuracies: pd.DataFrame, direction: str) -> pd.DataFrame:
     """Return one row per scored cell and seed: cell, seed, status, score, score_rank, accuracy, accuracy_rank.
 
     Ranks are taken within a seed, 1 is the best, ties share their mean rank, and a score that is undefined or not
     finite ranks worst. Failed units have no score and no row.
 
-    Raises:
-        ValueError: the run holds no correlation of that proxy with that target.
+    Args:
+        scores: of one proxy; columns cell, seed, status and value.
+        accuracies: columns cell and accuracy.
+        direction: ``higher`` or ``lower``, whichever is better.
     """
-    direction = _row(results, proxy, target)["direction"].iloc[0]
-    scores = results.scores[(results.scores["proxy"] == proxy) & (results.scores["status"] != "failed")]
-    accuracies = results.targets.loc[results.targets["target"] == target, ["cell", "accuracy"]].dropna()
-    points = scores[["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
+    points = scores.loc[scores["status"] != "failed", ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
     points = points.sort_values(["seed", "cell"], ignore_index=True)
     finite = np.isfinite(points["value"].to_numpy(dtype=float))
     sign = 1.0 if direction == "higher" else -1.0
@@ -52,48 +70,83 @@ def scatter_data(results: Results, proxy: str, target: str) -> pd.DataFrame:
     )
 
 
-def rank_scatter(results: Results, proxy: str, target: str) -> Figure:
+def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
+    proxy, target = str(row["proxy"]), str(row["target"])
+    rho = with_deviation(row["spearman"], row["spearman_deviation"])
+    rows = row.to_frame().T
+    return Drawing(
+        names.stem("scatter", proxy, target),
+        rank_scatter(results, row, points),
+        points,
+        f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "
+        f"{circumstances(results, rows)}{troubles(rows)}; margins: distributions of the scores and accuracies.",
+        f"Rank of {proxy} score against rank of {target} accuracy",
+    )
+
+
+def rank_scatter(results: Results, row: pd.Series, points: pd.DataFrame) -> Figure:
     """Draw rank of score against rank of accuracy, all seeds in one picture; hexagons above 2,000 points.
 
-    Raises:
-        ValueError: the run holds no correlation of that proxy with that target.
+    Histograms of the scores and of the accuracies stand at the margins, best at the right and at the top, as the ranks
+    are; they have scales of their own.
+
+    Args:
+        results: the run.
+        row: of the evidence on all cells.
+        points: as `scatter_data` makes them.
     """
-    points = scatter_data(results, proxy, target)
-    row = _row(results, proxy, target)
+    target = str(row["target"])
     undefined = points[points["status"] == "undefined"]
     defined = points[points["status"] == "ok"]
-    note = _note(results, row, target, len(undefined), len(points))
+    note = _note(results, row, len(undefined), len(points))
     lines = canvas.footnote_lines(note, canvas.SINGLE_COLUMN)
-    foot = canvas.MARGIN + canvas.LINE * len(lines) + 0.05
+    foot = canvas.foot_height(lines)
     dense = len(defined) > DENSE
-    side = canvas.SINGLE_COLUMN - LEFT - (COLOUR_BAR if dense else RIGHT)
+    side = canvas.SINGLE_COLUMN - LEFT - STRIP - (COLOUR_BAR if dense else RIGHT)
     with canvas.style():
-        figure = canvas.sheet(canvas.SINGLE_COLUMN, foot + AXIS_LABELS + side + TOP)
+        figure = canvas.sheet(canvas.SINGLE_COLUMN, foot + AXIS_LABELS + side + STRIP + TOP)
         axes = canvas.axes_at(figure, LEFT, foot + AXIS_LABELS, side, side)
         if dense:
-            _draw_density(figure, axes, defined)
+            draw_density(figure, axes, defined["score_rank"], defined["accuracy_rank"], "Points per hexagon", STRIP)
         else:
             _draw_dots(axes, defined)
         _draw_undefined(axes, undefined)
         _set_ranks(axes, points)
         axes.set_xlabel(typography.elide("Rank of score (1 = best)", side))
         axes.set_ylabel(typography.elide(f"Rank of {column_of(target)} accuracy (1 = best)", side + 0.3))
-        _head(figure, proxy, row)
+        sign = 1.0 if row["direction"] == "higher" else -1.0
+        above = canvas.axes_at(figure, LEFT, foot + AXIS_LABELS + side + STRIP_GAP, side, STRIP - STRIP_GAP)
+        heights = _histogram(sign * defined["score"].to_numpy(float))
+        above.stairs(heights, fill=True, color=STRIP_COLOUR)
+        beside = canvas.axes_at(figure, LEFT + side + STRIP_GAP, foot + AXIS_LABELS, STRIP - STRIP_GAP, side)
+        heights = _histogram(points.drop_duplicates("cell")["accuracy"].to_numpy(float))
+        beside.stairs(heights, fill=True, color=STRIP_COLOUR, orientation="horizontal")
+        above.set_xlim(0, BINS)
+        beside.set_ylim(0, BINS)
+        for margin in (above, beside):
+            margin.set_axis_off()
+        _head(figure, str(row["proxy"]), row)
         canvas.footnote(figure, lines)
     return figure
 
 
-def _row(results: Results, proxy: str, target: str) -> pd.DataFrame:
-    frame = on_all_cells(results)
-    rows = frame[(frame["proxy"] == proxy) & (frame["target"] == target)]
-    if rows.empty:
-        raise ValueError(f"the run holds no correlation of proxy {proxy!r} with target {target!r}")
-    return rows
+def _histogram(values: np.ndarray) -> np.ndarray:
+    # A few far values, as gradients that explode, would leave all others one bar: they stand in the bars at the ends.
+    if not len(values):
+        return np.zeros(BINS)
+    low, high = np.quantile(values, [OUTER, 1 - OUTER]) if len(values) >= MANY else (values.min(), values.max())
+    size = max(abs(low), abs(high))
+    if not size or not low < high:
+        return np.bincount([BINS // 2], [1.0], BINS)
+    # Divided first, so that the difference of two huge values stays finite.
+    share = (np.clip(values, low, high) / size - low / size) / (high / size - low / size)
+    counts: np.ndarray = np.bincount(np.minimum((share * BINS).astype(int), BINS - 1), minlength=BINS)
+    return counts / counts.max()
 
 
-def _note(results: Results, row: pd.DataFrame, target: str, undefined: int, total: int) -> str:
-    failed = int(row["failed"].iloc[0])
-    parts = [f"{target}; {sample(row)}", conditions(results)]
+def _note(results: Results, row: pd.Series, undefined: int, total: int) -> str:
+    failed = int(row["failed"])
+    parts = [str(row["target"]), circumstances(results, row.to_frame().T), "margins: histograms, best at right and top"]
     if undefined:
         parts.append(f"\N{MULTIPLICATION SIGN} not defined, ranked worst: {undefined:,} of {counted(total, 'score')}")
     if failed:
@@ -115,20 +168,18 @@ def _draw_dots(axes: Axes, defined: pd.DataFrame) -> None:
     )
 
 
-def _draw_density(figure: Figure, axes: Axes, defined: pd.DataFrame) -> None:
-    hexagons = axes.hexbin(
-        defined["score_rank"], defined["accuracy_rank"], gridsize=36, mincnt=1, cmap="Blues", linewidths=0.1
-    )
+def draw_density(figure: Figure, axes: Axes, across: pd.Series, up: pd.Series, label: str, away: float = 0.0) -> None:
+    """Draw points as hexagons, and their scale of colours that many inches to the right of the axes."""
+    hexagons = axes.hexbin(across, up, gridsize=36, mincnt=1, cmap="Blues", linewidths=0.1)
     # Starting the scale below zero keeps a hexagon with a single cell visible on white.
     highest = max(float(np.max(np.asarray(hexagons.get_array()))), 2.0)
     hexagons.set_clim(-0.25 * highest, highest)
     left, bottom, width, height = axes.get_position().bounds
-    bar_axes = figure.add_axes(
-        (left + width + 0.06 / canvas.SINGLE_COLUMN, bottom, 0.08 / canvas.SINGLE_COLUMN, height)
-    )
+    inches = figure.get_size_inches()[0]
+    bar_axes = figure.add_axes((left + width + (0.06 + away) / inches, bottom, 0.08 / inches, height))
     bar = figure.colorbar(hexagons, cax=bar_axes)
     bar_axes.set_ylim(0, highest)
-    bar.set_label("Points per hexagon")
+    bar.set_label(label)
     bar.locator = MaxNLocator(4, integer=True)
     bar.formatter = StrMethodFormatter("{x:,.0f}")
     bar.update_ticks()
@@ -153,7 +204,9 @@ def _draw_undefined(axes: Axes, undefined: pd.DataFrame) -> None:
 
 def _set_ranks(axes: Axes, points: pd.DataFrame) -> None:
     cells = max(int(points.groupby("seed").size().max()) if len(points) else 1, 1)
-    ticks = [1, *(int(tick) for tick in MaxNLocator(5, integer=True).tick_values(1, cells) if 1 < tick <= cells)]
+    # Five-digit ranks need more room.
+    most = 5 if cells < 10_000 else 4
+    ticks = [1, *(int(tick) for tick in MaxNLocator(most, integer=True).tick_values(1, cells) if 1 < tick <= cells)]
     room = max(0.02 * cells, 0.3)
     for axis, limits in ((axes.xaxis, axes.set_xlim), (axes.yaxis, axes.set_ylim)):
         axis.set_ticks(sorted(set(ticks)))
@@ -162,11 +215,9 @@ def _set_ranks(axes: Axes, points: pd.DataFrame) -> None:
         limits(cells + room, 1 - room)
 
 
-def _head(figure: Figure, proxy: str, row: pd.DataFrame) -> None:
+def _head(figure: Figure, proxy: str, row: pd.Series) -> None:
     across, up = figure.get_size_inches()
-    rho, tau = (
-        with_deviation(row[measure].iloc[0], row[f"{measure}_deviation"].iloc[0]) for measure in ("spearman", "kendall")
-    )
+    rho, tau = (with_deviation(row[measure], row[f"{measure}_deviation"]) for measure in ("spearman", "kendall"))
     left, room = canvas.MARGIN / across, across - 2 * canvas.MARGIN
     figure.text(left, 1 - 0.17 / up, typography.elide(proxy, room, size=8), size=8)
     # Greek letters would embed a second font in each of a run's many PDF files.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from harness.evidence.table import by_evidence
 from reports.numbers import counted, span
 
 if TYPE_CHECKING:
@@ -56,3 +57,36 @@ def sample(rows: pd.DataFrame) -> str:
     fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
     seeds = counted(most, "seed") if fewest == most else f"{span(fewest, most)} seeds"
     return f"{cells}, {seeds}"
+
+
+def measure_of(results: Results) -> str:
+    """Return the measure that intervals, comparisons and the order of proxies are about."""
+    measures = on_all_cells(results)["measure"]
+    return str(measures.iloc[0]) if len(measures) else "spearman"
+
+
+def toward(results: Results, target: str) -> pd.DataFrame:
+    """Return the evidence on all cells for one target, best proxy by the first target first."""
+    evidence = on_all_cells(results)
+    place = {name: number for number, name in enumerate(by_evidence(evidence))}
+    mine = evidence[evidence["target"] == target]
+    return mine.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def vanilla_of(results: Results) -> dict[str, str]:
+    """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
+    targets = targets_of(results)
+    pairs = {f"{table_of(target)}:distilled": f"{table_of(target)}:vanilla" for target in targets}
+    return {one: other for one, other in pairs.items() if one in targets and other in targets}
+
+
+def circumstances(results: Results, rows: pd.DataFrame) -> str:
+    """Return the cells and seeds behind rows of the evidence, and the run's pictures, batch and teacher."""
+    return "; ".join(part for part in (sample(rows), conditions(results)) if part)
+
+
+def troubles(rows: pd.DataFrame) -> str:
+    """Return how many scores of one target's rows are not defined or failed, to follow other words; may be empty."""
+    undefined, failed = int(rows["undefined"].sum()), int(rows["failed"].sum())
+    words = f"; {undefined:,} of {counted(int(rows['scores'].sum()), 'score')} not defined, ranked worst"
+    return (words if undefined else "") + (f"; {counted(failed, 'unit')} failed, left out" if failed else "")

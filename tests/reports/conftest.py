@@ -26,6 +26,7 @@ def make_run(
     undefined_share: float = 0.0,
     constant: bool = False,
     cause: str = "the features are constant",
+    trainings: int = 0,
 ) -> Results:
     generator = np.random.default_rng(5)
     quality = generator.normal(size=cells)
@@ -47,7 +48,7 @@ def make_run(
                         "status": np.where(undefined, "undefined", "ok"),
                         "value": np.where(undefined, np.nan, value),
                         "cause": pd.Series(np.where(undefined, cause, ""), dtype=object).replace("", None),
-                        "seconds": 0.01,
+                        "seconds": 0.01 * 1.7 ** ((place * 5) % 11),
                     }
                 )
             )
@@ -72,7 +73,14 @@ def make_run(
         }
     )
     found = [
-        evidence_table.Target(str(name), part.set_index("cell")["accuracy"], pd.DataFrame(index=part["cell"]))
+        evidence_table.Target(
+            str(name),
+            part.set_index("cell")["accuracy"],
+            pd.DataFrame(
+                {seed: part["accuracy"].to_numpy() + generator.normal(size=cells) * 0.3 for seed in range(trainings)},
+                index=part["cell"],
+            ),
+        )
         for name, part in accuracies.groupby("target", sort=False)
     ]
     space = replace(spaces.get("s0"), live_flops=lambda cell: cell, canonical=lambda cell: cell)
@@ -99,6 +107,7 @@ def make_run(
         scores=scores,
         correlations=correlations,
         evidence=evidence,
+        method={"targets": list(targets), **vars(method), "undefined": "worst"},
         targets=accuracies,
         proxies=proxies,
         cards={
@@ -117,6 +126,7 @@ PROXIES = (
     *("diswot", "diswot_semantic", "diswot_relation", "params", "flops", "live_params", "live_flops", "live_convs"),
     *("l2_norm", "grad_norm", "snip", "plain", "grasp", "fisher", "synflow", "logsynflow", "zico", "nwot", "jacov"),
     *("epe_nas", "zen", "kd", "fitnet", "at", "sp", "cc", "rkd", "pkt", "nst", "kdsvd", "fsp", "ickd"),
+    *("ntk_cond", "linear_regions", "az_trainability", "az_expressivity", "az_progressivity", "meco", "swap", "tcet"),
 )
 
 
@@ -133,6 +143,6 @@ def run(tmp_path: Path) -> Callable[..., Results]:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def proxies() -> tuple[str, ...]:
     return PROXIES

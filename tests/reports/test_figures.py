@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from reports import canvas, figures, typography
+from benchmarks.errors import InputError
+from harness.evidence import panel
+from harness.results import Results
+from reports import agreement, bars, canvas, cost, distilled_vanilla, gallery, recall, scatter, seeds, typography
+from reports.drawing import Drawing
+from reports.figures import KINDS
 
 TARGET = "s0-diswot:distilled"
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]
@@ -25,7 +30,9 @@ LONG_TARGETS = [
     ),
     "another:vanilla",
 ]
+MANY = "forty proxies, three seeds"
 CASES: dict[str, dict[str, Any]] = {
+    MANY: {"cells": 64, "seeds": 3, "undefined_share": 0.05, "trainings": 2},
     "one proxy, three cells, one seed": {},
     "one cell": {"cells": 1},
     "all undefined": {"names": ["snip", "zen"], "cells": 8, "seeds": 2, "undefined_share": 1},
@@ -59,7 +66,7 @@ def labels(axis: Axis) -> list[Text]:
 
 
 def assert_legible(figure: Figure) -> None:
-    for dpi in (100, 150, 300):
+    for dpi in (100, 300):
         figure.set_dpi(dpi)
         figure.draw_without_rendering()
         found = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
@@ -78,136 +85,302 @@ def assert_legible(figure: Figure) -> None:
     assert min(text.get_fontsize() for text in figure.findobj(Text)) >= 7
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_bars_are_legible(run: Callable[..., Any], case: str) -> None:
-    assert_legible(figures.correlation_bars(run(**CASES[case])))
+@pytest.fixture(scope="module")
+def case(
+    make: Callable[..., Results], proxies: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Results]:
+    @cache
+    def made(name: str) -> Results:
+        folder = tmp_path_factory.mktemp("run")
+        store_relations(folder)
+        return make(folder, **({"names": proxies} if name == MANY else {}) | CASES[name])
+
+    return made
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_scatter_is_legible(run: Callable[..., Any], case: str) -> None:
-    results = run(**CASES[case])
-    first = results.correlations.iloc[0]
-    last = results.correlations.iloc[-1]
-    for row in (first, last):
-        assert_legible(figures.rank_scatter(results, row["proxy"], row["target"]))
+def store_relations(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    arrays = {
+        f"{network}_{matrix}": random.normal(size=(side, side))
+        for network in ("teacher", "good", "bad")
+        for matrix, side in (("relation", 16), ("semantic", 10))
+    }
+    np.savez(
+        folder / "relations.npz", teacher="resnet56", good="a cell whose name is " + "long " * 9, bad="0", **arrays
+    )
 
 
-def test_thirty_two_proxies_are_legible(run: Callable[..., Any], proxies: tuple[str, ...]) -> None:
-    results = run(names=proxies, cells=64, seeds=3, undefined_share=0.05)
-    figure = figures.correlation_bars(results)
-    assert_legible(figure)
+def words(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+def only(drawings: list[Drawing]) -> Drawing:
+    (drawing,) = drawings
+    return drawing
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_figure_is_legible(case: Callable[[str], Results], kind: str, name: str) -> None:
+    drawings = KINDS[kind].draw(case(name))
+    for drawing in drawings[:1] + drawings[1:][-1:]:
+        assert_legible(drawing.figure)
+    assert len({drawing.stem for drawing in drawings}) == len(drawings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_drawn_of_a_whole_run_and_saved_the_same_twice(
+    case: Callable[[str], Results], kind: str, tmp_path: Path
+) -> None:
+    results = case(MANY)
+    drawing = KINDS[kind].draw(results)[0]
+    again = KINDS[kind].draw(results)[0]
+    assert "batch of 64" in drawing.caption or kind == "distilled-vanilla"
+    assert "64 cells" in drawing.caption or kind == "relations"
+    assert drawing.alternative
+    first = canvas.save(drawing.figure, tmp_path / "one", drawing.stem, drawing.data)
+    second = canvas.save(again.figure, tmp_path / "two", again.stem, again.data)
+    assert [path.suffix for path in first] == [".png", ".pdf", ".svg", ".csv"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(path.name for path in first)
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    _, pdf, svg, csv = (path.read_bytes() for path in first)
+    assert b"/Type0" in pdf
+    assert b"/Type3" not in pdf
+    assert b"CreationDate" not in pdf
+    assert b"<text" in svg
+    assert b"<dc:date>" not in svg
+    assert csv.count(b"\n") == len(drawing.data) + 1
+    pd.testing.assert_frame_equal(
+        pd.read_csv(first[3], dtype={"name": str}), drawing.data, check_dtype=False, check_index_type=False
+    )
+
+
+def test_a_run_gets_the_figures_that_were_asked_for_in_the_order_of_the_page(
+    run: Callable[..., Results], tmp_path: Path
+) -> None:
+    results = run(names=["snip", "zen"], cells=6, seeds=2)
+    groups, paths = gallery.draw(results, tmp_path, ["cost", "bars"])
+    assert [group.name for group in groups] == ["bars", "cost"]
+    assert [path.name for path in paths[:4]] == [f"correlations.{end}" for end in ("png", "pdf", "svg", "csv")]
+    assert groups[0].pictures[0].png.startswith(b"\x89PNG")
+    assert 490 <= groups[0].pictures[0].width <= 500
+    with pytest.raises(InputError, match="--figures: 'bar' is not known; did you mean 'bars'"):
+        gallery.draw(results, tmp_path, ["bar"])
+
+
+def test_kinds_without_what_they_need_have_no_group(run: Callable[..., Results], tmp_path: Path) -> None:
+    groups, _ = gallery.draw(run(targets=["table:column"]), tmp_path)
+    assert [group.name for group in groups] == ["bars", "cost", "recall", "scatters"]
+    nothing = run()
+    object.__setattr__(nothing, "correlations", nothing.correlations.iloc[:0])
+    assert gallery.draw(nothing, tmp_path) == ((), [])
+
+
+def test_all_proxies_stand_at_the_bars_best_first(case: Callable[[str], Results], proxies: tuple[str, ...]) -> None:
+    results = case(MANY)
+    figure = bars.correlation_bars(results)
     assert figure.get_size_inches()[0] == pytest.approx(canvas.SINGLE_COLUMN)
     names = [label.get_text().removeprefix("† ") for label in figure.axes[0].get_yticklabels()]
-    assert sorted(names) == sorted(proxies)
-    assert names == list(dict.fromkeys(figures.bar_data(results)["proxy"]))
+    assert set(proxies) <= set(names)
+    assert names == list(dict.fromkeys(bars.bar_data(results)["proxy"]))
+    rho = bars.bar_data(results).query("target == @TARGET")["spearman"]
+    assert rho.is_monotonic_decreasing
 
 
-def test_bars_and_whiskers_show_mean_and_deviation_over_seeds(run: Callable[..., Any]) -> None:
-    results = run(names=["snip"], cells=20, seeds=3)
+def test_bars_show_means_and_whiskers_the_interval_over_cells(run: Callable[..., Results]) -> None:
+    results = run(names=["snip"], cells=20, seeds=3, trainings=2)
     rho = results.correlations.loc[results.correlations["target"] == TARGET, "spearman"]
-    row = figures.bar_data(results).iloc[0]
-    assert row["spearman"] == pytest.approx(rho.mean())
-    assert row["spearman_deviation"] == pytest.approx(rho.std(ddof=1))
-    figure = figures.correlation_bars(results)
+    row = bars.bar_data(results).iloc[0]
+    figure = bars.correlation_bars(results)
     assert figure.axes[0].patches[0].get_width() == pytest.approx(rho.mean())
-    low, high = figure.axes[0].containers[1].lines[2][0].get_segments()[0][:, 0]
-    assert (high - low) / 2 == pytest.approx(rho.std(ddof=1))
+    drawn = figure.axes[0].containers[1].lines[2][0].get_segments()[0][:, 0]
+    assert drawn == pytest.approx([row["low"], row["high"]])
+    assert "95 % interval over cells" in words(figure)
+    assert "ceiling" in " ".join(words(figure).split())
 
 
-def test_proxies_are_sorted_by_the_first_target_and_undefined_ones_come_last(run: Callable[..., Any]) -> None:
+def test_bars_follow_the_measure_of_the_evidence(run: Callable[..., Results]) -> None:
+    results = run(names=["snip"], cells=20, trainings=2)
+    results.evidence["measure"] = "kendall"
+    figure = bars.correlation_bars(results)
+    assert figure.axes[0].get_xlabel() == "Kendall correlation"
+    assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])
+    assert "ceiling" not in words(figure)
+
+
+def test_gains_have_no_bars_beside_the_accuracies_that_they_are_made_of(run: Callable[..., Results]) -> None:
+    targets = [TARGET, "s0-diswot:vanilla", "s0-diswot:gain"]
+    assert set(bars.bar_data(run(targets=targets))["target"]) == set(targets[:2])
+    assert set(bars.bar_data(run(targets=targets[2:]))["target"]) == set(targets[2:])
+
+
+def test_undefined_correlations_come_last(run: Callable[..., Results]) -> None:
     results = run(names=["b", "a", "c"], cells=10)
-    frame = results.correlations
-    frame.loc[frame["target"] == TARGET, "spearman"] = [np.nan, 0.1, 0.9]
-    assert list(dict.fromkeys(figures.bar_data(results)["proxy"])) == ["c", "a", "b"]
+    results.evidence.loc[results.evidence["target"] == TARGET, "spearman"] = [np.nan, 0.1, 0.9]
+    assert list(dict.fromkeys(bars.bar_data(results)["proxy"])) == ["c", "a", "b"]
 
 
-def test_ranks_have_one_for_the_best_and_undefined_scores_last(run: Callable[..., Any]) -> None:
+def test_ranks_have_one_for_the_best_and_undefined_scores_last(run: Callable[..., Results]) -> None:
     results = run(cells=4, targets=[TARGET])
     results.scores["value"] = [3.0, np.nan, 9.0, np.inf]
     results.scores["status"] = ["ok", "undefined", "ok", "ok"]
     results.targets["accuracy"] = [70.0, 71.0, 72.0, 70.0]
-    data = figures.scatter_data(results, "snip", TARGET)
+    data = only(scatter.drawings(results)).data
     assert data["score_rank"].tolist() == [2, 3.5, 1, 3.5]
     assert data["accuracy_rank"].tolist() == [3.5, 2, 1, 3.5]
     assert data["status"].tolist() == ["ok", "undefined", "ok", "undefined"]
 
 
-def test_a_lower_is_better_proxy_is_turned(run: Callable[..., Any]) -> None:
+def test_a_lower_is_better_proxy_is_turned(run: Callable[..., Results]) -> None:
     results = run(cells=3, targets=[TARGET])
     results.scores["value"] = [3.0, 1.0, 2.0]
-    results.correlations["direction"] = "lower"
-    assert figures.scatter_data(results, "snip", TARGET)["score_rank"].tolist() == [3, 1, 2]
+    results.evidence["direction"] = "lower"
+    assert only(scatter.drawings(results)).data["score_rank"].tolist() == [3, 1, 2]
 
 
-def test_ranks_agree_with_the_stored_correlation(run: Callable[..., Any]) -> None:
+def test_ranks_agree_with_the_stored_correlation(run: Callable[..., Results]) -> None:
     results = run(names=["snip", "zen"], cells=64, seeds=3, undefined_share=0.1)
-    data = figures.scatter_data(results, "zen", TARGET)
+    data = next(drawing.data for drawing in scatter.drawings(results) if "zen" in drawing.stem)
     stored = results.correlations[(results.correlations["proxy"] == "zen") & (results.correlations["target"] == TARGET)]
     for seed, points in data.groupby("seed"):
         rho = points["score_rank"].corr(points["accuracy_rank"])
         assert rho == pytest.approx(stored.loc[stored["seed"] == seed, "spearman"].item())
 
 
-def test_failed_units_are_left_out_and_counted(run: Callable[..., Any]) -> None:
+def test_ensembles_have_bars_but_no_scatter(run: Callable[..., Results]) -> None:
+    results = run(names=["diswot_semantic", "diswot_relation"], cells=8)
+    assert "diswot_rank" in set(bars.bar_data(results)["proxy"])
+    assert len(scatter.drawings(results)) == 2
+
+
+def test_failed_units_are_left_out_and_counted(run: Callable[..., Results]) -> None:
     results = run(cells=5, targets=[TARGET])
     results.scores.loc[0, "status"] = "failed"
     results.scores.loc[0, "value"] = np.nan
-    results.correlations["failed"] = 1
-    assert len(figures.scatter_data(results, "snip", TARGET)) == 4
-    for figure in (figures.rank_scatter(results, "snip", TARGET), figures.correlation_bars(results)):
-        assert "1 unit failed" in " ".join(text.get_text() for text in figure.texts)
+    results.evidence["failed"] = 1
+    drawing = only(scatter.drawings(results))
+    assert len(drawing.data) == 4
+    assert "1 unit failed" in drawing.caption
+    for figure in (drawing.figure, bars.correlation_bars(results)):
+        assert "1 unit failed" in words(figure)
 
 
-def test_undefined_scores_have_a_marker_of_their_own_and_are_counted(run: Callable[..., Any]) -> None:
+def test_undefined_scores_have_a_marker_of_their_own_and_are_counted(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=6, seeds=2, undefined_share=1)
-    figure = figures.rank_scatter(results, "snip", TARGET)
-    assert len(figure.axes[0].collections[-1].get_offsets()) == 12
-    assert "12 of 12" in " ".join(text.get_text() for text in figure.texts)
+    drawing = only(scatter.drawings(results))
+    assert len(drawing.figure.axes[0].collections[-1].get_offsets()) == 12
+    assert "12 of 12" in words(drawing.figure)
+    assert "12 of 12" in drawing.caption
 
 
-def test_many_points_become_hexagons(run: Callable[..., Any]) -> None:
-    few, many = run(cells=2000), run(cells=2001)
-    assert len(figures.rank_scatter(few, "snip", TARGET).axes) == 1
-    assert len(figures.rank_scatter(many, "snip", TARGET).axes) == 2
+def test_many_points_become_hexagons(run: Callable[..., Results]) -> None:
+    few, many = (only(scatter.drawings(run(cells=cells))).figure for cells in (2000, 2001))
+    assert len(many.axes) == len(few.axes) + 1
 
 
-def test_what_is_not_there_is_refused(run: Callable[..., Any]) -> None:
+def test_far_and_huge_scores_do_not_break_the_margins(run: Callable[..., Results]) -> None:
+    results = run(cells=4, targets=[TARGET])
+    results.scores["value"] = [-1.7e308, 1.7e308, 0.0, 1e-300]
+    assert_legible(only(scatter.drawings(results)).figure)
+
+
+def test_seeds_hold_every_correlation_of_a_seed(run: Callable[..., Results]) -> None:
+    results = run(names=["snip", "zen"], cells=9, seeds=3)
+    data = only(seeds.drawings(results)).data
+    stored = results.correlations[results.correlations["target"] == TARGET]
+    assert sorted(data["correlation"]) == sorted(stored["spearman"])
+    assert seeds.drawings(run(names=["snip"], cells=9)) == []
+
+
+def test_agreement_is_spearman_and_pairs_share_their_cells(run: Callable[..., Results]) -> None:
+    results = run(names=["snip", "zen", "nwot"], cells=20, seeds=2)
+    wide = results.scores.pivot_table(index=["seed", "cell"], columns="proxy", values="value")
+    expected = np.mean([part.corr(method="spearman").loc["snip", "nwot"] for _, part in wide.groupby("seed")])
+    found = agreement.agreement(panel.build(results.scores, results.proxies))
+    assert found.loc["snip", "nwot"] == pytest.approx(expected)
+    failed = (results.scores["proxy"] == "snip") & (results.scores["cell"] < 5)
+    results.scores.loc[failed, ["status", "value"]] = ["failed", np.nan]
+    kept = wide[wide.index.get_level_values("cell") >= 5]
+    expected = np.mean([part.corr(method="spearman").loc["snip", "nwot"] for _, part in kept.groupby("seed")])
+    found = agreement.agreement(panel.build(results.scores, results.proxies))
+    assert found.loc["snip", "nwot"] == pytest.approx(expected)
+    assert found.loc["zen", "zen"] == pytest.approx(1)
+
+
+def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
+    results = run(names=["a", "b", "c"], cells=30)
+    value = results.scores.set_index("proxy")["value"]
+    results.scores.loc[results.scores["proxy"] == "c", "value"] = value["a"].to_numpy() ** 3
+    results.scores.loc[results.scores["proxy"] == "b", "value"] = -value["a"].to_numpy()
+    order = list(dict.fromkeys(only(agreement.drawings(results)).data["proxy"]))
+    assert abs(order.index("a") - order.index("c")) == 1
+
+
+def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
+    results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
+    results.scores["seconds"] = results.scores["proxy"].map({"a": 1.0, "b": 2.0, "c": 3.0, "d": 0.0})
+    results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
+    drawing = only(cost.drawings(results))
+    assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}
+    assert "1 proxy without a correlation or a time left out" in drawing.caption
+
+
+def test_spread_labels_keep_their_order_and_their_distance() -> None:
+    found = cost.spread(np.array([0.0, 0.01, 0.95, 0.99, 1.0]), 0.1, 1.0)
+    assert np.diff(found).min() >= 0.1 - 1e-12
+    assert found.max() <= 1 + 1e-12
+
+
+def test_recall_of_the_accuracy_itself_is_one_and_of_a_constant_is_chance(run: Callable[..., Results]) -> None:
+    results = run(names=["right", "constant"], cells=40, targets=[TARGET])
+    accuracies = results.targets["accuracy"].to_numpy()
+    results.scores["value"] = [*accuracies, *np.ones(40)]
+    data = recall.recall_data(results, TARGET, 0)
+    assert data.loc[data["proxy"] == "right", "recall"].tolist() == pytest.approx([1.0] * data["k"].nunique())
+    chance = data[data["proxy"] == "constant"]
+    assert chance["recall"].tolist() == pytest.approx(chance["share"].tolist())
+
+
+def test_the_best_cells_are_named(run: Callable[..., Results]) -> None:
+    results = run(cells=5)
+    wide = results.targets.pivot(index="cell", columns="target", values="accuracy")
+    drawing = only(distilled_vanilla.drawings(results))
+    assert f"the best cell is {wide['s0-diswot:vanilla'].idxmax()} when trained alone" in drawing.caption
+    assert f"{wide[TARGET].idxmax()} when distilled" in drawing.caption
+
+
+def test_damaged_relations_are_refused(run: Callable[..., Results]) -> None:
     results = run()
-    with pytest.raises(ValueError, match="no correlation of proxy 'zen'"):
-        figures.rank_scatter(results, "zen", TARGET)
-    empty = run(targets=["s0-diswot:distilled"])
-    object.__setattr__(empty, "correlations", empty.correlations.iloc[:0])
+    assert KINDS["relations"].draw(results) == []
+    results.folder.mkdir(parents=True)
+    (results.folder / "relations.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"relations\.npz cannot be read"):
+        KINDS["relations"].draw(results)
+    np.savez(results.folder / "relations.npz", teacher="resnet56")
+    with pytest.raises(InputError, match=r"relations\.npz cannot be read"):
+        KINDS["relations"].draw(results)
+
+
+def test_what_is_not_there_is_refused(run: Callable[..., Results]) -> None:
+    empty = run(targets=[TARGET])
+    object.__setattr__(empty, "evidence", empty.evidence.iloc[:0])
     with pytest.raises(ValueError, match="no correlation"):
-        figures.correlation_bars(empty)
+        bars.correlation_bars(empty)
 
 
-def test_save_writes_three_files_whole_and_the_same_twice(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run(names=["snip", "zen"], cells=10, seeds=2)
-    data = figures.bar_data(results)
-    twice = [figures.save(figures.correlation_bars(results), tmp_path / name, "bars", data) for name in ("one", "two")]
-    assert [path.name for path in twice[0]] == ["bars.png", "bars.pdf", "bars.csv"]
-    assert [path.read_bytes() for path in twice[0]] == [path.read_bytes() for path in twice[1]]
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["bars.csv", "bars.pdf", "bars.png"]
-    pd.testing.assert_frame_equal(pd.read_csv(twice[0][2]), data, check_dtype=False)
-    pdf = twice[0][1].read_bytes()
-    assert b"/Type0" in pdf
-    assert b"/Type3" not in pdf
-    assert not re.search(rb"CreationDate", pdf)
-
-
-def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run()
+def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Results], tmp_path: Path) -> None:
+    drawing = only(bars.drawings(run()))
     (tmp_path / "bars.png").mkdir()
     with pytest.raises(OSError, match=r"bars\.png"):
-        figures.save(figures.correlation_bars(results), tmp_path, "bars", figures.bar_data(results))
+        canvas.save(drawing.figure, tmp_path, "bars", drawing.data)
     assert [path.name for path in tmp_path.iterdir()] == ["bars.png"]
 
 
-def test_drawing_leaves_global_settings_alone(run: Callable[..., Any]) -> None:
+def test_drawing_leaves_global_settings_alone(run: Callable[..., Results]) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    figures.png(figures.correlation_bars(run()), 50)
+    canvas.png(bars.correlation_bars(run()), 50)
     assert dict(matplotlib.rcParams) == before
 
 
@@ -217,3 +390,12 @@ def test_elided_and_wrapped_text_fits(available: float) -> None:
     assert typography.width(typography.elide(text, available)) <= available
     assert all(typography.width(line) <= available for line in typography.wrap(text, available))
     assert typography.elide("short", 5) == "short"
+
+
+def test_cells_that_learn_nothing_are_counted_and_not_drawn(run: Callable[..., Results]) -> None:
+    results = run(cells=50)
+    assert "not drawn" not in only(distilled_vanilla.drawings(results)).caption
+    results.targets.loc[results.targets["cell"] == 3, "accuracy"] = 10.0
+    drawing = only(distilled_vanilla.drawings(results))
+    assert "1 cell below" in drawing.caption
+    assert len(drawing.data) == 50

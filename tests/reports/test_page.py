@@ -3,15 +3,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
 
 import reports
-from reports import content, names, numbers
+from reports import content, names, numbers, page
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 HOSTILE = "<script>alert('1')</script>\"&{{ 7*7 }}/../$x"
@@ -52,6 +53,30 @@ def parse(path: Path) -> Page:
     return page
 
 
+def rendered(*results: Any) -> Page:
+    """Return the page without figures, which take long to draw."""
+    found = Page()
+    found.feed(page.render([page.Section(one, ()) for one in results]))
+    found.close()
+    assert found.open == []
+    return found
+
+
+def with_subset(results: Any, name: str, cells: int) -> Any:
+    """Add a subset to the evidence that looks like all cells."""
+    everything = results.evidence[results.evidence["subset"] == "all"]
+    part = everything.assign(subset=name, n_lowest=cells, n_highest=cells)
+    return replace(results, evidence=pd.concat([results.evidence, part], ignore_index=True))
+
+
+def without(results: Any, *frames: str) -> Any:
+    return replace(results, **{name: getattr(results, name).iloc[:0] for name in frames})
+
+
+def texts(table: content.Table, row: int) -> list[str]:
+    return [cell if isinstance(cell, str) else cell.text for cell in table.rows[row]]
+
+
 @pytest.fixture(scope="module")
 def built(make: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Page:
     folder = tmp_path_factory.mktemp("report")
@@ -67,8 +92,7 @@ def test_build_returns_the_files_that_it_wrote(run: Callable[..., Any], tmp_path
     paths = reports.build([results], tmp_path / "out")
     assert paths[0] == tmp_path / "out" / "report.html"
     assert {path.name for path in paths[1:]} == {path.name for path in (results.folder / "figures").iterdir()}
-    assert {path.suffix for path in paths[1:]} == {".png", ".pdf", ".csv"}
-    assert len(paths) == 1 + 3 * 2
+    assert {path.suffix for path in paths[1:]} == {".png", ".pdf", ".svg", ".csv"}
 
 
 def test_the_page_loads_nothing_from_elsewhere(built: Page) -> None:
@@ -114,11 +138,11 @@ def test_sample_settings_command_and_sources_are_stated(built: Page) -> None:
 
 
 def test_numbers_that_are_not_defined_are_a_dash_with_a_reason(run: Callable[..., Any], tmp_path: Path) -> None:
-    page = parse(reports.build([run(names=["snip"], cells=5, undefined_share=1)], tmp_path)[0])
-    assert {"title": "not defined"} in page.all("span")
-    assert "—" in page.text
-    assert "nan" not in page.text.lower().split()
-    assert "no correlation is defined" in page.text
+    found = parse(reports.build([run(names=["snip"], cells=5, undefined_share=1)], tmp_path)[0])
+    assert {"title": "not defined"} in found.all("span")
+    assert "—" in found.text
+    assert "nan" not in found.text.lower().split()
+    assert "no correlation is defined" in found.text
 
 
 def test_hostile_names_and_causes_stay_text(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -141,20 +165,137 @@ def test_equal_results_give_equal_bytes(run: Callable[..., Any], tmp_path: Path)
 
 
 def test_a_run_without_correlations_gives_a_sentence(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run(names=["snip"], cells=5)
-    object.__setattr__(results, "correlations", results.correlations.iloc[:0])
-    paths = reports.build([results], tmp_path)
+    paths = reports.build([without(run(names=["snip"], cells=5), "correlations", "evidence")], tmp_path)
     assert len(paths) == 1
     assert "no scored cell has an accuracy" in parse(paths[0]).text
 
 
 def test_a_run_without_anything_gives_a_page(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run(names=["snip"], cells=5)
-    for name in ("scores", "correlations", "targets", "proxies"):
-        object.__setattr__(results, name, getattr(results, name).iloc[:0])
-    object.__setattr__(results, "info", {})
-    object.__setattr__(results, "cards", {})
-    assert "Every score is defined" in parse(reports.build([results], tmp_path)[0]).text
+    bare = without(run(names=["snip"], cells=5), "scores", "correlations", "evidence", "targets", "proxies")
+    paths = reports.build([replace(bare, info={}, cards={})], tmp_path)
+    assert "Every score is defined" in parse(paths[0]).text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cells": 1},
+        {"cells": 3, "seeds": 2},
+        {"names": ["snip", "zen"], "undefined_share": 1},
+        {"names": ["snip", "zen"], "constant": True},
+    ],
+)
+def test_poor_runs_give_a_sensible_page(run: Callable[..., Any], changes: dict[str, Any]) -> None:
+    words = rendered(run(**changes)).text
+    assert "s0-diswot:distilled:" in words
+    assert not {"nan", "none", "inf"} & set(words.lower().replace("[", " ").replace("]", " ").split())
+
+
+def test_a_page_of_many_proxies_is_small(make: Callable[..., Any], tmp_path: Path) -> None:
+    targets = [f"s0-diswot:{name}" for name in ("distilled", "vanilla", "gain")]
+    results = make(tmp_path, names=[f"proxy_{number}" for number in range(40)], cells=20, seeds=3, targets=targets)
+    for name in ("connected", "reachable", "live-convolution"):
+        results = with_subset(results, name, 19)
+    assert len(page.render([page.Section(results, ())])) < 2_000_000
+
+
+def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[..., Any]) -> None:
+    results = run(names=["snip", "zen", "at"], cells=30, seeds=2, targets=["s0-diswot:vanilla"])
+    columns = ["best", "spearman", "low", "high", "partial", "partial_low", "partial_high", "ceiling"]
+    results.evidence[columns] = ["zen", 0.8, 0.7, 0.9, 0.4, 0.3, 0.5, 0.95]
+    results.evidence["level_with_best"] = results.evidence["proxy"] != "at"
+    [(target, words)] = content.findings(results)
+    assert target == "s0-diswot:vanilla"
+    assert words == (
+        "zen has the highest Spearman correlation, 0.800 [0.700, 0.900] (n = 30, 2 seeds). "
+        "Of the 2 others 1 cannot be told from it: snip. "
+        "With the network's size held fixed its correlation is 0.400 [0.300, 0.500]. "
+        "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
+        "about 0.950."
+    )
+    results.evidence["level_with_best"] = True
+    assert "No other one can be told from it." in content.findings(results)[0][1]
+    results.evidence["level_with_best"] = False
+    assert "No other one is level with it" in content.findings(results)[0][1]
+
+
+def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:
+    results = run(names=["snip", "zen", "at"], cells=30)
+    distilled = results.evidence["target"] == "s0-diswot:distilled"
+    results.evidence.loc[distilled, "over_vanilla"] = [0.1, -0.2, 0.3]
+    results.evidence.loc[distilled, "over_vanilla_low"] = [0.05, -0.3, -0.1]
+    results.evidence.loc[distilled, "over_vanilla_high"] = [0.15, -0.1, 0.7]
+    about, words = content.findings(results)[-1]
+    assert about == "s0-diswot: distilled against vanilla"
+    assert "For 2 of 3 proxies" in words
+    assert "1 higher, 1 lower" in words
+    assert words.endswith("The largest difference is that of at, 0.300 [\N{MINUS SIGN}0.100, 0.700].")
+    [(name, table)] = content.distilled_tables(results)
+    assert name == "s0-diswot"
+    assert [column.label for column in table.columns] == [
+        *("Proxy", "Spearman, distilled", "Spearman, vanilla", "Distilled minus vanilla", "Family")
+    ]
+    assert {row[0]: texts(table, place)[3] for place, row in enumerate(table.rows)} == {
+        "snip": "0.100",
+        "zen": "\N{MINUS SIGN}0.200",
+        "at": "0.300",
+    }
+
+
+def test_gain_stands_beside_distilled_and_vanilla(run: Callable[..., Any]) -> None:
+    targets = [f"mine:{name}" for name in ("distilled", "vanilla", "gain")]
+    [(_, table)] = content.distilled_tables(run(cells=8, targets=targets))
+    assert table.columns[4].label == "Spearman, gain"
+    assert content.distilled_tables(run(cells=8, targets=targets[1:])) == []
+
+
+def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
+    results = run(names=["snip"], cells=12)
+    assert content.subset_table(results) is None
+    results = with_subset(replace(results, info={**results.info, "space": "nb201"}), "connected", 9)
+    table = content.subset_table(results)
+    assert table is not None
+    assert [column.label for column in table.columns[2:4]] == ["all, n = 12", "connected, n = 9"]
+    assert texts(table, 0)[2] == texts(table, 0)[3]
+    assert "without the 341 cells" in rendered(results).text
+    results.evidence.loc[len(results.evidence) - 1, "n_highest"] = 8
+    table = content.subset_table(results)
+    assert table is not None
+    assert table.columns[3].label == "connected"
+    assert [row[3].spread for row in table.rows if isinstance(row[3], numbers.Number)] == ["n = 9", "n = 8"]
+
+
+def test_other_measures_are_explained(built: Page) -> None:
+    assert "share of the top 5 % by score that are in the top 5 % by accuracy; higher is better" in built.text
+
+
+def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
+    results = replace(run(cells=5), method={"targets": ["s0-diswot:vanilla"], "measure": "spearman", "draws": None})
+    again = f"{results.folder} --target s0-diswot:vanilla"
+    assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
+    other = replace(results, method={"targets": ["a/b.csv:x"], "measure": "kendall", "draws": 50, "undefined": "omit"})
+    asked = "--target a/b.csv:x --measure kendall --draws 50 --undefined omit"
+    assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
+    assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]
+    assert content.made_by(replace(results, info={"commands": ["one", "two"], "command": "two"})) == ["one", "two"]
+    assert content.made_by(replace(results, info={"command": "one"})) == ["one"]
+    assert content.made_by(replace(results, info={})) == []
+
+
+def test_undefined_scores_that_were_left_out_are_said_to_be(run: Callable[..., Any]) -> None:
+    results = run(names=["snip", "zen"], cells=8, undefined_share=0.5)
+    assert "not defined rank worst" in rendered(results).text
+    omitted = replace(results, method=results.method | {"undefined": "omit"})
+    assert "not defined are left out" in rendered(omitted).text
+
+
+def test_ensembles_and_citations_are_named(run: Callable[..., Any]) -> None:
+    results = run(names=["synflow", "jacov", "snip"], cells=8)
+    assert texts(content.ensemble_table(results), 0)[:2] == ["vote", "synflow, jacov, snip"]
+    cited = dict(content.citations(results))
+    assert cited["Dong, Li and Wei, DisWOT, CVPR 2023"] == "table s0-diswot"
+    assert cited["Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340"] == "jacov, snip, synflow"
+    assert any(names == "vote" for names in cited.values())
 
 
 def test_no_run_is_refused(tmp_path: Path) -> None:
@@ -173,10 +314,10 @@ def test_problems_are_counted_by_proxy_and_cause(run: Callable[..., Any]) -> Non
     ]
 
 
-def test_correlations_defined_for_some_seeds_say_so(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_correlations_defined_for_some_seeds_say_so(run: Callable[..., Any]) -> None:
     results = run(names=["snip"], cells=8, seeds=3)
-    results.correlations.loc[0, "spearman"] = np.nan
-    assert "(2 of 3 seeds)" in parse(reports.build([results], tmp_path)[0]).text
+    results.evidence.loc[0, "spearman_seeds"] = 2
+    assert "(2 of 3 seeds)" in rendered(results).text
 
 
 @pytest.mark.parametrize(
@@ -197,6 +338,10 @@ def test_numbers_are_written_alike() -> None:
     assert numbers.with_deviation(0.5, float("nan")) == "0.500"
     assert numbers.with_deviation(float("nan"), 0.1) == "not defined"
     assert numbers.counted(15625, "cell") == "15,625 cells"
+    assert numbers.with_interval(0.5, 0.25, 0.75) == "0.500 [0.250, 0.750]"
+    assert numbers.with_interval(0.5, float("nan"), 0.75) == "0.500"
+    assert numbers.probability(0.0004).text == "< 0.001"
+    assert numbers.whole(60, 64) == numbers.Number(64, "60 to 64")
 
 
 def test_different_names_have_different_files() -> None:
