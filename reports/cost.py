@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 1.15
 LEFT, AXIS_LABELS, TOP, LEADER = 0.5, 0.36, 0.1, 0.16
-LOWEST = 2.3
+LOWEST = 2.1
 SHARED = "seconds of a pass that several proxies share count for the one that asked first"
 
 
@@ -41,7 +41,7 @@ def drawings(results: Results) -> list[Drawing]:
     return [
         Drawing(
             "cost",
-            _figure(data, f"{measure} correlation with {target}", f"{words}."),
+            _figure(data, f"{measure} with {target}", f"{words}."),
             data,
             f"Seconds a score and {measure} correlation with {target}; the line is the front of proxies that no "
             f"cheaper one beats; {words}{troubles(known)}.",
