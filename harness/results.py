@@ -162,9 +162,7 @@ def correlate(
     files.write_json(folder / "cards.json", cards)
     said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
     files.write_json(folder / "method.json", said)
-    return replace(
-        results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said
-    )
+    return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
 
 
 def _target(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
