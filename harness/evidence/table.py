@@ -37,7 +37,7 @@ EVIDENCE_COLUMNS = (
     *_UNCERTAINTY,
 )
 
-#: What takes too long to be computed again for every subset; it is left empty there.
+#: What takes too long to be computed again for every subset; it is left empty there, as are intervals over classes.
 _ON_ALL_CELLS_ONLY = frozenset({"weighted_kendall"})
 
 #: Up to so many scores the work is done before processes would have been started.
@@ -137,7 +137,10 @@ def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFr
     if sum(group.panel.scores.size for group in groups) < _SMALL:
         return [judge_one(group) for group in groups]
     with pool.local(min(len(groups), pool.default_workers()), ("cpu",)) as executor:
-        return list(executor.map(judge_one, groups))
+        # The largest first: they would keep everybody waiting at the end.
+        order = sorted(range(len(groups)), key=lambda place: -groups[place].panel.scores.size)
+        found = dict(zip(order, executor.map(judge_one, [groups[place] for place in order]), strict=True))
+    return [found[place] for place in range(len(groups))]
 
 
 def _judge(group: _Group, method: Method) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -226,7 +229,9 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
     held_low, held_high = bootstrap.interval(over.partial)
     count = len(np.unique(group.classes))
     class_low, class_high = low, high
-    if count < len(group.classes):
+    if count < len(group.classes) and group.subset != "all":
+        class_low = class_high = np.full(low.shape, np.nan)
+    elif count < len(group.classes):
         together = bootstrap.draw(
             panel, group.accuracies, None, measure=method.measure, draws=draws, seed=method.seed, groups=group.classes
         )
