@@ -44,7 +44,7 @@ def write(context: Context, seed: int, results: Results) -> Path:
         "teacher": (settings.teacher, build_teacher, derive("teacher", settings.teacher, seed)),
         **{
             name: (
-                f"{space.describe(cell)}, {first[cell]:.2f} %",
+                f"{cell}, {first[cell]:.2f} %",
                 functools.partial(space.build, space.live(cell), settings.classes),
                 derive("student", space.name, space.live(cell), seed),
             )

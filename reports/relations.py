@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.results import Results
 
 NETWORKS = {"teacher": "Teacher", "good": "Good student", "bad": "Bad student"}
-MATRICES = {"relation": "Relations of pictures", "semantic": "Maps of classes"}
+MATRICES = {"relation": "Relations of pictures", "semantic": "Relations of classes"}
 LEFT, RIGHT, GAP, HEAD, BETWEEN = 0.46, 0.74, 0.3, 0.3, 0.36
 
 
