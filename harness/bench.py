@@ -7,6 +7,8 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
@@ -14,8 +16,17 @@ from torch.nn import functional as F
 from benchmarks import spaces
 from benchmarks.errors import InputError
 from benchmarks.seeding import derive
-from harness import work
+from harness import files, work
 from harness.work import Context, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.sweep import Plan
+
+
+#: On how many cells a run measures what its proxies cost; the figure needs no more than the order of magnitude.
+_CELLS_OF_A_RUN = 2
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,34 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
     ]
     by_cost = sorted(costs[: len(names)], key=lambda cost: -cost.units)
     return by_cost + costs[len(names) :]
+
+
+def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
+    """Return costs as a frame, one row each."""
+    import pandas as pd
+
+    return pd.DataFrame([vars(cost) for cost in costs])
+
+
+def keep(context: Context, plan: Plan, path: Path) -> None:
+    """Measure the cost of a sweep's proxies on its first cells, on one thread, unless the file has it already.
+
+    A proxy that fails has no cost; then nothing is kept.
+    """
+    import pandas as pd
+
+    names = [proxy.name for proxy in plan.proxies]
+    if path.is_file() and set(names) <= set(pd.read_csv(path)["name"]):
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        costs = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+    except InputError:
+        return
+    finally:
+        torch.set_num_threads(threads)
+    files.write_table(path, as_table(costs))
 
 
 def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:

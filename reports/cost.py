@@ -1,8 +1,9 @@
-"""What a proxy costs against what it is worth: seconds a score against correlation, and the front of both."""
+"""What a proxy costs against what it is worth: its cost alone against its correlation, and the front of both."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.errors import InputError
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
@@ -22,11 +24,20 @@ if TYPE_CHECKING:
 LONGEST_NAME = 1.15
 LEFT, AXIS_LABELS, TOP, LEADER = 0.5, 0.36, 0.1, 0.16
 LOWEST = 2.1
-SHARED = "seconds of a pass that several proxies share count for the one that asked first"
+COST = "each proxy computed alone"
 
 
 def drawings(results: Results) -> list[Drawing]:
-    """Return the figure for the first target; nothing where no proxy has both a cost and a correlation."""
+    """Return the figure for the first target, from the costs that `diswot bench` measures, kept beside the run.
+
+    Nothing without ``costs.csv``, or where no proxy has both a cost and a correlation. The seconds of the scores
+    themselves would not do: there a pass that proxies share counts for the one that asked first.
+
+    Raises:
+        InputError: the file cannot be read as costs.
+    """
+    if not (results.folder / "costs.csv").is_file():
+        return []
     target, measure = targets_of(results)[0], measure_of(results)
     evidence = toward(results, target)
     data = cost_data(results, evidence, measure)
@@ -35,44 +46,51 @@ def drawings(results: Results) -> list[Drawing]:
     known = evidence[evidence["proxy"].isin(data["proxy"])]
     scored = set(results.scores["proxy"])
     hidden = sum(name in scored for name in evidence["proxy"]) - len(data)
-    left_out = f"; {counted(hidden, 'proxy', 'proxies')} without a correlation or a time left out" if hidden else ""
-    words = f"{circumstances(results, known)}; median over cells and seeds; {SHARED}{left_out}"
+    left_out = f"; {counted(hidden, 'proxy', 'proxies')} without a correlation or a cost left out" if hidden else ""
+    words = f"{circumstances(results, known)}; {COST}{left_out}"
     measure = measure.capitalize()
     return [
         Drawing(
             "cost",
             _figure(data, f"{measure} with {target}", f"{words}."),
             data,
-            f"Seconds a score and {measure} correlation with {target}; the line is the front of proxies that no "
-            f"cheaper one beats; {words}{troubles(known)}.",
+            f"Cost, in units of one forward and backward pass, and {measure} correlation with {target}; the line is "
+            f"the front of proxies that no cheaper one beats; {words}{troubles(known)}.",
             f"Cost against correlation of {counted(len(data), 'proxy', 'proxies')}, with the Pareto front",
         )
     ]
 
 
 def cost_data(results: Results, evidence: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Return one row a proxy, cheapest first: its median seconds, its correlation, and whether no cheaper is as good.
+    """Return one row a proxy, cheapest first: its cost in units, its correlation, and whether no cheaper is as good.
 
     Args:
         results: the run.
         evidence: rows of one target.
         measure: the column of the correlation.
     """
-    scores = results.scores[results.scores["status"] != "failed"]
-    seconds = scores.groupby("proxy")["seconds"].median()
+    units = _units(results.folder / "costs.csv")
     data = pd.DataFrame(
         {
             "proxy": evidence["proxy"],
             "family": evidence["family"],
-            "seconds": evidence["proxy"].map(seconds).astype(float),
+            "units": evidence["proxy"].map(units).astype(float),
             "correlation": evidence[measure].astype(float),
         }
     )
-    # A logarithmic scale has no place for zero seconds.
-    data = data[(data["seconds"] > 0) & data["correlation"].notna()]
-    data = data.sort_values(["seconds", "correlation"], ascending=[True, False], kind="stable", ignore_index=True)
+    # A logarithmic scale has no place for zero.
+    data = data[(data["units"] > 0) & data["correlation"].notna()]
+    data = data.sort_values(["units", "correlation"], ascending=[True, False], kind="stable", ignore_index=True)
     best_before = data["correlation"].cummax().shift(fill_value=-math.inf)
     return data.assign(front=data["correlation"] > best_before)
+
+
+def _units(path: Path) -> pd.Series:
+    try:
+        found = pd.read_csv(path).set_index("name")["units"].astype(float)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"run: {path} cannot be read as costs: {error}; `diswot bench --out` makes it.") from error
+    return found[~found.index.duplicated()]
 
 
 def _figure(data: pd.DataFrame, label: str, note: str) -> Figure:
@@ -88,23 +106,23 @@ def _figure(data: pd.DataFrame, label: str, note: str) -> Figure:
         _set_limits(axes, data, width, height)
         axes.grid()
         others = data[~data["front"]]
-        axes.plot(others["seconds"], others["correlation"], "o", color="#888888", markersize=2.6, markeredgewidth=0)
+        axes.plot(others["units"], others["correlation"], "o", color="#888888", markersize=2.6, markeredgewidth=0)
         axes.step(
-            [*front["seconds"], axes.get_xlim()[1]],
+            [*front["units"], axes.get_xlim()[1]],
             [*front["correlation"], front["correlation"].iloc[-1]],
             where="post",
             color="#0072B2",
         )
-        axes.plot(front["seconds"], front["correlation"], "o", color="#0072B2", markersize=4, markeredgewidth=0)
+        axes.plot(front["units"], front["correlation"], "o", color="#0072B2", markersize=4, markeredgewidth=0)
         _label(axes, front, names, width, height)
-        axes.set_xlabel("Seconds a score")
+        axes.set_xlabel("Units of one forward and backward")
         axes.set_ylabel(typography.elide(label, height + AXIS_LABELS - 0.08), loc="top")
         canvas.footnote(figure, lines)
     return figure
 
 
 def _set_limits(axes: Axes, data: pd.DataFrame, width: float, height: float) -> None:
-    exponents = np.log10(data["seconds"].to_numpy())
+    exponents = np.log10(data["units"].to_numpy())
     # At least a decade wide, so that at least one power of ten stands below the axis.
     missing = max(0.0, 1.0 - float(np.ptp(exponents)))
     low, high = exponents.min() - 0.15 - missing / 2, exponents.max() + 0.15 + missing / 2
@@ -130,7 +148,7 @@ def _label(axes: Axes, front: pd.DataFrame, names: list[str], width: float, heig
     for (_, row), name, inches in zip(front.iterrows(), names, spread(wanted, canvas.LINE, height), strict=True):
         there = low + inches / height * (high - low)
         axes.plot(
-            [row["seconds"], 10**right, start],
+            [row["units"], 10**right, start],
             [row["correlation"], there, there],
             color="#999999",
             linewidth=0.4,

@@ -22,7 +22,6 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
 
     A unit is one plain forward and backward of the same network, batch and machine.
     """
-    import pandas as pd
     import torch
 
     from harness import bench, files, sweep
@@ -35,7 +34,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     if plan.devices != ("cpu",):
         torch.cuda.set_device(plan.devices[0])
     costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
-    table = pd.DataFrame([vars(cost) for cost in costs])
+    table = bench.as_table(costs)
     if not as_json:
         click.echo(
             f"median over {len(plan.cells)} of the cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "

@@ -34,7 +34,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     NAS-Bench-201, and --images other than noise, whose number of classes both networks then have.
     """
     import reports
-    from harness import relations, results, sweep
+    from harness import bench, relations, results, sweep
     from harness.cli import say
     from harness.cli.evaluate import plan_of
 
@@ -51,8 +51,10 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
         failures += tally.statuses["failed"]
         click.echo(say.tally(tally, folder), err=True)
     found = [results.correlate(out / "nb201", targets), results.correlate(out / "s0")]
-    for (plan, _), one in zip(plans, found, strict=True):
-        relations.write(sweep.prepare(plan), plan.seeds[0], one)
+    for (plan, folder), one in zip(plans, found, strict=True):
+        context = sweep.prepare(plan)
+        relations.write(context, plan.seeds[0], one)
+        bench.keep(context, plan, folder / "costs.csv")
     click.echo("\n\n".join(say.correlations(one) for one in found))
     click.echo(f"\n{say.written(reports.build(found, out), found)}")
     return 1 if failures else 0

@@ -318,11 +318,17 @@ def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
 
 def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
     results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
-    results.scores["seconds"] = results.scores["proxy"].map({"a": 1.0, "b": 2.0, "c": 3.0, "d": 0.0})
+    costs = results.folder / "costs.csv"
+    pd.DataFrame({"name": list("abcd"), "units": [1.0, 2.0, 3.0, 0.0]}).to_csv(costs, index=False)
     results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
     drawing = only(cost.drawings(results))
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}
-    assert "1 proxy without a correlation or a time left out" in drawing.caption
+    assert "1 proxy without a correlation or a cost left out" in drawing.caption
+    costs.write_text("name,seconds\na,1\n")
+    with pytest.raises(InputError, match=r"run: .* cannot be read as costs"):
+        cost.drawings(results)
+    costs.unlink()
+    assert cost.drawings(results) == []
 
 
 def test_spread_labels_keep_their_order_and_their_distance() -> None:
