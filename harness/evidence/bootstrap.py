@@ -24,6 +24,9 @@ _CELLS_DRAWN, _FEWEST, _MOST = 1_000_000, 100, 1000
 
 _CACHED = 32_768
 
+#: Of fewer cells a draw says nothing: three that happen to be in order are in order in every draw.
+FEWEST_CELLS = 10
+
 #: From ranks of scores (rows, n) and of accuracies (targets, n), without NaN, to correlations (rows, targets).
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -90,6 +93,9 @@ def draw(
         draws: how many.
         seed: of the generator.
         groups: (n,), numbers of groups of cells that are drawn together; None to draw cells.
+
+    Returns:
+        The draws; all NaN where there are fewer than `FEWEST_CELLS` cells.
     """
     statistic = STATISTICS[measure]
     # Ranks do not change when values are replaced by their order, and small whole numbers are sorted fastest.
@@ -98,6 +104,8 @@ def draw(
     targets = len(accuracies)
     shape = (draws, len(one.proxies), targets)
     found = Draws(np.full(shape, np.nan), np.full(shape, np.nan))
+    if accuracies.shape[1] < FEWEST_CELLS:
+        return found
     for number, chosen in enumerate(_resampled(accuracies.shape[1], groups, draws, seed)):
         ranks = _ranks(np.take(scores, chosen, axis=-1), None if missing is None else missing[..., chosen])
         if one.members < len(one.proxies):

@@ -270,7 +270,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
                     "behind_low": behind_low[p],
                     "behind_high": behind_high[p],
                     "behind_p": chance[p],
-                    "level_with_best": bool(chance[p] > SIGNIFICANCE),
+                    "level_with_best": bool(chance[p] > SIGNIFICANCE) if np.isfinite(chance[p]) else np.nan,
                 }
             if t in vanilla:
                 row |= {

@@ -201,3 +201,10 @@ def test_an_interval_needs_half_of_its_draws() -> None:
 
 def test_draws_become_fewer_where_cells_become_many() -> None:
     assert [bootstrap.default_draws(cells) for cells in (0, 3, 1000, 2000, 15_625)] == [1000, 1000, 1000, 500, 100]
+
+
+def test_a_few_cells_have_no_interval() -> None:
+    for cells in (bootstrap.FEWEST_CELLS - 1, bootstrap.FEWEST_CELLS):
+        values = np.arange(cells, dtype=float)
+        low, high = bootstrap.interval(drawn(values[None, None], values[None]).correlation)
+        assert np.isnan([low, high]).all() == (cells < bootstrap.FEWEST_CELLS)
