@@ -111,8 +111,8 @@ RECIPES = {
         label_weight=0.1,
         teacher_recipe="paper",
     ),
-    # For hundreds of students on two processor cores. Provisional: the cheapest of three that agree equally well, see
-    # docs/measurements.md; the calibration is not done.
+    # For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
+    # docs/measurements.md.
     "mini": Recipe(
         C=8,
         N=1,
