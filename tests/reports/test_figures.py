@@ -358,7 +358,6 @@ def test_the_best_cells_are_named(run: Callable[..., Results]) -> None:
 def test_damaged_relations_are_refused(run: Callable[..., Results]) -> None:
     results = run()
     assert KINDS["relations"].draw(results) == []
-    results.folder.mkdir(parents=True)
     (results.folder / "relations.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"relations\.npz cannot be read"):
         KINDS["relations"].draw(results)
@@ -376,10 +375,11 @@ def test_what_is_not_there_is_refused(run: Callable[..., Results]) -> None:
 
 def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Results], tmp_path: Path) -> None:
     drawing = only(bars.drawings(run()))
-    (tmp_path / "bars.png").mkdir()
+    folder = tmp_path / "figures"
+    (folder / "bars.png").mkdir(parents=True)
     with pytest.raises(OSError, match=r"bars\.png"):
-        canvas.save(drawing.figure, tmp_path, "bars", drawing.data)
-    assert [path.name for path in tmp_path.iterdir()] == ["bars.png"]
+        canvas.save(drawing.figure, folder, "bars", drawing.data)
+    assert [path.name for path in folder.iterdir()] == ["bars.png"]
 
 
 def test_drawing_leaves_global_settings_alone(run: Callable[..., Results]) -> None:
