@@ -110,7 +110,8 @@ def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
 def keep(context: Context, plan: Plan, path: Path) -> None:
     """Measure the cost of a sweep's proxies on its first cells, on one thread, unless the file has it already.
 
-    A proxy that fails has no cost; then nothing is kept.
+    Raises:
+        InputError: if a proxy fails; then nothing is kept.
     """
     import pandas as pd
 
@@ -121,8 +122,6 @@ def keep(context: Context, plan: Plan, path: Path) -> None:
     torch.set_num_threads(1)
     try:
         costs = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
-    except InputError:
-        return
     finally:
         torch.set_num_threads(threads)
     files.write_table(path, as_table(costs))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from harness.evidence import panel
-from harness.evidence.measures import Column, oriented
+from harness.evidence.measures import Column, oriented, share_found
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
@@ -75,7 +75,7 @@ def recall_data(results: Results, target: str, seed: int) -> pd.DataFrame:
 def _curve(proxy: str, values: np.ndarray, accuracies: np.ndarray) -> pd.DataFrame:
     scores, truth, cells = oriented(values), Column.of(accuracies), len(values)
     depths = np.unique(np.geomspace(1, cells, POINTS).round().astype(int))
-    recall = [float((scores.chance_in_top(k) * truth.chance_in_top(k)).sum() / k) for k in depths]
+    recall = [share_found(scores, truth, int(k)) for k in depths]
     return pd.DataFrame(
         {
             "proxy": proxy,

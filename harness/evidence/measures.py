@@ -111,7 +111,11 @@ def precision(scores: Column, accuracies: Column, *, percent: float) -> float:
     """Return the share of the top cells by score that are top cells by accuracy: P@percent."""
     if not _says_something(scores):
         return math.nan
-    count = top(len(scores.values), percent)
+    return share_found(scores, accuracies, top(len(scores.values), percent))
+
+
+def share_found(scores: Column, accuracies: Column, count: int) -> float:
+    """Return the share of the ``count`` truly best cells that are among as many best by score."""
     return float((scores.chance_in_top(count) * accuracies.chance_in_top(count)).sum() / count)
 
 

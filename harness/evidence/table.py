@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.errors import InputError
 from benchmarks.spaces import Space
 from harness import pool
 from harness.evidence import bootstrap, ceiling
@@ -136,11 +137,24 @@ def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFr
     judge_one = partial(_judge, method=method)
     if sum(group.panel.scores.size for group in groups) < _SMALL:
         return [judge_one(group) for group in groups]
-    with pool.local(min(len(groups), pool.default_workers()), ("cpu",)) as executor:
-        # The largest first: they would keep everybody waiting at the end.
-        order = sorted(range(len(groups)), key=lambda place: -groups[place].panel.scores.size)
-        found = dict(zip(order, executor.map(judge_one, [groups[place] for place in order]), strict=True))
-    return [found[place] for place in range(len(groups))]
+    found = pool.run(
+        judge_one,
+        sorted(
+            groups, key=lambda group: -group.panel.scores.size
+        ),  # the largest would keep everybody waiting at the end
+        make_executor=lambda workers: pool.local(workers, ("cpu",)),
+        workers=pool.default_workers(),
+        on_death=_refuse,
+    )
+    by_group = {id(group): parts for group, parts in found}
+    return [by_group[id(group)] for group in groups]
+
+
+def _refuse(group: _Group) -> tuple[pd.DataFrame, pd.DataFrame]:
+    raise InputError(
+        f"correlate: the worker died that judged {len(group.panel.cells)} cells of the subset {group.subset}; "
+        "was there too little memory?"
+    )
 
 
 def _judge(group: _Group, method: Method) -> tuple[pd.DataFrame, pd.DataFrame]:
