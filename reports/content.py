@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from markupsafe import Markup, escape
 
 from benchmarks import spaces
 from harness.evidence import bootstrap
@@ -20,75 +16,13 @@ from harness.evidence.panel import UNDEFINED
 from harness.evidence.table import SIGNIFICANCE, Method, by_evidence
 from reports.numbers import NOT_DEFINED, Number, counted, number, probability, span, whole, with_interval
 from reports.summary import circumstances, on_all_cells, setting, table_of, targets_of
+from reports.tables import Column, Table, flat, listed, of_texts, plain, records
 
 if TYPE_CHECKING:
     from harness.results import Results
 
 #: The measures of the main table; all others stand in a table of their own.
 MAIN = ("spearman", "kendall", "pearson")
-LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
-
-_MOST_NAMED = 8
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its head, whether it holds numbers, and whether its values can be chosen from."""
-
-    label: str
-    numeric: bool = False
-    choice: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page; the first cell of a row is its head, and a text is a cell that holds no number."""
-
-    name: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: list[list[Number | str]]
-    sortable: bool = True
-
-
-def linked(text: object) -> Markup:
-    """Return a text, escaped, with its web addresses as links; a reader may follow them, the page never does."""
-    words, end, parts = str(text), 0, []
-    for match in LINK.finditer(words):
-        parts.append(escape(words[end : match.start()]))
-        parts.append(Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(match.group()))
-        end = match.end()
-    return Markup("").join([*parts, escape(words[end:])])
-
-
-def breakable(name: object) -> Markup:
-    """Return a name, escaped, that a narrow column may break after its marks."""
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.:-])", str(name)))
-
-
-def plain(value: object) -> str:
-    """Return a stored value in the words of a table's cell; empty where nothing is stored."""
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else map(plain, value)
-        return ", ".join(items)
-    return str(value)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested values as pairs of a dotted name and a text, in their own order."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            pairs += flat(value, f"{prefix}{name}.")
-        else:
-            pairs.append((f"{prefix}{name}", plain(value)))
-    return pairs
 
 
 def title(results: Results) -> str:
@@ -153,12 +87,12 @@ def _best(rows: pd.DataFrame) -> str:
 def _level(others: pd.DataFrame) -> str:
     if others.empty:
         return ""
-    level = [str(row["proxy"]) for row in _records(others) if _holds(row["level_with_best"])]
+    level = [str(row["proxy"]) for row in records(others) if _holds(row["level_with_best"])]
     if not level:
         return f"No other one is level with it (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(level) == len(others):
         return "No other one can be told from it."
-    return f"Of the {counted(len(others), 'other')} {len(level)} cannot be told from it: {_listed(level)}."
+    return f"Of the {counted(len(others), 'other')} {len(level)} cannot be told from it: {listed(level)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:
@@ -211,7 +145,7 @@ def correlation_table(results: Results) -> Table:
             row["family"],
             row["direction"],
         ]
-        for row in _records(summary)
+        for row in records(summary)
     ]
     return Table("correlations", "Rank correlations by proxy and target", columns, rows)
 
@@ -287,7 +221,7 @@ def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
     by_target = {name: rows.set_index("proxy").to_dict("index") for name, rows in summary.groupby("target")}
     shown = [name for name in ("vanilla", "gain") if names[name] in by_target]
     rows: list[list[Number | str]] = []
-    for row in _records(summary[summary["target"] == target]):
+    for row in records(summary[summary["target"] == target]):
         others = {name: by_target[names[name]].get(row["proxy"]) for name in shown}
         cells = [
             _measured(other, measure, other["low"], other["high"]) if other else number(float("nan"))
@@ -333,7 +267,7 @@ def subset_table(results: Results) -> Table | None:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(value(name, row["proxy"], row["target"]) for name in present), row["family"]]
-        for row in _records(_arranged(results))
+        for row in records(_arranged(results))
     ]
     return Table("subsets", f"{MEASURES[measure].label} by subset of the cells", columns, rows)
 
@@ -356,7 +290,7 @@ def measure_table(results: Results) -> Table:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(_measured(row, measure.name) for measure in rest), row["family"]]
-        for row in _records(_arranged(results))
+        for row in records(_arranged(results))
     ]
     return Table("measures", "Other measures by proxy and target", columns, rows)
 
@@ -384,7 +318,7 @@ def problem_rows(results: Results) -> list[dict[str, Any]]:
         ["status", "units", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
     )
     words = {"undefined": NOT_DEFINED}
-    return [{**row, "status": words.get(row["status"], row["status"])} for row in _records(rows)]
+    return [{**row, "status": words.get(row["status"], row["status"])} for row in records(rows)]
 
 
 def problem_table(results: Results) -> Table:
@@ -433,7 +367,7 @@ def omits_undefined(results: Results) -> bool:
 def provenance(results: Results) -> Table:
     """Return all that was stored about how the run was made and stands nowhere else."""
     left = {name: value for name, value in results.info.items() if name not in ("command", "commands", "proxies")}
-    return _texts("settings", "Settings and provenance", ("Name", "Value"), flat(left))
+    return of_texts("settings", "Settings and provenance", ("Name", "Value"), flat(left))
 
 
 def accuracy_table(results: Results) -> Table:
@@ -461,7 +395,7 @@ def proxy_table(results: Results) -> Table:
     fields = [str(name) for name in results.proxies.columns]
     fields.sort(key=lambda name: name != "name")  # the name is the row's head
     heads = [name.replace("_", " ") for name in fields]
-    return _texts(
+    return of_texts(
         "proxies", "Records of the proxies", heads, [[plain(row[name]) for name in fields] for row in records]
     )
 
@@ -469,7 +403,7 @@ def proxy_table(results: Results) -> Table:
 def ensemble_table(results: Results) -> Table:
     """Return the ensembles that the evidence has: members, source, and where they differ from it."""
     rows = [(one.name, ", ".join(one.members), one.source, one.deviations) for one in ensembles_of(results)]
-    return _texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Deviations"), rows)
+    return of_texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Deviations"), rows)
 
 
 def ensembles_of(results: Results) -> list[Ensemble]:
@@ -504,21 +438,8 @@ def _arranged(results: Results) -> pd.DataFrame:
     return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable")
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
 def _distilled(summary: pd.DataFrame) -> list[str]:
     return [str(name) for name in summary.loc[summary["over_vanilla"].notna(), "target"].drop_duplicates()]
-
-
-def _texts(name: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    return Table(name, caption, tuple(map(Column, heads)), [list(row) for row in rows], sortable=False)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)
 
 
 def _holds(value: Any) -> bool:

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports import content
+from reports import content, tables
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -40,10 +40,10 @@ def render(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "breakable": content.breakable,
+        "breakable": tables.breakable,
         "data_address": _data_address,
         "finite": pd.notna,
-        "linked": content.linked,
+        "linked": tables.linked,
     }
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return environment.get_template("report.html.j2").render(

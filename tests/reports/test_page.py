@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import content, names, numbers, page
+from reports import content, names, numbers, page, tables
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 HOSTILE = "<script>alert('1')</script>\"&{{ 7*7 }}/../$x"
@@ -73,7 +73,7 @@ def without(results: Any, *frames: str) -> Any:
     return replace(results, **{name: getattr(results, name).iloc[:0] for name in frames})
 
 
-def texts(table: content.Table, row: int) -> list[str]:
+def texts(table: tables.Table, row: int) -> list[str]:
     return [cell if isinstance(cell, str) else cell.text for cell in table.rows[row]]
 
 
@@ -329,7 +329,7 @@ def test_correlations_defined_for_some_seeds_say_so(run: Callable[..., Any]) -> 
     ],
 )
 def test_only_web_addresses_become_links(text: str, expected: str) -> None:
-    assert content.linked(text) == expected
+    assert tables.linked(text) == expected
 
 
 def test_numbers_are_written_alike() -> None:
