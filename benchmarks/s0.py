@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 DEPTHS = (1, 3, 5, 7)
 
+
+def number(first: int, second: int, third: int) -> int:
+    """Return the number of the network with these depths."""
+    return 100 * first + 10 * second + third
+
+
 #: The numbers of all 64 networks, ascending.
-NUMBERS = tuple(100 * a + 10 * b + c for a, b, c in itertools.product(DEPTHS, repeat=3))
+NUMBERS = tuple(number(*depths) for depths in itertools.product(DEPTHS, repeat=3))
 
 
 def depths(number: int) -> tuple[int, int, int]:
@@ -42,6 +48,16 @@ def flops(number: int, *, num_classes: int = 100, size: int = 32) -> int:
         total += pixels * (9 * inputs * width + shortcut + (2 * blocks - 1) * 9 * width**2)
         inputs = width
     return total + inputs * num_classes + num_classes
+
+
+def params(number: int, *, num_classes: int = 100) -> int:
+    """Return the trainable weights, from arithmetic alone: convolutions, normalisations and the classifier."""
+    total, inputs = 3 * 16 * 9 + 2 * 16, 16
+    for stage, (width, blocks) in enumerate(zip((16, 32, 64), depths(number), strict=True)):
+        shortcut = (inputs + 2) * width if stage else 0
+        total += 9 * inputs * width + shortcut + (2 * blocks - 1) * 9 * width**2 + 2 * blocks * 2 * width
+        inputs = width
+    return total + (inputs + 1) * num_classes
 
 
 def build(number: int, *, num_classes: int = 100) -> ResNet:

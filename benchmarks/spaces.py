@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -43,6 +44,11 @@ class Space:
             skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
         live_flops: multiply-accumulates of what is live in a cell's network, for one picture.
+        costs: what a network may cost, by name, each from a cell and a number of classes: weights and, of one picture,
+            multiply-accumulates; of all that is there, and of what is live.
+        options: how many options there are at each place where a cell can be changed.
+        encode: the option that a cell has at each place.
+        decode: the cell with these options.
         subsets: the subsets of cells for which results are given beside each other, by name, all cells first.
     """
 
@@ -55,6 +61,10 @@ class Space:
     build: Callable[..., nn.Module]
     classes: int
     live_flops: Callable[[int], int]
+    costs: dict[str, Callable[[int, int], int]]
+    options: tuple[int, ...]
+    encode: Callable[[int], tuple[int, ...]]
+    decode: Callable[[tuple[int, ...]], int]
     subsets: dict[str, Subset]
 
 
@@ -79,6 +89,27 @@ def get(name: str) -> Space:
     return _SPACES[name]
 
 
+def neighbours(space: Space, cell: int) -> tuple[int, ...]:
+    """Return the cells that differ from a cell at one place, in a fixed order."""
+    return _neighbours(space.name, cell)
+
+
+@functools.cache
+def _neighbours(name: str, cell: int) -> tuple[int, ...]:
+    space = get(name)
+    places = space.encode(cell)
+    return tuple(
+        space.decode((*places[:place], option, *places[place + 1 :]))
+        for place, count in enumerate(space.options)
+        for option in range(count)
+        if option != places[place]
+    )
+
+
+def _count(counts: Callable[..., nb201.counts.Counts], index: int, classes: int) -> nb201.counts.Counts:
+    return counts(nb201.Cell.from_index(index), num_classes=classes)
+
+
 def _parse_s0(text: str) -> int:
     number = whole_number(text)
     if number is None:
@@ -98,6 +129,15 @@ _SPACES = {
         build=lambda index, classes, **skeleton: nb201.build(index, num_classes=classes, **skeleton),
         classes=10,
         live_flops=lambda index: nb201.counts.live(nb201.Cell.from_index(index)).flops,
+        costs={
+            "params": lambda index, classes: _count(nb201.counts.official, index, classes).params,
+            "flops": lambda index, classes: _count(nb201.counts.official, index, classes).flops,
+            "live_params": lambda index, classes: _count(nb201.counts.live, index, classes).params,
+            "live_flops": lambda index, classes: _count(nb201.counts.live, index, classes).flops,
+        },
+        options=(len(nb201.OPERATIONS),) * len(nb201.EDGES),
+        encode=lambda index: tuple(map(nb201.OPERATIONS.index, nb201.Cell.from_index(index).operations)),
+        decode=lambda places: nb201.Cell(tuple(nb201.OPERATIONS[place] for place in places)).index,
         subsets={
             "all": Subset("every cell", lambda index: True),
             "connected": Subset(
@@ -124,6 +164,15 @@ _SPACES = {
         build=lambda number, classes, **_skeleton: s0.build(number, num_classes=classes),
         classes=100,
         live_flops=s0.flops,
+        costs={
+            "params": lambda number, classes: s0.params(number, num_classes=classes),
+            "flops": lambda number, classes: s0.flops(number, num_classes=classes),
+            "live_params": lambda number, classes: s0.params(number, num_classes=classes),
+            "live_flops": lambda number, classes: s0.flops(number, num_classes=classes),
+        },
+        options=(len(s0.DEPTHS),) * 3,
+        encode=lambda number: tuple(map(s0.DEPTHS.index, s0.depths(number))),
+        decode=lambda places: s0.number(*(s0.DEPTHS[place] for place in places)),
         subsets={"all": Subset("every network", lambda number: True)},
     ),
 }

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import connection
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -32,6 +32,54 @@ def local(workers: int, devices: Sequence[str]) -> Executor:
     for worker in range(workers):
         slots.put(devices[worker % len(devices)])
     return ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_prepare_worker, initargs=(slots,))
+
+
+def plain(workers: int) -> Executor:
+    """Return a pool of spawned processes for statistics: they load no torch."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_follow_parent)
+
+
+@contextmanager
+def kept(make_executor: Callable[[int], Executor], workers: int) -> Iterator[Callable[[int], Executor]]:
+    """Yield what makes executors for many short calls of `run`: it hands out one pool, and another when that breaks.
+
+    Args:
+        make_executor: makes a pool of so many workers.
+        workers: how many.
+    """
+    with ExitStack() as stack:
+        pools: list[_Kept] = []
+
+        def make(_workers: int) -> Executor:
+            if not pools or pools[-1].is_broken:
+                pools.append(_Kept(stack.enter_context(_ended(make_executor(workers)))))
+            return pools[-1]
+
+        yield make
+
+
+class _Kept(Executor):
+    # Who is done with it for now may shut it down as any other: it stays.
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self.is_broken = False
+
+    def submit(self, function: Callable[..., R], /, *arguments: Any, **named: Any) -> Future[R]:
+        try:
+            future = self._executor.submit(function, *arguments, **named)
+        except BrokenProcessPool:
+            self.is_broken = True
+            raise
+        future.add_done_callback(self._notice)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        pass
+
+    def _notice(self, future: Future[Any]) -> None:
+        if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
+            self.is_broken = True
 
 
 def default_workers() -> int:
@@ -136,6 +184,10 @@ def _prepare_worker(slots: Queue[str]) -> None:
     torch.set_num_threads(1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+    _follow_parent()
+
+
+def _follow_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where signals cannot be blocked, this is better than nothing
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

@@ -17,6 +17,8 @@ from harness import files, run_folder
 from harness.evidence import bootstrap, panel
 from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
+from harness.search import stored as stored_search
+from harness.search.stored import Search
 from harness.store import Store
 
 #: What a space's scores are correlated with unless something else is asked for: the distilled accuracy and its vanilla
@@ -49,6 +51,7 @@ class Results:
         cards: the cards of the tables that the targets are from, by table.
         method: how the scores were correlated: targets, as they can be asked for again; measure, draws, seed,
             undefined; empty before `correlate`.
+        search: what `diswot search` found; None where there was no search.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class Results:
     evidence: pd.DataFrame
     cards: dict[str, dict[str, Any]]
     method: dict[str, Any]
+    search: Search | None = None
 
 
 def load(run: Path | str) -> Results:
@@ -98,6 +102,7 @@ def _stored(folder: Path) -> Results:
         evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         cards={},
         method={},
+        search=stored_search.read(folder),
     )
 
 

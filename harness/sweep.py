@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks import images, spaces, teachers
 from harness import pool, progress, run_folder
 from harness.settings import Settings
-from harness.store import Store
+from harness.store import Record, Store
 from proxies.registry import Proxy
 
 if TYPE_CHECKING:
@@ -101,40 +101,73 @@ def prepare(plan: Plan) -> Context:
     return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))
 
 
-def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
-    """Carry out a sweep, or what is missing of it, into ``folder``.
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A sweep under way.
+
+    Attributes:
+        plan: of the sweep.
+        context: what its tasks share.
+        store: where the scores go.
+        make_executor: makes a pool of so many workers.
+    """
+
+    plan: Plan
+    context: Context
+    store: Store
+    make_executor: Callable[[int], Executor]
+
+
+@contextmanager
+def opened(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Iterator[Session]:
+    """Begin a sweep, or take it up again.
 
     Any executor will do: tasks carry all that they need. The default is a pool of processes on this machine.
-
-    Ctrl-C and a kill lose at most the cells in flight; the same call continues.
 
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    from harness.work import failed, score_cell
-
     context = prepare(plan)
     run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
+    with Store(run_folder.store_path(folder), create=True) as store:
+        yield Session(plan, context, store, make_executor or functools.partial(pool.local, devices=plan.devices))
+
+
+def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
+    """Carry out tasks, and yield the records of each when they are stored, in the order of completion."""
+    from harness.work import failed, score_cell
+
+    context = session.context
+    results = pool.run(
+        functools.partial(score_cell, context),
+        tasks,
+        make_executor=session.make_executor,
+        workers=session.plan.workers,
+        on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+    )
+    with closing(results):
+        for _, records in results:
+            session.store.write(records)
+            yield records
+
+
+def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
+    """Carry out a sweep, or what is missing of it, into ``folder``; see `opened`.
+
+    Ctrl-C and a kill lose at most the cells in flight; the same call continues.
+    """
     start = time.monotonic()
     statuses: Counter[str] = Counter()
     causes: Counter[tuple[str, str]] = Counter()
-    with Store(run_folder.store_path(folder), create=True) as store:
-        tasks, before = missing(plan, store, context.settings.hash)
+    with opened(plan, folder, make_executor=make_executor) as session:
+        tasks, before = missing(plan, session.store, session.context.settings.hash)
         if tasks:
             run_folder.forget_derived(folder)
-        results = pool.run(
-            functools.partial(score_cell, context),
-            tasks,
-            make_executor=make_executor or functools.partial(pool.local, devices=plan.devices),
-            workers=plan.workers,
-            on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
-        )
         with (
-            closing(results),
+            closing(score(session, tasks)) as results,
             progress.shown(len(tasks), "cell", f"{sum(len(task.proxies) for task in tasks)} scores") as advance,
         ):
-            for _, records in results:
-                store.write(records)
+            for records in results:
                 statuses.update(record.status for record in records)
                 causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
                 advance()

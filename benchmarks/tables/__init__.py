@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from benchmarks.tables.registry import is_there, load, names, outline
+from benchmarks.tables.registry import is_there, load, names, outline, training_seconds
 from benchmarks.tables.table import Card, Table
 from benchmarks.tables.targets import Target, parse_target, targets
 
-__all__ = ["Card", "Table", "Target", "is_there", "load", "names", "outline", "parse_target", "targets"]
+__all__ = [
+    "Card",
+    "Table",
+    "Target",
+    "is_there",
+    "load",
+    "names",
+    "outline",
+    "parse_target",
+    "targets",
+    "training_seconds",
+]

@@ -34,6 +34,11 @@ def outline(name: str) -> Table:
     return load(name) if is_there(name) else nb201.outline()
 
 
+def training_seconds(name: str) -> tuple[dict[str, float], str]:
+    """Return what one training took, in seconds by column, and on what machine; nothing where a table does not say."""
+    return (nb201_kd.seconds(), nb201_kd.MACHINE) if name == nb201_kd.NAME else ({}, "")
+
+
 def load(name_or_path: str | Path, space: str | None = None) -> Table:
     """Return a table.
 

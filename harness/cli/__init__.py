@@ -16,6 +16,7 @@ _COMMANDS = {
     "run": "evaluate, correlate and report on the embedded default; the main job",
     "evaluate": "score proxies x cells x seeds into a store; resumable",
     "correlate": "rank correlations of a store with accuracies",
+    "search": "evolutionary search driven by a proxy, beside random search and both optima",
     "report": "figures and one self-contained HTML page from stored scores",
     "distill": "train students with and without a teacher, into an accuracy table; resumable",
     "tables": "list, show, fetch and import accuracy tables",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -173,6 +174,17 @@ def device_name(device: str) -> str:
     import torch
 
     return torch.cuda.get_device_name(device)
+
+
+def machine() -> str:
+    """Return what of this machine explains how long something takes: the processor and how many there are."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else name} ({platform.machine()}), {os.cpu_count()} processors"
 
 
 def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -15,6 +16,7 @@ from harness.distillation.sweep import Plan as DistillationPlan
 from harness.distillation.sweep import Tally as DistillationTally
 from harness.evidence.table import by_evidence
 from harness.results import Results
+from harness.search.stored import Search
 from harness.sweep import Plan, Tally
 
 
@@ -136,6 +138,88 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
         lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folders}")
         lines.append(f"      {run_folder.store_path(one.folder)}, {one.folder / 'correlations.csv'}")
     return "\n".join(lines)
+
+
+def search(found: Search) -> str:
+    """Return what searches found: how the driver was chosen, a row a driver and algorithm, what the columns mean."""
+    info = found.info
+    several = len(info["teachers"]) > 1
+    rows = []
+    for key, group in found.summary.groupby(["teacher", "driver", "algorithm"], sort=False, dropna=False):
+        teacher, driver, algorithm = ("-" if part is None or part != part else str(part) for part in key)
+        first = group.iloc[0]
+        row: dict[str, object] = {"teacher": teacher} if several else {}
+        row |= {"driver": driver, "by": algorithm, "evaluations": int(first["evaluations"])}
+        row["seconds"] = "-" if pd.isna(first["seconds"]) else f"{first['seconds']:.3g}"
+        by_target = group.set_index("target")
+        for number, target in enumerate(info["targets"], start=1):
+            if target in by_target.index:
+                row |= _reached(by_target.loc[target], f" [{number}]")
+        row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
+        rows.append(row)
+    table = pd.DataFrame(rows).astype(object).fillna("-")
+    body = tabulate(table.to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
+    keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
+    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_search_notes(info)])
+
+
+def _reached(found: pd.Series, mark: str) -> dict[str, str]:
+    if pd.isna(found["accuracy"]):
+        return {}
+    deviation = "" if pd.isna(found["accuracy_deviation"]) else f" ± {found['accuracy_deviation']:.2f}"
+    of = found["picks"] if pd.isna(found["searches"]) else found["searches"]
+    return {
+        f"accuracy{mark}": f"{found['accuracy']:.2f}{deviation}",
+        f"known{mark}": f"{int(found['known'])} of {int(of)}",
+        f"regret{mark}": f"{found['regret']:.2f}",
+    }
+
+
+def _factor(values: pd.Series) -> str:
+    known = values.dropna()
+    return f"x {known.iloc[0]:.3g}" if len(known) else "-"
+
+
+def _searched(info: dict[str, Any]) -> str:
+    made = info["options"]
+    budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
+    return (
+        f"{info['space']}: {_count(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
+        f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
+        f"weight seed {info['weight_seed']}, scores {info['scores']}"
+    )
+
+
+def _won(info: dict[str, Any]) -> list[str]:
+    won = info["winner"]
+    if won is None:
+        return []
+    lead = "no other one had a correlation"
+    if won["runner_up"] is not None:
+        sure = "significant" if won["significant"] else "which may be chance"
+        lead = f"{won['margin']:.3f} ahead of {won['runner_up']}, {sure}"
+    return [
+        f"winner: {won['driver']}, {won['measure']} {won['chosen']:+.3f} with {won['target']} on {won['chosen_on']} "
+        f"cells ({lead}); on the other {won['judged_on']} {won['judged']:+.3f} [{won['judged_low']:+.2f}, "
+        f"{won['judged_high']:+.2f}]"
+    ]
+
+
+def _search_notes(info: dict[str, Any]) -> list[str]:
+    oracles = [f"{name} {one['accuracy']:.2f} % ({one['known']} known)" for name, one in info["oracles"].items()]
+    notes = [
+        "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
+        f"regret: points behind the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
+        "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
+        "by when this search has it, at the median.",
+    ]
+    if info["trainings"] is not None:
+        one = info["trainings"]
+        notes.append(
+            f"seconds saved: random search that trains each cell, {one['seconds']:.0f} s ({one['source']}), until an "
+            f"accuracy as good is found, against this search's seconds on {info['machine']}."
+        )
+    return notes
 
 
 def _interval(found: pd.Series, measure: str) -> str:

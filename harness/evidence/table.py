@@ -142,7 +142,7 @@ def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFr
         sorted(
             groups, key=lambda group: -group.panel.scores.size
         ),  # the largest would keep everybody waiting at the end
-        make_executor=lambda workers: pool.local(workers, ("cpu",)),
+        make_executor=pool.plain,
         workers=pool.default_workers(),
         on_death=_refuse,
     )

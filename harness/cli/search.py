@@ -1,0 +1,164 @@
+"""``diswot search``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.errors import InputError, unknown
+from harness.cli import options
+
+#: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
+SCORES = ("stored", "live")
+
+
+def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) -> Path:
+    # A run's settings are the defaults of its searches, so that nothing has to be typed again.
+    from harness import run_folder
+
+    run = run_folder.named(run)
+    if run_folder.info_path(run).is_file():
+        settings = run_folder.read_info(run)["settings"]
+        names = ("space", "images", "batch_size", "batch_seed", "augment", "teacher")
+        own = {name: str(settings[name]) if name != "augment" else settings[name] for name in names}
+        ctx.default_map = {**own, **(ctx.default_map or {})}
+    return run
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate", is_eager=True, callback=_take_settings)
+@click.option(
+    "--proxy",
+    default="winner",
+    show_default=True,
+    help="winner (ranks best on one half of the cells) | a proxy or an ensemble | several, separated by commas.",
+)
+@click.option("--scores", default="stored", show_default=True, help="stored | live (score what the run lacks).")
+@click.option(
+    "--algorithm", default="evolution,random", show_default=True, help="evolution | random, separated by commas."
+)
+@click.option(
+    "--evaluations",
+    type=click.IntRange(min=1),
+    show_default="200, or half of fewer than 400 cells",
+    help="Cells that a search may score.",
+)
+@click.option(
+    "--population",
+    type=click.IntRange(min=1),
+    show_default="20, or a quarter of fewer than 80 evaluations",
+    help="Cells that evolution keeps.",
+)
+@click.option("--tournament", type=click.IntRange(min=1), show_default="5", help="Cells of which the best is a parent.")
+@click.option(
+    "--crossover",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Probability that a child has two parents.",
+)
+@click.option(
+    "--seeds", "searches", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many searches."
+)
+@click.option(
+    "--weight-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Weights whose scores are followed."
+)
+@click.option(
+    "--cells",
+    show_default="all that may be scored",
+    help="Cells that may be searched: all | N | 3,7,9 | TABLE | TABLE:N | FILE with one cell a line.",
+)
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    help="params | flops | live_params | live_flops | TABLE:COLUMN, =NUMBER that no cell may exceed; repeatable.",
+)
+@options.target
+@options.space
+@options.images
+@options.image_dir
+@options.batch_size
+@options.batch_seed
+@options.augment
+@click.option("--teacher", default="resnet56", show_default="the run's", help="One or several, separated by commas.")
+@options.device
+@options.workers
+@options.plugin
+@options.as_json
+@options.config
+def command(
+    run: Path,
+    proxy: str,
+    scores: str,
+    algorithm: str,
+    evaluations: int | None,
+    population: int | None,
+    tournament: int | None,
+    crossover: float,
+    searches: int,
+    weight_seed: int,
+    cells: str | None,
+    budgets: tuple[str, ...],
+    targets: tuple[str, ...],
+    space: str,
+    teacher: str,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Search for the best cell by a proxy alone: by ageing evolution and at random, beside both optima.
+
+    Scores are those of RUN, a run's folder; with --scores live it need not exist, and what it lacks is scored under its
+    settings. Accuracies judge what was picked and take no part in picking. The result is kept in RUN/search, and
+    `diswot report RUN` shows it.
+    """
+    from benchmarks import spaces, teachers
+    from harness import files, samples
+    from harness.cli import say
+    from harness.search import budget, study
+
+    if scores not in SCORES:
+        raise unknown("--scores", scores, SCORES)
+    loaded = options.load_plugins(plugins)
+    walked = spaces.get(space)
+    names = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
+    found = study.study(
+        study.Plan(
+            run=run,
+            drivers=_parts("--proxy", proxy),
+            algorithms=_parts("--algorithm", algorithm),
+            evaluations=evaluations,
+            population=population,
+            tournament=tournament,
+            crossover=crossover,
+            searches=searches,
+            cells=None if cells is None else samples.cells(cells, walked),
+            budgets=tuple(map(budget.parse, budgets)),
+            targets=targets,
+            weight_seed=weight_seed,
+            teachers=names,
+            live=_live(space, names[0], loaded, settings) if scores == "live" else None,
+            command=shlex.join(["diswot", *sys.argv[1:]]),
+            machine=options.machine(),
+        )
+    )
+    click.echo(files.as_json(found.summary) if as_json else say.search(found))
+    return 0
+
+
+def _parts(argument: str, text: str) -> tuple[str, ...]:
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not parts:
+        raise InputError(f"{argument}: {text!r} names nothing.")
+    return parts
+
+
+def _live(space: str, teacher: str, plugins: tuple[Path, ...], settings: dict[str, Any]) -> Any:
+    from harness.cli.evaluate import plan_of
+
+    return plan_of(space=space, cells="1", proxies="params", seeds="1", teacher=teacher, plugins=plugins, **settings)

@@ -1,0 +1,72 @@
+"""What a cell may cost, for every cell that a search may score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks import tables
+from benchmarks.errors import InputError, unknown
+from benchmarks.spaces import Space
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that something may be.
+
+    Attributes:
+        name: one of the space's costs, or ``table:column``.
+        most: the highest value that is allowed.
+    """
+
+    name: str
+    most: float
+
+
+def parse(text: str) -> Budget:
+    """Return the budget that ``params=500000`` or ``FILE.csv:latency=3.5`` stands for.
+
+    Raises:
+        InputError: if it is none.
+    """
+    name, equals, value = text.rpartition("=")
+    try:
+        most = float(value)
+    except ValueError:
+        most = math.nan
+    if not equals or not name or not math.isfinite(most):
+        raise InputError(f"--budget: {text!r} is not NAME=NUMBER, such as params=500000 or latency.csv:gpu=3.5.")
+    return Budget(name.strip(), most)
+
+
+def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> tuple[int, ...]:
+    """Return the cells that hold all budgets, in their order; one whose cost is not known holds none.
+
+    Raises:
+        InputError: if a cost is not known, or no cell holds the budgets.
+    """
+    for budget in budgets:
+        costs = _costs(space, cells, budget.name, classes)
+        cells = [cell for cell in cells if costs.get(cell, math.inf) <= budget.most]
+        if not cells:
+            known = [cost for cost in costs.values() if math.isfinite(cost)]
+            least = f"the least there is {min(known):g}" if known else "it is known of none of them"
+            raise InputError(
+                f"--budget: no cell that may be scored has {budget.name} of {budget.most:g} or less; {least}."
+            )
+    return tuple(cells)
+
+
+def _costs(space: Space, cells: Sequence[int], name: str, classes: int) -> dict[int, float]:
+    if name in space.costs:
+        return {cell: space.costs[name](cell, classes) for cell in cells}
+    table, column = tables.parse_target(name)
+    if column is None:
+        hint = "A column of a table is TABLE:COLUMN or FILE:COLUMN."
+        raise unknown("--budget", name, space.costs, hint)
+    frame = tables.load(table, space.name).frame
+    if column not in frame.columns:
+        raise unknown(f"--budget: the column of {table}", column, frame.columns)
+    found = frame[column].reindex(list(cells)).dropna()
+    return dict(zip(found.index.tolist(), found.tolist(), strict=True))

@@ -1,0 +1,98 @@
+"""What drives a search: a proxy, or an ensemble of them, and the scores by which it judges cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.errors import InputError, unknown
+from harness.evidence import panel
+from harness.evidence.ensembles import ENSEMBLES, Ensemble
+from proxies import registry
+
+#: The members' scores by cell, oriented so that higher is better; minus infinity where undefined.
+Scores = dict[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A proxy or an ensemble.
+
+    Attributes:
+        name: of either.
+        members: the proxies that must be scored; of a proxy, itself.
+        signs: 1 where higher scores of the member are better, -1 where lower ones are.
+        ensemble: how the members' ranks become one score; None for a proxy.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    signs: tuple[float, ...]
+    ensemble: Ensemble | None
+
+
+def get(name: str, proxies: pd.DataFrame) -> Driver:
+    """Return the driver of a name.
+
+    Args:
+        name: of a proxy or an ensemble.
+        proxies: records that a run has stored, which may be of plug-ins that are not loaded; columns name, direction.
+
+    Raises:
+        InputError: if there is none of that name, or a member is not known.
+    """
+    directions = dict(zip(proxies["name"], proxies["direction"], strict=True))
+    known = tuple(dict.fromkeys((*registry.names(), *directions)))
+    if name not in known and name not in ENSEMBLES:
+        raise unknown("--proxy", name, ("winner", *known, *ENSEMBLES), hint="`diswot proxies list` shows them.")
+    ensemble = None if name in known else ENSEMBLES[name]
+    members = (name,) if ensemble is None else ensemble.members
+    for member in members:
+        if member not in known:
+            raise InputError(f"--proxy: {name} is made of {', '.join(members)}, and there is no proxy {member}.")
+    found = [directions.get(member) or registry.get(member).direction for member in members]
+    return Driver(name, members, tuple(-1.0 if direction == "lower" else 1.0 for direction in found), ensemble)
+
+
+def oriented(driver: Driver, values: Sequence[float | None]) -> tuple[float, ...]:
+    """Return the members' scores with higher for better and minus infinity for undefined."""
+    return tuple(
+        sign * value if value is not None and math.isfinite(value) else -math.inf
+        for sign, value in zip(driver.signs, values, strict=True)
+    )
+
+
+def stored(driver: Driver, scores: pd.DataFrame, seed: int) -> Scores:
+    """Return what a run knows of the driver's members.
+
+    Args:
+        driver: of the search.
+        scores: as `harness.results.Results.scores`.
+        seed: of the weights.
+
+    Returns:
+        The cells of which every member was scored and none failed.
+    """
+    chosen = (scores["seed"] == seed) & scores["proxy"].isin(driver.members) & (scores["status"] != "failed")
+    own = scores.loc[chosen, ["cell", "proxy", "value"]]
+    counts = own.groupby("cell").size()
+    own = own[own["cell"].isin(counts.index[counts == len(driver.members)])]
+    wide = own.pivot(index="cell", columns="proxy", values="value").reindex(columns=list(driver.members))
+    return {int(cell): oriented(driver, values) for cell, *values in wide.itertuples()}
+
+
+def judged(driver: Driver, scores: Mapping[int, tuple[float, ...]], pool: Sequence[int]) -> dict[int, float]:
+    """Return how good the cells of a pool are; an ensemble ranks them among each other.
+
+    Minus infinity where no member is defined.
+    """
+    if driver.ensemble is None:
+        return {cell: scores[cell][0] for cell in pool}
+    values = np.array([scores[cell] for cell in pool], float).T
+    combined = driver.ensemble.combine(panel.ranked(values))
+    defined = np.isfinite(values).any(axis=0)
+    return dict(zip(pool, np.where(defined, combined, -math.inf).tolist(), strict=True))

@@ -1,0 +1,114 @@
+"""What a search leaves behind: ``search.json`` and four tidy tables in the folder ``search`` of its run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.errors import InputError
+from harness import files
+
+#: The number of ``search.json``'s form.
+SCHEMA = 1
+
+#: Who picked: two searches, the best of all cells by the driver's score, and the best of all by accuracy.
+ALGORITHMS = ("evolution", "random", "exhaustive", "oracle")
+
+#: One row a teacher, driver, algorithm, quantity and number of evaluations, over searches with different seeds.
+CURVE_COLUMNS = (
+    *("teacher", "driver", "algorithm", "quantity", "evaluation", "seconds"),
+    *("mean", "deviation", "low", "high", "searches"),
+)
+
+#: One row a search, or an optimum; further columns are accuracies in percent, named by their targets.
+PICK_COLUMNS = (
+    *("teacher", "driver", "algorithm", "seed", "cell", "architecture", "score"),
+    *("evaluations", "found_at", "params", "flops"),
+)
+
+#: One row a teacher, driver, algorithm and target.
+SUMMARY_COLUMNS = (
+    *("teacher", "driver", "algorithm", "target", "searches", "picks", "evaluations", "seconds"),
+    *("known", "accuracy", "accuracy_deviation", "accuracy_low", "accuracy_high"),
+    *("regret", "regret_low", "regret_high", "percentile"),
+    *("random_evaluations", "evaluations_saved", "fewer", "fewer_low", "fewer_high"),
+    *("training_evaluations", "training_seconds", "seconds_saved"),
+)
+
+#: One row a driver and pair of teachers.
+TEACHER_COLUMNS = ("driver", "teacher", "other", "cells", "spearman", "same_pick", "searches")
+
+_TABLES = {
+    "curves": CURVE_COLUMNS,
+    "picks": PICK_COLUMNS,
+    "summary": SUMMARY_COLUMNS,
+    "teachers": TEACHER_COLUMNS,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What searches found.
+
+    Attributes:
+        info: ``search.json``: options, drivers, winner, costs, oracles, machines; see docs/stored-formats.md.
+        curves: `CURVE_COLUMNS`. The quantity is ``score``, the driver's score of the current pick, or a target, the
+            accuracy of the current pick in percent. ``mean``, ``deviation`` and the 95 % interval of the mean, ``low``
+            to ``high``, are over the ``searches`` in which the quantity is known at that point.
+        picks: `PICK_COLUMNS`, then targets. ``seed`` is empty for an optimum. ``found_at`` is the number of evaluations
+            after which the pick did not change any more.
+        summary: `SUMMARY_COLUMNS`. ``searches`` counts all, ``known`` those whose pick has an accuracy; ``percentile``
+            is the share of cells with an accuracy that the pick is better than, in percent, ties counting half.
+            The bar is the highest score that random search clears within its evaluations with a probability of a half;
+            ``random_evaluations`` is when it does, by theory, and ``evaluations_saved`` that number divided by the
+            median of the searches. ``fewer`` is how many evaluations less evolution takes to clear it than random
+            search that began alike, on average, with its 95 % interval. ``training_evaluations`` is how many trainings
+            random search takes on average for an accuracy as good as the pick's, at the median, ``training_seconds``
+            what they take, and ``seconds_saved`` that divided by ``seconds``. Empty where not known.
+        teachers: `TEACHER_COLUMNS`: Spearman's rho of the driver's scores of the same cells beside two teachers, and
+            the share of searches with equal seeds that end with the same pick.
+    """
+
+    info: dict[str, Any]
+    curves: pd.DataFrame
+    picks: pd.DataFrame
+    summary: pd.DataFrame
+    teachers: pd.DataFrame
+
+
+def folder_of(run: Path) -> Path:
+    """Return where a run keeps its search."""
+    return run / "search"
+
+
+def write(run: Path, search: Search) -> None:
+    """Write a search into its run's folder, in place of an earlier one."""
+    folder = folder_of(run)
+    for name in _TABLES:
+        files.write_table(folder / f"{name}.csv", getattr(search, name))
+    files.write_json(folder / "search.json", search.info)  # last: what it stands for is whole
+
+
+def read(run: Path) -> Search | None:
+    """Return a run's search; None where there is none.
+
+    Raises:
+        InputError: if it is damaged or of another schema.
+    """
+    folder = folder_of(run)
+    path = folder / "search.json"
+    if not path.is_file():
+        return None
+    try:
+        info = json.loads(path.read_text())
+        # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
+        tables = {name: pd.read_csv(folder / f"{name}.csv", engine="python") for name in _TABLES}
+    except (OSError, ValueError) as error:
+        raise InputError(f"run: {folder} cannot be read: {error}; `diswot search` makes it anew.") from error
+    if info.get("schema") != SCHEMA:
+        raise InputError(f"run: {path} has schema {info.get('schema')}; this version reads {SCHEMA}.")
+    return Search(info=info, **tables)

@@ -1,0 +1,313 @@
+"""A study: searches with several drivers, algorithms, seeds and teachers, and what they are worth."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks import spaces, tables
+from benchmarks.errors import InputError, unknown
+from benchmarks.spaces import Space
+from harness import pool, progress, results, run_folder, sweep
+from harness.evidence.table import Method
+from harness.results import Results
+from harness.search import budget as budgets
+from harness.search import driver as drivers
+from harness.search import judge, sources, stored, winner
+from harness.search.algorithms import ALGORITHMS, Options, check
+from harness.search.budget import Budget
+from harness.search.conduct import Trail, conduct
+from harness.search.driver import Driver, Scores
+from harness.search.judge import Costs, Found, Truth
+from harness.search.sources import Source
+from harness.search.stored import Search
+from harness.search.winner import Winner
+
+#: The driver that stands for the one that ranks best.
+WINNER = "winner"
+
+#: Up to so many evaluations are done before processes would have been started.
+_SMALL = 20_000
+
+#: Targets that know every cell, so that every pick has an accuracy; those that have been fetched are taken.
+_WHOLE = {"nb201": ("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"), "s0": ()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a study is asked to do.
+
+    Attributes:
+        run: the folder of the run whose scores are taken; the study is kept in it.
+        drivers: proxies, ensembles, or `WINNER`.
+        algorithms: of `harness.search.algorithms.ALGORITHMS`.
+        evaluations: how many cells a search may score; None for what suits the number of cells.
+        population: how many evolution keeps; likewise.
+        tournament: of how many the best is a parent; likewise.
+        crossover: how likely a child has two parents.
+        searches: how many, with seeds from 0, for every driver and algorithm.
+        cells: that may be searched; None for all that may be scored.
+        budgets: that every one of them holds.
+        targets: accuracies to judge picks by; empty for the space's own.
+        weight_seed: of the weights whose scores are followed.
+        teachers: the study is done beside each; empty for the run's own.
+        live: how to score what the run does not know; None to search among what it knows.
+        command: for the record.
+        machine: likewise.
+    """
+
+    run: Path
+    drivers: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    evaluations: int | None
+    population: int | None
+    tournament: int | None
+    crossover: float
+    searches: int
+    cells: tuple[int, ...] | None
+    budgets: tuple[Budget, ...]
+    targets: tuple[str, ...]
+    weight_seed: int
+    teachers: tuple[str, ...]
+    live: sweep.Plan | None
+    command: str
+    machine: str
+
+
+def study(plan: Plan) -> Search:
+    """Carry out a study, keep it in the run's folder, and return it.
+
+    What is scored on the way is stored as it comes, beside the run and apart from its sample: the same call continues.
+
+    Raises:
+        InputError: if the plan is no good, or nothing that it needs is known.
+    """
+    base = _base(plan)
+    settings = base.info["settings"]
+    space = spaces.get(settings["space"])
+    for algorithm in plan.algorithms:
+        if algorithm not in ALGORITHMS:
+            raise unknown("--algorithm", algorithm, ALGORITHMS)
+    chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
+    names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
+    driven = [drivers.get(name, base.proxies) for name in names]
+    teachers = plan.teachers or (settings["teacher"],)
+    found, truth = [], None
+    for teacher in teachers:
+        with sources.opened(base, teacher, driven, plan.weight_seed, plan.live) as source:
+            cells = _cells(plan, space, source.known, settings["classes"])
+            options = _options(plan, len(cells))
+            check(options, cells)
+            truth = truth or _truth(plan, space, cells, settings["classes"])
+            for driver in driven:
+                trails = _search(plan, space, cells, options, driver, source)
+                _refuse_undefined(driver, trails)
+                seconds, _ = sources.seconds(base, teacher, driver)
+                found.append(Found(teacher, driver, source.known[driver.name], trails, seconds, cells))
+    assert truth is not None  # there is at least one teacher
+    _refuse_unknown(plan, found, truth)
+    picked = judge.picks(found, truth)
+    search = Search(
+        info=_info(plan, base, found, truth, options, chosen, picked),
+        curves=judge.curves(found, truth),
+        picks=picked,
+        summary=judge.summary(found, picked, truth),
+        teachers=judge.teachers(found),
+    )
+    stored.write(plan.run, search)
+    return search
+
+
+def _options(plan: Plan, cells: int) -> Options:
+    evaluations = plan.evaluations or min(200, max(1, cells // 2))
+    population = plan.population or min(20, max(1, evaluations // 4))
+    return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover)
+
+
+def _base(plan: Plan) -> Results:
+    # A search that scores everything itself begins a run without scores, so that there is something to report.
+    if plan.live is not None and not run_folder.info_path(plan.run).is_file():
+        if WINNER in plan.drivers:
+            raise InputError(
+                f"--proxy: the winner is the proxy with the highest correlation in a run, and {plan.run} is none yet; "
+                "name a proxy, or give the folder of a run."
+            )
+        with sweep.opened(replace(plan.live, proxies=()), plan.run):
+            pass
+    return results.load(plan.run)
+
+
+def _winner(plan: Plan, base: Results, space: Space) -> Winner:
+    name = plan.targets or results.default_targets(space.name, sorted(set(base.scores["cell"])))
+    target = next(iter(results.targets_of(space.name, name).values()))
+    accuracies = tables.load(target.table, space.name).frame[target.column].dropna()
+    own = base.scores[base.scores["seed"] == plan.weight_seed]
+    return winner.choose(own, base.proxies, target.name, accuracies, space, Method())
+
+
+def _cells(plan: Plan, space: Space, known: Mapping[str, Scores], classes: int) -> tuple[int, ...]:
+    # Without live scoring, those that every driver knows.
+    cells = plan.cells or tuple(space.cells)
+    if plan.live is None:
+        cells = tuple(cell for cell in cells if all(cell in scores for scores in known.values()))
+        if not cells:
+            raise InputError(
+                f"--cells: {plan.run} has scores of all of {', '.join(known)} for none of the cells; "
+                "`--scores live` makes them."
+            )
+    return budgets.held(space, cells, plan.budgets, classes)
+
+
+def _search(
+    plan: Plan,
+    space: Space,
+    cells: tuple[int, ...],
+    options: Options,
+    driver: Driver,
+    source: Source,
+) -> dict[tuple[str, int], Trail]:
+    keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
+    evaluations = len(keys) * options.evaluations
+    carry_out = functools.partial(_carry_out, space.name, cells, options, driver)
+    with progress.shown(evaluations, "evaluation", f"searches with {driver.name}") as advance:
+        if plan.live is not None:
+            provide = functools.partial(source.provide, driver)
+            return carry_out(source.known[driver.name], keys, provide=provide, advance=advance)
+        mine = {cell: source.known[driver.name][cell] for cell in cells}
+        if evaluations <= _SMALL:
+            return carry_out(mine, keys, advance=advance)
+        workers = pool.default_workers()
+        # In a fixed order whatever the number of workers; each part takes its scores along once.
+        parts = [keys[start :: 4 * workers] for start in range(4 * workers) if keys[start :: 4 * workers]]
+        done: dict[tuple[str, int], Trail] = {}
+        for part, trails in pool.run(
+            functools.partial(carry_out, mine),
+            parts,
+            make_executor=pool.plain,
+            workers=workers,
+            on_death=_refuse_death,
+        ):
+            done |= trails
+            for _ in range(len(part) * options.evaluations):
+                advance()
+        return {key: done[key] for key in keys}
+
+
+def _carry_out(
+    space: str,
+    cells: tuple[int, ...],
+    options: Options,
+    driver: Driver,
+    known: Scores,
+    keys: Sequence[tuple[str, int]],
+    provide: Callable[[list[int]], None] | None = None,
+    advance: Callable[[], None] | None = None,
+) -> dict[tuple[str, int], Trail]:
+    walked = spaces.get(space)
+    searches = {key: ALGORITHMS[key[0]](walked, cells, options, key[1]) for key in keys}
+    return conduct(searches, driver, known, provide or _refuse_scoring, advance or (lambda: None))
+
+
+def _refuse_undefined(driver: Driver, trails: Mapping[tuple[str, int], Trail]) -> None:
+    if not any(trail.picks for trail in trails.values()):
+        cells = {cell for trail in trails.values() for cell in trail.cells}
+        raise InputError(
+            f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
+            "another one."
+        )
+
+
+def _refuse_scoring(cells: list[int]) -> None:
+    raise AssertionError(f"{len(cells)} cells without a score were asked for")
+
+
+def _refuse_death(part: object) -> dict[tuple[str, int], Trail]:
+    raise InputError("search: a worker died; was there too little memory?")
+
+
+def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
+    fetched = [name for name in _WHOLE[space.name] if tables.is_there(name.partition(":")[0])]
+    names = plan.targets or (*results.DEFAULT_TARGETS[space.name], *fetched)
+    accuracies, trainings = {}, {}
+    for name, target in results.targets_of(space.name, names).items():
+        column = tables.load(target.table, space.name).frame[target.column].dropna()
+        known = column[column.index.isin(cells)]
+        if known.empty and plan.targets:
+            raise InputError(
+                f"--target: {name} has an accuracy for none of the {len(cells)} cells that may be searched."
+            )
+        if known.empty:
+            continue
+        accuracies[name] = known
+        seconds, machine = tables.training_seconds(target.table)
+        if target.column in seconds:
+            source = f"{target.table}: mean of its trainings, {target.column}, on {machine}"
+            trainings[name] = Costs(seconds[target.column], source)
+    return Truth(space, cells, classes, accuracies, trainings)
+
+
+def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
+    # Of a target that was asked for; of the usual ones the summary says that no pick is known.
+    visited = {cell for one in found for trail in one.trails.values() for cell in trail.cells}
+    for name, accuracies in truth.accuracies.items():
+        if plan.targets and not visited & set(accuracies.index):
+            raise InputError(
+                f"--target: {name} has an accuracy for none of the {len(visited)} cells that the searches scored; "
+                f"--cells {name.rpartition(':')[0]} keeps them to its cells."
+            )
+
+
+def _info(
+    plan: Plan,
+    base: Results,
+    found: Sequence[Found],
+    truth: Truth,
+    options: Options,
+    chosen: Winner | None,
+    picked: pd.DataFrame,
+) -> dict[str, Any]:
+    oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
+    described = {}
+    for one in found:
+        _, source = sources.seconds(base, one.teacher, one.driver)
+        described[one.driver.name] = {
+            "name": one.driver.name,
+            "kind": "proxy" if one.driver.ensemble is None else "ensemble",
+            "members": list(one.driver.members),
+            "direction": "higher" if one.driver.ensemble or one.driver.signs[0] > 0 else "lower",
+            "seconds_per_evaluation": one.seconds,
+            "seconds_from": source,
+        }
+    training = next(iter(truth.trainings.items()), None)
+    return {
+        "schema": stored.SCHEMA,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commands": [plan.command],
+        "space": truth.space.name,
+        "scores": "stored" if plan.live is None else "live",
+        "options": {**asdict(options), "searches": plan.searches, "algorithms": list(plan.algorithms)},
+        "budgets": {one.name: one.most for one in plan.budgets},
+        "cells": len(truth.cells),
+        "weight_seed": plan.weight_seed,
+        "teachers": list(dict.fromkeys(one.teacher for one in found)),
+        "targets": list(truth.accuracies),
+        "drivers": list(described.values()),
+        "winner": None if chosen is None else asdict(chosen),
+        "oracles": {
+            name: {
+                "cell": int(oracles.loc[name, "cell"]),
+                "architecture": str(oracles.loc[name, "architecture"]),
+                "accuracy": float(accuracies.max()),
+                "known": len(accuracies),
+            }
+            for name, accuracies in truth.accuracies.items()
+        },
+        "trainings": None if training is None else {"target": training[0], **asdict(training[1])},
+        "machine": plan.machine,
+    }

@@ -1,0 +1,119 @@
+"""The proxy or ensemble that ranks best: chosen on one half of the cells, judged on the other."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.errors import InputError
+from benchmarks.seeding import derive
+from benchmarks.spaces import Space
+from harness.evidence import bootstrap, panel
+from harness.evidence.table import SIGNIFICANCE, Method, Target, by_evidence, tables
+
+#: A half of fewer cells has no intervals.
+FEWEST_CELLS = 2 * bootstrap.FEWEST_CELLS
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A choice, and how it stood the test on cells that had no part in it.
+
+    Attributes:
+        driver: the proxy or ensemble with the highest correlation on the first half.
+        target: the accuracies, ``table:column``.
+        measure: of correlation.
+        chosen_on: how many cells the first half has.
+        chosen: its correlation there.
+        undefined: how many of its scores there are not defined, over all weight seeds.
+        runner_up: the second; None where there is no other one.
+        margin: how much lower the second one's correlation is there.
+        margin_p: how likely such a difference is by chance, corrected for all pairs of proxies.
+        significant: whether that is less than `harness.evidence.table.SIGNIFICANCE`.
+        judged_on: how many cells the second half has.
+        judged: its correlation there.
+        judged_low: lower end of the 95 % interval of that, over cells.
+        judged_high: upper end.
+    """
+
+    driver: str
+    target: str
+    measure: str
+    chosen_on: int
+    chosen: float
+    undefined: int
+    runner_up: str | None
+    margin: float | None
+    margin_p: float | None
+    significant: bool
+    judged_on: int
+    judged: float
+    judged_low: float
+    judged_high: float
+
+
+def choose(
+    scores: pd.DataFrame, proxies: pd.DataFrame, target: str, accuracies: pd.Series, space: Space, method: Method
+) -> Winner:
+    """Choose the winner.
+
+    Cells that compute the same function are on the same side, so that the second half is new to the choice. Which
+    class is on which side depends on nothing but the classes that there are.
+
+    Args:
+        scores: as `harness.results.Results.scores`.
+        proxies: their records.
+        target: what the accuracies are called.
+        accuracies: percent by cell, finite.
+        space: of the cells.
+        method: of correlating.
+
+    Raises:
+        InputError: if too few cells have a score and an accuracy, or nothing correlates.
+    """
+    whole = panel.build(scores, proxies)
+    known = np.flatnonzero(np.isin(whole.cells, accuracies.index))
+    if len(known) < FEWEST_CELLS:
+        raise InputError(
+            f"--proxy: the winner is chosen on one half of the cells and judged on the other, which takes at least "
+            f"{FEWEST_CELLS} scored cells with an accuracy in {target}; there are {len(known)}. Name a proxy instead."
+        )
+    classes = {space.canonical(int(cell)) for cell in whole.cells[known]}
+    order = sorted(classes)
+    random.Random(derive("halves")).shuffle(order)
+    first = set(order[: len(order) // 2])
+    chooses = np.array([space.canonical(int(cell)) in first for cell in whole.cells[known]])
+    truth = [Target(target, accuracies, pd.DataFrame(index=accuracies.index))]
+    chosen, judged = (
+        tables(whole.at(known[side]), proxies, truth, space, method)[1].query("subset == 'all'").set_index("proxy")
+        for side in (chooses, ~chooses)
+    )
+    measure = method.measure
+    ranking = [name for name in by_evidence(chosen.reset_index()) if np.isfinite(chosen.loc[name, measure])]
+    if not ranking:
+        raise InputError(f"--proxy: no proxy has a correlation with {target} on half of the cells; name one instead.")
+    best, second = ranking[0], ranking[1] if len(ranking) > 1 else None
+    chance = None if second is None else _number(chosen.loc[second, "behind_p"])
+    return Winner(
+        driver=best,
+        target=target,
+        measure=measure,
+        chosen_on=int(chooses.sum()),
+        chosen=float(chosen.loc[best, measure]),
+        undefined=int(chosen.loc[best, "undefined"]),
+        runner_up=second,
+        margin=None if second is None else float(chosen.loc[best, measure] - chosen.loc[second, measure]),
+        margin_p=chance,
+        significant=chance is not None and chance < SIGNIFICANCE,
+        judged_on=int((~chooses).sum()),
+        judged=float(judged.loc[best, measure]),
+        judged_low=float(judged.loc[best, "low"]),
+        judged_high=float(judged.loc[best, "high"]),
+    )
+
+
+def _number(value: object) -> float | None:
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type, call-overload]
