@@ -15,8 +15,8 @@ __all__ = ["build"]
 def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | None = None) -> list[Path]:
     """Draw the figures of every run into its ``figures`` folder and write ``folder/report.html``.
 
-    A run without any correlation (no scored cell has an accuracy) gets no figures; the page says so. Equal results give
-    equal bytes.
+    A run without any correlation (no scored cell has an accuracy) gets the figures of its search alone; the page says
+    so. Equal results give equal bytes.
 
     Args:
         results: the runs.

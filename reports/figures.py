@@ -6,7 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import agreement, bars, cost, distilled_vanilla, over_vanilla, recall, relations, scatter, seeds
+from reports import (
+    agreement,
+    bars,
+    cost,
+    distilled_vanilla,
+    over_vanilla,
+    recall,
+    relations,
+    scatter,
+    search_accuracy,
+    search_cells,
+    search_curves,
+    search_teachers,
+    seeds,
+)
 from reports.drawing import Drawing
 
 if TYPE_CHECKING:
@@ -20,12 +34,14 @@ class Kind:
     Attributes:
         name: as the user asks for it.
         title: above its figures on the page.
-        draw: from a run that holds correlations to its figures; none where the run lacks what they need.
+        draw: from a run to its figures; none where the run lacks what they need.
+        of_search: whether it shows what a search found; the others are only drawn of a run that holds correlations.
     """
 
     name: str
     title: str
     draw: Callable[[Results], list[Drawing]]
+    of_search: bool = False
 
 
 _ALL = [
@@ -38,6 +54,10 @@ _ALL = [
     Kind("distilled-vanilla", "What distillation changes", distilled_vanilla.drawings),
     Kind("relations", "What DisWOT compares", relations.drawings),
     Kind("scatters", "Rank scatters", scatter.drawings),
+    Kind("search", "Evolution against random search", search_curves.drawings, of_search=True),
+    Kind("search-accuracy", "Accuracy while searching", search_accuracy.drawings, of_search=True),
+    Kind("search-cells", "Final cells", search_cells.drawings, of_search=True),
+    Kind("search-teachers", "Does the teacher change the choice?", search_teachers.drawings, of_search=True),
 ]
 
 #: Every kind of figure by its name.

@@ -36,15 +36,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Group:
-    """All figures of one kind, of which there is at least one."""
+    """All figures of one kind, of which there is at least one; see `reports.figures.Kind`."""
 
     name: str
     title: str
     pictures: tuple[Picture, ...]
+    of_search: bool = False
 
 
 def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> tuple[tuple[Group, ...], list[Path]]:
-    """Draw and save the figures of a run; one without any correlation gets none.
+    """Draw and save the figures of a run; one without any correlation gets those of its search alone.
 
     Args:
         results: the run.
@@ -62,10 +63,11 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
             raise unknown("--figures", name, KINDS)
     groups: list[Group] = []
     written: list[Path] = []
-    if not targets_of(results) or on_all_cells(results).empty:
-        return (), written
+    correlated = bool(targets_of(results)) and not on_all_cells(results).empty
     for kind in KINDS.values():
         if names is not None and kind.name not in names:
+            continue
+        if results.search is None if kind.of_search else not correlated:
             continue
         pictures = []
         for drawing in kind.draw(results):
@@ -73,7 +75,7 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
             pictures.append(_picture(drawing, paths[0]))
             written += paths
         if pictures:
-            groups.append(Group(kind.name, kind.title, tuple(pictures)))
+            groups.append(Group(kind.name, kind.title, tuple(pictures), kind.of_search))
     return tuple(groups), written
 
 

@@ -74,6 +74,27 @@ def probability(value: float) -> Number:
     return Number(value, decimal(value) if value >= _SMALLEST else f"< {_SMALLEST}")
 
 
+def rough(value: float) -> str:
+    """Return a number of any size in at least three figures: ``1,234``, ``12.3``, ``0.00123``, ``1.23e+09``."""
+    if not math.isfinite(value):
+        return NOT_DEFINED
+    text = f"{value:,.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}") if value < 0 else text
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them: ``0.12 s``, ``3.4 min``, ``5.6 h``, ``7.8 days``."""
+    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800)):
+        if seconds < most:
+            return f"{rough(seconds / size)} {unit}"
+    return f"{rough(seconds / 86400)} days" if math.isfinite(seconds) else NOT_DEFINED
+
+
+def measured(value: float) -> Number:
+    """Return a number as `rough` writes it."""
+    return Number(value, rough(value)) if math.isfinite(value) else Number(math.nan, NOT_DEFINED)
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return ``1 cell``, ``15,625 cells``."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import spaces
+from benchmarks import nb201, s0, spaces
 from harness.evidence import panel
 from harness.evidence import table as evidence_table
 from harness.results import Results
+from harness.search.stored import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS, Search
 
 SCORES = ["space", "cell", "proxy", "version", "seed", "status", "value", "cause", "seconds"]
 
@@ -131,6 +132,160 @@ PROXIES = (
     *("epe_nas", "zen", "kd", "fitnet", "at", "sp", "cc", "rkd", "pkt", "nst", "kdsvd", "fsp", "ickd"),
     *("ntk_cond", "linear_regions", "az_trainability", "az_expressivity", "az_progressivity", "meco", "swap", "tcet"),
 )
+
+
+def over_searches(values: np.ndarray) -> dict[str, float]:
+    half = 2 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    deviation = values.std(ddof=1) if len(values) > 1 else np.nan
+    return {"mean": values.mean(), "deviation": deviation, "low": values.mean() - half, "high": values.mean() + half}
+
+
+def make_search(
+    space: str = "nb201",
+    drivers: Sequence[str] = ("diswot",),
+    targets: Sequence[str] = ("nb201-kd:distilled", "nb201-kd:vanilla"),
+    teachers: Sequence[str] = ("resnet56",),
+    searches: int = 12,
+    evaluations: int = 60,
+    known_share: float = 1.0,
+    winner: bool = True,
+    seconds: bool = True,
+    scores: str = "stored",
+) -> Search:
+    """Return a made-up search whose tables agree with each other."""
+    random = np.random.default_rng(11)
+    cells = np.array(spaces.get(space).cells)
+    if space == "nb201":
+        cells = cells[:600]
+        counts = [nb201.counts.official(nb201.Cell.from_index(int(cell))) for cell in cells]
+        params, flops = (np.array([getattr(count, name) for count in counts]) for name in ("params", "flops"))
+    else:
+        flops = np.array([s0.flops(int(cell)) for cell in cells])
+        params = flops // 100
+    quality = np.log(flops) + 0.3 * random.normal(size=len(cells))
+    quality = (quality - quality.mean()) / quality.std()
+    accuracies = pd.DataFrame(index=range(len(cells)))
+    for target in targets:
+        accuracy = 94 - 6 / (1 + np.exp(1.2 * quality)) + 0.15 * random.normal(size=len(cells))
+        accuracies[target] = np.where(random.random(len(cells)) < known_share, accuracy, np.nan)
+    curves, picks, summary, scored = [], [], [], {}
+
+    def picked(place: int, **head: Any) -> dict[str, Any]:
+        cell = int(cells[place])
+        known = accuracies.iloc[place].to_dict()
+        described = {"cell": cell, "architecture": spaces.get(space).describe(cell)}
+        return {**head, **described, "params": params[place], "flops": flops[place], **known}
+
+    for teacher in teachers:
+        for number, driver in enumerate(drivers):
+            noise = 0.3 + 0.15 * number + (0 if driver == "flops" else 0.1 * len(scored))
+            good = quality + noise * np.random.default_rng(number + 31 * len(scored)).normal(size=len(cells))
+            values = {0: good, 1: np.exp(9 * good), 2: -np.exp(-2 * good), 3: 4e7 * (good + 9)}[number % 4]
+            scored[teacher, driver] = good
+            cost = 0.4 * 3.0**-number if seconds else np.nan
+            for algorithm, bias in (("evolution", 1.0), ("random", 0.0)):
+                weights = np.exp(bias * good)
+                trails = np.array(
+                    [
+                        random.choice(len(cells), evaluations, replace=False, p=weights / weights.sum())
+                        for _ in range(searches)
+                    ]
+                )
+                best = np.maximum.accumulate(good[trails], axis=1)
+                current = np.array([[np.flatnonzero(good == value)[0] for value in row] for row in best])
+                head = {"teacher": teacher, "driver": driver, "algorithm": algorithm}
+                for quantity in ("score", *targets):
+                    table = values[current] if quantity == "score" else accuracies[quantity].to_numpy()[current]
+                    for place in np.unique(np.linspace(0, evaluations - 1, 30).round().astype(int)):
+                        column = table[:, place]
+                        defined = column[np.isfinite(column)]
+                        if len(defined):
+                            row = {**head, "quantity": quantity, "evaluation": place + 1, "searches": len(defined)}
+                            curves.append(row | {"seconds": cost * (place + 1)} | over_searches(defined))
+                ends = current[:, -1]
+                for seed, place in enumerate(ends):
+                    found = 1 + int((current[seed] == place).argmax())
+                    row = picked(place, **head, seed=seed, evaluations=evaluations, found_at=found)
+                    picks.append(row | {"score": values[place]})
+                for target in targets:
+                    reached = accuracies[target].to_numpy()[ends]
+                    reached = reached[np.isfinite(reached)]
+                    row = {
+                        **head,
+                        **{"target": target, "searches": searches, "picks": len(set(ends)), "known": len(reached)},
+                        **{"evaluations": evaluations, "seconds": cost * evaluations},
+                        **{"random_evaluations": 300.5, "evaluations_saved": 7.2},
+                    }
+                    if len(reached):
+                        over = over_searches(reached)
+                        highest = accuracies[target].max()
+                        row |= {f"accuracy_{name}": over[name] for name in ("deviation", "low", "high")}
+                        row |= {"accuracy": over["mean"], "regret": highest - over["mean"], "percentile": 97.25}
+                        row |= {"regret_low": highest - over["high"], "regret_high": highest - over["low"]}
+                        row |= {"training_evaluations": 80.0, "training_seconds": 80 * 900.0}
+                        row |= {"seconds_saved": 72000 / (cost * evaluations)}
+                    summary.append(row)
+            top = int(good.argmax())
+            head = {"teacher": teacher, "driver": driver, "algorithm": "exhaustive"}
+            picks.append(picked(top, **head, evaluations=len(cells)) | {"score": values[top]})
+    oracles = {}
+    for target in targets:
+        if accuracies[target].notna().any():
+            top = int(accuracies[target].argmax())
+            row = picked(top, teacher=None, driver=target, algorithm="oracle", evaluations=len(cells))
+            picks.append(row)
+            known = {"accuracy": accuracies[target].max(), "known": int(accuracies[target].notna().sum())}
+            oracles[target] = {"cell": row["cell"], "architecture": row["architecture"], **known}
+    between = [
+        {
+            **{"driver": driver, "teacher": one, "other": other, "cells": len(cells), "searches": searches},
+            "spearman": pd.Series(scored[one, driver]).corr(pd.Series(scored[other, driver]), method="spearman"),
+            "same_pick": 0.25,
+        }
+        for driver in drivers
+        for place, one in enumerate(teachers)
+        for other in teachers[place + 1 :]
+    ]
+    chosen = {
+        **{"driver": drivers[0], "target": targets[0], "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
+        **{"runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
+        **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
+    }
+    info = {
+        **{"schema": 1, "created": "2025-01-02T03:04:05Z", "space": space, "scores": scores, "budgets": {}},
+        "commands": ["diswot search runs/nb201 --proxy winner --searches 12"],
+        "options": {
+            **{"evaluations": evaluations, "population": 20, "tournament": 5, "crossover": 0.0, "searches": searches}
+        },
+        **{"cells": len(cells), "weight_seed": 0, "teachers": list(teachers), "targets": list(targets)},
+        "drivers": [
+            {
+                **{"name": name, "kind": "proxy", "members": [name], "direction": "higher"},
+                "seconds_per_evaluation": 0.4 * 3.0**-number if seconds else None,
+                "seconds_from": "costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13",
+            }
+            for number, name in enumerate(drivers)
+        ],
+        **{"winner": chosen if winner else None, "oracles": oracles},
+        "trainings": {
+            "target": targets[0],
+            "seconds": 900.0,
+            "source": "nb201-kd, median on 2 threads of an Epyc 7B13",
+        },
+        "machine": "Epyc 7B13, 2 threads, torch 2.7.1",
+    }
+    return Search(
+        info=info,
+        curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
+        picks=pd.DataFrame(picks, columns=[*PICK_COLUMNS, *targets]),
+        summary=pd.DataFrame(summary, columns=list(SUMMARY_COLUMNS)),
+        teachers=pd.DataFrame(between, columns=list(TEACHER_COLUMNS)),
+    )
+
+
+@pytest.fixture(scope="session")
+def searched() -> Callable[..., Search]:
+    return make_search
 
 
 @pytest.fixture(scope="session")
