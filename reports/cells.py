@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
@@ -90,9 +92,9 @@ def _draw_edge(
         )
     )
     middle = (start + end) / 2 + (0, bow if bow else 0.085)
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if bow else None
-    look = {"color": "black" if live else DEAD_TEXT, "zorder": 3.5 if live else 2.5}
-    axes.text(*middle, word, ha="center", va="center_baseline", bbox=box, **look)
+    box: dict[str, Any] | None = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if bow else None
+    written = axes.text(middle[0], middle[1], word, ha="center", va="center_baseline", bbox=box)
+    written.set(color="black" if live else DEAD_TEXT, zorder=3.5 if live else 2.5)
 
 
 def _bow(start: np.ndarray, end: np.ndarray, height: float) -> np.ndarray:
@@ -117,5 +119,8 @@ def _draw_stages(axes: Axes, depths: tuple[int, int, int], left: float, bottom: 
         axes.text(across + STAGE / 2, bottom + 0.03, str(channels), ha="center")
         if number:
             there = bottom + 0.16 + BLOCK / 2
-            arrow = {"arrowstyle": "-|>", "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0, "color": "#333333"}
-            axes.add_patch(FancyArrowPatch((across - 0.17, there), (across - 0.02, there), linewidth=0.8, **arrow))
+            arrow = FancyArrowPatch(
+                (across - 0.17, there), (across - 0.02, there), arrowstyle="-|>", mutation_scale=5, shrinkA=0, shrinkB=0
+            )
+            arrow.set(color="#333333", linewidth=0.8)
+            axes.add_patch(arrow)

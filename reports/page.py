@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports import content, tables
+from reports import content, search_content, tables
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -70,7 +70,9 @@ def _run(number: int, section: Section) -> dict[str, Any]:
         "subset_summaries": content.subset_summaries(results),
         "measures": content.measure_table(results),
         "measure_summaries": content.measure_summaries(),
-        "groups": [group for group in section.groups if group.pictures],
+        "search": search_content.section(results),
+        "groups": [group for group in section.groups if group.pictures and not group.of_search],
+        "search_groups": [group for group in section.groups if group.pictures and group.of_search],
         "problems": content.problem_table(results),
         "made_by": content.made_by(results),
         "rebuilt_by": content.rebuilt_by(results),
@@ -93,6 +95,8 @@ def _parts(run: dict[str, Any]) -> Iterable[tuple[str, str]]:
     if run["measures"].rows:
         yield "measures", "Other measures"
     yield "figures", "Figures"
+    if run["search"]:
+        yield "search", "Search"
     yield "problems", "Undefined and failed"
     yield "reproduce", "Reproduce"
     yield "settings", "Settings"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
+
+Kind: TypeAlias = Literal["linear", "log", "symlog"]
 
 #: Numbers of one sign with ends this many times apart stand on a logarithmic axis.
 _WIDE = 100.0
 
 #: Numbers of both signs whose largest is this many times their median stand on an axis logarithmic both ways.
 _WIDER = 1000.0
+
+_LOGARITHMIC: tuple[Kind, float] = ("log", 1.0)
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -33,7 +37,7 @@ class Scale:
         labels: what is written at them.
     """
 
-    kind: Literal["linear", "log", "symlog"]
+    kind: Kind
     unit: float
     low: float
     high: float
@@ -62,7 +66,7 @@ def fitting(values: np.ndarray, most: int = 4, logarithmic: bool = False) -> Sca
     known = known[np.isfinite(known) & ((known > 0) | (not logarithmic))]
     if not len(known):
         return Scale("linear", 1.0, 0.0, 1.0, (), ())
-    kind, unit = ("log", 1.0) if logarithmic else _kind(known)
+    kind, unit = _LOGARITHMIC if logarithmic else _kind(known)
     drawn = _transformed(known, kind, unit, 0.0)
     low, high = float(drawn.min()), float(drawn.max())
     if kind == "linear":
@@ -80,7 +84,7 @@ def power(exponent: int) -> str:
     return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
-def _kind(known: np.ndarray) -> tuple[Literal["linear", "log", "symlog"], float]:
+def _kind(known: np.ndarray) -> tuple[Kind, float]:
     sizes = np.abs(known[known != 0])
     if not len(sizes):
         return "linear", 1.0

@@ -16,7 +16,7 @@ from reports import canvas, names, scales, typography
 from reports.cost import spread
 from reports.drawing import Drawing
 from reports.numbers import counted
-from reports.search_curves import draw_curve, number_evaluations
+from reports.search_curves import Dashes, draw_curve, number_evaluations
 from reports.searches import (
     beside,
     circumstances,
@@ -39,7 +39,15 @@ MOST, MOST_TARGETS = 7, 3
 ENOUGH = 0.5
 LEFT, RIGHT, AXIS_LABELS, TOP, LEADER = 0.5, 0.16, 0.36, 0.1, 0.16
 HEIGHT, LONGEST_NAME = 2.1, 1.2
-DASHES = ("solid", (0, (5, 1.2)), (0, (2, 1)), (0, (6, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Dashes, ...] = (
+    "solid",
+    (0, (5, 1.2)),
+    (0, (2, 1)),
+    (0, (6, 1, 1, 1)),
+    (0, (1, 1)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
 RANDOM, ORACLE = "#888888", "#333333"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from harness.results import Results
     from harness.search.stored import Search
 
+Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
+
 MOST, ABREAST = 9, 3
 HEIGHT, ALONE, AXIS_LABELS, TITLE, BETWEEN, RIGHT = 1.05, 1.8, 0.36, 0.2, 0.14, 0.16
-LOOKS = {"evolution": ("#0072B2", "solid"), "random": ("#E69F00", (0, (4, 1.2)))}
-LEGEND = {"evolution": "Evolution", "random": "Random search", "best": "Best of all cells"}
+LOOKS: dict[str, tuple[str, Dashes]] = {"evolution": ("#0072B2", "solid"), "random": ("#E69F00", (0, (4, 1.2)))}
+LEGEND: dict[str, str] = {"evolution": "Evolution", "random": "Random search", "best": "Best of all cells"}
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -140,7 +142,7 @@ def draw_curve(
     curve: pd.DataFrame,
     axis: scales.Scale,
     colour: str,
-    dashes: str | tuple[float, tuple[float, ...]] = "solid",
+    dashes: Dashes = "solid",
     opacity: float = 0.2,
 ) -> None:
     """Draw a mean with its band: a line over what is on the horizontal axis, or a dot where there is one place only."""

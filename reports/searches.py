@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ def stored_number(value: object) -> float:
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
 
 
-def finite(value: object) -> bool:
+def finite(value: object) -> TypeGuard[float]:
     """Return whether a number is stored, and is neither NaN nor infinite."""
     return math.isfinite(stored_number(value))
 
@@ -74,10 +74,14 @@ def drivers(search: Search) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: (name != first, -ends.get(name, -math.inf)))
 
 
+def record_of(search: Search, driver: str) -> dict[str, Any]:
+    """Return what is stored about a driver; nothing where it is not known."""
+    return next((one for one in search.info.get("drivers") or () if one["name"] == driver), {})
+
+
 def higher_is_better(search: Search, driver: str) -> bool:
     """Return whether a driver looks for a high score."""
-    records = {one["name"]: one for one in search.info.get("drivers") or ()}
-    return records.get(driver, {}).get("direction") != "lower"
+    return record_of(search, driver).get("direction") != "lower"
 
 
 def option(search: Search, name: str) -> int | None:
