@@ -79,6 +79,8 @@ def cc(trace: Trace) -> Tensor:
     """Minus the mean product of consecutive pictures' differences between the pooled vectors."""
     from proxies import losses
 
+    if len(trace.features[-1]) < 2:
+        raise UndefinedScore("one picture has no next one")
     return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -115,7 +117,8 @@ def nst(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Lee, Kim and Song, ECCV 2018",
-    deviations="undefined where a map is the same for every picture: a zero map's singular vectors are the solver's",
+    deviations="undefined where a map is the same for every picture: a zero map's singular vectors are the solver's; "
+    "the reference's score also depends on the signs of singular vectors, which float32 and float64 choose differently",
 )
 def kdsvd(trace: Trace) -> Tensor:
     """Minus the distance of the leading singular vectors' relations between the last two maps."""

@@ -45,6 +45,10 @@ PASSES = (
 )
 
 
+#: What a score may be declared not to depend on: the number of pictures; which cell stands for its isomorphism class.
+INDEPENDENCES = ("batch_size", "isomorphism")
+
+
 class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
     """The proxy has no value here, and why; raised instead of returning a sentinel number."""
 
@@ -65,6 +69,9 @@ class Proxy:
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
         deviations: where it differs from the reference code, and why.
+        independent_of: what the score does not depend on, out of `INDEPENDENCES`; nothing is always right.
+        time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
+        memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
     """
 
     name: str
@@ -78,6 +85,9 @@ class Proxy:
     fast: bool
     source: str
     deviations: str
+    independent_of: frozenset[str] = frozenset()
+    time_limit: float | None = None
+    memory_limit: float | None = None
 
     @property
     def summary(self) -> str:
@@ -104,6 +114,9 @@ def register(
     live_edges_only: bool = False,
     fast: bool = True,
     deviations: str = "",
+    independent_of: Sequence[str] = (),
+    time_limit: float | None = None,
+    memory_limit: float | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[[Trace], Any]], Callable[[Trace], Any]]:
     """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
@@ -129,6 +142,9 @@ def register(
                 fast=fast,
                 source=source,
                 deviations=deviations,
+                independent_of=frozenset(independent_of),
+                time_limit=time_limit,
+                memory_limit=memory_limit,
             )
         )
         return function
@@ -150,6 +166,7 @@ def add(proxy: Proxy) -> None:
         ("direction", proxy.direction, ("higher", "lower")),
         ("init", proxy.init, ("default", "gaussian")),
         *(("needs", need, PASSES) for need in sorted(proxy.needs)),
+        *(("independent_of", one, INDEPENDENCES) for one in sorted(proxy.independent_of)),
     ):
         if value not in allowed:
             raise unknown(f"proxy {proxy.name}: {argument}", value, allowed)

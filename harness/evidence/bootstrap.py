@@ -108,8 +108,8 @@ def draw(
         return found
     for number, chosen in enumerate(_resampled(accuracies.shape[1], groups, draws, seed)):
         ranks = _ranks(np.take(scores, chosen, axis=-1), None if missing is None else missing[..., chosen])
-        if one.members < len(one.proxies):
-            ranks = np.concatenate([ranks, panel.ranked(panel.combine(ranks, one.proxies, one.members))])
+        if one.ensembles:
+            ranks = np.concatenate([ranks, panel.ranked(panel.combine(ranks, one.proxies, one.ensembles))])
         known = stats.rankdata(truth[:, chosen], axis=-1)
         rows, given = _correlated(statistic, ranks.reshape(-1, len(chosen)), known)
         by_seed = (len(one.proxies), len(one.seeds), -1)

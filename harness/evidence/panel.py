@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from harness.evidence import ensembles
+from harness.evidence.ensembles import Ensemble
 
 #: What an undefined score may be taken as: ranked below all others, or as one that is not there.
 UNDEFINED = ("worst", "omit")
@@ -21,6 +23,7 @@ class Panel:
     Attributes:
         proxies: names, P of them: the run's proxies, then the ensembles.
         members: how many of these are proxies.
+        ensembles: the others, in their order.
         seeds: S of them, ascending.
         cells: (n,).
         scores: (P, S, n), higher is better; -inf where undefined, NaN where the unit failed or is not there. Those of
@@ -30,6 +33,7 @@ class Panel:
 
     proxies: tuple[str, ...]
     members: int
+    ensembles: tuple[Ensemble, ...]
     seeds: tuple[int, ...]
     cells: np.ndarray
     scores: np.ndarray
@@ -41,24 +45,27 @@ class Panel:
         return replace(
             self,
             cells=self.cells[chosen],
-            scores=np.concatenate([own, _ensembles(own, self.proxies, self.members)]),
+            scores=np.concatenate([own, _combined(own, self.proxies, self.ensembles)]),
             failed=self.failed[:, :, chosen],
         )
 
 
-def build(scores: pd.DataFrame, proxies: pd.DataFrame, *, undefined: str = "worst") -> Panel:
+def build(
+    scores: pd.DataFrame, proxies: pd.DataFrame, *, undefined: str = "worst", others: Sequence[Ensemble] = ()
+) -> Panel:
     """Return the panel of a run.
 
     Args:
         scores: as `harness.results.Results.scores`.
         proxies: columns name and direction, in the order of the panel; one without any unit is left out.
         undefined: one of `UNDEFINED`.
+        others: ensembles of these proxies, beside those of the registry.
     """
     present = set(scores["proxy"])
     known = [(str(name), direction) for name, direction in zip(proxies["name"], proxies["direction"], strict=True)]
     signs = {name: -1.0 if direction == "lower" else 1.0 for name, direction in known if name in present}
     names = tuple(signs)
-    combined = ensembles.available(names)
+    combined = (*ensembles.available(names), *others)
     cells = np.sort(scores["cell"].unique()).astype(np.int64)
     seeds = np.sort(scores["seed"].unique()).astype(np.int64)
     own = scores[scores["proxy"].isin(names)]
@@ -78,9 +85,10 @@ def build(scores: pd.DataFrame, proxies: pd.DataFrame, *, undefined: str = "wors
     return Panel(
         proxies=every,
         members=len(names),
+        ensembles=combined,
         seeds=tuple(int(seed) for seed in seeds),
         cells=cells,
-        scores=np.concatenate([values, _ensembles(values, every, len(names))]),
+        scores=np.concatenate([values, _combined(values, every, combined)]),
         failed=failed,
     )
 
@@ -91,9 +99,8 @@ def ranked(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def combine(ranks: np.ndarray, proxies: tuple[str, ...], members: int) -> np.ndarray:
-    """Return the scores of the ensembles among ``proxies[members:]``, (ensembles, S, n), from ranks (members, S, n)."""
-    combined = [ensembles.ENSEMBLES[name] for name in proxies[members:]]
+def combine(ranks: np.ndarray, proxies: Sequence[str], combined: Sequence[Ensemble]) -> np.ndarray:
+    """Return the scores of ensembles, (ensembles, S, n), from ranks (members, S, n) of the first of the proxies."""
     found = np.empty((len(combined), *ranks.shape[1:]))
     for number, one in enumerate(combined):
         chosen = ranks[[proxies.index(name) for name in one.members]]
@@ -102,7 +109,7 @@ def combine(ranks: np.ndarray, proxies: tuple[str, ...], members: int) -> np.nda
     return found
 
 
-def _ensembles(values: np.ndarray, proxies: tuple[str, ...], members: int) -> np.ndarray:
-    if len(proxies) == members or not values.size:
-        return np.empty((len(proxies) - members, *values.shape[1:]))
-    return combine(ranked(values), proxies, members)
+def _combined(values: np.ndarray, proxies: Sequence[str], combined: Sequence[Ensemble]) -> np.ndarray:
+    if not combined or not values.size:
+        return np.empty((len(combined), *values.shape[1:]))
+    return combine(ranked(values), proxies, combined)

@@ -1,0 +1,90 @@
+"""Conformance: the shipped kit's properties, asked of one proxy, and whether a worker sees the same numbers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Iterator, Sequence
+
+import pandas as pd
+
+from harness import sweep
+from harness.check import reference
+from harness.check.answer import Answer
+from harness.check.subject import Subject
+from harness.work import Task, score_cell
+from proxies.testing import PROPERTIES, Environment, Nonconformity, conform
+from proxies.testing.cost import memory_in_units
+
+STAGE = "conformance"
+
+#: Without these nothing else can be said of a proxy.
+FIRST = ("side_effects", "one_number")
+
+#: Small networks; more cells where there is time.
+QUICK, WHOLE = Environment(), Environment(cells=12)
+
+#: The network of the sweep, on which the numbers are looked at again where there is time.
+FULL_SIZE = Environment(C=16, N=5, pixels=32, cells=4)
+
+_AT_FULL_SIZE = ("one_number", "special_cells", "float64", "memory_format")
+
+
+def answers(subject: Subject, quick: bool, asked: Collection[str]) -> Iterator[Answer]:
+    """Ask for properties, quickest first; those of `FIRST` alone where one of them fails.
+
+    Args:
+        subject: the proxy.
+        quick: whether to ask on small networks alone.
+        asked: names out of `names`.
+    """
+    for name in PROPERTIES:
+        if name in asked and PROPERTIES[name].applies(subject.proxy):
+            answer = _ask(subject, name, name, QUICK if quick else WHOLE)
+            yield answer
+            if name == FIRST[-1] and answer.verdict == "fail":
+                return
+    if not quick:
+        for name in _AT_FULL_SIZE:
+            if f"{name}-full-size" in asked:
+                yield _ask(subject, name, f"{name}-full-size", FULL_SIZE)
+
+
+def names(quick: bool) -> tuple[str, ...]:
+    """Return the names of all questions of this stage."""
+    return (*PROPERTIES, "cost", *(() if quick else (f"{name}-full-size" for name in _AT_FULL_SIZE)), "workers")
+
+
+def cost(subject: Subject, times: Sequence[float]) -> Answer:
+    """Say what the proxy costs, of which times were measured already."""
+    memory = memory_in_units(subject.proxy)
+    figure = f"{statistics.median(times):.2f} units of time, median of {len(times)}; {memory:.2f} units of memory"
+    return Answer(STAGE, "cost", "pass", figure, subject.command("--only", "cost"), decides=False)
+
+
+def workers(subject: Subject, scores: pd.DataFrame) -> Answer:
+    """Score two cells in this process and compare with what workers of their own found."""
+    plan = reference.plan((subject.proxy,), reference.cells(quick=True)[:2], subject.plugins, workers=1)
+    context = sweep.prepare(plan)
+    stored = scores.set_index("cell")
+    verdict, figure = "pass", f"{len(plan.cells)} cells score the same here and in a worker process"
+    for cell in plan.cells:
+        (here,) = score_cell(context, Task(cell, 0, (subject.proxy.name,)))
+        there = stored.loc[cell]
+        value = None if pd.isna(there["value"]) else float(there["value"])
+        if (here.status, here.value) != (there["status"], value):
+            verdict = "fail"
+            figure = f"cell {cell} scores {_said(here.value)} here and {_said(value)} in a worker process"
+            break
+    return Answer(STAGE, "workers", verdict, figure, subject.command("--only", "workers"))
+
+
+def _ask(subject: Subject, name: str, called: str, environment: Environment) -> Answer:
+    try:
+        verdict, figure = "pass", conform(subject.proxy, name, environment)
+    except Nonconformity as error:
+        verdict, figure = "fail", str(error)
+    return Answer(STAGE, called, verdict, figure, subject.command("--only", called))
+
+
+def _said(value: float | None) -> str:
+    return "nothing" if value is None else repr(value)

@@ -1,0 +1,153 @@
+"""The fixed cells on which proxies are compared, and every built-in's stored scores there. Reading loads no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks import teachers
+from benchmarks.errors import InputError
+from harness import files, results, run_folder, sweep
+from harness.settings import Settings
+from proxies import registry
+from proxies.registry import Proxy
+
+#: The number of the card's form.
+SCHEMA = 1
+
+SPACE = "nb201"
+
+_FOLDER = Path(__file__).with_name("data")
+
+_COLUMNS = ("proxy", "version", "cell", "seed", "status", "value", "cause")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What is stored.
+
+    Attributes:
+        scores: one row a built-in and cell: proxy, version, cell, seed, status, value, cause.
+        proxies: name, version and direction of the built-ins, as they were.
+        settings: of the sweep that made the scores.
+        settings_hash: of the same.
+    """
+
+    scores: pd.DataFrame
+    proxies: pd.DataFrame
+    settings: dict[str, Any]
+    settings_hash: str
+
+
+def cells(quick: bool) -> tuple[int, ...]:
+    """Return the fixed cells; the first of them for a quick check. A longer list would only add to them."""
+    every = tuple(int(line) for line in (_FOLDER / "cells.txt").read_text().split())
+    return every[:QUICK_CELLS] if quick else every
+
+
+#: So many cells take half a minute on two processors.
+QUICK_CELLS = 30
+
+
+def load() -> Reference:
+    """Load what is stored.
+
+    Raises:
+        InputError: if it is missing, damaged or of another schema.
+    """
+    try:
+        card = run_folder.read_json(card_path(), SCHEMA, ("settings", "settings_hash", "proxies", "data_hash"))
+    except InputError as error:
+        raise InputError(f"check: the reference {str(error).removeprefix('run: ')}") from error
+    path = scores_path()
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != card["data_hash"]:
+        raise InputError(
+            f"check: {path} is not the file of its card; `diswot check --refresh-reference` makes both anew."
+        )
+    return Reference(pd.read_parquet(path), pd.DataFrame(card["proxies"]), card["settings"], card["settings_hash"])
+
+
+def refresh(workers: int) -> Path:
+    """Score every built-in on the fixed cells anew, store that, and return the file.
+
+    Raises:
+        InputError: if a built-in fails somewhere, or the package's folder cannot be written to.
+    """
+    built_in = tuple(one for one in map(registry.get, registry.names()) if registry.is_built_in(one))
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(built_in, cells(quick=False), (), workers, Path(folder))
+        info = run_folder.read_info(Path(folder))
+    failed = found[found["status"] == "failed"]
+    if not failed.empty:
+        first = failed.iloc[0]
+        raise InputError(f"check: {first['proxy']} fails on cell {first['cell']}: {first['cause']}.")
+    path = files.write_table(scores_path(), found)
+    card = {
+        "schema": SCHEMA,
+        "settings": info["settings"],
+        "settings_hash": info["settings_hash"],
+        "data_hash": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "versions": info["versions"],
+        "git_revision": info["git_revision"],
+        "device": info["device"],
+        "proxies": [{"name": one.name, "version": one.version, "direction": one.direction} for one in built_in],
+    }
+    files.write_json(card_path(), card)
+    return path
+
+
+def measure(
+    proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int, folder: Path
+) -> pd.DataFrame:
+    """Score proxies on cells, with the reference's settings, into a run's folder.
+
+    Returns:
+        One row a proxy and cell, in that order: `Reference.scores`.
+    """
+    sweep.run(plan(proxies, chosen, plugins, workers), folder)
+    found = results.load(folder).scores
+    order = {proxy.name: place for place, proxy in enumerate(proxies)}
+    found = found.assign(_order=found["proxy"].map(order)).sort_values(["_order", "cell"], kind="stable")
+    return found[list(_COLUMNS)].reset_index(drop=True)
+
+
+def plan(proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int) -> sweep.Plan:
+    """Return the sweep that reference scores come from: the settings of `diswot evaluate`'s defaults, on a CPU."""
+    return sweep.Plan(
+        space=SPACE,
+        cells=chosen,
+        proxies=proxies,
+        seeds=(0,),
+        images="noise",
+        image_dir=None,
+        batch_size=64,
+        batch_seed=0,
+        augment=False,
+        teacher=teachers.DEFAULT,
+        devices=("cpu",),
+        device_name=platform.processor() or platform.machine(),
+        workers=workers,
+        plugins=plugins,
+    )
+
+
+def settings_of(one: sweep.Plan) -> Settings:
+    """Return the settings that a plan has on this machine, the hash of its pictures among them."""
+    return sweep.prepare(one).settings
+
+
+def scores_path() -> Path:
+    """Return the file of scores."""
+    return _FOLDER / "reference.parquet"
+
+
+def card_path() -> Path:
+    """Return the file that says how they were made."""
+    return _FOLDER / "reference.card.json"

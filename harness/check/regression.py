@@ -1,0 +1,202 @@
+"""Regression: a proxy against its own stored baseline, in the repository of its author."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from benchmarks.errors import InputError
+from harness import files, run_folder
+from harness.check import gate, worth
+from harness.check.answer import Answer
+from harness.check.subject import Subject
+from harness.settings import Settings
+
+STAGE = "regression"
+
+#: The number of the file's form.
+SCHEMA = 1
+
+#: float32 on other kernels: sums move in the fifth digit, gradients' in the fourth.
+TOLERANCE = 2e-3
+
+#: Slower is: by this factor and by so many units, and less likely by chance than this. A smaller factor would find
+#: other machines, on which a unit takes its time elsewhere than a proxy.
+_FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
+
+_KEYS = ("name", "version", "direction", "settings", "settings_hash", "tolerance", "scores", "times")
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """What a proxy was when it was saved.
+
+    Attributes:
+        name: of the proxy.
+        version: of the proxy.
+        direction: of the proxy.
+        settings: of the sweep that made the scores.
+        settings_hash: of the same.
+        tolerance: relative, within which scores are the same.
+        scores: one row a cell: cell, seed, status, value, cause.
+        times: in units, one a repeat.
+    """
+
+    name: str
+    version: str
+    direction: str
+    settings: dict[str, Any]
+    settings_hash: str
+    tolerance: float
+    scores: pd.DataFrame
+    times: tuple[float, ...]
+
+
+def default_path(subject: Subject) -> Path | None:
+    """Return where a baseline is looked for: beside the file, under the proxy's name; None where there is none."""
+    if subject.file is None:
+        return None
+    path = subject.file.with_name(f"{subject.proxy.name}.baseline.json")
+    return path if path.is_file() else None
+
+
+def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
+    """Read a baseline, which must be this proxy's and made with these settings.
+
+    Raises:
+        InputError: if it is missing or damaged, or of another schema, proxy or settings; the sentence says which.
+    """
+    if not path.is_file():
+        raise InputError(f"--baseline: {path} is not a file; --save {path} writes it.")
+    try:
+        stored = run_folder.read_json(path, SCHEMA, _KEYS)
+        baseline = Baseline(
+            **{key: stored[key] for key in ("name", "version", "direction", "settings", "settings_hash")},
+            tolerance=float(stored["tolerance"]),
+            scores=pd.DataFrame(stored["scores"]).astype({"value": float}),
+            times=tuple(float(one) for one in stored["times"]),
+        )
+    except InputError as error:
+        raise InputError(f"--baseline: {str(error).removeprefix('run: ')}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"--baseline: {path} is damaged: {error}.") from error
+    if baseline.name != subject.proxy.name:
+        raise InputError(f"--baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
+    if baseline.settings_hash != settings.hash:
+        different = ", ".join(settings.differences(baseline.settings))
+        raise InputError(f"--baseline: {path} was made with other settings: {different}; --save {path} renews it.")
+    return baseline
+
+
+def write(
+    path: Path, subject: Subject, scores: pd.DataFrame, times: Sequence[float], settings: Settings, tolerance: float
+) -> Path:
+    """Write a baseline: scores on the fixed cells, and times."""
+    rows = scores[["cell", "seed", "status", "value", "cause"]]
+    value = {
+        "schema": SCHEMA,
+        "name": subject.proxy.name,
+        "version": subject.proxy.version,
+        "direction": subject.proxy.direction,
+        "settings": settings.as_dict(),
+        "settings_hash": settings.hash,
+        "tolerance": tolerance,
+        "versions": run_folder.environment("cpu")["versions"],
+        "times": list(times),
+        "scores": json.loads(files.as_json(rows)),
+    }
+    return files.write_json(path, value)
+
+
+def answers(
+    subject: Subject,
+    old: Baseline,
+    scores: pd.DataFrame,
+    times: Sequence[float],
+    accuracies: pd.DataFrame,
+    margin: float,
+) -> Iterator[Answer]:
+    """Compare with a baseline: values where the version is the same, correlations where it is another; times always.
+
+    Args:
+        subject: the proxy as it is.
+        old: as it was.
+        scores: as it scores now.
+        times: in units, as they are now.
+        accuracies: as `worth.targets` returns them.
+        margin: how much lower the correlation may have become.
+    """
+    command = subject.command("--only", STAGE)
+    same = old.version == subject.proxy.version
+    if same:
+        yield Answer(STAGE, "version", "pass", f"{old.version}, as the baseline's", command)
+        yield Answer(STAGE, "values", *_values(old, scores), command)
+    else:
+        figure = (
+            f"the baseline is of version {old.version}, this is {subject.proxy.version}: correlations are compared, "
+            "not values; --save renews it"
+        )
+        yield Answer(STAGE, "version", "undecided", figure, command, decides=False)
+        yield Answer(STAGE, "correlation", *_correlation(subject, old, scores, accuracies, margin), command)
+    yield Answer(STAGE, "time", *_time(old.times, times), command)
+
+
+def _values(old: Baseline, scores: pd.DataFrame) -> tuple[str, str]:
+    both = old.scores.merge(scores, on=["cell", "seed"], suffixes=("_old", ""))
+    if both.empty:
+        return "undecided", "the baseline has none of the cells"
+    pairs = zip(both["status_old"], both["value_old"], both["status"], both["value"], strict=True)
+    changed = [not _same(old.tolerance, *pair) for pair in pairs]
+    if not any(changed):
+        return "pass", f"{len(both)} cells score as they did, within {old.tolerance:g} of each score"
+    first = both[changed].iloc[0]
+    return "fail", (
+        f"{sum(changed)} of {len(both)} cells score otherwise under the same version {old.version}: "
+        f"cell {first['cell']} scored {_said(first['value_old'])}, now {_said(first['value'])}; "
+        "bump the version if that is meant"
+    )
+
+
+def _same(tolerance: float, old_status: str, old: float, status: str, value: float) -> bool:
+    if status != old_status or status != "ok":
+        return status == old_status
+    return math.isclose(old, value, rel_tol=tolerance)
+
+
+def _correlation(
+    subject: Subject, old: Baseline, scores: pd.DataFrame, accuracies: pd.DataFrame, margin: float
+) -> tuple[str, str]:
+    before, after = "before", "after"
+    shared = set(old.scores["cell"]) & set(scores["cell"])
+    both = pd.concat([old.scores.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
+    records = pd.DataFrame({"name": [before, after], "direction": [old.direction, subject.proxy.direction]})
+    found = worth.compared(both[both["cell"].isin(shared)], records, accuracies, ())
+    behind = found.lead(before, after, 0)
+    figure = (
+        f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {behind}; "
+        f"margin {margin:g}, {found.counts(after)}, {accuracies.columns[0]}"
+    )
+    return gate.within(behind, margin), figure
+
+
+def _time(old: Sequence[float], new: Sequence[float]) -> tuple[str, str]:
+    before, now = statistics.median(old), statistics.median(new)
+    chance = float(stats.mannwhitneyu(new, old, alternative="greater").pvalue)
+    figure = (
+        f"{before:.2f} units before, {now:.2f} now, medians of {len(old)} and {len(new)}; Mann-Whitney p {chance:.3g}"
+    )
+    if now <= _FACTOR * before or now - before <= _UNITS:
+        return "pass", figure
+    return ("fail" if chance < _SIGNIFICANCE else "undecided"), f"{figure}; slower by more than {_FACTOR:g} times"
+
+
+def _said(value: float) -> str:
+    return "nothing" if math.isnan(value) else repr(float(value))

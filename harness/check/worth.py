@@ -1,0 +1,161 @@
+"""What a proxy is worth: its correlations on the fixed cells, beside the stored scores of the built-ins there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import spaces, tables
+from benchmarks.errors import InputError, unknown
+from harness import results
+from harness.check import gate, reference
+from harness.check.answer import Answer
+from harness.check.reference import Reference
+from harness.check.subject import Subject
+from harness.evidence import bootstrap, panel
+from harness.evidence.ensembles import Ensemble, mean_rank
+from proxies.registry import Proxy
+
+STAGE = "worth"
+
+#: What stands for the built-in with the highest correlation.
+BEST = "best"
+
+#: What a proxy is compared with where nothing else is asked for; then the comparison does not decide.
+DEFAULT_AGAINST = (BEST, "live_flops")
+
+
+def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
+    """Return accuracies in percent: a row for each of the cells that all targets know, a column a target.
+
+    Where a table has both, asking for a distilled accuracy brings the vanilla one along. The first column decides.
+
+    Raises:
+        InputError: if a target is not known, or too few cells have an accuracy.
+    """
+    chosen = results.targets_of(reference.SPACE, tuple(asked) or results.DEFAULT_TARGETS[reference.SPACE][:1])
+    columns = {name: tables.load(target.table, reference.SPACE).frame[target.column] for name, target in chosen.items()}
+    known = pd.DataFrame(columns).reindex(list(cells)).dropna()
+    if len(known) < bootstrap.FEWEST_CELLS:
+        raise InputError(
+            f"--target: {', '.join(columns)} has an accuracy for {len(known)} of the {len(cells)} cells of a check, "
+            f"and {bootstrap.FEWEST_CELLS} are the fewest."
+        )
+    return known
+
+
+def baselines(against: Sequence[str], stored: Reference) -> tuple[str, ...]:
+    """Return the names that ``--against`` stands for, or the default; see `BEST`.
+
+    Raises:
+        InputError: if one is no built-in.
+    """
+    known = (*stored.proxies["name"], BEST)
+    asked = tuple(part.strip() for text in against for part in text.split(",") if part.strip())
+    for name in asked:
+        if name not in known:
+            raise unknown("--against", name, known)
+    return asked or DEFAULT_AGAINST
+
+
+def answers(
+    subject: Subject,
+    scores: pd.DataFrame,
+    stored: Reference,
+    accuracies: pd.DataFrame,
+    against: Sequence[str],
+    margin: float,
+) -> Iterator[Answer]:
+    """Judge a proxy's scores.
+
+    Args:
+        subject: the proxy.
+        scores: its own, on the fixed cells; as `Reference.scores`.
+        stored: the built-ins'.
+        accuracies: as `targets` returns them.
+        against: what the user wants it compared with; nothing for `DEFAULT_AGAINST`, which does not decide.
+        margin: how far behind a baseline it may be, as a difference of correlations.
+    """
+
+    command = subject.command("--only", STAGE)
+    name, first = subject.proxy.name, str(accuracies.columns[0])
+    failed = scores[scores["status"] == "failed"]
+    if not failed.empty:
+        one = failed.iloc[0]
+        figure = f"{len(failed)} of {len(scores)} cells failed; cell {one['cell']}: {one['cause']}"
+        yield Answer(STAGE, "scores", "fail", figure, command)
+        return
+    undefined = int((scores["status"] == "undefined").sum())
+    yield Answer(STAGE, "scores", "pass", f"{len(scores)} cells, {undefined} of them undefined", command)
+    others = _resolved(baselines(against, stored), name, stored, accuracies)
+    found = compared(
+        pd.concat([stored.scores[stored.scores["proxy"].isin(others)], scores], ignore_index=True),
+        pd.concat(
+            [
+                stored.proxies[stored.proxies["name"].isin(others)],
+                pd.DataFrame({"name": [name], "direction": [subject.proxy.direction]}),
+            ]
+        ),
+        accuracies,
+        [Ensemble(_with(other, name), (other, name), mean_rank, "diswot check") for other in others],
+    )
+    for t, target in enumerate(accuracies.columns):
+        verdict, figure = _direction(found.correlation(name, t), found.counts(name), subject.proxy)
+        yield Answer(STAGE, f"direction {target}", verdict, figure, command, decides=t == 0)
+    for t, target in enumerate(accuracies.columns):
+        held = found.given_size(name, t)
+        figure = f"{held} with live_flops held fixed"
+        yield Answer(STAGE, f"given_size {target}", gate.positive(held), figure, command, decides=False)
+    for other in others:
+        behind = found.lead(other, name, 0)
+        figure = f"{other} has {found.correlation(other, 0)}, ahead by {behind}; margin {margin:g}, {first}"
+        verdict = gate.within(behind, margin)
+        yield Answer(STAGE, f"not_behind {other}", verdict, figure, command, decides=bool(against))
+    for other in others:
+        both = _with(other, name)
+        gained = found.lead(both, other, 0)
+        figure = f"mean rank of both {found.correlation(both, 0)}, more than {other} alone by {gained}; {first}"
+        yield Answer(STAGE, f"adds_to {other}", gate.positive(gained), figure, command, decides=False)
+
+
+def compared(
+    scores: pd.DataFrame, proxies: pd.DataFrame, accuracies: pd.DataFrame, others: Sequence[Ensemble]
+) -> gate.Comparison:
+    """Compare proxies, and ensembles of them, on the cells that have both scores and accuracies.
+
+    Args:
+        scores: as `Reference.scores`.
+        proxies: columns name and direction.
+        accuracies: as `targets` returns them.
+        others: the ensembles.
+    """
+    one = panel.build(scores[scores["cell"].isin(accuracies.index)], proxies, others=others)
+    space = spaces.get(reference.SPACE)
+    sizes = np.array([space.live_flops(int(cell)) for cell in one.cells], float)
+    return gate.compare(one, accuracies.loc[one.cells].to_numpy(float).T, sizes)
+
+
+def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd.DataFrame) -> tuple[str, ...]:
+    chosen = [_best(name, stored, accuracies) if other == BEST else other for other in asked]
+    return tuple(dict.fromkeys(other for other in chosen if other != name))
+
+
+def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
+    found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, ())
+    known = [other for other in found.names if other in set(stored.proxies["name"])]
+    return max(known, key=lambda other: np.nan_to_num(found.correlation(other, 0).value, nan=-1.0))
+
+
+def _direction(estimate: gate.Estimate, counts: str, proxy: Proxy) -> tuple[str, str]:
+    verdict = gate.positive(estimate)
+    figure = f"Spearman {estimate}, {counts}"
+    if verdict == "fail":
+        other = "lower" if proxy.direction == "higher" else "higher"
+        figure += f"; {proxy.direction!r} is declared as the better direction, and {other!r} is"
+    return verdict, figure
+
+
+def _with(other: str, name: str) -> str:
+    return f"{other} with {name}"

@@ -1,0 +1,129 @@
+"""``diswot check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmarks.errors import InputError, unknown
+from harness.cli import options
+
+#: How far behind a baseline a proxy may be unless something else is asked for.
+MARGIN = 0.05
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--quick", is_flag=True, help="Fewer cells and smaller networks: a minute instead of several.")
+@click.option(
+    "--against", multiple=True, help="Built-ins that it must not be behind, such as best,live_flops; repeatable."
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True),
+    default=MARGIN,
+    show_default=True,
+    help="How far behind it may be, as a difference of correlations.",
+)
+@options.target
+@click.option("--save", type=click.Path(path_type=Path), help="Write the proxy's baseline into this .json file.")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="Baseline to compare with.  [default: NAME.baseline.json beside FILE, where there is one]",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=2e-3,
+    show_default=True,
+    help="Of a saved baseline: how much a score may change, relative to itself.",
+)
+@click.option("--undecided", default="fail", show_default=True, help="What an undecided answer counts as: fail | pass.")
+@click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")
+@options.workers
+@options.as_json
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the answers as JUnit XML.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the answers as Markdown, for a pull request.")
+@click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
+@options.config
+def command(
+    file: str | None,
+    quick: bool,
+    against: tuple[str, ...],
+    margin: float,
+    targets: tuple[str, ...],
+    save: Path | None,
+    baseline: Path | None,
+    tolerance: float,
+    undecided: str,
+    only: str | None,
+    workers: int | None,
+    as_json: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    refresh_reference: bool,
+) -> int:
+    """Regression-test a proxy: FILE.py, FILE.py:NAME, or the name of an installed one.
+
+    Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
+    decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
+    """
+    from harness import pool
+    from harness.check import output, reference, stages, subject
+    from harness.check.answer import UNDECIDED, Answer, exit_status
+
+    processes = workers or pool.default_workers()
+    if refresh_reference:
+        click.echo(f"wrote {reference.refresh(processes)} and its card")
+        if file is None:
+            return 0
+    if file is None:
+        raise InputError(
+            "FILE: name the file of a proxy, or an installed proxy; `diswot proxies new NAME` writes a file."
+        )
+    if undecided not in UNDECIDED:
+        raise unknown("--undecided", undecided, UNDECIDED)
+    chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline))
+    request = stages.Request(
+        subject=chosen,
+        quick=quick,
+        against=against,
+        margin=margin,
+        targets=targets,
+        save=save,
+        baseline=baseline,
+        tolerance=tolerance,
+        only=only,
+        workers=processes,
+    )
+    found: list[Answer] = []
+    for answer in stages.answers(request):
+        if not as_json:
+            if not found or found[-1].stage != answer.stage:
+                click.echo(answer.stage)
+            click.echo(output.line(answer))
+        found.append(answer)
+    status = exit_status(found, undecided)
+    click.echo(output.as_json(found, status) if as_json else output.summary(found, status))
+    title = f"diswot check {file}"
+    if save is not None:
+        click.echo(f"wrote {save}", err=True)
+    if junit is not None:
+        click.echo(f"wrote {output.write(junit, output.junit(found, status, title), '--junit')}", err=True)
+    if markdown is not None:
+        click.echo(f"wrote {output.write(markdown, output.markdown(found, status, title), '--markdown')}", err=True)
+    return status
+
+
+def _repeated(
+    quick: bool, against: tuple[str, ...], margin: float, targets: tuple[str, ...], baseline: Path | None
+) -> tuple[str, ...]:
+    # What a command that asks one of the questions again must have too.
+    words = ["--quick"] if quick else []
+    words += [word for name in against for word in ("--against", name)]
+    words += ["--margin", f"{margin:g}"] if margin != MARGIN else []
+    words += [word for name in targets for word in ("--target", name)]
+    words += ["--baseline", str(baseline)] if baseline is not None else []
+    return tuple(words)

@@ -1,0 +1,42 @@
+"""The conformance kit: what is asked of every proxy, for the authors of proxies as well as for this project's own.
+
+With pytest, an author subclasses `Conformance` and supplies one fixture; see docs/check.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxies.registry import Proxy
+from proxies.testing.environment import Environment
+from proxies.testing.properties import PROPERTIES, Nonconformity, Property
+
+__all__ = ["PROPERTIES", "Conformance", "Environment", "Nonconformity", "Property", "conform"]
+
+
+def conform(proxy: Proxy, name: str, environment: Environment | None = None) -> str:
+    """Ask a proxy for the property of a name, and return what was seen.
+
+    Raises:
+        Nonconformity: if the proxy does not have it.
+    """
+    one = PROPERTIES[name]
+    if not one.applies(proxy):
+        return "not declared"
+    return one.check(proxy, environment or Environment())
+
+
+class Conformance:
+    """Every property as a test of the fixture ``proxy``; pytest collects a subclass whose name begins with Test."""
+
+    #: What the proxy is asked on.
+    environment = Environment()
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Make a test of each property."""
+        if "conformance" in metafunc.fixturenames:
+            metafunc.parametrize("conformance", list(PROPERTIES))
+
+    def test_conforms(self, proxy: Proxy, conformance: str) -> None:
+        """Ask for one property."""
+        conform(proxy, conformance, self.environment)

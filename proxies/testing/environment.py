@@ -1,0 +1,183 @@
+"""Small networks and pictures, on which many questions can be asked of a proxy within a second."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import initialisation, nb201
+from benchmarks.nb201 import Cell
+from benchmarks.seeding import derive, generator
+from proxies.registry import Proxy
+from proxies.scoring import Outcome, evaluate, trace_teacher
+from proxies.trace import Trace
+
+DEGENERATE = Cell(("none",) * 6).index
+SKIPS = Cell(("skip_connect",) * 6).index
+POOLS = Cell(("avg_pool_3x3",) * 6).index
+LARGEST = Cell(("nor_conv_3x3",) * 6).index
+
+#: Cells on which a score may have no value, as long as the proxy says why.
+SPECIAL = {"degenerate": DEGENERATE, "skip-only": SKIPS, "pooling-only": POOLS}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a proxy is asked on. The defaults take milliseconds a score.
+
+    Attributes:
+        C: channels of the stem.
+        N: cells a stage.
+        batch_size: pictures in a batch.
+        pixels: of a side.
+        classes: outputs of the network.
+        dtype: of weights and pictures.
+        memory_format: of the same; the sweep computes in channels_last.
+        cells: how many random cells, beside the largest.
+        seed: of everything random.
+    """
+
+    C: int = 4
+    N: int = 1
+    batch_size: int = 8
+    pixels: int = 16
+    classes: int = 10
+    dtype: torch.dtype = torch.float32
+    memory_format: torch.memory_format = torch.channels_last
+    cells: int = 4
+    seed: int = 0
+
+    def with_(self, **changes: Any) -> Environment:
+        """Return the same with some other attributes."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One evaluation of a proxy, and what was seen of it.
+
+    Attributes:
+        outcome: as the harness sees it.
+        returned: what the function returned; None where it raised.
+        finished: whether the function returned at all.
+        read: the passes that it read.
+    """
+
+    outcome: Outcome
+    returned: object
+    finished: bool
+    read: frozenset[str]
+
+
+class _Read:
+    # Stands before a trace and remembers which of its attributes were asked for.
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.names.add(name)
+        return getattr(self._trace, name)
+
+
+def look(proxy: Proxy, cell: int, environment: Environment, others: Sequence[Proxy] = ()) -> Look:
+    """Score the network of a cell, as the harness would, beside other proxies on the same trace."""
+    returned: list[object] = []
+    read: set[str] = set()
+
+    @functools.wraps(proxy.function)
+    def watched(trace: Trace) -> Any:
+        reader = _Read(trace)
+        try:
+            value = proxy.function(reader)  # type: ignore[arg-type]
+        finally:
+            read.update(reader.names)
+        returned.append(value)
+        return value
+
+    key = derive("student", "nb201", Cell.from_index(cell).live.index, environment.seed)
+    teacher = None
+    if any(one.needs_teacher for one in (proxy, *others)):
+        teacher = _teacher(environment, proxy.init)
+    found = evaluate(
+        [*others, replace(proxy, function=watched)],
+        lambda: network(cell, proxy.init, key, environment),
+        batches(environment),
+        teacher=teacher,
+        seed=key,
+    )
+    return Look(found[proxy.name], returned[0] if returned else None, bool(returned), frozenset(read))
+
+
+def network(cell: int, init: str, key: object, environment: Environment) -> nn.Module:
+    """Make the network of a cell with weights drawn from a key."""
+    with torch.device("meta"):  # the constructor's own draw would be thrown away
+        made: nn.Module = nb201.build(cell, num_classes=environment.classes, C=environment.C, N=environment.N)
+    made = made.to_empty(device=torch.get_default_device())
+    initialisation.BY_NAME[init](made, key)
+    return made.to(dtype=environment.dtype, memory_format=environment.memory_format)  # type: ignore[call-overload]
+
+
+@functools.lru_cache(maxsize=32)
+def batches(environment: Environment) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Return two batches of noise with labels."""
+    shape = (environment.batch_size, 3, environment.pixels, environment.pixels)
+    source = generator("pictures", environment.seed)
+    return tuple(
+        (
+            torch.randn(shape, generator=source).to(dtype=environment.dtype, memory_format=environment.memory_format),
+            torch.randint(environment.classes, shape[:1], generator=source),
+        )
+        for _ in range(2)
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _teacher(environment: Environment, init: str) -> Trace:
+    made = network(LARGEST, init, derive("teacher", environment.seed), environment)
+    return trace_teacher(made, batches(environment)[0])
+
+
+@functools.lru_cache(maxsize=8)
+def ordinary(count: int, seed: int) -> tuple[int, ...]:
+    """Return the largest cell and seeded random ones, in all of which a convolution is live."""
+    order = list(range(nb201.SIZE))
+    random.Random(seed).shuffle(order)
+    found = [LARGEST]
+    for index in order:
+        if len(found) > count:
+            break
+        if Cell.from_index(index).live_convolutions:
+            found.append(index)
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=8)
+def with_dead_edges(count: int, seed: int) -> tuple[int, ...]:
+    """Return seeded random cells of which a live convolution and an edge without an effect are part."""
+    order = list(range(nb201.SIZE))
+    random.Random(seed).shuffle(order)
+    cells = (Cell.from_index(index) for index in order)
+    kept = (cell.index for cell in cells if cell.live_convolutions and cell.live != cell)
+    return tuple(index for index, _ in zip(kept, range(count), strict=False))
+
+
+@functools.lru_cache(maxsize=8)
+def isomorphic_pairs(count: int, seed: int) -> tuple[tuple[int, int], ...]:
+    """Return pairs of different cells that compute the same function."""
+    order = list(range(nb201.SIZE))
+    random.Random(seed).shuffle(order)
+    cells = (Cell.from_index(index) for index in order)
+    kept = ((cell.index, cell.canonical.index) for cell in cells if cell.canonical != cell)
+    return tuple(pair for pair, _ in zip(kept, range(count), strict=False))
+
+
+def live(cell: int) -> int:
+    """Return the cell that has only the live edges of a cell."""
+    return Cell.from_index(cell).live.index
