@@ -12,11 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 Kind: TypeAlias = Literal["linear", "log", "symlog"]
 
-#: Numbers of one sign with ends this many times apart stand on a logarithmic axis.
-_WIDE = 100.0
+#: Numbers of one sign with ends this many powers of ten apart stand on a logarithmic axis.
+_WIDE = 2.0
 
-#: Numbers of both signs whose largest is this many times their median stand on an axis logarithmic both ways.
-_WIDER = 1000.0
+#: Numbers of both signs whose largest is this many powers beyond their median stand on an axis logarithmic both ways.
+_WIDER = 3.0
 
 _LOGARITHMIC: tuple[Kind, float] = ("log", 1.0)
 
@@ -85,15 +85,15 @@ def power(exponent: int) -> str:
 
 
 def _kind(known: np.ndarray) -> tuple[Kind, float]:
-    sizes = np.abs(known[known != 0])
+    sizes = np.log10(np.abs(known[known != 0]))
     if not len(sizes):
         return "linear", 1.0
     one_sign = known.min() > 0 or known.max() < 0
-    if one_sign and sizes.max() / sizes.min() >= _WIDE:
+    if one_sign and np.ptp(sizes) >= _WIDE:
         return "log", math.copysign(1.0, known.max())
-    if not one_sign and sizes.max() / np.median(sizes) >= _WIDER:
-        return "symlog", 10.0 ** max(-300, math.floor(math.log10(np.quantile(sizes, 0.1))))
-    exponent = math.floor(math.log10(sizes.max()))
+    if not one_sign and sizes.max() - np.median(sizes) >= _WIDER:
+        return "symlog", 10.0 ** max(-300, math.floor(np.quantile(sizes, 0.1)))
+    exponent = math.floor(sizes.max())
     # Powers by threes, and none where the numbers can be written as they are.
     return "linear", 1.0 if -2 <= exponent < 4 else 10.0 ** (exponent // 3 * 3)
 
@@ -106,7 +106,7 @@ def _transformed(values: np.ndarray, kind: str, unit: float, beyond: float) -> n
         sizes = unit * numbers
         found = np.where(sizes > 0, unit * np.log10(np.where(sizes > 0, sizes, 1.0)), beyond)
         return np.where(np.isnan(numbers), np.nan, found)
-    with np.errstate(divide="ignore"):  # zero is as far down as it gets
+    with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of zero, and NaN
         return np.sign(numbers) * _beyond_one(np.log(np.abs(numbers)) - math.log(unit))
 
 

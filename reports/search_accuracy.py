@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MOST, MOST_TARGETS = 7, 3
 #: The share of searches in which an accuracy is known, below which a curve would be about something else.
 ENOUGH = 0.5
-LEFT, RIGHT, AXIS_LABELS, TOP, LEADER = 0.5, 0.16, 0.36, 0.1, 0.16
+RIGHT, AXIS_LABELS, TOP, LEADER = 0.16, 0.36, 0.1, 0.16
 HEIGHT, LONGEST_NAME = 2.1, 1.2
 DASHES: tuple[Dashes, ...] = (
     "solid",
@@ -66,7 +66,8 @@ def accuracy_data(search: Search, target: str) -> pd.DataFrame:
     Points at which fewer than half of the searches know the accuracy are left out, and drivers whose last point is.
     """
     curves = of(beside(search.curves, teachers(search)[0]), quantity=target)
-    total = option(search, "searches") or int(search.curves["searches"].max() if len(search.curves) else 0)
+    most = search.curves["searches"].max()
+    total = option(search, "searches") or (int(most) if finite(most) else 0)
     curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"].astype(float))]
     curves = curves.sort_values("evaluation", kind="stable")
     last = of(search.curves, quantity="score")["evaluation"].max()
@@ -117,18 +118,19 @@ def _figure(search: Search, target: str, data: pd.DataFrame, note: str) -> Figur
     ends += [("oracle", oracle)] if finite(oracle) else []
     ends.sort(key=lambda end: end[1])
     labels = {name: typography.elide(name, LONGEST_NAME) for name, _ in ends}
+    axis = scales.fitting(_range(data, oracle), most=int(HEIGHT / 0.35))
+    left = 0.28 + max(map(typography.width, axis.labels), default=0)
     beside_it = LEADER + max(map(typography.width, labels.values())) + 0.08
     timed = bool((data["seconds"] > 0).any())
     across = canvas.DOUBLE_COLUMN if timed else canvas.SINGLE_COLUMN
     height = max(HEIGHT, canvas.LINE * 1.05 * len(ends))
-    width = (across - LEFT - beside_it - RIGHT) / 2 if timed else across - LEFT - beside_it
-    axis = scales.fitting(_range(data, oracle), most=max(2, int(height / 0.35)))
+    width = (across - left - beside_it - RIGHT) / 2 if timed else across - left - beside_it
     lines = canvas.footnote_lines(note, across)
     bottom = canvas.foot_height(lines) + AXIS_LABELS
     with canvas.style():
         colours = _colours(curves)
         figure = canvas.sheet(across, bottom + height + TOP)
-        axes = canvas.axes_at(figure, LEFT, bottom, width, height)
+        axes = canvas.axes_at(figure, left, bottom, width, height)
         axes.set_xlim(0, data["evaluation"].max())
         number_evaluations(axes, width)
         axes.set_xlabel("Evaluations")
@@ -137,7 +139,7 @@ def _figure(search: Search, target: str, data: pd.DataFrame, note: str) -> Figur
         axes.set_yticks(axis.ticks, axis.labels)
         _label(axes, ends, labels, colours, axis, width, height)
         if timed:
-            right = canvas.axes_at(figure, LEFT + width + beside_it, bottom, width, height)
+            right = canvas.axes_at(figure, left + width + beside_it, bottom, width, height)
             _draw_seconds(right, curves, random, oracle, axis, width)
         canvas.footnote(figure, lines)
     return figure

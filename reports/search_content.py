@@ -41,7 +41,7 @@ def section(results: Results) -> dict[str, Any] | None:
     if search is None:
         return None
     return {
-        "sampled": f"{circumstances(results, search)}.",
+        "sampled": _sampled(results, search),
         "findings": findings(search),
         "reading": reading(search),
         "summary": summary_table(search),
@@ -52,6 +52,15 @@ def section(results: Results) -> dict[str, Any] | None:
         "options": options(search),
         "made_by": [plain(command) for command in search.info.get("commands") or ()],
     }
+
+
+def _sampled(results: Results, search: Search) -> str:
+    several = len(teachers(search))
+    if several < 2:
+        return f"{circumstances(results, search)}."
+    return (
+        f"{circumstances(results, search, '')}; for each driver and algorithm, and beside each of {several} teachers."
+    )
 
 
 def summary_table(search: Search) -> Table:

@@ -166,4 +166,4 @@ def _legend(figure: Figure, data: pd.DataFrame) -> None:
         colour, dashes = looks[name]
         axes.plot([place, place + 0.22], [0, 0], color=colour, linestyle=dashes, linewidth=1)
         axes.text(place + 0.27, 0, LEGEND[name], va="center_baseline")
-        place += 0.27 + typography.width(LEGEND[name]) + 0.2
+        place += 0.27 + typography.width(LEGEND[name]) + 0.14

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
+    beside_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
     found = [
         ("Winner", _winner(search.info.get("winner") or {})),
-        ("Best score", _best_score(search)),
-        *((target, _reached(search, target)) for target in targets(search)),
-        ("Teacher", _teachers(search)),
+        (f"Best score{beside_first}", _best_score(search)),
+        *((f"{target}{beside_first}", _reached(search, target)) for target in targets(search)),
+        ("Other teachers", _teachers(search)),
     ]
     return [(about, sentences) for about, sentences in found if sentences]
 
@@ -42,11 +43,12 @@ def _winner(winner: dict[str, Any]) -> str:
     if not winner.get("driver"):
         return ""
     measure = MEASURES.get(str(winner.get("measure")))
-    label = measure.label if measure else plain(winner.get("measure"))
+    label = measure.label if measure else plain(winner.get("measure")) or "rank"
     chosen, judged = stored_number(winner.get("chosen")), stored_number(winner.get("judged"))
     sentences = [
-        f"{winner['driver']} ranks best with {winner.get('target')} on {_cells(winner.get('chosen_on'))}, one half of "
-        f"those that have an accuracy: {label} correlation {decimal(chosen)}.",
+        f"{winner['driver']} ranks best with {plain(winner.get('target')) or 'the accuracy'} on "
+        f"{_cells(winner.get('chosen_on'))}, one half of those that have an accuracy: {label} correlation "
+        f"{decimal(chosen)}.",
     ]
     if winner.get("runner_up"):
         p = stored_number(winner.get("margin_p"))

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from benchmarks import nb201, s0, spaces
 from harness.evidence import panel
@@ -247,7 +252,13 @@ def make_search(
         for other in teachers[place + 1 :]
     ]
     chosen = {
-        **{"driver": drivers[0], "target": targets[0], "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
+        **{
+            "driver": drivers[0],
+            "target": next(iter(targets), None),
+            "measure": "spearman",
+            "chosen_on": 300,
+            "chosen": 0.81,
+        },
         **{"runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
         **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
     }
@@ -268,7 +279,7 @@ def make_search(
         ],
         **{"winner": chosen if winner else None, "oracles": oracles},
         "trainings": {
-            "target": targets[0],
+            "target": next(iter(targets), None),
             "seconds": 900.0,
             "source": "nb201-kd, median on 2 threads of an Epyc 7B13",
         },
@@ -304,3 +315,44 @@ def run(tmp_path: Path) -> Callable[..., Results]:
 @pytest.fixture(scope="session")
 def proxies() -> tuple[str, ...]:
     return PROXIES
+
+
+def texts(figure: Figure) -> list[Text]:
+    found = list(figure.texts)
+    for axes in figure.axes:
+        titles = [child for child in axes.get_children() if isinstance(child, Text)]
+        legend = axes.get_legend()
+        found += [axes.xaxis.label, axes.yaxis.label, *titles, *(legend.get_texts() if legend else [])]
+        found += [*labels(axes.xaxis), *labels(axes.yaxis)]
+    return [text for text in found if text.get_visible() and text.get_text().strip()]
+
+
+def labels(axis: Axis) -> list[Text]:
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [label for tick in ticks for label in (tick.label1, tick.label2)]
+
+
+def assert_legible(figure: Figure) -> None:
+    for dpi in (100, 300):
+        figure.set_dpi(dpi)
+        figure.draw_without_rendering()
+        found = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
+        page = figure.bbox
+        for words, box in found:
+            assert box.x0 >= page.x0, f"{words!r} is clipped on the left at {dpi} dpi"
+            assert box.x1 <= page.x1, f"{words!r} is clipped on the right at {dpi} dpi"
+            assert box.y0 >= page.y0, f"{words!r} is clipped at the foot at {dpi} dpi"
+            assert box.y1 <= page.y1, f"{words!r} is clipped at the head at {dpi} dpi"
+        for (one, first), (other, second) in combinations(found, 2):
+            shared = Bbox.intersection(first, second)
+            # Boxes hold the room for the tails of letters that a line need not have: a fifth of a line may be shared.
+            room = 0.2 * min(first.height, second.height)
+            overlap = shared is not None and min(shared.width, shared.height) > room
+            assert not overlap, f"{one!r} and {other!r} overlap at {dpi} dpi"
+    assert min(text.get_fontsize() for text in figure.findobj(Text)) >= 7
+
+
+@pytest.fixture(scope="session")
+def legible() -> Callable[[Figure], None]:
+    return assert_legible

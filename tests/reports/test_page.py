@@ -191,6 +191,47 @@ def test_poor_runs_give_a_sensible_page(run: Callable[..., Any], changes: dict[s
     assert not {"nan", "none", "inf"} & set(words.lower().replace("[", " ").replace("]", " ").split())
 
 
+def test_the_search_has_a_section_with_its_own_figures(
+    run: Callable[..., Any], searched: Callable[..., Any], tmp_path: Path
+) -> None:
+    search = searched(drivers=("diswot", "flops"), teachers=("resnet20", "resnet56"))
+    results = replace(run(names=["snip"], cells=5), search=search)
+    found = parse(reports.build([results], tmp_path, ("bars", "search", "search-teachers"))[0])
+    identifiers = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    order = ["run-1-figures", "run-1-search", "run-1-figures-search", "run-1-search-summary", "run-1-problems"]
+    assert [name for name in identifiers if name in order] == order
+    assert "run-1-search" in [(attributes["href"] or "")[1:] for attributes in found.all("a")]
+    for words in (
+        "diswot ranks best with nb201-kd:distilled on 300 cells",
+        "12 searches, 60 evaluations each out of 600 cells; cifar100 images, batch of 64; for each driver",
+        "diswot search runs/nb201 --proxy winner --searches 12",
+        "15 min: nb201-kd, median on 2 threads of an Epyc 7B13 (nb201-kd:distilled)",
+        "Epyc 7B13, 2 threads, torch 2.7.1",
+    ):
+        assert words in found.text
+
+
+def test_a_run_made_by_its_search_alone_gives_a_page(
+    run: Callable[..., Any], searched: Callable[..., Any], tmp_path: Path
+) -> None:
+    empty = without(run(names=["snip"], cells=5), "scores", "correlations", "evidence", "targets", "proxies")
+    bare = replace(empty, cards={}, method={}, search=searched(known_share=0.0, seconds=False, winner=False))
+    paths = reports.build([bare], tmp_path)
+    words = parse(paths[0]).text
+    assert "the scores were made for a search" in words
+    assert "Evolution driven by diswot ends with the best score of all 600 cells" in words
+    assert not {"nan", "None", "inf"} & set(words.split())
+    assert any(path.name == "search-scores.pdf" for path in paths)
+
+
+def test_hostile_names_in_a_search_stay_text(run: Callable[..., Any], searched: Callable[..., Any]) -> None:
+    search = searched(drivers=(HOSTILE,), teachers=(HOSTILE, "other"), targets=(f"{HOSTILE}:x",))
+    found = rendered(replace(run(), search=search))
+    assert len(found.all("script")) == 1
+    assert found.text.count(" ".join(HOSTILE.split())) >= 8
+
+
 def test_a_page_of_many_proxies_is_small(make: Callable[..., Any], tmp_path: Path) -> None:
     targets = [f"s0-diswot:{name}" for name in ("distilled", "vanilla", "gain")]
     results = make(tmp_path, names=[f"proxy_{number}" for number in range(40)], cells=20, seeds=3, targets=targets)
