@@ -119,15 +119,22 @@ class Session:
 
 
 @contextmanager
-def opened(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Iterator[Session]:
+def opened(
+    plan: Plan, folder: Path, context: Context, make_executor: Callable[[int], Executor] | None = None
+) -> Iterator[Session]:
     """Begin a sweep, or take it up again.
 
     Any executor will do: tasks carry all that they need. The default is a pool of processes on this machine.
 
+    Args:
+        plan: of the sweep.
+        folder: of the run.
+        context: as `prepare` makes it of the plan.
+        make_executor: makes a pool of so many workers.
+
     Raises:
-        InputError: if the plan or the folder is no good.
+        InputError: if the folder is no good.
     """
-    context = prepare(plan)
     run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
     with Store(run_folder.store_path(folder), create=True) as store:
         yield Session(plan, context, store, make_executor or functools.partial(pool.local, devices=plan.devices))
@@ -155,12 +162,16 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     """Carry out a sweep, or what is missing of it, into ``folder``; see `opened`.
 
     Ctrl-C and a kill lose at most the cells in flight; the same call continues.
+
+    Raises:
+        InputError: if the plan or the folder is no good.
     """
     start = time.monotonic()
     statuses: Counter[str] = Counter()
     causes: Counter[tuple[str, str]] = Counter()
-    with opened(plan, folder, make_executor=make_executor) as session:
-        tasks, before = missing(plan, session.store, session.context.settings.hash)
+    context = prepare(plan)
+    with opened(plan, folder, context, make_executor) as session:
+        tasks, before = missing(plan, session.store, context.settings.hash)
         if tasks:
             run_folder.forget_derived(folder)
         with (

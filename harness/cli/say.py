@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -12,12 +12,15 @@ from tabulate import tabulate
 from benchmarks import spaces
 from benchmarks.errors import unknown
 from harness import run_folder
-from harness.distillation.sweep import Plan as DistillationPlan
-from harness.distillation.sweep import Tally as DistillationTally
 from harness.evidence.table import by_evidence
 from harness.results import Results
 from harness.search.stored import Search
-from harness.sweep import Plan, Tally
+
+if TYPE_CHECKING:
+    # At run time these would load torch, which a command that only shows need not wait for.
+    from harness.distillation.sweep import Plan as DistillationPlan
+    from harness.distillation.sweep import Tally as DistillationTally
+    from harness.sweep import Plan, Tally
 
 
 def plan(plan: Plan, folder: Path) -> str:
@@ -153,19 +156,17 @@ def search(found: Search) -> str:
         row["seconds"] = "-" if pd.isna(first["seconds"]) else f"{first['seconds']:.3g}"
         by_target = group.set_index("target")
         for number, target in enumerate(info["targets"], start=1):
-            if target in by_target.index:
-                row |= _reached(by_target.loc[target], f" [{number}]")
+            row |= _reached(by_target.loc[target] if target in by_target.index else None, f" [{number}]")
         row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
         rows.append(row)
-    table = pd.DataFrame(rows).astype(object).fillna("-")
-    body = tabulate(table.to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
+    body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
     return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_search_notes(info)])
 
 
-def _reached(found: pd.Series, mark: str) -> dict[str, str]:
-    if pd.isna(found["accuracy"]):
-        return {}
+def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
+    if found is None or pd.isna(found["accuracy"]):
+        return {f"{name}{mark}": "-" for name in ("accuracy", "known", "regret")}
     deviation = "" if pd.isna(found["accuracy_deviation"]) else f" ± {found['accuracy_deviation']:.2f}"
     of = found["picks"] if pd.isna(found["searches"]) else found["searches"]
     return {

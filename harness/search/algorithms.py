@@ -6,9 +6,10 @@ as many cells as it may. No cell is asked for twice: a score is a fixed number, 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.errors import InputError
@@ -72,10 +73,11 @@ def evolution(space: Space, cells: Sequence[int], options: Options, seed: int) -
     eight and holds the budget for the first cell alone; none of that is followed.
     """
     allowed = frozenset(cells)
-    order, draw = _begin(cells, seed)
-    fitness = yield order[: options.population]
-    seen = set(order[: options.population])
-    population = deque(order[: options.population])
+    draw = random.Random(derive("evolution", seed))
+    start = _begin(cells, options, seed)[: options.population]
+    fitness = yield start
+    seen = set(start)
+    population = deque(start)
     while len(seen) < options.evaluations:
         parents = _tournament(population, options.tournament, fitness, draw)
         child = None
@@ -83,7 +85,7 @@ def evolution(space: Space, cells: Sequence[int], options: Options, seed: int) -
             mate = _tournament(population, options.tournament, fitness, draw)[0]
             child = _crossed(space, parents[0], mate, draw)
         if child is None or child in seen or child not in allowed:
-            child = _mutated(space, parents, population, order, allowed, seen, draw)
+            child = _mutated(space, parents, population, allowed, seen, draw)
         fitness = yield [child]
         seen.add(child)
         population.append(child)
@@ -92,9 +94,9 @@ def evolution(space: Space, cells: Sequence[int], options: Options, seed: int) -
 
 def at_random(space: Space, cells: Sequence[int], options: Options, seed: int) -> Search:
     """Search at random, without repetition; it begins with the same cells as `evolution` with the same seed."""
-    order, _ = _begin(cells, seed)
+    order = _begin(cells, options, seed)
     yield order[: options.population]
-    for cell in order[options.population : options.evaluations]:
+    for cell in order[options.population :]:
         yield [cell]
 
 
@@ -105,11 +107,9 @@ ALGORITHMS: dict[str, Callable[[Space, Sequence[int], Options, int], Search]] = 
 }
 
 
-def _begin(cells: Sequence[int], seed: int) -> tuple[list[int], random.Random]:
-    # All cells in a random order, of which the first ones are the start, and a generator for what comes after.
-    order = sorted(cells)
-    random.Random(derive("order of cells", seed)).shuffle(order)
-    return order, random.Random(derive("search", seed))
+def _begin(cells: Sequence[int], options: Options, seed: int) -> list[int]:
+    # As many cells as a search may score, at random, of which the first ones are the start of either search.
+    return random.Random(derive("order of cells", seed)).sample(cells, options.evaluations)
 
 
 def _tournament(population: Sequence[int], size: int, fitness: Fitness, draw: random.Random) -> list[int]:
@@ -127,15 +127,18 @@ def _mutated(
     space: Space,
     parents: Sequence[int],
     population: Sequence[int],
-    order: Sequence[int],
     allowed: frozenset[int],
     seen: set[int],
     draw: random.Random,
 ) -> int:
-    others = [cell for cell in population if cell not in parents]
-    draw.shuffle(others)
-    for parent in (*parents, *others):
+    for parent in itertools.chain(parents, _others(population, parents, draw)):
         new = [cell for cell in neighbours(space, parent) if cell in allowed and cell not in seen]
         if new:
             return draw.choice(new)
-    return next(cell for cell in order if cell not in seen)
+    return draw.choice(sorted(allowed - seen))
+
+
+def _others(population: Sequence[int], parents: Sequence[int], draw: random.Random) -> Iterator[int]:
+    others = [cell for cell in population if cell not in parents]
+    draw.shuffle(others)
+    yield from others

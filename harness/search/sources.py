@@ -16,6 +16,7 @@ from harness.results import Results
 from harness.search import driver as drivers
 from harness.search import stored
 from harness.search.driver import Driver, Scores
+from harness.settings import Settings
 from proxies import registry
 
 
@@ -63,9 +64,10 @@ def opened(
             mine = replace(
                 live, proxies=tuple(map(registry.get, members)), seeds=(weight_seed,), cells=(), teacher=teacher
             )
-            _refuse_other_settings(mine, base)
+            context = sweep.prepare(mine)
+            _refuse_other_settings(context.settings, base)
             kept = pool.kept(functools.partial(pool.local, devices=mine.devices), mine.workers)
-            session = stack.enter_context(sweep.opened(mine, folder, make_executor=stack.enter_context(kept)))
+            session = stack.enter_context(sweep.opened(mine, folder, context, stack.enter_context(kept)))
         if run_folder.info_path(folder).is_file():
             frames.append(results.load(folder).scores)
         for driver in driven:
@@ -111,9 +113,8 @@ def _provide(
         known[driver.name][records[0].cell] = drivers.oriented(driver, [values[name] for name in driver.members])
 
 
-def _refuse_other_settings(live: sweep.Plan, base: Results) -> None:
-    own = base.info["settings"] | {"teacher": live.teacher}
-    different = sweep.prepare(live).settings.differences(own)
+def _refuse_other_settings(settings: Settings, base: Results) -> None:
+    different = settings.differences(base.info["settings"] | {"teacher": settings.teacher})
     if different:
         raise InputError(
             f"run: {base.folder} has other settings: {', '.join(different)}; a search follows scores that were made "

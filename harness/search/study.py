@@ -28,6 +28,7 @@ from harness.search.judge import Costs, Found, Truth
 from harness.search.sources import Source
 from harness.search.stored import Search
 from harness.search.winner import Winner
+from proxies import registry
 
 #: The driver that stands for the one that ranks best.
 WINNER = "winner"
@@ -138,7 +139,10 @@ def _base(plan: Plan) -> Results:
                 f"--proxy: the winner is the proxy with the highest correlation in a run, and {plan.run} is none yet; "
                 "name a proxy, or give the folder of a run."
             )
-        with sweep.opened(replace(plan.live, proxies=()), plan.run):
+        none = pd.DataFrame(columns=["name", "direction"])
+        members = {member: None for name in plan.drivers for member in drivers.get(name, none).members}
+        begun = replace(plan.live, proxies=tuple(map(registry.get, members)))
+        with sweep.opened(begun, plan.run, sweep.prepare(begun)):
             pass
     return results.load(plan.run)
 
@@ -161,7 +165,7 @@ def _cells(plan: Plan, space: Space, known: Mapping[str, Scores], classes: int) 
                 f"--cells: {plan.run} has scores of all of {', '.join(known)} for none of the cells; "
                 "`--scores live` makes them."
             )
-    return budgets.held(space, cells, plan.budgets, classes)
+    return budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
 
 
 def _search(
@@ -257,9 +261,10 @@ def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
     visited = {cell for one in found for trail in one.trails.values() for cell in trail.cells}
     for name, accuracies in truth.accuracies.items():
         if plan.targets and not visited & set(accuracies.index):
+            table = name.rpartition(":")[0]
+            hint = f"; --cells {table} keeps them to its cells" if table in tables.names() else ""
             raise InputError(
-                f"--target: {name} has an accuracy for none of the {len(visited)} cells that the searches scored; "
-                f"--cells {name.rpartition(':')[0]} keeps them to its cells."
+                f"--target: {name} has an accuracy for none of the {len(visited)} cells that the searches scored{hint}."
             )
 
 

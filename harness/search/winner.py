@@ -60,9 +60,6 @@ def choose(
 ) -> Winner:
     """Choose the winner.
 
-    Cells that compute the same function are on the same side, so that the second half is new to the choice. Which
-    class is on which side depends on nothing but the classes that there are.
-
     Args:
         scores: as `harness.results.Results.scores`.
         proxies: their records.
@@ -81,11 +78,7 @@ def choose(
             f"--proxy: the winner is chosen on one half of the cells and judged on the other, which takes at least "
             f"{FEWEST_CELLS} scored cells with an accuracy in {target}; there are {len(known)}. Name a proxy instead."
         )
-    classes = {space.canonical(int(cell)) for cell in whole.cells[known]}
-    order = sorted(classes)
-    random.Random(derive("halves")).shuffle(order)
-    first = set(order[: len(order) // 2])
-    chooses = np.array([space.canonical(int(cell)) in first for cell in whole.cells[known]])
+    chooses = first_half(space, whole.cells[known])
     truth = [Target(target, accuracies, pd.DataFrame(index=accuracies.index))]
     chosen, judged = (
         tables(whole.at(known[side]), proxies, truth, space, method)[1].query("subset == 'all'").set_index("proxy")
@@ -113,6 +106,18 @@ def choose(
         judged_low=float(judged.loc[best, "low"]),
         judged_high=float(judged.loc[best, "high"]),
     )
+
+
+def first_half(space: Space, cells: np.ndarray) -> np.ndarray:
+    """Return for every cell, (n,), whether it is on the side on which the winner is chosen.
+
+    Cells that compute the same function are on the same side, so that the other one is new to the choice. The sides
+    depend on nothing but the classes that there are.
+    """
+    classes = np.array([space.canonical(int(cell)) for cell in cells])
+    order = sorted(set(classes.tolist()))
+    random.Random(derive("halves")).shuffle(order)
+    return np.isin(classes, order[: len(order) // 2])
 
 
 def _number(value: object) -> float | None:

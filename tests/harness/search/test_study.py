@@ -1,0 +1,337 @@
+"""Searches end to end: replayed, live, killed and resumed, beside several teachers, and requests that are wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+import harness
+from harness import pool, run_folder, sweep
+from harness.search import stored
+from harness.search.sources import live_folder
+
+Cli = Callable[..., Any]
+
+#: As many pictures as are quick; S0's smallest network teaches.
+QUICK = ("--batch-size", "4", "--teacher", "s0:111", "--device", "cpu", "--workers", "1")
+LIVE = ("--scores", "live", "--space", "s0", *QUICK)
+SMALL = ("--evaluations", "12", "--population", "4", "--seeds", "2")
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that knows every network of S0, by proxies that take no time."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from harness.cli import main
+
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    names = "params,live_flops,diswot,diswot_semantic,diswot_relation"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
+        line = ["evaluate", "--space", "s0", "--cells", "all", "--proxies", names, *QUICK, "--out", str(folder)]
+        assert main(line) == 0
+    return folder
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def found(folder: Path) -> stored.Search:
+    search = harness.load(folder).search
+    assert search is not None
+    return search
+
+
+def trajectory(folder: Path) -> list[pd.DataFrame]:
+    """All that a search found, but for what it took."""
+    search = found(folder)
+    return [
+        search.picks.drop(columns="architecture"),
+        search.curves.drop(columns="seconds"),
+        search.summary[["driver", "algorithm", "target", "accuracy", "regret", "percentile"]],
+    ]
+
+
+def same(one: Path, other: Path) -> None:
+    for mine, theirs in zip(trajectory(one), trajectory(other), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) -> None:
+    said = cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5")
+    assert said.status == 0, said.sentence
+    search = found(run)
+    assert list(search.picks["driver"].unique()) == [
+        search.info["winner"]["driver"],
+        "diswot",
+        "diswot_rank",
+        "s0-diswot:distilled",
+        "s0-diswot:vanilla",
+    ]
+    assert f"winner: {search.info['winner']['driver']}" in said.out
+    assert set(search.summary["algorithm"]) == set(stored.ALGORITHMS)
+    assert (search.info["cells"], search.info["options"]["evaluations"]) == (64, 32)
+    assert search.info["oracles"]["s0-diswot:distilled"]["cell"] == 557
+    # Twice the same gives the same to the last bit, and --json every digit.
+    before = trajectory(run)
+    rows = json.loads(cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5", "--json").out)
+    for mine, theirs in zip(before, trajectory(run), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+    assert [row["regret"] for row in rows] == search.summary["regret"].tolist()
+
+
+def test_replaying_loads_no_torch(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    code = (
+        "import sys; from harness.cli import main; "
+        f"status = main(['search', {str(run)!r}, '--proxy', 'params', '--seeds', '3']); "
+        "sys.exit(status or 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_large_replays_in_several_processes_are_those_of_one(
+    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("search", run, "--proxy", "diswot_rank", "--seeds", "30")
+    cli(*line)
+    before = trajectory(run)
+    monkeypatch.setattr("harness.search.study._SMALL", 0)
+    assert cli(*line).status == 0
+    for mine, theirs in zip(before, trajectory(run), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run: Path, tmp_path: Path) -> None:
+    cli("search", run, "--proxy", "diswot", *SMALL)
+    live = tmp_path / "live"
+    assert cli("search", live, "--proxy", "diswot", *SMALL, *LIVE).status == 0
+    searched = [found(folder).picks.query("algorithm in ['evolution', 'random']") for folder in (run, live)]
+    pd.testing.assert_frame_equal(*searched)
+    # Live, the best of all is not known, and nothing but what was asked for was scored.
+    assert "exhaustive" not in set(found(live).picks["algorithm"])
+    scored = harness.load(live_folder(live, "s0:111")).scores
+    assert set(scored["proxy"]) == {"diswot"}
+    assert len(scored) < 2 * 2 * 12
+
+
+def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
+    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
+        connection.execute("DELETE FROM scores WHERE cell > 300")
+    base = harness.load(run).scores
+    scored: list[int] = []
+    real = sweep.score
+
+    def counted(session: Any, tasks: Any) -> Any:
+        scored.extend(task.cell for task in tasks)
+        return real(session, tasks)
+
+    monkeypatch.setattr(sweep, "score", counted)
+    line = ("search", run, "--proxy", "diswot", "--scores", "live", "--device", "cpu", "--workers", "1", *SMALL)
+    assert cli(*line).status == 0
+    pd.testing.assert_frame_equal(harness.load(run).scores, base)
+    assert len(scored) == len(set(scored)) > 0
+    assert min(scored) > 300
+    before = trajectory(run)
+    scored.clear()
+    assert cli(*line).status == 0
+    assert scored == []
+    for mine, theirs in zip(before, trajectory(run), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_a_live_search_that_is_killed_ends_with_the_same_trajectory(
+    cli: Cli, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = plugin("time.sleep(0.2)\nreturn sum(w.sum() for w in trace.weights)", needs="'weights'")
+    line = ["--proxy", "mine", "--plugin", str(path), *SMALL, *LIVE]
+    start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen([*start, "search", str(killed), *line], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + PATIENCE
+    while scores(killed) < 6:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(children, timeout=PATIENCE)[1] == []
+    seen = scores(killed)
+    assert found_nothing(killed)
+    assert cli("search", killed, *line).status == 0
+    assert cli("search", whole, *line).status == 0
+    same(killed, whole)
+    assert scores(killed) == scores(whole) > seen
+
+
+def scores(run: Path) -> int:
+    path = run_folder.store_path(live_folder(run, "s0:111"))
+    if not path.is_file():
+        return 0
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM scores").fetchone()[0])
+        except sqlite3.OperationalError:  # it is just being made
+            return 0
+
+
+def found_nothing(run: Path) -> bool:
+    return harness.load(run).search is None
+
+
+def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311")
+    assert cli(*line).status == 0
+    search = found(run)
+    assert search.info["teachers"] == ["s0:111", "s0:311"]
+    (row,) = search.teachers.to_dict("records")
+    assert (row["driver"], row["teacher"], row["other"], row["searches"]) == ("diswot", "s0:111", "s0:311", 2)
+    assert row["cells"] >= 4
+    assert row["spearman"] == row["spearman"]
+    assert set(search.summary["teacher"].dropna()) == {"s0:111", "s0:311"}
+    assert "teacher" in cli(*line).out.splitlines()[4]
+
+
+def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
+    assert cli("search", run, "--proxy", "params", "--budget", "params=300000", "--seeds", "5").status == 0
+    search = found(run)
+    picks = search.picks
+    assert (picks["params"] <= 300_000).all()  # the optima among them
+    assert search.info["budgets"] == {"params": 300_000}
+    best = picks[picks["algorithm"] == "exhaustive"]
+    assert best["score"].max() == picks["score"].max()
+
+
+def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> None:
+    said = cli("search", run, "--proxy", "diswot", "--weight-seed", "1")
+    assert said.status == 2
+    assert (
+        "has no scores of diswot with weight seed 1; `diswot evaluate` or `--scores live` makes them" in said.sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    {
+        "--proxy diswott": ("--proxy: 'diswott' is not known; did you mean 'diswot'?", "`diswot proxies list`"),
+        "--proxy vote": ("run has no scores of vote with weight seed 0", "`--scores live`"),
+        "--proxy ,": ("--proxy: ',' names nothing",),
+        "--proxy te_nas": ("te_nas",),
+        "--algorithm evolutoin": ("--algorithm: 'evolutoin' is not known; did you mean 'evolution'?",),
+        "--scores all": ("--scores: 'all' is not known", "stored, live"),
+        "--evaluations 65": ("--evaluations: 65 cells were asked for; 64 may be scored here",),
+        "--evaluations 20 --population 65": ("--population: 65 cells are more than the 20 that may be scored",),
+        "--population 4 --tournament 5": ("--tournament: 5 cells cannot be drawn from a population of 4",),
+        "--crossover 1.5": ("'--crossover': 1.5 is not in the range",),
+        "--seeds 0": ("'--seeds': 0 is not in the range",),
+        "--budget params=10": ("--budget: no cell that may be scored has params of 10 or less; the least there is",),
+        "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
+        "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
+        "--budget nowhere.csv:gpu=10": ("table: 'nowhere.csv' cannot be read",),
+        "--target nonsense": ("table: 'nonsense' is not known",),
+        "--proxy params --target few.csv": (
+            "--target: few:accuracy has an accuracy for none of the ",
+            " cells that the searches scored.",
+        ),
+        "--proxy params --cells 111,113 --evaluations 2 --target few.csv": (
+            "for none of the 2 cells that may be searched",
+        ),
+        "--cells 3,7": ("cell: 3 is not in S0",),
+        "--teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?",),
+        "--teacher resnet20": ("run has no scores beside resnet20; its own teacher is s0:111. `--scores live`",),
+        "--batch-size 8 --scores live": ("run has other settings: batch_size 8 (there: 4)",),
+        "--space nb201 --scores live": ("run has other settings: space nb201 (there: s0)",),
+        "--proxy undefined --plugin undefined.py --scores live --evaluations 3": (
+            "--proxy: undefined is undefined on every one of the",
+            "cells that were searched; name another one",
+        ),
+    }.items(),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mistake_gets_one_sentence(
+    line: str, parts: tuple[str, ...], cli: Cli, run: Path, plugin: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    Path("few.csv").write_text("cell,accuracy\n777,70\n")
+    Path("undefined.py").write_text(
+        "import proxies\n@proxies.register(needs=[], source='')\n"
+        "def undefined(trace):\n    raise proxies.UndefinedScore('never')\n"
+    )
+    said = cli(
+        "search", "run", "--seeds", "1", *(() if "--evaluations" in line else ("--evaluations", "8")), *line.split()
+    )
+    assert said.status == 2, said.out
+    sentence = said.sentence.splitlines()[-1]
+    assert sentence.startswith("diswot: ")
+    for part in parts:
+        assert part in sentence
+    assert found_nothing(Path("run"))
+
+
+def test_a_run_that_is_none_needs_a_proxy_to_begin_with(cli: Cli, tmp_path: Path) -> None:
+    assert "run.json cannot be read" in cli("search", tmp_path / "new").sentence
+    said = cli("search", tmp_path / "new", *LIVE)
+    assert said.status == 2
+    assert "the winner is the proxy with the highest correlation in a run, and " in said.sentence
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_winner_needs_enough_cells(cli: Cli, run: Path) -> None:
+    with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
+        connection.execute("DELETE FROM scores WHERE cell > 200")
+    assert "there are 16. Name a proxy instead" in cli("search", run).sentence
+
+
+def test_a_damaged_search_is_said_to_be(cli: Cli, run: Path) -> None:
+    cli("search", run, "--proxy", "params", "--seeds", "1")
+    path = stored.folder_of(run) / "search.json"
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps(info | {"schema": 99}))
+    assert "search.json has schema 99; this version reads 1" in cli("report", run).sentence
+    path.write_text("{")
+    assert "`diswot search` makes it anew" in cli("report", run).sentence
+
+
+def test_a_pool_that_is_kept_serves_many_calls_and_is_replaced_when_it_breaks(
+    inline: Callable[[int], Executor],
+) -> None:
+    made: list[Executor] = []
+
+    def make(workers: int) -> Executor:
+        made.append(pool.local(workers, ("cpu",)))
+        return made[-1]
+
+    def refuse(task: str) -> None:
+        raise AssertionError(task)
+
+    with pool.kept(make, 1) as kept:
+        for task in ("1 + 1", "2 + 2"):
+            assert list(pool.run(eval, [task], make_executor=kept, workers=1, on_death=refuse)) == [(task, eval(task))]
+        assert len(made) == 1
+        dead = "__import__('os')._exit(3)"
+        results = pool.run(eval, [dead, "3"], make_executor=kept, workers=1, on_death=lambda task: "dead")
+        assert dict(results) == {dead: "dead", "3": 3}
+        assert len(made) > 1
+    assert all(executor._shutdown_thread for executor in made)  # type: ignore[attr-defined]
