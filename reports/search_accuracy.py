@@ -177,7 +177,7 @@ def _draw(
     axes.grid()
     colours = _colours(curves)
     for (name, curve), dashes in zip([("random search", random), *curves], ["solid", *DASHES], strict=False):
-        draw_curve(axes, curve[horizontal].to_numpy(), curve, axis, colours[name], dashes, 0.14)
+        draw_curve(axes, curve[horizontal].to_numpy(), curve, axis, colours[name], dashes, 0.1)
         if horizontal == "seconds" and len(curve):
             axes.plot(curve[horizontal].iloc[-1], axis.shown(curve["mean"].to_numpy()[-1]), "o", color=colours[name])
             axes.lines[-1].set(markersize=3, markeredgewidth=0)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
 
 MOST, ABREAST = 9, 3
+#: The share of the evaluations after which curves are sure to be inside the axes.
+START = 0.1
 HEIGHT, ALONE, AXIS_LABELS, TITLE, BETWEEN, RIGHT = 1.05, 1.8, 0.36, 0.2, 0.14, 0.16
 LOOKS: dict[str, tuple[str, Dashes]] = {"evolution": ("#0072B2", "solid"), "random": ("#E69F00", (0, (4, 1.2)))}
 LEGEND: dict[str, str] = {"evolution": "Evolution", "random": "Random search", "best": "Best of all cells"}
@@ -37,7 +39,8 @@ def drawings(results: Results) -> list[Drawing]:
     hidden = [name for name in drivers(search) if name not in shown]
     bands = "bands: 95 % interval of the mean" if data[["low", "high"]].notna().all(axis=1).any() else ""
     best = "dotted: the best of all cells" if data["best"].notna().any() else ""
-    parts = [circumstances(results, search), bands, best]
+    cut = f"axes hold what comes after the first {START:.0%} of the evaluations".replace("%", " %")
+    parts = [circumstances(results, search), bands, best, cut]
     words = "; ".join(part for part in parts if part) + left_out(hidden, "driver")
     count = counted(len(shown), "driver")
     return [
@@ -105,7 +108,9 @@ def _figure(data: pd.DataFrame, shown: list[str], search: Search, note: str) -> 
 
 
 def _values(rows: pd.DataFrame) -> np.ndarray:
-    # An interval of few searches may be far wider than anything that was seen; the axis is for what was.
+    # Searches begin far below where they end, and an interval of few of them may be far wider than anything that was
+    # seen: the axis is for the means after the start.
+    rows = rows[rows["evaluation"] >= START * rows["evaluation"].max()]
     means = rows["mean"].to_numpy()
     finite = means[np.isfinite(means)]
     room = np.ptp(finite / 4)

@@ -50,6 +50,8 @@ def _winner(winner: dict[str, Any]) -> str:
         f"{_cells(winner.get('chosen_on'))}, one half of those that have an accuracy: {label} correlation "
         f"{decimal(chosen)}.",
     ]
+    if stored_number(winner.get("undefined")) > 0:
+        sentences.append(f"Of its scores there {int(winner['undefined']):,} are not defined, and rank worst.")
     if winner.get("runner_up"):
         p = stored_number(winner.get("margin_p"))
         said = probability(p).text
@@ -74,15 +76,7 @@ def _best_score(search: Search) -> str:
         return ""
     lead = names[0]
     sentences = [_hits(search, lead)]
-    row = _row(search, lead, "evolution")
-    needed, saved = stored_number(row.get("random_evaluations")), stored_number(row.get("evaluations_saved"))
-    if math.isfinite(needed):
-        times = f", {rough(saved)} times as many as evolution took" if math.isfinite(saved) else ""
-        sentences.append(
-            f"For a score as good as evolution's, random search needs {rough(needed)} evaluations on average{times} "
-            "(medians over searches)."
-        )
-    sentences.append(_scores_compared(search))
+    sentences += [_evaluations_saved(_row(search, lead, "evolution")), _scores_compared(search)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -103,24 +97,41 @@ def _hits(search: Search, lead: str) -> str:
     return f"{words}.{after}"
 
 
+def _evaluations_saved(row: dict[str, Any]) -> str:
+    needed, saved = stored_number(row.get("random_evaluations")), stored_number(row.get("evaluations_saved"))
+    fewer, *ends = (stored_number(row.get(name)) for name in ("fewer", "fewer_low", "fewer_high"))
+    words = []
+    if math.isfinite(needed) and saved > 0:
+        words.append(
+            f"the highest score that half of all random searches reach takes them {rough(needed)} evaluations, by "
+            f"theory, and half of those with evolution {rough(needed / saved)}, a factor of {rough(saved)}"
+        )
+    if math.isfinite(fewer):
+        interval = f" [{', '.join(map(rough, ends))}]" if all(map(math.isfinite, ends)) else ""
+        where = "there" if words else "at the highest score that half of all random searches reach"
+        words.append(
+            f"evolution is {where} {rough(fewer)}{interval} evaluations earlier than random search that began alike"
+        )
+    joined = "; ".join(words)
+    return f"{joined[0].upper()}{joined[1:]}." if joined else ""
+
+
 def _scores_compared(search: Search) -> str:
     # By the last points of the curves; intervals that do not touch.
     curves = of(beside(search.curves, teachers(search)[0]), quantity="score").sort_values("evaluation", kind="stable")
-    better = judged = 0
+    better = worse = judged = 0
     for name in drivers(search):
         ends = [of(curves, driver=name, algorithm=algorithm).tail(1) for algorithm in ("evolution", "random")]
-        ends = [end[["low", "high"]].astype(float) for end in ends if len(end)]
-        if len(ends) == 2 and all(np.isfinite(end.to_numpy()).all() for end in ends):
+        bounds = [end[["low", "high"]].astype(float).to_numpy().ravel() for end in ends]
+        if all(len(bound) and np.isfinite(bound).all() for bound in bounds):
             judged += 1
-            one, other = (
-                ends if higher_is_better(search, name) else (-ends[0][["high", "low"]], -ends[1][["high", "low"]])
-            )
-            better += bool(one.iloc[0, 0] > other.iloc[0, 1])
+            one, other = bounds if higher_is_better(search, name) else (-bounds[0][::-1], -bounds[1][::-1])
+            better, worse = better + int(one[0] > other[1]), worse + int(one[1] < other[0])
     if judged < 2:
         return ""
     return (
-        f"For {better} of {counted(judged, 'driver')} the 95 % interval of the mean score that evolution ends with "
-        "lies beyond that of random search."
+        "The 95 % interval of the mean score that evolution ends with is better than that of random search for "
+        f"{better} of {counted(judged, 'driver')}, and worse for {worse}."
     )
 
 
