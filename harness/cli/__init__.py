@@ -18,6 +18,7 @@ _COMMANDS = {
     "correlate": "rank correlations of a store with accuracies",
     "search": "evolutionary search driven by a proxy, beside random search and both optima",
     "report": "figures and one self-contained HTML page from stored scores",
+    "check": "regression-test a proxy: is it well-behaved, worth something, and as it was",
     "distill": "train students with and without a teacher, into an accuracy table; resumable",
     "tables": "list, show, fetch and import accuracy tables",
     "images": "list image sets, and fetch CIFAR-10 and CIFAR-100",

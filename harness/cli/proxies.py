@@ -11,7 +11,7 @@ from harness.cli import Group, options
 
 @click.group(cls=Group)
 def command() -> None:
-    """List the proxies, or show one."""
+    """List the proxies, show one, or begin a new one."""
 
 
 @command.command("list")
@@ -41,4 +41,20 @@ def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
 
     options.load_plugins(plugins)
     proxy = registry.get(name)
-    options.show_one(describe(proxy) | {"defined_in": registry.origin(proxy)}, as_json)
+    declared = {
+        "independent_of": sorted(proxy.independent_of),
+        "time_limit": proxy.time_limit,
+        "memory_limit": proxy.memory_limit,
+        "defined_in": registry.origin(proxy),
+    }
+    options.show_one(describe(proxy) | declared, as_json)
+
+
+@command.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write NAME.py, a commented proxy to begin with, into this folder; `diswot check NAME.py` passes."""
+    from harness.check import starting_file
+
+    path = starting_file.write(name, Path.cwd())
+    click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` asks whether it is a good proxy")

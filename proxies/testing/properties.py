@@ -280,8 +280,9 @@ def _status(seen: Look, where: str) -> str:
     if isinstance(error, UndefinedScore) and not str(error).strip():
         raise Nonconformity(f"it raises UndefinedScore without a reason{where}")
     if seen.outcome.status == "failed":
-        harness = seen.finished or isinstance(error, RuntimeError)  # its text is a sentence already
-        raise Nonconformity(f"{error}{where}" if harness else f"it raises {type(error).__name__}: {error}{where}")
+        told = next(iter(str(error).splitlines()), "")
+        harness = seen.finished or told.startswith("it ")  # a sentence already
+        raise Nonconformity(f"{told}{where}" if harness else f"it raises {type(error).__name__}: {told}{where}")
     return seen.outcome.status
 
 
