@@ -37,7 +37,6 @@ def conduct(
     driver: Driver,
     scores: Scores,
     provide: Callable[[list[int]], None],
-    advance: Callable[[], None],
 ) -> dict[K, Trail]:
     """Carry out searches, all in step, and return their trails.
 
@@ -46,7 +45,6 @@ def conduct(
         driver: whose scores they follow.
         scores: what is known; ``provide`` adds to it.
         provide: scores the cells that are asked for and not known yet.
-        advance: called for every evaluation.
     """
     asked = {key: next(search) for key, search in searches.items()}
     seen: dict[K, list[int]] = {key: [] for key in searches}
@@ -58,7 +56,6 @@ def conduct(
         for key, cells in tuple(asked.items()):
             for cell in cells:
                 fitness = _see(driver, scores, seen[key], picks[key], cell)
-                advance()
             try:
                 asked[key] = searches[key].send(fitness)
             except StopIteration:

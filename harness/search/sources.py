@@ -26,11 +26,11 @@ class Source:
 
     Attributes:
         known: what is known, by driver.
-        provide: scores cells for a driver, and adds them to what is known.
+        provide: scores cells for a driver, calling the second argument for each, and adds them to what is known.
     """
 
     known: dict[str, Scores]
-    provide: Callable[[Driver, list[int]], None]
+    provide: Callable[[Driver, Callable[[], None], list[int]], None]
 
 
 def live_folder(run: Path, teacher: str) -> Path:
@@ -102,7 +102,12 @@ def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:
 
 
 def _provide(
-    session: sweep.Session | None, known: dict[str, Scores], seed: int, driver: Driver, cells: list[int]
+    session: sweep.Session | None,
+    known: dict[str, Scores],
+    seed: int,
+    driver: Driver,
+    advance: Callable[[], None],
+    cells: list[int],
 ) -> None:
     assert session is not None  # without one, searches are kept among the cells that are known
     from harness.work import Task
@@ -111,6 +116,7 @@ def _provide(
     for records in sweep.score(session, tasks):
         values = {record.proxy: record.value for record in records}
         known[driver.name][records[0].cell] = drivers.oriented(driver, [values[name] for name in driver.members])
+        advance()
 
 
 def _refuse_other_settings(settings: Settings, base: Results) -> None:

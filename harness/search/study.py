@@ -169,38 +169,34 @@ def _cells(plan: Plan, space: Space, known: Mapping[str, Scores], classes: int) 
 
 
 def _search(
-    plan: Plan,
-    space: Space,
-    cells: tuple[int, ...],
-    options: Options,
-    driver: Driver,
-    source: Source,
+    plan: Plan, space: Space, cells: tuple[int, ...], options: Options, driver: Driver, source: Source
 ) -> dict[tuple[str, int], Trail]:
     keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
-    evaluations = len(keys) * options.evaluations
     carry_out = functools.partial(_carry_out, space.name, cells, options, driver)
-    with progress.shown(evaluations, "evaluation", f"searches with {driver.name}") as advance:
-        if plan.live is not None:
-            provide = functools.partial(source.provide, driver)
-            return carry_out(source.known[driver.name], keys, provide=provide, advance=advance)
-        mine = {cell: source.known[driver.name][cell] for cell in cells}
-        if evaluations <= _SMALL:
-            return carry_out(mine, keys, advance=advance)
-        workers = pool.default_workers()
-        # In a fixed order whatever the number of workers; each part takes its scores along once.
-        parts = [keys[start :: 4 * workers] for start in range(4 * workers) if keys[start :: 4 * workers]]
-        done: dict[tuple[str, int], Trail] = {}
-        for part, trails in pool.run(
-            functools.partial(carry_out, mine),
-            parts,
-            make_executor=pool.plain,
-            workers=workers,
-            on_death=_refuse_death,
-        ):
-            done |= trails
-            for _ in range(len(part) * options.evaluations):
+    evaluations = len(keys) * options.evaluations
+    known = source.known[driver.name]
+    if plan.live is None:
+        mine = functools.partial(carry_out, {cell: known[cell] for cell in cells}, _refuse_scoring)
+        return mine(keys) if evaluations <= _SMALL else _side_by_side(mine, keys, driver)
+    most = min(evaluations, sum(cell not in known for cell in cells))
+    with progress.shown(most, "cell", f"at most {most} scores for {driver.name}") as advance:
+        return carry_out(known, functools.partial(source.provide, driver, advance), keys)
+
+
+def _side_by_side(
+    search: Callable[[Sequence[tuple[str, int]]], dict[tuple[str, int], Trail]],
+    keys: Sequence[tuple[str, int]],
+    driver: Driver,
+) -> dict[tuple[str, int], Trail]:
+    workers = pool.default_workers()
+    parts = [keys[start :: 4 * workers] for start in range(4 * workers) if keys[start :: 4 * workers]]
+    found: dict[tuple[str, int], Trail] = {}
+    with progress.shown(len(keys), "search", f"{len(keys)} searches with {driver.name}") as advance:
+        for part, trails in pool.run(search, parts, make_executor=pool.plain, workers=workers, on_death=_refuse_death):
+            found |= trails
+            for _ in part:
                 advance()
-        return {key: done[key] for key in keys}
+    return {key: found[key] for key in keys}
 
 
 def _carry_out(
@@ -209,13 +205,12 @@ def _carry_out(
     options: Options,
     driver: Driver,
     known: Scores,
+    provide: Callable[[list[int]], None],
     keys: Sequence[tuple[str, int]],
-    provide: Callable[[list[int]], None] | None = None,
-    advance: Callable[[], None] | None = None,
 ) -> dict[tuple[str, int], Trail]:
     walked = spaces.get(space)
     searches = {key: ALGORITHMS[key[0]](walked, cells, options, key[1]) for key in keys}
-    return conduct(searches, driver, known, provide or _refuse_scoring, advance or (lambda: None))
+    return conduct(searches, driver, known, provide)
 
 
 def _refuse_undefined(driver: Driver, trails: Mapping[tuple[str, int], Trail]) -> None:

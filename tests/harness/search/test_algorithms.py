@@ -38,7 +38,7 @@ def search(
     """The trails of searches for the highest value."""
     searches = {seed: ALGORITHMS[algorithm](space, cells or tuple(space.cells), options, seed) for seed in seeds}
     scores = {cell: (value,) for cell, value in values.items()}
-    return list(conduct(searches, PROXY, scores, refuse, lambda: None).values())
+    return list(conduct(searches, PROXY, scores, refuse).values())
 
 
 def refuse(cells: list[int]) -> None:
@@ -147,7 +147,7 @@ def test_a_score_of_which_lower_is_better_is_searched_like_its_negative() -> Non
 
     scores = {cell: oriented(lower, [value]) for cell, value in frame_values.items()}
     searches = {seed: ALGORITHMS["evolution"](S0, tuple(S0.cells), OPTIONS, seed) for seed in range(50)}
-    assert list(conduct(searches, lower, scores, refuse, lambda: None).values()) == search(rugged(), range(50))
+    assert list(conduct(searches, lower, scores, refuse).values()) == search(rugged(), range(50))
 
 
 def optimum_found(values: dict[int, float], seeds: Iterable[int], options: Options = OPTIONS) -> list[bool]:
@@ -246,7 +246,7 @@ def test_an_ensemble_ranks_the_cells_that_the_search_has_seen() -> None:
     one, other = rugged(1), rugged(2)
     scores: Scores = {cell: (one[cell], other[cell]) for cell in S0.cells}
     searches = {0: ALGORITHMS["evolution"](S0, tuple(S0.cells), OPTIONS, 0)}
-    trail = conduct(searches, driver, scores, refuse, lambda: None)[0]
+    trail = conduct(searches, driver, scores, refuse)[0]
     for at in range(1, OPTIONS.evaluations + 1):
         seen = trail.cells[:at]
         ranks = [stats.rankdata([values[cell] for cell in seen]) for values in (one, other)]

@@ -33,7 +33,7 @@ def made(searches: int = 12, teacher: str = "resnet56", sign: float = 1.0, scale
     trails: dict[tuple[str, int], Trail] = {}
     for name, algorithm in ALGORITHMS.items():
         searching = {(name, seed): algorithm(S0, CELLS, OPTIONS, seed) for seed in range(searches)}
-        trails |= conduct(searching, driver, scores, refuse, lambda: None)
+        trails |= conduct(searching, driver, scores, refuse)
     return Found(teacher, driver, scores, trails, 0.5, CELLS)
 
 
