@@ -356,7 +356,9 @@ def rebuilt_by(results: Results) -> list[str]:
     for name, value in usual.items():
         if results.method.get(name, value) != value:
             options += [f"--{name}", str(results.method[name])]
-    return [shlex.join(["diswot", verb, str(results.folder), *options]) for verb in ("correlate", "report")]
+    # Where a search alone made the run, nothing was correlated.
+    verbs = ("report",) if results.search is not None and not results.method else ("correlate", "report")
+    return [shlex.join(["diswot", verb, str(results.folder), *options]) for verb in verbs]
 
 
 def omits_undefined(results: Results) -> bool:

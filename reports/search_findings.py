@@ -235,7 +235,11 @@ def _teachers(search: Search) -> str:
     }
     same = [name for name, (spearman, _) in by_driver.items() if (spearman > 1 - 1e-9).all()]
     moved = {name: pair for name, pair in by_driver.items() if name not in same and pair[0].notna().any()}
-    sentences = [f"Beside {count} teachers, {listed(same)} score every cell alike."] if same else []
+    sentences = (
+        [f"Beside {count} teachers, {listed(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
+        if same
+        else []
+    )
     for name, (spearman, picks) in sorted(moved.items(), key=lambda one: one[1][0].min())[:3]:
         shares = f"; {_range(100 * picks, 0)} % of the searches with equal seeds end with the same pick"
         sentences.append(

@@ -59,9 +59,10 @@ def targets(search: Search) -> list[str]:
 
 
 def drivers(search: Search) -> list[str]:
-    """Return the drivers, the most interesting first: the winner, then by the accuracy that evolution ends with.
+    """Return the drivers: the winner, or where there is none the first asked for; then by the accuracy reached.
 
-    The accuracy is that of the first target that is known for any of them; drivers without it keep their own order.
+    The first one is what findings are about, so no accuracy has a part in which that is. The accuracy is the one that
+    evolution ends with, of the first target that is known for any driver; those without it keep their own order.
     """
     names = [str(driver["name"]) for driver in search.info.get("drivers") or ()]
     found = of(beside(search.summary, teachers(search)[0]), algorithm="evolution")
@@ -70,7 +71,7 @@ def drivers(search: Search) -> list[str]:
         ends = of(found, target=target).set_index("driver")["accuracy"].dropna().astype(float).to_dict()
         if ends:
             break
-    first = (search.info.get("winner") or {}).get("driver")
+    first = (search.info.get("winner") or {}).get("driver") or next(iter(names), None)
     return sorted(dict.fromkeys(names), key=lambda name: (name != first, -ends.get(name, -math.inf)))
 
 

@@ -220,6 +220,7 @@ def test_a_run_made_by_its_search_alone_gives_a_page(
     paths = reports.build([bare], tmp_path)
     words = parse(paths[0]).text
     assert "the scores were made for a search" in words
+    assert content.rebuilt_by(bare) == [f"diswot report {bare.folder}"]
     assert "Evolution driven by diswot ends with the best score of all 600 cells" in words
     assert not {"nan", "None", "inf"} & set(words.split())
     assert any(path.name == "search-scores.pdf" for path in paths)

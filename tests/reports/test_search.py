@@ -165,8 +165,10 @@ def test_the_winner_comes_first_and_the_others_by_their_accuracy(searched: Calla
     evolution = (search.summary["algorithm"] == "evolution") & (search.summary["target"] == TARGET)
     search.summary.loc[evolution, "accuracy"] = [91.0, np.nan, 93.0, 92.0]
     assert drivers(search) == ["a", "c", "d", "b"]
+    search.info["winner"]["driver"] = "b"
+    assert drivers(search) == ["b", "c", "d", "a"]
     search.info["winner"] = None
-    assert drivers(search) == ["c", "d", "a", "b"]
+    assert drivers(search) == ["a", "c", "d", "b"]  # the first asked for, whatever the accuracies
 
 
 def test_of_many_drivers_some_are_left_out_and_counted(case: Callable[[str], Results]) -> None:
@@ -213,14 +215,12 @@ def test_final_cells_are_drawn_once_with_all_who_pick_them(searched: Callable[..
     search.picks.loc[evolution, "cell"] = [7, 7, 7, 9, 9, 9, 7, 7]
     search.picks.loc[search.picks["algorithm"] == "exhaustive", "cell"] = [3, 9]
     search.picks.loc[search.picks["algorithm"] == "oracle", "cell"] = [7, 11]
-    search.info["winner"] = None
-    search.info["drivers"].sort(key=lambda one: one["name"])
     found = {int(pick.row["cell"]): pick for pick in search_cells.final_cells(search)}
-    assert sorted(found) == [3, 7, 9, 11] or sorted(found) == [3, 7, 11]
+    assert sorted(found) == [3, 7, 9, 11]
     assert found[7].evolution["a"] == 0.75
     assert found[7].evolution["b"] == 0.5  # as frequent as 9, and lower
     assert found[7].oracle == [TARGET]
-    assert found[3].best == ["a"]
+    assert (found[3].best, found[9].best) == (["a"], ["b"])
 
 
 def test_of_cells_that_tie_for_the_best_score_one_that_is_there_is_taken(searched: Callable[..., Search]) -> None:
@@ -299,7 +299,7 @@ def test_the_findings_say_whether_the_teacher_matters(searched: Callable[..., Se
     search.teachers["spearman"] = [0.5, 1.0]
     search.summary[["accuracy", "accuracy_low", "accuracy_high"]] = [93.0, 92.0, 94.0]
     assert dict(findings(search))["Other teachers"] == (
-        "Beside 2 teachers, flops score every cell alike. The scores of diswot correlate at 0.500 (Spearman) between "
+        "Beside 2 teachers, flops scores every cell alike. The scores of diswot correlate at 0.500 (Spearman) between "
         "teachers; 25 % of the searches with equal seeds end with the same pick. For no driver and target do the "
         "intervals of the picks' accuracies beside two teachers lie apart."
     )
