@@ -1,0 +1,185 @@
+"""A proxy against its own baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.errors import InputError
+from harness.check import reference, regression, worth
+from harness.check.answer import Answer
+from harness.check.regression import Baseline
+from harness.check.subject import Subject
+from harness.settings import Settings
+
+Scores = Callable[..., pd.DataFrame]
+Subjects = Callable[..., Subject]
+
+TIMES = (1.0, 1.1, 1.05, 0.95, 1.02)
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return reference.settings_of(reference.plan((), reference.cells(quick=True), (), workers=1))
+
+
+@pytest.fixture(scope="module")
+def accuracies() -> pd.DataFrame:
+    return worth.targets((), reference.cells(quick=False))
+
+
+def saved(path: Path, subject: Subject, scores: pd.DataFrame, settings: Settings) -> Baseline:
+    regression.write(path, subject, scores, TIMES, settings, regression.TOLERANCE)
+    return regression.read(path, subject, settings)
+
+
+def ask(
+    subject: Subject, old: Baseline, scores: pd.DataFrame, accuracies: pd.DataFrame, times: Sequence[float] = TIMES
+) -> dict[str, Answer]:
+    found = regression.answers(subject, old, scores, times, accuracies, 0.05)
+    return {answer.name: answer for answer in found}
+
+
+@pytest.fixture
+def old(tmp_path: Path, subject: Subjects, scores: Scores, settings: Settings) -> Baseline:
+    rows = scores("sp")
+    rows.loc[2, ["status", "value", "cause"]] = ["undefined", None, "no reason"]
+    return saved(tmp_path / "mine.baseline.json", subject(), rows, settings)
+
+
+def test_what_is_saved_is_read_to_the_last_digit(old: Baseline, scores: Scores, settings: Settings) -> None:
+    expected = scores("sp")["value"].where(lambda values: values.index != 2)
+    assert np.array_equal(old.scores["value"], expected, equal_nan=True)
+    assert (old.name, old.version, old.direction, old.times) == ("mine", "1", "higher", TIMES)
+    assert old.settings == settings.as_dict()
+
+
+def test_a_baseline_beside_the_file_is_found(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
+    one = subject()
+    assert regression.default_path(one) == tmp_path / "mine.baseline.json"
+    assert regression.default_path(replace(one, file=None)) is None
+    (tmp_path / "mine.baseline.json").unlink()
+    assert regression.default_path(one) is None
+
+
+def test_what_has_not_changed_passes(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+    found = ask(subject(), old, old.scores.assign(proxy="mine"), accuracies)
+    assert {name: answer.verdict for name, answer in found.items()} == dict.fromkeys(
+        ("version", "values", "time"), "pass"
+    )
+    assert found["values"].figure == "100 cells score as they did, within 0.002 of each score"
+
+
+def test_fewer_cells_are_compared_where_the_check_is_quick(
+    old: Baseline, subject: Subjects, accuracies: pd.DataFrame
+) -> None:
+    rows = old.scores[old.scores["cell"].isin(reference.cells(quick=True))]
+    assert ask(subject(), old, rows, accuracies)["values"].figure.startswith("30 cells score as they did")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": 0.9},
+        {"status": "undefined", "value": None},
+    ],
+    ids=["another value", "no value"],
+)
+def test_silently_changed_values_are_found(
+    old: Baseline, subject: Subjects, accuracies: pd.DataFrame, change: dict[str, object]
+) -> None:
+    rows = old.scores.copy()
+    rows.loc[[5, 7], list(change)] = list(change.values())
+    answer = ask(subject(), old, rows, accuracies)["values"]
+    assert answer.verdict == "fail"
+    assert answer.figure.startswith(
+        f"2 of 100 cells score otherwise under the same version 1: cell {rows.loc[5, 'cell']} "
+    )
+    assert answer.figure.endswith("bump the version if that is meant")
+
+
+def test_rounding_is_no_change(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+    rows = old.scores.assign(value=old.scores["value"] * 1.001)
+    assert ask(subject(), old, rows, accuracies)["values"].verdict == "pass"
+    rows = old.scores.assign(value=old.scores["value"] * 1.003)
+    assert ask(subject(), old, rows, accuracies)["values"].verdict == "fail"
+
+
+def test_an_older_version_s_baseline_is_named_and_judged_by_correlation(
+    old: Baseline, subject: Subjects, scores: Scores, accuracies: pd.DataFrame
+) -> None:
+    found = ask(subject(version="2"), old, scores("sp", factor=3.0), accuracies)
+    assert list(found) == ["version", "correlation", "time"]
+    assert found["version"].figure.startswith("the baseline is of version 1, this is 2: correlations are compared")
+    assert (found["version"].verdict, found["version"].decides) == ("undecided", False)
+    assert found["correlation"].verdict == "pass"
+    worse = ask(subject(version="2"), old, scores("sp", factor=-1.0), accuracies)["correlation"]
+    assert worse.verdict == "fail"
+    assert "margin 0.05, n = 100" in worse.figure
+    turned = ask(subject(version="2", direction="lower"), old, scores("sp", factor=-1.0), accuracies)["correlation"]
+    assert turned.verdict == "pass"
+    rows = scores("sp")
+    other = rows.assign(
+        value=rows["value"] + 0.3 * rows["value"].std() * np.random.default_rng(0).normal(size=len(rows))
+    )
+    assert ask(subject(version="2"), old, other, accuracies)["correlation"].verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict"),
+    [
+        (tuple(10 * time for time in TIMES), "fail"),
+        (tuple(1.5 * time for time in TIMES), "pass"),
+        ((0.9, 1.0, 2.3, 2.4, 2.5), "undecided"),
+    ],
+    ids=["ten times slower", "half as slow again", "cannot be told"],
+)
+def test_slower_needs_a_factor_and_a_test(
+    old: Baseline, subject: Subjects, accuracies: pd.DataFrame, times: tuple[float, ...], verdict: str
+) -> None:
+    answer = ask(subject(), old, old.scores, accuracies, times)["time"]
+    assert answer.verdict == verdict
+    assert "1.02 units before" in answer.figure
+    assert "Mann-Whitney p" in answer.figure
+
+
+def test_nobody_notices_a_few_hundredths_of_a_unit(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+    cheap = replace(old, times=(0.01,) * 5)
+    assert ask(subject(), cheap, old.scores, accuracies, (0.05,) * 5)["time"].verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 99}, r"--baseline: .*mine.baseline.json has schema 99; this version reads 1"),
+        ({"name": "other"}, r"--baseline: .*mine.baseline.json is of the proxy other, not of mine"),
+        ({"settings_hash": "0"}, r"--baseline: .* was made with other settings: batch_size 64 \(there: 32\); --save"),
+        ({"scores": 3}, r"--baseline: .*mine.baseline.json is damaged"),
+        ({"times": ["fast"]}, r"--baseline: .*mine.baseline.json is damaged"),
+    ],
+)
+def test_a_baseline_of_something_else_is_refused_by_name(
+    old: Baseline, subject: Subjects, settings: Settings, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "mine.baseline.json"
+    stored = json.loads(path.read_text())
+    if "settings_hash" in change:
+        stored["settings"]["batch_size"] = 32
+    path.write_text(json.dumps(stored | change))
+    with pytest.raises(InputError, match=message) as raised:
+        regression.read(path, subject(), settings)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_baseline_that_is_not_there_or_no_json(subject: Subjects, settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--baseline: .*none.json is not a file; --save .*none.json writes it"):
+        regression.read(tmp_path / "none.json", subject(), settings)
+    (tmp_path / "text.json").write_text("cell,score")
+    with pytest.raises(InputError, match=r"--baseline: .*text.json cannot be read"):
+        regression.read(tmp_path / "text.json", subject(), settings)
