@@ -161,7 +161,7 @@ def search(found: Search) -> str:
         rows.append(row)
     body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
-    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_search_notes(info)])
+    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
 
 
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
@@ -174,6 +174,25 @@ def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
         f"known{mark}": f"{int(found['known'])} of {int(of)}",
         f"regret{mark}": f"{found['regret']:.2f}",
     }
+
+
+def _picked(found: Search) -> list[str]:
+    # What searches end with most often.
+    lines = []
+    searched = found.picks[found.picks["seed"].notna()]
+    several = len(found.info["teachers"]) > 1
+    for (teacher, driver, algorithm), group in searched.groupby(["teacher", "driver", "algorithm"], sort=False):
+        if algorithm != found.info["options"]["algorithms"][0]:
+            continue
+        cell, count = next(iter(group["cell"].value_counts().items()))
+        one = group[group["cell"] == cell].iloc[0]
+        of = _count(len(group), "search", "searches")
+        beside = f" beside {teacher}" if several else ""
+        lines.append(
+            f"{driver}{beside} picks {one['architecture']} ({cell}), {count} of {of} by {algorithm}: "
+            f"{one['params']:,} weights, {one['flops']:,} multiply-accumulates"
+        )
+    return lines
 
 
 def _factor(values: pd.Series) -> str:

@@ -89,12 +89,16 @@ def study(plan: Plan) -> Search:
     Raises:
         InputError: if the plan is no good, or nothing that it needs is known.
     """
-    base = _base(plan)
-    settings = base.info["settings"]
-    space = spaces.get(settings["space"])
     for algorithm in plan.algorithms:
         if algorithm not in ALGORITHMS:
             raise unknown("--algorithm", algorithm, ALGORITHMS)
+    settings = _settings(plan)
+    space = spaces.get(settings["space"])
+    if plan.live is not None:  # what is wrong with the request is said before anything is begun
+        cells = _cells(plan, space, {}, settings["classes"])
+        check(_options(plan, len(cells)), cells)
+        _truth(plan, space, cells, settings["classes"])
+    base = _base(plan)
     chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
     names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
     driven = [drivers.get(name, base.proxies) for name in names]
@@ -129,6 +133,13 @@ def _options(plan: Plan, cells: int) -> Options:
     evaluations = plan.evaluations or min(200, max(1, cells // 2))
     population = plan.population or min(20, max(1, evaluations // 4))
     return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    if plan.live is None or run_folder.info_path(plan.run).is_file():
+        settings: dict[str, Any] = run_folder.read_info(plan.run)["settings"]
+        return settings
+    return sweep.prepare(plan.live).settings.as_dict()
 
 
 def _base(plan: Plan) -> Results:

@@ -295,6 +295,8 @@ def test_a_run_that_is_none_needs_a_proxy_to_begin_with(cli: Cli, tmp_path: Path
     said = cli("search", tmp_path / "new", *LIVE)
     assert said.status == 2
     assert "the winner is the proxy with the highest correlation in a run, and " in said.sentence
+    for wrong in (("--budget", "params=10"), ("--evaluations", "65"), ("--target", "nonsense"), ("--proxy", "diswott")):
+        assert cli("search", tmp_path / "new", "--proxy", "params", *LIVE, *wrong).status == 2
     assert not (tmp_path / "new").exists()
 
 
