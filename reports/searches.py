@@ -120,8 +120,9 @@ def circumstances(results: Results, search: Search, teacher: str | None = None) 
 
 
 def seconds_from(search: Search) -> str:
-    """Return where the seconds of an evaluation come from, each source once."""
-    sources = (plain(one.get("seconds_from")) for one in search.info.get("drivers") or ())
+    """Return where the seconds of an evaluation come from, each source once; empty where none are known."""
+    known = [one for one in search.info.get("drivers") or () if finite(one.get("seconds_per_evaluation"))]
+    sources = (plain(one.get("seconds_from")) for one in known)
     return "; ".join(dict.fromkeys(source for source in sources if source))
 
 

@@ -145,6 +145,56 @@ def over_searches(values: np.ndarray) -> dict[str, float]:
     return {"mean": values.mean(), "deviation": deviation, "low": values.mean() - half, "high": values.mean() + half}
 
 
+def trail(random: np.random.Generator, good: np.ndarray, bias: float, evaluations: int) -> list[int]:
+    """Return the current picks of a search that draws better cells with a bias."""
+    weights = np.exp(bias * good)
+    drawn = random.choice(len(good), evaluations, replace=False, p=weights / weights.sum())
+    return [int(drawn[: at + 1][good[drawn[: at + 1]].argmax()]) for at in range(evaluations)]
+
+
+def worth(accuracies: pd.Series, ends: np.ndarray, seconds: float) -> dict[str, float]:
+    """Return what a summary says of final picks."""
+    reached = accuracies.to_numpy()[ends]
+    reached = reached[np.isfinite(reached)]
+    row = {"known": len(reached), "random_evaluations": 54.0, "evaluations_saved": 3.6, "fewer": 31.5}
+    if not len(reached):
+        return row
+    over, highest = over_searches(reached), accuracies.max()
+    row |= {f"accuracy_{name}": over[name] for name in ("deviation", "low", "high")}
+    row |= {"accuracy": over["mean"], "regret": highest - over["mean"], "percentile": 97.25}
+    row |= {"regret_low": highest - over["high"], "regret_high": highest - over["low"]}
+    return row | {"training_evaluations": 80.0, "training_seconds": 72000.0, "seconds_saved": 72000 / seconds}
+
+
+def search_info(
+    drivers: Sequence[str], asked: dict[str, Any], searches: int, evaluations: int, winner: bool, seconds: bool
+) -> dict[str, Any]:
+    target = next(iter(asked["targets"]), None)
+    chosen = {
+        **{"driver": drivers[0], "target": target, "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
+        **{"runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
+        **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
+    }
+    described = [
+        {
+            **{"name": name, "kind": "proxy", "members": [name], "direction": "higher"},
+            "seconds_per_evaluation": 0.4 * 3.0**-number if seconds else None,
+            "seconds_from": "costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13",
+        }
+        for number, name in enumerate(drivers)
+    ]
+    how = {"population": 20, "tournament": 5, "crossover": 0.0, "searches": searches}
+    source = "nb201-kd, median on 2 threads of an Epyc 7B13"
+    return {
+        **{"schema": 1, "created": "2025-01-02T03:04:05Z", "budgets": {}, "weight_seed": 0, **asked},
+        "commands": ["diswot search runs/nb201 --proxy winner --searches 12"],
+        **{"options": {"evaluations": evaluations, **how}, "drivers": described},
+        "winner": chosen if winner else None,
+        "trainings": {"target": target, "seconds": 900.0, "source": source},
+        "machine": "Epyc 7B13, 2 threads, torch 2.7.1",
+    }
+
+
 def make_search(
     space: str = "nb201",
     drivers: Sequence[str] = ("diswot",),
@@ -189,15 +239,7 @@ def make_search(
             scored[teacher, driver] = good
             cost = 0.4 * 3.0**-number if seconds else np.nan
             for algorithm, bias in (("evolution", 1.0), ("random", 0.0)):
-                weights = np.exp(bias * good)
-                trails = np.array(
-                    [
-                        random.choice(len(cells), evaluations, replace=False, p=weights / weights.sum())
-                        for _ in range(searches)
-                    ]
-                )
-                best = np.maximum.accumulate(good[trails], axis=1)
-                current = np.array([[np.flatnonzero(good == value)[0] for value in row] for row in best])
+                current = np.array([trail(random, good, bias, evaluations) for _ in range(searches)])
                 head = {"teacher": teacher, "driver": driver, "algorithm": algorithm}
                 for quantity in ("score", *targets):
                     table = values[current] if quantity == "score" else accuracies[quantity].to_numpy()[current]
@@ -213,23 +255,9 @@ def make_search(
                     row = picked(place, **head, seed=seed, evaluations=evaluations, found_at=found)
                     picks.append(row | {"score": values[place]})
                 for target in targets:
-                    reached = accuracies[target].to_numpy()[ends]
-                    reached = reached[np.isfinite(reached)]
-                    row = {
-                        **head,
-                        **{"target": target, "searches": searches, "picks": len(set(ends)), "known": len(reached)},
-                        **{"evaluations": evaluations, "seconds": cost * evaluations},
-                        **{"random_evaluations": 54.0, "evaluations_saved": 3.6, "fewer": 31.5},
-                    }
-                    if len(reached):
-                        over = over_searches(reached)
-                        highest = accuracies[target].max()
-                        row |= {f"accuracy_{name}": over[name] for name in ("deviation", "low", "high")}
-                        row |= {"accuracy": over["mean"], "regret": highest - over["mean"], "percentile": 97.25}
-                        row |= {"regret_low": highest - over["high"], "regret_high": highest - over["low"]}
-                        row |= {"training_evaluations": 80.0, "training_seconds": 80 * 900.0}
-                        row |= {"seconds_saved": 72000 / (cost * evaluations)}
-                    summary.append(row)
+                    row = {"target": target, "searches": searches, "picks": len(set(ends)), "evaluations": evaluations}
+                    row |= {"seconds": cost * evaluations}
+                    summary.append(head | row | worth(accuracies[target], ends, cost * evaluations))
             top = int(good.argmax())
             head = {"teacher": teacher, "driver": driver, "algorithm": "exhaustive"}
             picks.append(picked(top, **head, evaluations=len(cells)) | {"score": values[top]})
@@ -251,40 +279,9 @@ def make_search(
         for place, one in enumerate(teachers)
         for other in teachers[place + 1 :]
     ]
-    chosen = {
-        **{
-            "driver": drivers[0],
-            "target": next(iter(targets), None),
-            "measure": "spearman",
-            "chosen_on": 300,
-            "chosen": 0.81,
-        },
-        **{"runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
-        **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
-    }
-    info = {
-        **{"schema": 1, "created": "2025-01-02T03:04:05Z", "space": space, "scores": scores, "budgets": {}},
-        "commands": ["diswot search runs/nb201 --proxy winner --searches 12"],
-        "options": {
-            **{"evaluations": evaluations, "population": 20, "tournament": 5, "crossover": 0.0, "searches": searches}
-        },
-        **{"cells": len(cells), "weight_seed": 0, "teachers": list(teachers), "targets": list(targets)},
-        "drivers": [
-            {
-                **{"name": name, "kind": "proxy", "members": [name], "direction": "higher"},
-                "seconds_per_evaluation": 0.4 * 3.0**-number if seconds else None,
-                "seconds_from": "costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13",
-            }
-            for number, name in enumerate(drivers)
-        ],
-        **{"winner": chosen if winner else None, "oracles": oracles},
-        "trainings": {
-            "target": next(iter(targets), None),
-            "seconds": 900.0,
-            "source": "nb201-kd, median on 2 threads of an Epyc 7B13",
-        },
-        "machine": "Epyc 7B13, 2 threads, torch 2.7.1",
-    }
+    asked = {"space": space, "scores": scores, "teachers": list(teachers), "targets": list(targets)}
+    info = search_info(drivers, asked, searches, evaluations, winner, seconds)
+    info |= {"cells": len(cells), "oracles": oracles}
     return Search(
         info=info,
         curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),

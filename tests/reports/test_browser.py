@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def address(make: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+def address(make: Callable[..., Any], searched: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     results = make(folder / "s0", names=NAMES, cells=12, seeds=2)
     results.evidence.loc[results.evidence["proxy"] == "zen", "spearman"] = float("nan")
-    page: Path = reports.build([results], folder, ("scatters",))[0]
+    results = replace(results, search=searched(drivers=NAMES, teachers=("resnet20", "resnet56")))
+    page: Path = reports.build([results], folder, ("scatters", "search", "search-cells"))[0]
     return page.as_uri()
 
 
