@@ -137,6 +137,24 @@ MISTAKES = {
     "correlate run --measure kendal": ("--measure: 'kendal' is not known; did you mean 'kendall'?",),
     "correlate run --undefined drop": ("--undefined: 'drop' is not known", "worst, omit"),
     "correlate run --subset connected": ("--subset: 'connected' is not known", "all"),
+    # checks
+    "check": ("FILE: name the file of a proxy, or an installed proxy; `diswot proxies new NAME` writes a file.",),
+    "check nowhere.py": ("FILE: nowhere.py is not a file; `diswot proxies new NAME` writes one to begin with.",),
+    "check snap": ("FILE: 'snap' is not known; did you mean 'snip'?", "FILE.py:NAME picks one"),
+    "check broken.py": ("--plugin: ", "broken.py cannot be loaded: SyntaxError"),
+    "check clash.py": ("--plugin: ", "'snip' is registered already, by "),
+    "check two.py": ("FILE: two.py has 2 proxies; name one, as two.py:one_of_two, of one_of_two, two_of_two.",),
+    "check two.py:one_of_too": ("FILE: two.py: proxy: 'one_of_too' is not known; did you mean 'one_of_two'?",),
+    "check snip --undecided maybe": ("--undecided: 'maybe' is not known. Allowed: fail, pass.",),
+    "check snip --only floats64": ("--only: 'floats64' is not known; did you mean 'float64'?",),
+    "check snip --only regression": ("--only: there is no baseline of snip; --save FILE writes one.",),
+    "check snip --margin 0": ("'--margin': 0.0 is not in the range x>0",),
+    "check snip --against snap": ("--against: 'snap' is not known; did you mean 'snip'?",),
+    "check snip --target s0-diswot": ("s0-diswot is of the search space s0, not nb201",),
+    "check snip --baseline nowhere.json": ("--baseline: nowhere.json is not a file; --save nowhere.json writes it.",),
+    "check snip --baseline broken.toml": ("--baseline: broken.toml cannot be read: ",),
+    "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
+    "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
     "correlate run --draws 3": ("'--draws': 3 is not in the range x>=20",),
     "report run --figures bar": ("--figures: 'bar' is not known; did you mean 'bars'?",),
     # folders
@@ -159,6 +177,9 @@ FILES = {
     "broken.py": b"def x(",
     "clash.py": b"import proxies\n@proxies.register(needs=[], source='')\ndef snip(trace): ...\n",
     "empty.py": b"import proxies\n",
+    "two.py": b"import proxies\n"
+    b"@proxies.register(needs=[], source='')\ndef one_of_two(trace): ...\n"
+    b"@proxies.register(needs=[], source='')\ndef two_of_two(trace): ...\n",
     "broken.toml": b"cells = \n",
     "binary.toml": b"\xff\xfe",
     "unknown.toml": b"proxie = 'snip'\n",
@@ -248,7 +269,7 @@ import sys
 from harness.cli import main
 def loaded(*heavy):
     return [name for name in heavy if name in sys.modules]
-for command in "", "run", "evaluate", "correlate", "report", "tables", "images", "proxies", "cell", "bench":
+for command in "", "run", "evaluate", "correlate", "report", "tables", "images", "proxies", "cell", "bench", "check":
     assert main([*command.split(), "--help"]) == 0
 assert loaded("torch", "pandas", "scipy", "matplotlib") == [], loaded("torch", "pandas", "scipy", "matplotlib")
 for command in "proxies list", "proxies show snip", "tables list", "images list", "cell 7":

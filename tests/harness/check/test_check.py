@@ -1,0 +1,150 @@
+"""The command: from a new file to a passing check, and everything that a check must not let pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.check import conformance, reference, starting_file, subject
+from harness.evidence import bootstrap
+from proxies import registry
+from proxies.testing import PROPERTIES, Nonconformity, conform
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli, plugin: object) -> Path:
+    """The folder of a user who has begun a proxy ``mine``."""
+    monkeypatch.chdir(tmp_path)
+    said = cli("proxies", "new", "mine")
+    assert said.status == 0
+    assert said.out == "wrote mine.py; `diswot check mine.py --quick` asks whether it is a good proxy\n"
+    return tmp_path
+
+
+@pytest.mark.usefixtures("few_cells")
+def test_the_starting_file_passes_and_a_change_is_found(cli: Cli, started: Path) -> None:
+    told = ["--junit", "answers.xml", "--markdown", "answers.md"]
+    said = cli("check", "mine.py", "--quick", "--save", "mine.baseline.json", "--json", *told)
+    answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
+    assert said.status == 0, said.out
+    assert {answer["verdict"] for answer in answers.values() if answer["decides"]} == {"pass"}
+    asked = {name for name, one in PROPERTIES.items() if one.applies(registry.get("mine"))}
+    assert asked | {"workers", "scores", "direction nb201-kd:distilled", "not_behind live_flops"} <= set(answers)
+    assert len(ElementTree.parse("answers.xml").getroot()) == 2
+    assert "| conformance | order | pass |" in Path("answers.md").read_text()
+
+    baseline = json.loads(Path("mine.baseline.json").read_text())
+    baseline["scores"][3]["value"] *= 1.01
+    baseline["times"] = [time / 20 for time in baseline["times"]]
+    Path("mine.baseline.json").write_text(json.dumps(baseline))
+    changed = cli("check", "mine.py", "--quick", "--only", "regression")
+    assert changed.status == 1
+    assert changed.out.splitlines()[0] == "regression"
+    assert "fail        values" in changed.out
+    assert f"1 of {bootstrap.FEWEST_CELLS} cells score otherwise" in changed.out
+    assert "fail        time" in changed.out
+    assert "  again: diswot check mine.py --quick --only regression" in changed.out
+
+
+def test_the_starting_file_conforms(started: Path) -> None:
+    assert registry.load_file(Path("mine.py")) == ("mine",)
+    for name in PROPERTIES:
+        assert conform(registry.get("mine"), name)
+
+
+def test_a_file_is_begun_once_and_under_a_name_of_its_own(cli: Cli, started: Path) -> None:
+    for name, message in (
+        ("mine", "is there already; choose another name or remove the file"),
+        ("my-metric", "NAME: 'my-metric' can be no proxy's name; take a Python identifier such as my_metric"),
+        ("lambda", "NAME: 'lambda' can be no proxy's name"),
+        ("fast", "NAME: 'fast' can be no proxy's name"),
+        ("snip", "NAME: the proxy 'snip' is there already, in "),
+    ):
+        said = cli("proxies", "new", name)
+        assert said.status == 2
+        assert message in said.sentence
+    assert starting_file.text("mine") == (started / "mine.py").read_text()
+
+
+#: Ways to write a bad metric, each with the question that finds it and what is said. Those that need accuracies or a
+#: baseline, wrong direction, slower, silently changed and an older version's baseline, are in test_worth.py and
+#: test_regression.py; more of these are in tests/proxies/test_testing.py.
+BAD = {
+    "next(trace.network.parameters()).data.mul_(2)\nreturn 1.0": ("side_effects", "it changes the network's weights"),
+    "trace.network.stem.register_forward_hook(lambda *_: None)\nreturn 1.0": ("side_effects", "it leaves a hook"),
+    "return torch.rand(())": ("side_effects", "it draws from the global random state"),
+    "seen = globals().setdefault('seen', [])\nseen.append(float(trace.features[-1].norm()))\nreturn sum(seen)": (
+        "order",
+        "in another order of cells the score is",
+    ),
+    "return float('nan')": ("one_number", "it returned nan on cell"),
+    "return trace.features[-1].norm() / 0": ("one_number", "it returned inf on cell"),
+    "return trace.features[-1]": ("one_number", "it returned a Tensor of shape (8, 16), not one number"),
+    "return 'good'": ("one_number", "it returned a str, not one number"),
+    "return 1 / trace.features[-1].norm().item()": ("special_cells", "it raises ZeroDivisionError: float division"),
+    "return trace.features[-1].numpy().mean()": ("device", "it calls .numpy() on a tensor"),
+}
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_a_bad_metric_fails_by_name(cli: Cli, plugin: Callable[..., Path], body: str) -> None:
+    name, message = BAD[body]
+    path = plugin(body, needs="'features'")
+    said = cli("check", path, "--quick", "--only", name)
+    assert said.status == 1
+    verdict, question, *figure = said.out.splitlines()[1].split()
+    assert (verdict, question) == ("fail", name)
+    assert message in " ".join([*figure, *said.out.split()])
+    assert f"again: diswot check {path} --quick --only {name}" in said.out
+
+
+def test_batch_size_dependence_is_found_where_it_is_denied(cli: Cli, plugin: Callable[..., Path]) -> None:
+    path = plugin("return trace.features[-1].square().sum()", needs="'features'")
+    path.write_text(path.read_text().replace("version='1'", "version='1', independent_of=['batch_size']"))
+    said = cli("check", path, "--quick", "--only", "batch_size")
+    assert said.status == 1
+    assert "independence of batch_size is declared" in said.out
+
+
+def test_what_is_not_a_number_is_asked_nothing_more(cli: Cli, plugin: Callable[..., Path]) -> None:
+    said = cli("check", plugin("return 'good'", needs="'features'"), "--quick")
+    assert said.status == 1
+    assert len(said.out.splitlines()) == 5  # stage, two answers, the summary and the command
+
+
+def test_a_worker_that_sees_other_numbers_is_found(
+    plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = subject.find(str(plugin("return float(len(trace.images))", needs="'features'")))
+    cells = reference.cells(quick=True)[:2]
+    plan = reference.plan((one.proxy,), cells, (), 1)
+    monkeypatch.setattr(reference, "plan", lambda *arguments, **named: plan)
+    import pandas as pd
+
+    scores = pd.DataFrame({"cell": cells, "status": "ok", "value": 64.0})
+    assert conformance.workers(one, scores).verdict == "pass"
+    answer = conformance.workers(one, scores.assign(value=[64.0, 65.0]))
+    assert answer.verdict == "fail"
+    assert answer.figure == f"cell {cells[1]} scores 64.0 here and 65.0 in a worker process"
+
+
+def test_a_subject_is_a_file_one_of_its_proxies_or_an_installed_one(plugin: Callable[..., Path]) -> None:
+    path = plugin("return 1.0")
+    other = "\n@proxies.register(needs=[], source='test')\ndef other(trace):\n    return 1.0\n"
+    path.write_text(path.read_text() + other)
+    assert subject.find(f"{path}:other").proxy.name == "other"
+    assert subject.find(f"{path}:mine").plugins == (path.resolve(),)
+    assert subject.find("snip").file is None
+    assert subject.find("snip").command("--only", "order") == "diswot check snip --only order"
+
+
+def test_a_built_in_that_is_kept_as_it_is_fails_by_name() -> None:
+    with pytest.raises(Nonconformity, match="cells in float64 correlate with the usual ones by"):
+        conform(registry.get("kdsvd"), "float64")
