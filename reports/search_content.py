@@ -203,8 +203,6 @@ def options(search: Search) -> list[tuple[str, str]]:
     """Return how the searches were done, as pairs of a name and a text; texts may be empty."""
     info = search.info
     chosen = {name.replace("_", " ").capitalize(): plain(value) for name, value in (info.get("options") or {}).items()}
-    trainings = info.get("trainings") or {}
-    seconds = stored_number(trainings.get("seconds"))
     scores = {
         "stored": "replayed from the run's store",
         "live": "evaluated as the searches went on, beside those stored",
@@ -217,11 +215,9 @@ def options(search: Search) -> list[tuple[str, str]]:
         ("Seed of the weights", plain(info.get("weight_seed"))),
         ("Teachers", ", ".join(filter(None, teachers(search)))),
         ("Targets", ", ".join(targets(search))),
-        (
-            "A training",
-            f"{duration(seconds)}: {plain(trainings.get('source'))} ({plain(trainings.get('target'))})"
-            if math.isfinite(seconds)
-            else "",
+        *(
+            (f"A training for {target}", f"{duration(stored_number(one.get('seconds')))}: {plain(one.get('source'))}")
+            for target, one in (info.get("trainings") or {}).items()
         ),
         ("Machine", plain(info.get("machine"))),
         ("Made", plain(info.get("created"))),

@@ -202,16 +202,16 @@ def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
 
 def _saved(search: Search, target: str, row: dict[str, Any], lead: str) -> str:
     # No ratio without what both sides were measured on.
-    trainings = search.info.get("trainings") or {}
+    training = (search.info.get("trainings") or {}).get(target) or {}
     needed, seconds = stored_number(row.get("training_evaluations")), stored_number(row.get("training_seconds"))
-    if trainings.get("target") != target or not plain(trainings.get("source")) or not math.isfinite(needed):
+    if not plain(training.get("source")) or not math.isfinite(needed):
         return ""
     words = (
         f"A random search that trains what it draws needs {rough(needed)} trainings on average for an accuracy as good"
     )
     if not math.isfinite(seconds):
         return f"{words}."
-    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({trainings['source']})"
+    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({training['source']})"
     took = stored_number(row.get("seconds"))
     source = record_of(search, lead).get("seconds_from")
     measured = "; ".join(filter(None, (plain(source), plain(search.info.get("machine")))))

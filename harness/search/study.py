@@ -284,10 +284,10 @@ def _info(
     picked: pd.DataFrame,
 ) -> dict[str, Any]:
     oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
-    described = {}
+    described: dict[str, dict[str, Any]] = {}
     for one in found:
         _, source = sources.seconds(base, one.teacher, one.driver)
-        described[one.driver.name] = {
+        mine = {
             "name": one.driver.name,
             "kind": "proxy" if one.driver.ensemble is None else "ensemble",
             "members": list(one.driver.members),
@@ -295,7 +295,7 @@ def _info(
             "seconds_per_evaluation": one.seconds,
             "seconds_from": source,
         }
-    training = next(iter(truth.trainings.items()), None)
+        described.setdefault(one.driver.name, mine)  # of several teachers, what the first one's search took
     return {
         "schema": stored.SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -319,6 +319,6 @@ def _info(
             }
             for name, accuracies in truth.accuracies.items()
         },
-        "trainings": None if training is None else {"target": training[0], **asdict(training[1])},
+        "trainings": {name: asdict(costs) for name, costs in truth.trainings.items()},
         "machine": plan.machine,
     }

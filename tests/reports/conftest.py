@@ -190,7 +190,7 @@ def search_info(
         "commands": ["diswot search runs/nb201 --proxy winner --searches 12"],
         **{"options": {"evaluations": evaluations, **how}, "drivers": described},
         "winner": chosen if winner else None,
-        "trainings": {"target": target, "seconds": 900.0, "source": source},
+        "trainings": {target: {"seconds": 900.0, "source": source}},
         "machine": "Epyc 7B13, 2 threads, torch 2.7.1",
     }
 

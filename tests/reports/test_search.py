@@ -66,7 +66,7 @@ def nothing_known(search: Search) -> Search:
         for column in numeric & set(frame):
             frame[column] = np.nan
         tables[name] = frame
-    info = search.info | {"options": {}, "machine": None, "trainings": None, "cells": None, "commands": []}
+    info = search.info | {"options": {}, "machine": None, "trainings": {}, "cells": None, "commands": []}
     return replace(
         search, info=info | {"winner": dict.fromkeys(search.info["winner"]) | {"driver": "diswot"}}, **tables
     )
@@ -276,9 +276,9 @@ def test_the_findings_compare_seconds_only_with_both_machines(searched: Callable
     assert "20 h at 15 min each (nb201-kd, median on 2 threads of an Epyc 7B13)" in said
     assert "a search by diswot takes 24 s (costs.csv: each proxy computed alone" in said
     assert "The ratio, 3,000, belongs to these two measurements alone." in said
-    search.info["trainings"]["source"] = ""
+    search.info["trainings"][TARGET]["source"] = ""
     assert "ratio" not in dict(findings(search))[TARGET]
-    search.info["trainings"] = None
+    search.info["trainings"] = {}
     assert "trainings" not in dict(findings(search))[TARGET]
 
 
