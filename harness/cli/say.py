@@ -236,8 +236,8 @@ def _search_notes(info: dict[str, Any]) -> list[str]:
     if info["trainings"]:
         target, one = next(iter(info["trainings"].items()))  # the first target, as in the column
         notes.append(
-            f"seconds saved: random search that trains each cell, {one['seconds']:.0f} s ({one['source']}), until one is "
-            f"as good in {target}, against this search's seconds on {info['machine']}."
+            f"seconds saved: random search that trains each cell, {one['seconds']:.0f} s ({one['source']}), until one "
+            f"is as good in {target}, against this search's seconds on {info['machine']}."
         )
     return notes
 
