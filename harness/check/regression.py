@@ -96,10 +96,18 @@ def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
     return baseline
 
 
-def write(
+def save(
     path: Path, subject: Subject, scores: pd.DataFrame, times: Sequence[float], settings: Settings, tolerance: float
-) -> Path:
-    """Write a baseline: scores on the fixed cells, and times."""
+) -> Answer:
+    """Write a baseline, scores on the fixed cells and times, unless the proxy failed somewhere; say which.
+
+    Raises:
+        InputError: if the folder cannot be written to.
+    """
+    command = subject.command("--save", str(path))
+    failed = int((scores["status"] == "failed").sum())
+    if failed:
+        return Answer(STAGE, "baseline", "fail", f"not saved: {failed} cells failed", command, decides=False)
     rows = scores[["cell", "seed", "status", "value", "cause"]]
     value = {
         "schema": SCHEMA,
@@ -113,7 +121,11 @@ def write(
         "times": list(times),
         "scores": json.loads(files.as_json(rows)),
     }
-    return files.write_json(path, value)
+    try:
+        files.write_json(path, value)
+    except InputError as error:
+        raise InputError(f"--save: {str(error).removeprefix('--out: ')}") from error
+    return Answer(STAGE, "baseline", "pass", f"saved in {path}", command, decides=False)
 
 
 def answers(

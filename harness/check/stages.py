@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from benchmarks.errors import InputError, unknown
+from harness import run_folder
 from harness.check import conformance, reference, regression, worth
 from harness.check.answer import Answer
 from harness.check.subject import Subject
@@ -35,6 +36,7 @@ class Request:
         tolerance: of a baseline that is saved.
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
+        out: a run's folder to keep the scores in; None for none.
     """
 
     subject: Subject
@@ -47,6 +49,7 @@ class Request:
     tolerance: float
     only: str | None
     workers: int
+    out: Path | None
 
 
 def answers(request: Request) -> Iterator[Answer]:
@@ -74,6 +77,8 @@ def _prepared(request: Request) -> Callable[[], Iterator[Answer]]:
     path = request.baseline or regression.default_path(subject)
     if only == regression.STAGE and path is None:
         raise InputError(f"--only: there is no baseline of {subject.proxy.name}; --save FILE writes one.")
+    if request.out is not None and run_folder.store_path(request.out).exists():
+        raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
     cells = reference.cells(request.quick)
     settings = reference.settings_of(reference.plan((subject.proxy,), cells, (), request.workers))
     accuracies = worth.targets(request.targets, cells)
@@ -105,7 +110,7 @@ def _prepared(request: Request) -> Callable[[], Iterator[Answer]]:
         if old is not None:
             yield from regression.answers(subject, old, scores, times, accuracies, request.margin)
         if request.save is not None:
-            regression.write(request.save, subject, scores, times, settings, request.tolerance)
+            yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
 
     return carry_out
 
@@ -117,4 +122,5 @@ def _times(request: Request) -> list[float]:
 def _scores(request: Request, cells: Sequence[int]) -> pd.DataFrame:
     subject = request.subject
     with tempfile.TemporaryDirectory() as folder:  # never one with scores: a proxy may change and keep its version
-        return reference.measure((subject.proxy,), cells, subject.plugins, request.workers, Path(folder))
+        place = request.out or Path(folder)
+        return reference.measure((subject.proxy,), cells, subject.plugins, request.workers, place)

@@ -23,8 +23,10 @@ STAGE = "worth"
 #: What stands for the built-in with the highest correlation.
 BEST = "best"
 
+_SIZE = "live_flops"
+
 #: What a proxy is compared with where nothing else is asked for; then the comparison does not decide.
-DEFAULT_AGAINST = (BEST, "live_flops")
+DEFAULT_AGAINST = (BEST, _SIZE)
 
 
 def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
@@ -144,7 +146,8 @@ def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd
 
 def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
     found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, ())
-    known = [other for other in found.names if other in set(stored.proxies["name"])]
+    # Of those with the same ranks the size, which is compared with anyway.
+    known = sorted(set(found.names) & set(stored.proxies["name"]), key=lambda other: (other != _SIZE, other))
     return max(known, key=lambda other: np.nan_to_num(found.correlation(other, 0).value, nan=-1.0))
 
 

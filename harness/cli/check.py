@@ -46,6 +46,7 @@ MARGIN = 0.05
 @options.as_json
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the answers as JUnit XML.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the answers as Markdown, for a pull request.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep the scores as a run's folder, for `diswot report`.")
 @click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
 @options.config
 def command(
@@ -63,6 +64,7 @@ def command(
     as_json: bool,
     junit: Path | None,
     markdown: Path | None,
+    out: Path | None,
     refresh_reference: bool,
 ) -> int:
     """Regression-test a proxy: FILE.py, FILE.py:NAME, or the name of an installed one.
@@ -97,19 +99,22 @@ def command(
         tolerance=tolerance,
         only=only,
         workers=processes,
+        out=out,
     )
     found: list[Answer] = []
-    for answer in stages.answers(request):
-        if not as_json:
-            if not found or found[-1].stage != answer.stage:
-                click.echo(answer.stage)
-            click.echo(output.line(answer))
-        found.append(answer)
+    try:
+        for answer in stages.answers(request):
+            if not as_json:
+                if not found or found[-1].stage != answer.stage:
+                    click.echo(answer.stage)
+                click.echo(output.line(answer))
+            found.append(answer)
+    except KeyboardInterrupt:
+        click.echo("diswot: stopped; a check keeps nothing, and the same command begins anew.", err=True)
+        return 1
     status = exit_status(found, undecided)
     click.echo(output.as_json(found, status) if as_json else output.summary(found, status))
     title = f"diswot check {file}"
-    if save is not None:
-        click.echo(f"wrote {save}", err=True)
     if junit is not None:
         click.echo(f"wrote {output.write(junit, output.junit(found, status, title), '--junit')}", err=True)
     if markdown is not None:

@@ -37,7 +37,7 @@ def test_the_starting_file_passes_and_a_change_is_found(cli: Cli, started: Path)
     assert {answer["verdict"] for answer in answers.values() if answer["decides"]} == {"pass"}
     asked = {name for name, one in PROPERTIES.items() if one.applies(registry.get("mine"))}
     assert asked | {"workers", "scores", "direction nb201-kd:distilled", "not_behind live_flops"} <= set(answers)
-    assert len(ElementTree.parse("answers.xml").getroot()) == 2
+    assert len(ElementTree.parse("answers.xml").getroot()) == 3
     assert "| conformance | order | pass |" in Path("answers.md").read_text()
 
     baseline = json.loads(Path("mine.baseline.json").read_text())
@@ -111,6 +111,59 @@ def test_batch_size_dependence_is_found_where_it_is_denied(cli: Cli, plugin: Cal
     said = cli("check", path, "--quick", "--only", "batch_size")
     assert said.status == 1
     assert "independence of batch_size is declared" in said.out
+
+
+@pytest.fixture
+def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of the checked proxy are taken from the reference, so that no network is made: minus live_flops."""
+    stored = reference.load().scores
+    rows = stored[stored["proxy"] == "live_flops"]
+
+    def measure(proxies: Any, cells: Any, *others: Any) -> Any:
+        return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
+
+    monkeypatch.setattr(reference, "measure", measure)
+    monkeypatch.setattr("harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_the_wrong_direction_fails_by_name(cli: Cli, plugin: Callable[..., Path]) -> None:
+    said = cli("check", plugin("return 1.0"), "--quick", "--only", "worth")
+    assert said.status == 1
+    assert "fail        direction nb201-kd:distilled" in said.out
+    assert "'higher' is declared as the better direction, and 'lower' is" in " ".join(said.out.split())
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_an_older_version_s_baseline_is_named(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+    path = plugin("return 1.0", needs="'features'")
+    quick = ("--quick", "--only", "regression", "--baseline", tmp_path / "old.json")
+    assert "there is no baseline of mine" in cli("check", path, *quick[:3]).sentence
+    saved = cli("check", path, "--quick", "--only", "workers", "--save", tmp_path / "old.json")
+    assert f"(pass)      baseline {'':<25}  saved in {tmp_path / 'old.json'}" in saved.out
+    assert cli("check", path, *quick).status == 0
+    stored = json.loads((tmp_path / "old.json").read_text())
+    (tmp_path / "old.json").write_text(json.dumps(stored | {"version": "0"}))
+    said = cli("check", path, *quick)
+    assert said.status == 0
+    assert "(undecided) version" in said.out
+    assert "the baseline is of version 0, this is 1: correlations are compared" in said.out
+    assert "pass        correlation" in said.out
+    stored["scores"] = [score | {"value": -score["value"]} for score in stored["scores"]]
+    (tmp_path / "old.json").write_text(json.dumps(stored | {"version": "0"}))
+    assert cli("check", path, *quick).status == 1
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_undecided_is_two_unless_it_may_pass(cli: Cli, plugin: Callable[..., Path]) -> None:
+    path = plugin("return 1.0")
+    path.write_text(path.read_text().replace("version='1'", "version='1', direction='lower'"))
+    ask = ("check", path, "--quick", "--only", "worth")
+    assert cli(*ask).status == 0
+    said = cli(*ask, "--against", "zico")
+    assert said.status == 2
+    assert said.out.splitlines()[-2].startswith("undecided: ")
+    assert cli(*ask, "--against", "zico", "--undecided", "pass").status == 0
 
 
 def test_what_is_not_a_number_is_asked_nothing_more(cli: Cli, plugin: Callable[..., Path]) -> None:

@@ -35,7 +35,8 @@ def accuracies() -> pd.DataFrame:
 
 
 def saved(path: Path, subject: Subject, scores: pd.DataFrame, settings: Settings) -> Baseline:
-    regression.write(path, subject, scores, TIMES, settings, regression.TOLERANCE)
+    answer = regression.save(path, subject, scores, TIMES, settings, regression.TOLERANCE)
+    assert (answer.verdict, answer.decides, answer.figure) == ("pass", False, f"saved in {path}")
     return regression.read(path, subject, settings)
 
 
@@ -175,6 +176,14 @@ def test_a_baseline_of_something_else_is_refused_by_name(
     with pytest.raises(InputError, match=message) as raised:
         regression.read(path, subject(), settings)
     assert "\n" not in str(raised.value)
+
+
+def test_what_failed_is_no_baseline(subject: Subjects, scores: Scores, settings: Settings, tmp_path: Path) -> None:
+    rows = scores("sp")
+    rows.loc[2, ["status", "value", "cause"]] = ["failed", None, "KeyError: 'layer'"]
+    answer = regression.save(tmp_path / "new.json", subject(), rows, TIMES, settings, regression.TOLERANCE)
+    assert (answer.verdict, answer.figure) == ("fail", "not saved: 1 cells failed")
+    assert not (tmp_path / "new.json").exists()
 
 
 def test_a_baseline_that_is_not_there_or_no_json(subject: Subjects, settings: Settings, tmp_path: Path) -> None:
