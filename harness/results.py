@@ -132,6 +132,8 @@ def correlate(
         raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = Path(run)
     results = _stored(folder)
+    if results.scores.empty and results.search is not None:
+        return results  # a run that a search began, with nothing of its own to correlate
     space = results.info["space"]
     evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names or default_targets(space, evaluated))

@@ -131,6 +131,10 @@ def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run
     scored = harness.load(live_folder(live, "s0:111")).scores
     assert set(scored["proxy"]) == {"diswot"}
     assert len(scored) < 2 * 2 * 12
+    # Such a run has no scores of its own; its page is about the search.
+    said = cli("report", live)
+    assert said.status == 0, said.sentence
+    assert "Evolution driven by diswot" in (live / "report.html").read_text()
 
 
 def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
