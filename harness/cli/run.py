@@ -14,7 +14,7 @@ from benchmarks.errors import InputError
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.search import study
+    from harness.search.plan import Plan as SearchPlan
     from harness.sweep import Plan
 
 #: The NAS-Bench-201 cells of the default run, all with a distilled accuracy: with S0 it ends within five minutes on two
@@ -84,7 +84,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     return 1 if failures else 0
 
 
-def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> study.Plan:
+def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
     # Small enough to end within about a minute, whichever proxy wins.
     return replace(
         _replayed_search(plan, folder, targets),
@@ -96,10 +96,10 @@ def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> study.Pl
     )
 
 
-def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> study.Plan:
-    from harness.search import study
+def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
+    from harness.search.plan import Plan as SearchPlan
 
-    return study.Plan(
+    return SearchPlan(
         run=folder,
         drivers=("winner", "diswot") if "diswot" in [proxy.name for proxy in plan.proxies] else ("winner",),
         algorithms=("evolution", "random"),

@@ -121,6 +121,7 @@ def command(
     from harness import files, samples
     from harness.cli import say
     from harness.search import budget, study
+    from harness.search.plan import Plan
 
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
@@ -128,7 +129,7 @@ def command(
     walked = spaces.get(space)
     names = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
     found = study.study(
-        study.Plan(
+        Plan(
             run=run,
             drivers=_parts("--proxy", proxy),
             algorithms=_parts("--algorithm", algorithm),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,71 +12,23 @@ import pandas as pd
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError, unknown
 from benchmarks.spaces import Space
-from harness import pool, progress, results, run_folder, sweep
+from harness import results, run_folder, sweep
 from harness.evidence.table import Method
 from harness.results import Results
 from harness.search import budget as budgets
 from harness.search import driver as drivers
-from harness.search import judge, sources, stored, winner
+from harness.search import judge, searching, sources, stored, winner
 from harness.search.algorithms import ALGORITHMS, Options, check
-from harness.search.budget import Budget
-from harness.search.conduct import Trail, conduct
+from harness.search.conduct import Trail
 from harness.search.driver import Driver, Scores
 from harness.search.judge import Costs, Found, Truth
-from harness.search.sources import Source
+from harness.search.plan import WINNER, Plan
 from harness.search.stored import Search
 from harness.search.winner import Winner
 from proxies import registry
 
-#: The driver that stands for the one that ranks best.
-WINNER = "winner"
-
-#: Up to so many evaluations are done before processes would have been started.
-_SMALL = 20_000
-
 #: Targets that know every cell, so that every pick has an accuracy; those that have been fetched are taken.
 _WHOLE = {"nb201": ("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"), "s0": ()}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a study is asked to do.
-
-    Attributes:
-        run: the folder of the run whose scores are taken; the study is kept in it.
-        drivers: proxies, ensembles, or `WINNER`.
-        algorithms: of `harness.search.algorithms.ALGORITHMS`.
-        evaluations: how many cells a search may score; None for what suits the number of cells.
-        population: how many evolution keeps; likewise.
-        tournament: of how many the best is a parent; likewise.
-        crossover: how likely a child has two parents.
-        searches: how many, with seeds from 0, for every driver and algorithm.
-        cells: that may be searched; None for all that may be scored.
-        budgets: that every one of them holds.
-        targets: accuracies to judge picks by; empty for the space's own.
-        weight_seed: of the weights whose scores are followed.
-        teachers: the study is done beside each; empty for the run's own.
-        live: how to score what the run does not know; None to search among what it knows.
-        command: for the record.
-        machine: likewise.
-    """
-
-    run: Path
-    drivers: tuple[str, ...]
-    algorithms: tuple[str, ...]
-    evaluations: int | None
-    population: int | None
-    tournament: int | None
-    crossover: float
-    searches: int
-    cells: tuple[int, ...] | None
-    budgets: tuple[Budget, ...]
-    targets: tuple[str, ...]
-    weight_seed: int
-    teachers: tuple[str, ...]
-    live: sweep.Plan | None
-    command: str
-    machine: str
 
 
 def study(plan: Plan) -> Search:
@@ -111,7 +61,11 @@ def study(plan: Plan) -> Search:
             check(options, cells)
             truth = truth or _truth(plan, space, cells, settings["classes"])
             for driver in driven:
-                trails = _search(plan, space, cells, options, driver, source)
+                keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
+                if plan.live is None:
+                    trails = searching.replay(space.name, cells, options, driver, source.known[driver.name], keys)
+                else:
+                    trails = searching.live(space.name, cells, options, driver, source, keys)
                 _refuse_undefined(driver, trails)
                 seconds, _ = sources.seconds(base, teacher, driver)
                 found.append(Found(teacher, driver, source.known[driver.name], trails, seconds, cells))
@@ -179,51 +133,6 @@ def _cells(plan: Plan, space: Space, known: Mapping[str, Scores], classes: int) 
     return budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
 
 
-def _search(
-    plan: Plan, space: Space, cells: tuple[int, ...], options: Options, driver: Driver, source: Source
-) -> dict[tuple[str, int], Trail]:
-    keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
-    carry_out = functools.partial(_carry_out, space.name, cells, options, driver)
-    evaluations = len(keys) * options.evaluations
-    known = source.known[driver.name]
-    if plan.live is None:
-        mine = functools.partial(carry_out, {cell: known[cell] for cell in cells}, _refuse_scoring)
-        return mine(keys) if evaluations <= _SMALL else _side_by_side(mine, keys, driver)
-    most = min(evaluations, sum(cell not in known for cell in cells))
-    with progress.shown(most, "cell", f"at most {most} scores for {driver.name}") as advance:
-        return carry_out(known, functools.partial(source.provide, driver, advance), keys)
-
-
-def _side_by_side(
-    search: Callable[[Sequence[tuple[str, int]]], dict[tuple[str, int], Trail]],
-    keys: Sequence[tuple[str, int]],
-    driver: Driver,
-) -> dict[tuple[str, int], Trail]:
-    workers = pool.default_workers()
-    parts = [keys[start :: 4 * workers] for start in range(4 * workers) if keys[start :: 4 * workers]]
-    found: dict[tuple[str, int], Trail] = {}
-    with progress.shown(len(keys), "search", f"{len(keys)} searches with {driver.name}") as advance:
-        for part, trails in pool.run(search, parts, make_executor=pool.plain, workers=workers, on_death=_refuse_death):
-            found |= trails
-            for _ in part:
-                advance()
-    return {key: found[key] for key in keys}
-
-
-def _carry_out(
-    space: str,
-    cells: tuple[int, ...],
-    options: Options,
-    driver: Driver,
-    known: Scores,
-    provide: Callable[[list[int]], None],
-    keys: Sequence[tuple[str, int]],
-) -> dict[tuple[str, int], Trail]:
-    walked = spaces.get(space)
-    searches = {key: ALGORITHMS[key[0]](walked, cells, options, key[1]) for key in keys}
-    return conduct(searches, driver, known, provide)
-
-
 def _refuse_undefined(driver: Driver, trails: Mapping[tuple[str, int], Trail]) -> None:
     if not any(trail.picks for trail in trails.values()):
         cells = {cell for trail in trails.values() for cell in trail.cells}
@@ -231,14 +140,6 @@ def _refuse_undefined(driver: Driver, trails: Mapping[tuple[str, int], Trail]) -
             f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
             "another one."
         )
-
-
-def _refuse_scoring(cells: list[int]) -> None:
-    raise AssertionError(f"{len(cells)} cells without a score were asked for")
-
-
-def _refuse_death(part: object) -> dict[tuple[str, int], Trail]:
-    raise InputError("search: a worker died; was there too little memory?")
 
 
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:

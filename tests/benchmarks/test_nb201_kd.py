@@ -42,6 +42,15 @@ def test_every_member_of_a_class_has_its_accuracies(rows: pd.DataFrame) -> None:
     assert set(seeds.index) == {nb201.Cell.from_index(int(cell)).canonical.index for cell in frame.index}
 
 
+def test_the_time_of_a_training_is_the_mean_of_those_that_ended(rows: pd.DataFrame) -> None:
+    seconds, machine = tables.training_seconds("nb201-kd")
+    good = rows[rows["status"] == "ok"]
+    for column, distiller in (("vanilla", "none"), ("distilled", "kd")):
+        assert seconds[column] == pytest.approx(good.loc[good["distiller"] == distiller, "seconds"].mean())
+    assert machine
+    assert tables.training_seconds("s0-diswot") == ({}, "")
+
+
 def test_the_card_states_the_recipe(rows: pd.DataFrame) -> None:
     card = tables.load("nb201-kd").card
     assert card.recipe == RECIPES["mini"].describe_pair()

@@ -180,6 +180,29 @@ def test_spaces_know_their_cells(name: str) -> None:
         space.parse("neither")
 
 
+@pytest.mark.parametrize("name", spaces.names())
+def test_a_cell_is_its_options_and_its_neighbours_differ_at_one_place(name: str) -> None:
+    space = spaces.get(name)
+    for cell in list(space.cells)[:300]:
+        assert space.decode(space.encode(cell)) == cell
+        near = spaces.neighbours(space, cell)
+        assert len(set(near)) == len(near) == sum(count - 1 for count in space.options)
+        for other in near:
+            pairs = zip(space.encode(cell), space.encode(other), strict=True)
+            assert sum(one != two for one, two in pairs) == 1
+            assert cell in spaces.neighbours(space, other)
+
+
+@pytest.mark.parametrize(("name", "cell"), [("s0", 111), ("s0", 713), ("s0", 777), ("nb201", 13), ("nb201", 6111)])
+def test_a_cell_costs_what_its_network_does(name: str, cell: int) -> None:
+    space = spaces.get(name)
+    with torch.device("meta"):
+        network = space.build(cell, 20)
+    assert space.costs["params"](cell, 20) == sum(parameter.numel() for parameter in network.parameters())
+    assert space.costs["live_flops"](cell, space.classes) == space.live_flops(cell)
+    assert space.costs["flops"](cell, 20) >= space.costs["live_flops"](cell, 20)
+
+
 def test_an_unknown_space_is_refused() -> None:
     with pytest.raises(InputError, match="did you mean 'nb201'"):
         spaces.get("nb101")

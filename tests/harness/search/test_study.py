@@ -114,7 +114,7 @@ def test_large_replays_in_several_processes_are_those_of_one(
     line = ("search", run, "--proxy", "diswot_rank", "--seeds", "30")
     cli(*line)
     before = trajectory(run)
-    monkeypatch.setattr("harness.search.study._SMALL", 0)
+    monkeypatch.setattr("harness.search.searching._SMALL", 0)
     assert cli(*line).status == 0
     for mine, theirs in zip(before, trajectory(run), strict=True):
         pd.testing.assert_frame_equal(mine, theirs)

@@ -1,0 +1,53 @@
+"""What a study of searches is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import sweep
+from harness.search.budget import Budget
+
+#: The driver that stands for the one that ranks best.
+WINNER = "winner"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a study is asked to do.
+
+    Attributes:
+        run: the folder of the run whose scores are taken; the study is kept in it.
+        drivers: proxies, ensembles, or `WINNER`.
+        algorithms: of `harness.search.algorithms.ALGORITHMS`.
+        evaluations: how many cells a search may score; None for what suits the number of cells.
+        population: how many evolution keeps; likewise.
+        tournament: of how many the best is a parent; likewise.
+        crossover: how likely a child has two parents.
+        searches: how many, with seeds from 0, for every driver and algorithm.
+        cells: that may be searched; None for all that may be scored.
+        budgets: that every one of them holds.
+        targets: accuracies to judge picks by; empty for the space's own.
+        weight_seed: of the weights whose scores are followed.
+        teachers: the study is done beside each; empty for the run's own.
+        live: how to score what the run does not know; None to search among what it knows.
+        command: for the record.
+        machine: likewise.
+    """
+
+    run: Path
+    drivers: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    evaluations: int | None
+    population: int | None
+    tournament: int | None
+    crossover: float
+    searches: int
+    cells: tuple[int, ...] | None
+    budgets: tuple[Budget, ...]
+    targets: tuple[str, ...]
+    weight_seed: int
+    teachers: tuple[str, ...]
+    live: sweep.Plan | None
+    command: str
+    machine: str
