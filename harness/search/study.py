@@ -90,10 +90,13 @@ def _options(plan: Plan, cells: int) -> Options:
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    if plan.live is None or run_folder.info_path(plan.run).is_file():
-        settings: dict[str, Any] = run_folder.read_info(plan.run)["settings"]
-        return settings
-    return sweep.prepare(plan.live).settings.as_dict()
+    if plan.live is not None and not run_folder.info_path(plan.run).is_file():
+        return sweep.prepare(plan.live).settings.as_dict()
+    runs = run_folder.find(plan.run)
+    if runs != [plan.run]:
+        raise InputError(f"run: {plan.run} holds several runs; name one of {', '.join(map(str, runs))}.")
+    settings: dict[str, Any] = run_folder.read_info(plan.run)["settings"]
+    return settings
 
 
 def _base(plan: Plan) -> Results:

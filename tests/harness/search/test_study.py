@@ -295,13 +295,19 @@ def test_a_mistake_gets_one_sentence(
 
 
 def test_a_run_that_is_none_needs_a_proxy_to_begin_with(cli: Cli, tmp_path: Path) -> None:
-    assert "run.json cannot be read" in cli("search", tmp_path / "new").sentence
+    assert "is not a run's folder and holds none; `diswot evaluate" in cli("search", tmp_path / "new").sentence
     said = cli("search", tmp_path / "new", *LIVE)
     assert said.status == 2
     assert "the winner is the proxy with the highest correlation in a run, and " in said.sentence
     for wrong in (("--budget", "params=10"), ("--evaluations", "65"), ("--target", "nonsense"), ("--proxy", "diswott")):
         assert cli("search", tmp_path / "new", "--proxy", "params", *LIVE, *wrong).status == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_of_several_runs_one_must_be_named(cli: Cli, run: Path) -> None:
+    said = cli("search", run.parent)
+    assert said.status == 2
+    assert f"{run.parent} holds several runs; name one of {run}." in said.sentence
 
 
 def test_a_winner_needs_enough_cells(cli: Cli, run: Path) -> None:
