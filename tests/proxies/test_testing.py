@@ -37,7 +37,9 @@ def built_in(request: pytest.FixtureRequest) -> Proxy:
 
 
 class TestBuiltIns(Conformance):
-    """As an author of a proxy would write it, over the registry."""
+    """As an author of a proxy would write it, over the registry; on fewer cells, since there are many proxies."""
+
+    environment = Environment(cells=3)
 
     @pytest.fixture
     def proxy(self, built_in: Proxy, conformance: str, request: pytest.FixtureRequest) -> Proxy:

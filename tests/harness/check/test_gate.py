@@ -115,9 +115,9 @@ def test_correlations_are_scipy_s_and_differences_are_paired() -> None:
 def test_a_metric_equal_to_a_built_in_plus_noise_is_judged_as_often_wrongly_as_claimed() -> None:
     simulations = 40
     at_the_margin = next(noise for noise in NOISE if true_difference(noise) >= MARGIN)
-    equal = verdicts(NOISE[0], cells=100, simulations=simulations, draws=200)
-    border = verdicts(at_the_margin, cells=100, simulations=simulations, draws=200)
-    worse = verdicts(NOISE[-1], cells=100, simulations=simulations, draws=200)
+    equal = verdicts(NOISE[0], cells=100, simulations=simulations, draws=120)
+    border = verdicts(at_the_margin, cells=100, simulations=simulations, draws=120)
+    worse = verdicts(NOISE[-1], cells=100, simulations=simulations, draws=120)
     # Either error has a chance of about 1 in 40; more than 6 of 40 come about in 1 of 1,000 runs, with 1 in 25.
     bound = stats.binom.isf(0.001, simulations, 0.04)
     assert equal["fail"] == 0
