@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from benchmarks.errors import InputError, unknown
 from harness import run_folder
 from harness.check import conformance, reference, regression, worth
 from harness.check.answer import Answer
+from harness.check.regression import Baseline
 from harness.check.subject import Subject
+from harness.settings import Settings
 from proxies.testing.cost import time_in_units
 
 #: How often the time is measured: as often as a test needs to tell ten times from chance, and more.
@@ -58,37 +61,16 @@ def answers(request: Request) -> Iterator[Answer]:
     Raises:
         InputError: if the request cannot be met; it is said before anything takes time.
     """
-    carry_out = _prepared(request)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield from carry_out()
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _prepared(request: Request) -> Callable[[], Iterator[Answer]]:
     subject, only = request.subject, request.only
-    questions = conformance.names(request.quick)
-    stages = (conformance.STAGE, worth.STAGE, regression.STAGE)
-    if only is not None and only not in (*questions, *stages):
-        raise unknown("--only", only, (*questions, *stages))
-    asked = {name for name in questions if only in (None, name, conformance.STAGE)}
-    path = request.baseline or regression.default_path(subject)
-    if only == regression.STAGE and path is None:
-        raise InputError(f"--only: there is no baseline of {subject.proxy.name}; --save FILE writes one.")
-    if request.out is not None and run_folder.store_path(request.out).exists():
-        raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
+    asked = _asked(request)
     cells = reference.cells(request.quick)
     settings = reference.settings_of(reference.plan((subject.proxy,), cells, (), request.workers))
     accuracies = worth.targets(request.targets, cells)
     stored = reference.load() if only in (None, worth.STAGE) else None
     if stored is not None:
         worth.baselines(request.against, stored)
-    compares = path is not None and only in (None, regression.STAGE)
-    old = regression.read(path, subject, settings) if path is not None and compares else None
-
-    def carry_out() -> Iterator[Answer]:
+    old = _baseline(request, settings)
+    with _one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
             yield answer
             if answer.name in conformance.FIRST and answer.verdict == "fail":
@@ -112,7 +94,35 @@ def _prepared(request: Request) -> Callable[[], Iterator[Answer]]:
         if request.save is not None:
             yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
 
-    return carry_out
+
+def _asked(request: Request) -> set[str]:
+    # The questions of conformance; the other stages are asked whole.
+    questions = conformance.names(request.quick)
+    stages = (conformance.STAGE, worth.STAGE, regression.STAGE)
+    if request.only is not None and request.only not in (*questions, *stages):
+        raise unknown("--only", request.only, (*questions, *stages))
+    if request.out is not None and run_folder.store_path(request.out).exists():
+        raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
+    return {name for name in questions if request.only in (None, name, conformance.STAGE)}
+
+
+def _baseline(request: Request, settings: Settings) -> Baseline | None:
+    path = request.baseline or regression.default_path(request.subject)
+    if request.only not in (None, regression.STAGE):
+        return None
+    if path is None and request.only is not None:
+        raise InputError(f"--only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")
+    return None if path is None else regression.read(path, request.subject, settings)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _times(request: Request) -> list[float]:

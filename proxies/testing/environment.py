@@ -53,10 +53,6 @@ class Environment:
     cells: int = 4
     seed: int = 0
 
-    def with_(self, **changes: Any) -> Environment:
-        """Return the same with some other attributes."""
-        return replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Look:

@@ -86,7 +86,7 @@ def sizes(proxy: Proxy, at: Environment) -> str:
     found = []
     for size, classes, pixels in ((1, 100, 32), (2, 120, 16), (64, 10, 32)):
         where = f" with a batch of {size}, {classes} classes and pictures of {pixels}x{pixels}"
-        seen = look(proxy, LARGEST, at.with_(batch_size=size, classes=classes, pixels=pixels))
+        seen = look(proxy, LARGEST, replace(at, batch_size=size, classes=classes, pixels=pixels))
         status = _status(seen, where)
         if status == "undefined" and size == 64:
             raise Nonconformity(f"it has no score{where}: {seen.outcome.error}")
@@ -121,12 +121,12 @@ def order(proxy: Proxy, at: Environment) -> str:
 
 def float64(proxy: Proxy, at: Environment) -> str:
     """Score cells in float64 too: they must stand in the same order."""
-    return _ranks_agree(proxy, at, at.with_(dtype=torch.float64), "float64")
+    return _ranks_agree(proxy, at, replace(at, dtype=torch.float64), "float64")
 
 
 def memory_format(proxy: Proxy, at: Environment) -> str:
     """Score cells in both of torch's memory formats, in which a sweep and `proxies.score` compute."""
-    return _ranks_agree(proxy, at, at.with_(memory_format=torch.contiguous_format), "contiguous memory")
+    return _ranks_agree(proxy, at, replace(at, memory_format=torch.contiguous_format), "contiguous memory")
 
 
 def needs(proxy: Proxy, at: Environment) -> str:
@@ -160,7 +160,7 @@ def live_edges(proxy: Proxy, at: Environment) -> str:
 
 def batch_size(proxy: Proxy, at: Environment) -> str:
     """Score with other batches: the first pictures of a larger one."""
-    found = {size: _value(look(proxy, LARGEST, at.with_(batch_size=size)), LARGEST) for size in (2, 8, 32)}
+    found = {size: _value(look(proxy, LARGEST, replace(at, batch_size=size)), LARGEST) for size in (2, 8, 32)}
     first = found[2]
     for size, value in found.items():
         if not math.isclose(first, value, **_SAME_TERMS):

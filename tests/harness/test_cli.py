@@ -153,6 +153,7 @@ MISTAKES = {
     "check snip --target s0-diswot": ("s0-diswot is of the search space s0, not nb201",),
     "check snip --baseline nowhere.json": ("--baseline: nowhere.json is not a file; --save nowhere.json writes it.",),
     "check snip --baseline broken.toml": ("--baseline: broken.toml cannot be read: ",),
+    "check snip --out run": ("--out: run holds a run already, and a check scores anew; choose another folder.",),
     "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
     "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
     "correlate run --draws 3": ("'--draws': 3 is not in the range x>=20",),

@@ -345,7 +345,7 @@ def test_networks_have_the_environment_s_shape() -> None:
     assert made.classifier.weight.dtype == torch.float64
     again: Any = network(DEGENERATE, "default", "key", at)
     assert torch.equal(made.classifier.weight, again.classifier.weight)
-    assert batches(at) is batches(at.with_(C=8))
+    assert batches(at) is batches(replace(at, C=8))
     assert LARGEST != DEGENERATE
 
 
