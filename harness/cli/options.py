@@ -170,7 +170,7 @@ def devices(text: str) -> tuple[str, ...]:
 def device_name(device: str) -> str:
     """Return what the device is called by its maker, as far as the system says."""
     if device == "cpu":
-        return platform.processor() or platform.machine()
+        return _processor()
     import torch
 
     return torch.cuda.get_device_name(device)
@@ -178,13 +178,16 @@ def device_name(device: str) -> str:
 
 def machine() -> str:
     """Return what of this machine explains how long something takes: the processor and how many there are."""
-    name = platform.processor() or platform.machine()
+    return f"{_processor()} ({platform.machine()}), {os.cpu_count()} processors"
+
+
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else name} ({platform.machine()}), {os.cpu_count()} processors"
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
