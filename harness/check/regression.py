@@ -32,6 +32,8 @@ TOLERANCE = 2e-3
 #: other machines, on which a unit takes its time elsewhere than a proxy.
 _FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
 
+_ROW = ("cell", "seed", "status", "value", "cause")
+
 _KEYS = ("name", "version", "direction", "settings", "settings_hash", "tolerance", "scores", "times")
 
 
@@ -81,13 +83,15 @@ def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
         baseline = Baseline(
             **{key: stored[key] for key in ("name", "version", "direction", "settings", "settings_hash")},
             tolerance=float(stored["tolerance"]),
-            scores=pd.DataFrame(stored["scores"]).astype({"value": float}),
+            scores=pd.DataFrame(stored["scores"])[list(_ROW)].astype({"cell": int, "seed": int, "value": float}),
             times=tuple(float(one) for one in stored["times"]),
         )
     except InputError as error:
         raise InputError(f"--baseline: {str(error).removeprefix('run: ')}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # pandas says what is missing by a KeyError
         raise InputError(f"--baseline: {path} is damaged: {error}.") from error
+    if not baseline.times:
+        raise InputError(f"--baseline: {path} is damaged: it has no times.")
     if baseline.name != subject.proxy.name:
         raise InputError(f"--baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
     if baseline.settings_hash != settings.hash:
@@ -108,7 +112,7 @@ def save(
     failed = int((scores["status"] == "failed").sum())
     if failed:
         return Answer(STAGE, "baseline", "fail", f"not saved: {failed} cells failed", command, decides=False)
-    rows = scores[["cell", "seed", "status", "value", "cause"]]
+    rows = scores[list(_ROW)]
     value = {
         "schema": SCHEMA,
         "name": subject.proxy.name,

@@ -59,6 +59,19 @@ def verdicts(noise: float, cells: int, simulations: int, draws: int) -> Counter[
     return found
 
 
+def directions(cells: int, simulations: int, draws: int) -> Counter[str]:
+    """What the gate says of the direction of a metric that is noise alone."""
+    _, accuracies = population()
+    found: Counter[str] = Counter()
+    for seed in range(simulations):
+        random = np.random.default_rng([seed, cells])
+        chosen = random.choice(len(accuracies), cells, replace=False)
+        one = make_panel({"noise": random.normal(size=cells)})
+        compared = gate.compare(one, accuracies[None, chosen], None, draws=draws, seed=seed)
+        found[gate.positive(compared.correlation("noise", 0))] += 1
+    return found
+
+
 def make_panel(scores: dict[str, np.ndarray], others: tuple[Ensemble, ...] = ()) -> panel.Panel:
     """A panel of scores of which higher is better, the cells in their order."""
     rows = [
@@ -127,10 +140,19 @@ def test_a_metric_equal_to_a_built_in_plus_noise_is_judged_as_often_wrongly_as_c
     assert worse["fail"] >= 0.8 * simulations
 
 
+def test_a_metric_that_is_noise_alone_seldom_has_a_direction() -> None:
+    simulations = 60
+    found = directions(cells=30, simulations=simulations, draws=120)
+    bound = stats.binom.isf(0.001, simulations, 0.04)
+    assert max(found["pass"], found["fail"]) <= bound
+
+
 if __name__ == "__main__":
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 400
     print(f"{simulations} simulations a row, 1000 bootstrap draws, margin {MARGIN}")
     for cells in (30, 100):
+        said = directions(cells, simulations, 1000)
+        print(f"n = {cells}, noise alone: " + ", ".join(f"{name} {said[name] / simulations:.3f}" for name in said))
         for noise in NOISE:
             said = verdicts(noise, cells, simulations, 1000)
             shares = ", ".join(f"{name} {said[name] / simulations:.3f}" for name in ("pass", "fail", "undecided"))

@@ -162,6 +162,8 @@ def test_nobody_notices_a_few_hundredths_of_a_unit(old: Baseline, subject: Subje
         ({"name": "other"}, r"--baseline: .*mine.baseline.json is of the proxy other, not of mine"),
         ({"settings_hash": "0"}, r"--baseline: .* was made with other settings: batch_size 64 \(there: 32\); --save"),
         ({"scores": 3}, r"--baseline: .*mine.baseline.json is damaged"),
+        ({"scores": [{"cell": 3}]}, r"--baseline: .*mine.baseline.json is damaged"),
+        ({"times": []}, r"--baseline: .*mine.baseline.json is damaged: it has no times"),
         ({"times": ["fast"]}, r"--baseline: .*mine.baseline.json is damaged"),
     ],
 )
