@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import pytest
 
-from harness.check import conformance, reference, starting_file, subject
+from harness.check import conformance, reference, regression, starting_file, subject
+from harness.cli.check import command
 from harness.evidence import bootstrap
 from proxies import registry
 from proxies.testing import PROPERTIES, Nonconformity, conform
 
 Cli = Callable[..., Any]
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.fixture
@@ -202,6 +207,30 @@ def test_a_subject_is_a_file_one_of_its_proxies_or_an_installed_one(plugin: Call
     assert subject.find(f"{path}:mine").plugins == (path.resolve(),)
     assert subject.find("snip").file is None
     assert subject.find("snip").command("--only", "order") == "diswot check snip --only order"
+
+
+def test_the_page_names_every_question_and_key() -> None:
+    page = (DOCS / "check.md").read_text()
+    for name in (
+        *conformance.names(quick=True),
+        "scores",
+        "direction",
+        "given_size",
+        "not_behind NAME",
+        "adds_to NAME",
+    ):
+        assert f"`{name}`" in page
+    formats = (DOCS / "stored-formats.md").read_text()
+    assert f"## NAME.baseline.json, schema {regression.SCHEMA}\n" in formats
+    for name in (*regression._KEYS, *reference._COLUMNS):
+        assert f"`{name}`" in formats
+
+
+def test_the_workflow_s_command_is_accepted() -> None:
+    (line,) = re.findall(r"run: diswot check (.*)", (DOCS / "check-workflow.yml").read_text())
+    with click.Context(command) as context:
+        command.parse_args(context, line.split())
+        assert context.params["file"] == "my_metric.py"
 
 
 def test_a_built_in_that_is_kept_as_it_is_fails_by_name() -> None:
