@@ -45,6 +45,9 @@ def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
             f"--target: {', '.join(columns)} has an accuracy for {len(known)} of the {len(cells)} cells of a check, "
             f"and {bootstrap.FEWEST_CELLS} are the fewest."
         )
+    for name, accuracies in known.items():
+        if accuracies.nunique() == 1:
+            raise InputError(f"--target: {name} is the same for all of the {len(known)} cells of a check.")
     return known
 
 
@@ -123,7 +126,11 @@ def answers(
 
 
 def compared(
-    scores: pd.DataFrame, proxies: pd.DataFrame, accuracies: pd.DataFrame, others: Sequence[Ensemble]
+    scores: pd.DataFrame,
+    proxies: pd.DataFrame,
+    accuracies: pd.DataFrame,
+    others: Sequence[Ensemble],
+    draws: int | None = None,
 ) -> gate.Comparison:
     """Compare proxies, and ensembles of them, on the cells that have both scores and accuracies.
 
@@ -132,11 +139,12 @@ def compared(
         proxies: columns name and direction.
         accuracies: as `targets` returns them.
         others: the ensembles.
+        draws: of the bootstrap; None for its default.
     """
     one = panel.build(scores[scores["cell"].isin(accuracies.index)], proxies, others=others)
     space = spaces.get(reference.SPACE)
     sizes = np.array([space.live_flops(int(cell)) for cell in one.cells], float)
-    return gate.compare(one, accuracies.loc[one.cells].to_numpy(float).T, sizes)
+    return gate.compare(one, accuracies.loc[one.cells].to_numpy(float).T, sizes, draws=draws)
 
 
 def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd.DataFrame) -> tuple[str, ...]:
@@ -145,10 +153,10 @@ def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd
 
 
 def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
-    found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, ())
+    found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, (), draws=1)
+    values = {other: found.correlation(other, 0).value for other in found.names if other in set(stored.proxies["name"])}
     # Of those with the same ranks the size, which is compared with anyway.
-    known = sorted(set(found.names) & set(stored.proxies["name"]), key=lambda other: (other != _SIZE, other))
-    return max(known, key=lambda other: np.nan_to_num(found.correlation(other, 0).value, nan=-1.0))
+    return max((other for other in values if not np.isnan(values[other])), key=lambda o: (values[o], o == _SIZE))
 
 
 def _direction(estimate: gate.Estimate, counts: str, proxy: Proxy) -> tuple[str, str]:

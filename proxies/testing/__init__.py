@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.errors import unknown
 from proxies.registry import Proxy
 from proxies.testing.environment import Environment
 from proxies.testing.properties import PROPERTIES, Nonconformity, Property
@@ -19,7 +20,10 @@ def conform(proxy: Proxy, name: str, environment: Environment | None = None) -> 
 
     Raises:
         Nonconformity: if the proxy does not have it.
+        InputError: if there is no property of that name.
     """
+    if name not in PROPERTIES:
+        raise unknown("property", name, PROPERTIES)
     one = PROPERTIES[name]
     if not one.applies(proxy):
         return "not declared"

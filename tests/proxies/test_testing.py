@@ -297,6 +297,11 @@ def test_a_true_declaration_is_found_true(independence: str) -> None:
     assert conform(proxy(is_always_one, independent_of=frozenset({independence})), independence)
 
 
+def test_a_property_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"property: 'floats64' is not known; did you mean 'float64'\?"):
+        conform(proxy(good), "floats64")
+
+
 def test_a_property_has_a_name_and_says_what_holds() -> None:
     assert list(PROPERTIES)[:2] == ["side_effects", "one_number"]
     for name, one in PROPERTIES.items():

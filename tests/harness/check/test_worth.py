@@ -104,3 +104,6 @@ def test_a_target_that_knows_too_few_cells_is_refused(tmp_path: Path) -> None:
     file.write_text("cell,accuracy\n" + "".join(f"{cell},{50 + place}\n" for place, cell in enumerate(cells[:9])))
     with pytest.raises(InputError, match="--target: mine:accuracy has an accuracy for 9 of the 30 cells of a check"):
         worth.targets((f"{file}:accuracy",), cells)
+    file.write_text("cell,accuracy\n" + "".join(f"{cell},50\n" for cell in cells))
+    with pytest.raises(InputError, match="--target: mine:accuracy is the same for all of the 30 cells of a check"):
+        worth.targets((f"{file}:accuracy",), cells)
