@@ -32,10 +32,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-#: Commands that the design promises and that are not there yet. One that has come must leave this list and the pages'
-#: sections "Not there yet".
-PLANNED: set[tuple[str, ...]] = set()
-
 RUN_COMMAND = "pip install -e . -c requirements.lock && diswot run"
 TEST_COMMAND = "pip install -e '.[test]' -c requirements.lock && pytest"
 
@@ -119,18 +115,10 @@ def test_command_lines_in_sentences_name_what_is_there(page: str, line: str) -> 
     if words[:1] == ["COMMAND"]:
         return
     command, rest = find_command(words)
-    if command is None:
-        assert tuple(words[: len(words) - len(rest) + 1]) in PLANNED
-        return
+    assert command is not None, f"{page}: {line}"
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     for option in (word for word in rest if word.startswith("-")):
         assert option in known | {"--help"}, f"{page}: {line}"
-
-
-@pytest.mark.parametrize("words", sorted(PLANNED))
-def test_what_is_called_planned_is_not_there(words: tuple[str, ...]) -> None:
-    found, _ = find_command(list(words))
-    assert found is None, f"{' '.join(words)} has come: take it off PLANNED and off the pages' 'Not there yet'"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/add-a-proxy.md"])
