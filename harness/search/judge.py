@@ -295,10 +295,13 @@ def _against_random(one: Found, algorithm: str) -> dict[str, float]:
         return {}
     # Of cells that tie with the last one all clear the bar, which helps random search too.
     drawn = drawn_at_median(len(one.cells), sum(good >= bar for good in one.judgement.values()), length)
+    found = {"random_evaluations": float(drawn)}
+    if algorithm == "random":
+        return found
     taken = {seed: cleared(one, trail, bar) for seed, trail in trails[algorithm].items()}
     median = float(np.median(list(taken.values())))
-    found = {"random_evaluations": float(drawn), "evaluations_saved": drawn / median if median < math.inf else math.nan}
-    pairs = sorted(set(taken) & set(trails["random"])) if algorithm != "random" and "random" in trails else []
+    found["evaluations_saved"] = drawn / median if median < math.inf else math.nan
+    pairs = sorted(set(taken) & set(trails.get("random", ())))
     if pairs:
         # One that never clears it counts as if it had done so with the next evaluation: too little, on either side.
         theirs = [min(cleared(one, trails["random"][seed], bar), length + 1) for seed in pairs]
