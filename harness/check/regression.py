@@ -132,6 +132,12 @@ def save(
     return Answer(STAGE, "baseline", "pass", f"saved in {path}", command, decides=False)
 
 
+def not_saved(path: Path, subject: Subject, broken: Sequence[str]) -> Answer:
+    """Say that a baseline which the proxy has just failed is kept: with a new one nobody would see it any more."""
+    figure = f"not saved: {', '.join(broken)} failed; what is meant takes another version, or the old file's removal"
+    return Answer(STAGE, "baseline", "fail", figure, subject.command("--save", str(path)), decides=False)
+
+
 def answers(
     subject: Subject,
     old: Baseline,
@@ -215,4 +221,4 @@ def _time(old: Sequence[float], new: Sequence[float]) -> tuple[str, str]:
 
 
 def _said(value: float) -> str:
-    return "nothing" if math.isnan(value) else repr(float(value))
+    return "nothing" if math.isnan(value) else f"{value:.9g}"

@@ -89,9 +89,14 @@ def answers(request: Request) -> Iterator[Answer]:
             yield Answer(worth.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
         elif stored is not None:
             yield from worth.answers(subject, scores, stored, accuracies, request.against, request.margin)
+        compared = []
         if old is not None:
-            yield from regression.answers(subject, old, scores, times, accuracies, request.margin)
-        if request.save is not None:
+            compared = list(regression.answers(subject, old, scores, times, accuracies, request.margin))
+            yield from compared
+        broken = [answer.name for answer in compared if answer.decides and answer.verdict == "fail"]
+        if request.save is not None and broken:
+            yield regression.not_saved(request.save, subject, broken)
+        elif request.save is not None:
             yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
 
 

@@ -53,7 +53,10 @@ def find(text: str, options: tuple[str, ...] = ()) -> Subject:
         if path.suffix == ".py":
             raise InputError(f"FILE: {path} is not a file; `diswot proxies new NAME` writes one to begin with.")
         raise unknown("FILE", text, registry.names(), hint="A file ends in .py; FILE.py:NAME picks one of its proxies.")
-    found = registry.load_file(path)
+    try:
+        found = registry.load_file(path)
+    except InputError as error:
+        raise InputError(f"FILE: {str(error).removeprefix('--plugin: ')}") from error
     if name and name not in found:
         raise unknown(f"FILE: {path}: proxy", name, found)
     if not name and len(found) > 1:

@@ -172,7 +172,7 @@ def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
     return {
         f"accuracy{mark}": f"{found['accuracy']:.2f}{deviation}",
         f"known{mark}": f"{int(found['known'])} of {int(of)}",
-        f"regret{mark}": f"{found['regret']:.2f}",
+        f"regret{mark}": f"{round(found['regret'], 2) + 0.0:.2f}",
     }
 
 
@@ -233,6 +233,8 @@ def _search_notes(info: dict[str, Any]) -> list[str]:
         "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
         "by when this search has it, at the median.",
     ]
+    unknown = [one["seconds_from"] for one in info["drivers"] if one["seconds_per_evaluation"] is None]
+    notes += [f"seconds: {unknown[0]}."] if unknown else []
     if info["trainings"]:
         target, one = next(iter(info["trainings"].items()))  # the first target, as in the column
         notes.append(

@@ -113,9 +113,9 @@ def command(
 ) -> int:
     """Search for the best cell by a proxy alone: by ageing evolution and at random, beside both optima.
 
-    Scores are those of RUN, a run's folder; with --scores live it need not exist, and what it lacks is scored under its
-    settings. Accuracies judge what was picked and take no part in picking. The result is kept in RUN/search, and
-    `diswot report RUN` shows it.
+    Scores are those of RUN, a run's folder, by default runs/evaluate; with --scores live it need not exist, and what it
+    lacks is scored under its settings. Accuracies judge what was picked and take no part in picking. The result is kept
+    in RUN/search, and `diswot report RUN` shows it.
     """
     from benchmarks import spaces, teachers
     from harness import files, samples
@@ -125,9 +125,12 @@ def command(
 
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
+    if scores == "stored":
+        names = ("images", "batch_size", "batch_seed", "augment")
+        _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in names}})
     loaded = options.load_plugins(plugins)
     walked = spaces.get(space)
-    names = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
+    beside = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
     found = study.study(
         Plan(
             run=run,
@@ -142,14 +145,29 @@ def command(
             budgets=tuple(map(budget.parse, budgets)),
             targets=targets,
             weight_seed=weight_seed,
-            teachers=names,
-            live=_live(space, names[0], loaded, settings) if scores == "live" else None,
+            teachers=beside,
+            live=_live(space, beside[0], loaded, settings) if scores == "live" else None,
             command=shlex.join(["diswot", *sys.argv[1:]]),
             machine=options.machine(),
         )
     )
     click.echo(files.as_json(found.summary) if as_json else say.search(found))
     return 0
+
+
+def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
+    # The run's settings are the defaults, so that what differs was asked for.
+    from harness import run_folder
+
+    if not run_folder.info_path(run).is_file():
+        return
+    settings = run_folder.read_info(run)["settings"]
+    for name, value in given.items():
+        if value != settings[name]:
+            raise InputError(
+                f"--{name.replace('_', '-')}: {value} was asked for, and the scores of {run} were made with "
+                f"{settings[name]}; `diswot evaluate`, or `--scores live` in another folder, makes others."
+            )
 
 
 def _parts(argument: str, text: str) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         return float(costs[members].sum()), f"costs.csv, one thread{several}"
     if set(base.scores["proxy"]) == set(members):
         return _mean_seconds(base.scores, members), "mean of the run's cells, on one worker"
-    return None, "not known: beside other proxies a shared pass is charged to one of them; `diswot bench` measures it"
+    measured = f"`diswot bench --out {path}` measures it"
+    return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
 
 
 def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:

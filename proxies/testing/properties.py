@@ -281,8 +281,10 @@ def _status(seen: Look, where: str) -> str:
         raise Nonconformity(f"it raises UndefinedScore without a reason{where}")
     if seen.outcome.status == "failed":
         told = next(iter(str(error).splitlines()), "")
-        harness = seen.finished or told.startswith("it ")  # a sentence already
-        raise Nonconformity(f"{told}{where}" if harness else f"it raises {type(error).__name__}: {told}{where}")
+        if not seen.finished and not told.startswith("it "):  # else a sentence already
+            told = f"it raises {type(error).__name__}: {told}"
+        seen_there, semicolon, advice = told.partition("; ")
+        raise Nonconformity(f"{seen_there}{where}{semicolon}{advice}")
     return seen.outcome.status
 
 

@@ -236,3 +236,27 @@ def test_the_workflow_s_command_is_accepted() -> None:
 def test_a_built_in_that_is_kept_as_it_is_fails_by_name() -> None:
     with pytest.raises(Nonconformity, match="cells in float64 correlate with the usual ones by"):
         conform(registry.get("kdsvd"), "float64")
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_a_baseline_that_the_proxy_fails_is_not_overwritten(
+    cli: Cli, plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = plugin("return 1.0"), tmp_path / "mine.baseline.json"
+    line = ("check", path, "--quick", "--only", "regression", "--baseline", kept, "--save", kept)
+    assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
+    before = kept.read_bytes()
+    measured = reference.measure
+    monkeypatch.setattr(reference, "measure", lambda *given: measured(*given).assign(value=1.0))
+    said = cli(*line)
+    assert said.status == 1
+    assert "not saved: values failed; what is meant takes another version" in " ".join(said.out.split())
+    assert kept.read_bytes() == before
+    monkeypatch.setattr(reference, "measure", measured)
+    assert cli(*line).status == 0
+
+
+def test_what_is_wrong_with_a_file_is_said_of_the_file(cli: Cli, tmp_path: Path, plugin: object) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("def x(")
+    assert f"FILE: {path} cannot be loaded: SyntaxError" in cli("check", path).sentence

@@ -265,6 +265,8 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--cells 3,7": ("cell: 3 is not in S0",),
         "--teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?",),
         "--teacher resnet20": ("run has no scores beside resnet20; its own teacher is s0:111. `--scores live`",),
+        "--batch-size 8": ("--batch-size: 8 was asked for, and the scores of run were made with 4; `diswot evaluate`",),
+        "--space nb201": ("--space: nb201 was asked for, and the scores of run were made with s0",),
         "--batch-size 8 --scores live": ("run has other settings: batch_size 8 (there: 4)",),
         "--space nb201 --scores live": ("run has other settings: space nb201 (there: s0)",),
         "--proxy undefined --plugin undefined.py --scores live --evaluations 3": (
