@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,6 @@ class Found:
         trails: by algorithm and seed.
         seconds: of one evaluation; None where not known.
         cells: that may be searched.
-        judgement: how good each cell is that was scored and may be searched; an ensemble ranks them among each other.
     """
 
     teacher: str
@@ -40,12 +40,11 @@ class Found:
     trails: Mapping[tuple[str, int], Trail]
     seconds: float | None
     cells: tuple[int, ...]
-    judgement: dict[int, float] = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Judge the cells once."""
-        known = [cell for cell in self.cells if cell in self.scores]
-        object.__setattr__(self, "judgement", drivers.judged(self.driver, self.scores, known))
+    @cached_property
+    def judgement(self) -> dict[int, float]:
+        """How good each cell is that was scored and may be searched; an ensemble ranks them among each other."""
+        return drivers.judged(self.driver, self.scores, [cell for cell in self.cells if cell in self.scores])
 
     @property
     def is_complete(self) -> bool:
