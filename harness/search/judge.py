@@ -154,9 +154,8 @@ def picks(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
             for cell in one.best()
         ]
     for target, accuracies in truth.accuracies.items():
-        rows.append(
-            _pick(None, target, "oracle", int(str(accuracies.idxmax())), truth) | {"evaluations": len(accuracies)}
-        )
+        best = int(accuracies.index.tolist()[int(accuracies.argmax())])
+        rows.append(_pick(None, target, "oracle", best, truth) | {"evaluations": len(accuracies)})
     frame = pd.DataFrame(rows, columns=[*PICK_COLUMNS, *truth.accuracies])
     return frame.astype({"seed": "Int64", "evaluations": "Int64", "found_at": "Int64"})
 
