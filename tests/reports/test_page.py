@@ -206,7 +206,8 @@ def test_the_search_has_a_section_with_its_own_figures(
         "diswot ranks best with nb201-kd:distilled on 300 cells",
         "12 searches, 60 evaluations each out of 600 cells; cifar100 images, batch of 64; for each driver",
         "diswot search runs/nb201 --proxy winner --searches 12",
-        "15 min: nb201-kd, median on 2 threads of an Epyc 7B13 (nb201-kd:distilled)",
+        "A training for nb201-kd:distilled",
+        "15 min: nb201-kd, median on 2 threads of an Epyc 7B13",
         "Epyc 7B13, 2 threads, torch 2.7.1",
     ):
         assert words in found.text
