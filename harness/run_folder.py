@@ -61,7 +61,8 @@ def find(folder: Path) -> list[Path]:
 
 def forget_derived(folder: Path) -> None:
     """Remove what was derived from the scores, because the scores have changed."""
-    for name in ("targets.csv", "correlations.csv", "evidence.csv", "cards.json", "method.json", "relations.npz"):
+    correlated = ("targets.csv", "correlations.csv", "evidence.csv", "cards.json", "method.json")
+    for name in (*correlated, "relations.npz", "search/search.json"):  # what a search has scored stays
         (folder / name).unlink(missing_ok=True)
 
 

@@ -31,6 +31,7 @@ class Found:
         scores: what is known of the driver's members, of all cells that were scored.
         trails: by algorithm and seed.
         seconds: of one evaluation; None where not known.
+        seconds_from: how that is known, or why not.
         cells: that may be searched.
     """
 
@@ -39,6 +40,7 @@ class Found:
     scores: Scores
     trails: Mapping[tuple[str, int], Trail]
     seconds: float | None
+    seconds_from: str
     cells: tuple[int, ...]
 
     @cached_property

@@ -44,16 +44,16 @@ def study(plan: Plan) -> Search:
             raise unknown("--algorithm", algorithm, ALGORITHMS)
     settings = _settings(plan)
     space = spaces.get(settings["space"])
+    found, truth = [], None
     if plan.live is not None:  # what is wrong with the request is said before anything is begun
         cells = _cells(plan, space, {}, settings["classes"])
         check(_options(plan, len(cells)), cells)
-        _truth(plan, space, cells, settings["classes"])
+        truth = _truth(plan, space, cells, settings["classes"])
     base = _base(plan)
     chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
     names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
     driven = [drivers.get(name, base.proxies) for name in names]
     teachers = plan.teachers or (settings["teacher"],)
-    found, truth = [], None
     for teacher in teachers:
         with sources.opened(base, teacher, driven, plan.weight_seed, plan.live) as source:
             cells = _cells(plan, space, source.known, settings["classes"])
@@ -67,13 +67,13 @@ def study(plan: Plan) -> Search:
                 else:
                     trails = searching.live(space.name, cells, options, driver, source, keys)
                 _refuse_undefined(driver, trails)
-                seconds, _ = sources.seconds(base, teacher, driver)
-                found.append(Found(teacher, driver, source.known[driver.name], trails, seconds, cells))
+                cost = sources.seconds(base, teacher, driver)
+                found.append(Found(teacher, driver, source.known[driver.name], trails, *cost, cells))
     assert truth is not None  # there is at least one teacher
     _refuse_unknown(plan, found, truth)
     picked = judge.picks(found, truth)
     search = Search(
-        info=_info(plan, base, found, truth, options, chosen, picked),
+        info=_info(plan, found, truth, options, chosen, picked),
         curves=judge.curves(found, truth),
         picks=picked,
         summary=judge.summary(found, picked, truth),
@@ -180,7 +180,6 @@ def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
 
 def _info(
     plan: Plan,
-    base: Results,
     found: Sequence[Found],
     truth: Truth,
     options: Options,
@@ -190,14 +189,13 @@ def _info(
     oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
     described: dict[str, dict[str, Any]] = {}
     for one in found:
-        _, source = sources.seconds(base, one.teacher, one.driver)
         mine = {
             "name": one.driver.name,
             "kind": "proxy" if one.driver.ensemble is None else "ensemble",
             "members": list(one.driver.members),
             "direction": "higher" if one.driver.ensemble or one.driver.signs[0] > 0 else "lower",
             "seconds_per_evaluation": one.seconds,
-            "seconds_from": source,
+            "seconds_from": one.seconds_from,
         }
         described.setdefault(one.driver.name, mine)  # of several teachers, what the first one's search took
     return {

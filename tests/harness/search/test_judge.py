@@ -34,7 +34,7 @@ def made(searches: int = 12, teacher: str = "resnet56", sign: float = 1.0, scale
     for name, algorithm in ALGORITHMS.items():
         searching = {(name, seed): algorithm(S0, CELLS, OPTIONS, seed) for seed in range(searches)}
         trails |= conduct(searching, driver, scores, refuse)
-    return Found(teacher, driver, scores, trails, 0.5, CELLS)
+    return Found(teacher, driver, scores, trails, 0.5, "a test", CELLS)
 
 
 def truth(known: pd.Series = ACCURACY) -> Truth:
@@ -166,6 +166,7 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
         {cell: found.scores[cell] for trail in found.trails.values() for cell in trail.cells},
         found.trails,
         None,
+        "not known",
         CELLS,
     )
     nothing = truth(ACCURACY.iloc[:0]).accuracies["mine:distilled"]

@@ -306,6 +306,15 @@ def test_a_run_that_is_none_needs_a_proxy_to_begin_with(cli: Cli, tmp_path: Path
     assert not (tmp_path / "new").exists()
 
 
+def test_new_scores_make_a_search_of_the_old_ones_void(cli: Cli, run: Path) -> None:
+    cli("search", run, "--proxy", "params", "--seeds", "1")
+    line = ("evaluate", "--space", "s0", "--cells", "111,113", *QUICK, "--out", run)
+    assert cli(*line, "--proxies", "params").status == 0
+    assert not found_nothing(run)  # nothing new was scored
+    assert cli(*line, "--proxies", "flops").status == 0
+    assert found_nothing(run)
+
+
 def test_of_several_runs_one_must_be_named(cli: Cli, run: Path) -> None:
     said = cli("search", run.parent)
     assert said.status == 2
