@@ -38,8 +38,9 @@ class Space:
         parse: turns what a user writes into a number; raises `InputError`.
         describe: a cell's printed form.
         live: the cell that has only the live edges of this one; the cell itself where nothing is dead.
-        canonical: the cell that stands for all that compute the same function as this one; the cell itself where there
-            are no others.
+        representative: the cell that stands for all that compute the same function as this one, given the same
+            weights; it has no dead edges.
+        canonical: the cell that stands for this one's isomorphism class, as the space's authors define it.
         build: makes the network of a cell for a number of classes, with torch's default initialisation; the
             skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
@@ -57,6 +58,7 @@ class Space:
     parse: Callable[[str], int]
     describe: Callable[[int], str]
     live: Callable[[int], int]
+    representative: Callable[[int], int]
     canonical: Callable[[int], int]
     build: Callable[..., nn.Module]
     classes: int
@@ -69,7 +71,7 @@ class Space:
 
 
 def classes_of(space: Space) -> Space:
-    """Return the space in which only the cells that stand for their class are left: one for every function."""
+    """Return the space in which only the cells that stand for their isomorphism class are left."""
     return replace(space, cells=tuple(sorted({space.canonical(cell) for cell in space.cells})))
 
 
@@ -125,6 +127,7 @@ _SPACES = {
         parse=lambda text: nb201.as_cell(text).index,
         describe=lambda index: str(nb201.Cell.from_index(index)),
         live=lambda index: nb201.Cell.from_index(index).live.index,
+        representative=lambda index: nb201.Cell.from_index(index).representative.index,
         canonical=lambda index: nb201.Cell.from_index(index).canonical.index,
         build=lambda index, classes, **skeleton: nb201.build(index, num_classes=classes, **skeleton),
         classes=10,
@@ -160,6 +163,7 @@ _SPACES = {
         parse=_parse_s0,
         describe=lambda number: "ResNet[{},{},{}]".format(*s0.depths(number)),
         live=lambda number: number,
+        representative=lambda number: number,
         canonical=lambda number: number,
         build=lambda number, classes, **_skeleton: s0.build(number, num_classes=classes),
         classes=100,

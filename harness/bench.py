@@ -17,7 +17,7 @@ from benchmarks import spaces
 from benchmarks.errors import InputError
 from benchmarks.seeding import derive
 from harness import files, work
-from harness.work import Context, Task
+from harness.work import Context
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         InputError: if a proxy fails.
     """
     suite = tuple(names)
-    _seconds(lambda: work.score_cell(context, Task(cells[0], seed, suite)))
+    _seconds(lambda: work.score_cell(context, cells[0], seed, suite))
     rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
     shared: dict[str, list[float]] = {name: [] for name in names}
@@ -73,11 +73,11 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         faster = _unit(context, cell, seed, torch.channels_last)
         singles = 0.0
         for name in names:
-            seconds = _seconds(functools.partial(work.score_cell, context, Task(cell, seed, (name,))))
+            seconds = _seconds(functools.partial(work.score_cell, context, cell, seed, (name,)))
             alone[name].append((seconds, seconds / unit))
             singles += seconds
         start = time.perf_counter()
-        records = work.score_cell(context, Task(cell, seed, suite))
+        records = work.score_cell(context, cell, seed, suite)
         whole = time.perf_counter() - start
         alone["suite"].append((whole, whole / unit))
         alone["suite, one by one"].append((singles, singles / unit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
+
+# mallopt(3)
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -184,7 +189,20 @@ def _prepare_worker(slots: Queue[str]) -> None:
     torch.set_num_threads(1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+    keep_freed_memory()
     _follow_parent()
+
+
+def keep_freed_memory() -> None:
+    """Have this process keep the memory that it frees, for its next use; where the C library is not glibc, nothing.
+
+    A feature map of some megabytes is otherwise given back to the system when it is freed, and every page of the next
+    one is set up and zeroed anew: an eighth of the time of a sweep.
+    """
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if adjust is not None:
+        adjust(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that glibc takes
+        adjust(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _follow_parent() -> None:

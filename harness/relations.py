@@ -45,8 +45,8 @@ def write(context: Context, seed: int, results: Results) -> Path:
         **{
             name: (
                 f"{cell}, {first[cell]:.2f} %",
-                functools.partial(space.build, space.live(cell), settings.classes),
-                derive("student", space.name, space.live(cell), seed),
+                functools.partial(space.build, space.representative(cell), settings.classes),
+                work.student_key(space.name, space.representative(cell), seed),
             )
             for name, cell in (("good", good), ("bad", bad))
         },

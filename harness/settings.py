@@ -49,6 +49,8 @@ class Settings(Identified):
         teacher: the teacher's canonical name; its weights are drawn anew for every seed.
         device: ``cpu`` or ``cuda``: numbers differ in their last digits between the two.
         batch: SHA-256 of the pictures and labels.
+        drawing: how weights derive from cell and seed; raised when that changes. 2: from the cell of which the network
+            is, and where only live edges matter that is the one that stands for all of the same function.
     """
 
     consequences = frozenset({"batch"})
@@ -62,3 +64,4 @@ class Settings(Identified):
     teacher: str
     device: str
     batch: str
+    drawing: int = 2

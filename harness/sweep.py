@@ -142,11 +142,11 @@ def opened(
 
 def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
     """Carry out tasks, and yield the records of each when they are stored, in the order of completion."""
-    from harness.work import failed, score_cell
+    from harness.work import failed, score_network
 
     context = session.context
     results = pool.run(
-        functools.partial(score_cell, context),
+        functools.partial(score_network, context),
         tasks,
         make_executor=session.make_executor,
         workers=session.plan.workers,
@@ -176,7 +176,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
             run_folder.forget_derived(folder)
         with (
             closing(score(session, tasks)) as results,
-            progress.shown(len(tasks), "cell", f"{sum(len(task.proxies) for task in tasks)} scores") as advance,
+            progress.shown(len(tasks), "network", f"{_units(tasks)} scores") as advance,
         ):
             for records in results:
                 statuses.update(record.status for record in records)
@@ -185,17 +185,19 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     return Tally(before, statuses, causes, time.monotonic() - start)
 
 
+def _units(tasks: Sequence[Task]) -> int:
+    return sum(len(cells) for task in tasks for _, cells in task.wanted)
+
+
 def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
-    """Return a task for every cell and seed that lacks a proxy, and the number of units that are there already."""
-    from harness.work import Task
+    """Return the tasks that give every cell and seed what it lacks, and the number of units that are there already."""
+    from harness.work import tasks
 
     settled = store.settled(settings)
-    tasks = []
-    before = 0
-    for seed in plan.seeds:
-        for cell in plan.cells:
-            lacking = tuple(p.name for p in plan.proxies if (cell, p.name, p.version, seed) not in settled)
-            before += len(plan.proxies) - len(lacking)
-            if lacking:
-                tasks.append(Task(cell=cell, seed=seed, proxies=lacking))
-    return tasks, before
+    lacking = [
+        (cell, seed, [p.name for p in plan.proxies if (cell, p.name, p.version, seed) not in settled])
+        for seed in plan.seeds
+        for cell in plan.cells
+    ]
+    units = len(plan.proxies) * len(lacking)
+    return tasks(plan.space, lacking), units - sum(len(names) for _, _, names in lacking)

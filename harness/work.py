@@ -1,9 +1,9 @@
-"""What a worker does: score one cell with one seed. Pure: the same task gives the same records, wherever it runs."""
+"""What a worker does: score one network with one seed. Pure: the same task gives the same records, wherever it runs."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,41 +44,72 @@ class Context:
 
 @dataclass(frozen=True)
 class Task:
-    """One cell, one seed, and the proxies that are missing there."""
+    """One network, one seed, and what is wanted of it.
 
-    cell: int
-    seed: int
-    proxies: tuple[str, ...]
-
-
-def score_cell(context: Context, task: Task) -> list[Record]:
-    """Score a cell; every proxy gets a record, whatever becomes of it.
-
-    Proxies that depend on live edges only are computed on the cell's live form. Networks with the same live form have
-    the same weights on the edges that they share.
+    Attributes:
+        network: the cell whose network it is.
+        seed: of the weights.
+        wanted: names of proxies, each with the cells that get the score.
     """
+
+    network: int
+    seed: int
+    wanted: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def tasks(space: str, lacking: Iterable[tuple[int, int, Sequence[str]]]) -> list[Task]:
+    """Return the tasks that give cells the scores that they lack, each network once a seed.
+
+    A proxy that depends on live edges only is computed on the cell that stands for all of the same function, once for
+    all of these: with weights drawn by position in that form they have the same score, exactly. Any other proxy is
+    computed on the cell itself.
+
+    Args:
+        space: the search space's name.
+        lacking: cells, seeds and the names of the proxies that are lacking there.
+    """
+    representative = spaces.get(space).representative
+    wanted: dict[tuple[int, int], dict[str, list[int]]] = {}
+    for cell, seed, names in lacking:
+        for name in names:
+            network = representative(cell) if registry.get(name).live_edges_only else cell
+            wanted.setdefault((network, seed), {}).setdefault(name, []).append(cell)
+    return [
+        Task(network, seed, tuple((name, tuple(cells)) for name, cells in scores.items()))
+        for (network, seed), scores in wanted.items()
+    ]
+
+
+def score_network(context: Context, task: Task) -> list[Record]:
+    """Score a network; every proxy gets a record for each of its cells, whatever becomes of it."""
     for plugin in context.plugins:
         registry.load_file(plugin)
-    space = spaces.get(context.settings.space)
-    live = space.live(task.cell)
-    groups: dict[tuple[int, str], list[Proxy]] = {}
-    for name in task.proxies:
-        proxy = registry.get(name)
-        groups.setdefault((live if proxy.live_edges_only else task.cell, proxy.init), []).append(proxy)
+    groups: dict[str, list[Proxy]] = {}
+    for name, _ in task.wanted:
+        groups.setdefault(registry.get(name).init, []).append(registry.get(name))
     outcomes: dict[str, Outcome] = {}
-    key = derive("student", space.name, live, task.seed)
-    for (form, init), group in groups.items():
+    for init, group in groups.items():
         try:
-            outcomes.update(_score_form(context, form, init, group, key, task.seed))
+            outcomes.update(_score_group(context, task, init, group))
         except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
             outcomes.update({proxy.name: Outcome(None, error, 0.0) for proxy in group})
-    return [_record(context.settings, task, registry.get(name), outcomes[name]) for name in task.proxies]
+    return _records(context.settings, task, outcomes)
+
+
+def score_cell(context: Context, cell: int, seed: int, names: Sequence[str]) -> list[Record]:
+    """Score one cell in this process: a record a proxy, in their order."""
+    records = [
+        record
+        for task in tasks(context.settings.space, [(cell, seed, names)])
+        for record in score_network(context, task)
+    ]
+    return sorted(records, key=lambda record: names.index(record.proxy))
 
 
 def failed(context: Context, task: Task, cause: str) -> list[Record]:
     """Return the records of a task that could not be carried out at all."""
     outcome = Outcome(None, RuntimeError(cause), 0.0)
-    return [_record(context.settings, task, registry.get(name), outcome) for name in task.proxies]
+    return _records(context.settings, task, {name: outcome for name, _ in task.wanted})
 
 
 @functools.lru_cache(maxsize=2)
@@ -93,6 +124,11 @@ def batches_on_device(context: Context) -> tuple[Batch, ...]:
     )
 
 
+def student_key(space: str, network: int, seed: int) -> int:
+    """Return what the weights of a cell's network derive from."""
+    return derive("student", space, network, seed)
+
+
 def make_network(build: Callable[[], nn.Module], init: str, key: int, device: str) -> nn.Module:
     """Build a network and draw its weights; the same arguments give the same weights on every device."""
     with torch.device("meta"):  # the constructor's own draw would be thrown away
@@ -102,13 +138,13 @@ def make_network(build: Callable[[], nn.Module], init: str, key: int, device: st
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _score_form(
-    context: Context, form: int, init: str, group: Sequence[Proxy], key: int, seed: int
-) -> dict[str, Outcome]:
-    space = spaces.get(context.settings.space)
-    build = functools.partial(space.build, form, context.settings.classes)
-    make = functools.partial(make_network, build, init, key, context.settings.device)
-    teacher = _teacher(context, seed, init) if any(proxy.needs_teacher for proxy in group) else None
+def _score_group(context: Context, task: Task, init: str, group: Sequence[Proxy]) -> dict[str, Outcome]:
+    settings = context.settings
+    space = spaces.get(settings.space)
+    key = student_key(space.name, task.network, task.seed)
+    build = functools.partial(space.build, task.network, settings.classes)
+    make = functools.partial(make_network, build, init, key, settings.device)
+    teacher = _teacher(context, task.seed, init) if any(proxy.needs_teacher for proxy in group) else None
     return evaluate(group, make, batches_on_device(context), teacher=teacher, seed=key)
 
 
@@ -120,18 +156,27 @@ def _teacher(context: Context, seed: int, init: str) -> Trace:
     return trace_teacher(network, batches_on_device(context)[0])
 
 
-def _record(settings: Settings, task: Task, proxy: Proxy, outcome: Outcome) -> Record:
+def _records(settings: Settings, task: Task, outcomes: Mapping[str, Outcome]) -> list[Record]:
+    return [
+        Record(
+            space=settings.space,
+            cell=cell,
+            proxy=name,
+            version=registry.get(name).version,
+            settings=settings.hash,
+            seed=task.seed,
+            status=outcomes[name].status,
+            value=outcomes[name].value,
+            cause=_cause(outcomes[name]),
+            seconds=outcomes[name].seconds,
+        )
+        for name, cells in task.wanted
+        for cell in cells
+    ]
+
+
+def _cause(outcome: Outcome) -> str | None:
     error = outcome.error
-    named = error is not None and outcome.status == "failed"
-    return Record(
-        space=settings.space,
-        cell=task.cell,
-        proxy=proxy.name,
-        version=proxy.version,
-        settings=settings.hash,
-        seed=task.seed,
-        status=outcome.status,
-        value=outcome.value,
-        cause=None if error is None else (f"{type(error).__name__}: {error}" if named else str(error)),
-        seconds=outcome.seconds,
-    )
+    if error is None:
+        return None
+    return f"{type(error).__name__}: {error}" if outcome.status == "failed" else str(error)

@@ -26,11 +26,11 @@ def nwot(trace: Trace) -> Tensor:
     """Take the log-determinant of the kernel that counts agreeing ReLU signs between pictures."""
     kernel: Tensor | float = 0.0
     for output in trace.relu_outputs:
-        codes = (output > 0).to(output.dtype)
+        codes = output.sign()  # of what a ReLU has let through: one or zero
         # A permutation of neurons leaves the kernel alone, so the memory order is as good as the logical one.
         codes = codes.permute(0, 2, 3, 1).flatten(1) if codes.dim() == 4 else codes.flatten(1)
         both = codes @ codes.T
-        ones = codes.sum(1)
+        ones = both.diagonal()
         # Pairs that agree: both one, or both zero. Counts below 2^24 are exact in float32.
         kernel = kernel + (2 * both + codes.shape[1] - ones[:, None] - ones[None, :]).double()
     if isinstance(kernel, float):

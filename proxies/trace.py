@@ -6,7 +6,6 @@ batch's own statistics, as in every reference implementation; everything else is
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
@@ -154,8 +154,6 @@ class Trace:
         self._teacher = None if teacher is None else Teacher(teacher)
         self._noise = noise
         self._needed = self.readable
-        # Copied before any pass: a network may keep activations on itself, which cannot be copied.
-        self._structural = copy.deepcopy(network) if "layers" in self._needed else None
         self._weighted = [module for module in network.modules() if isinstance(module, _WEIGHTED)]
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._initial_statistics = [(module.momentum, _clone(module.running_var)) for module in self._normalisations]
@@ -277,11 +275,11 @@ class Trace:
     def layers(self) -> tuple[Layer, ...]:
         """Every module with weights: sizes, liveness and synflow, from one pass of a single picture of ones.
 
-        The pass runs on a float64 copy with absolute weights and without normalisation, as synflow does (Tanaka et
-        al., NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the
-        signal at its output, times the gradient that comes back, is not zero.
+        The pass runs in float64 with absolute weights and without normalisation, as synflow does (Tanaka et al.,
+        NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the signal at
+        its output, times the gradient that comes back, is not zero.
         """
-        return _structure(self._structural, self.network, self.images[:1])
+        return _structure(self.network, self.images[:1])
 
     @Pass
     def teacher(self) -> Teacher:
@@ -409,49 +407,76 @@ def _clone(statistics: Tensor | None) -> Tensor | None:
     return None if statistics is None else statistics.detach().clone()
 
 
-def _structure(network: Any, original: nn.Module, images: Tensor) -> tuple[Layer, ...]:
-    network = network.double()
+class _Logits(nn.Module):
+    # Gives a network that need not have a forward one that `functional_call` can call.
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network.classifier(self.network.features(images)[-1])
+        return logits
+
+
+def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
+    named = [(name, m) for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None]
     outputs: dict[nn.Module, Tensor] = {}
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             outputs[module] = output
 
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, _NORMALISATIONS):
-            setattr(module, "forward", _first_argument)  # noqa: B010 - the type checker refuses an assignment
-        if next(module.parameters(recurse=False), None) is not None:
-            hooks.append(module.register_forward_hook(keep))
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.abs_()
-    with torch.enable_grad():
-        ones = torch.ones_like(images, dtype=torch.float64)
-        total = network.classifier(network.features(ones)[-1]).sum()
-        # An output of nothing but zeros is not in the graph; nothing comes back to it.
-        reached = [module for module, output in outputs.items() if output.requires_grad]
-        weighted = [module for module in outputs if isinstance(module, _WEIGHTED)]
-        found = _gradient(total, [*(outputs[m] for m in reached), *(module.weight for module in weighted)])
-    for hook in hooks:  # they hold the outputs, and so the graph, in a cycle
-        hook.remove()
+    hooks = [module.register_forward_hook(keep) for _, module in named]
+    whole = _Logits(network)
+    tensors = {name: value.detach().double() if value.is_floating_point() else value for name, value in _state_of(whole)}
+    for name, _ in whole.named_parameters():
+        tensors[name] = tensors[name].abs().requires_grad_()
+    try:
+        with torch.enable_grad(), _without_normalisation(network):
+            ones = torch.ones_like(images, dtype=torch.float64)
+            total = functional_call(whole, tensors, (ones,)).sum()
+    finally:
+        for hook in hooks:  # they hold the outputs, and so the graph, in a cycle
+            hook.remove()
+    # An output of nothing but zeros is not in the graph; nothing comes back to it.
+    reached = [module for module, output in outputs.items() if output.requires_grad]
+    weights = {m: tensors[f"network.{name}.weight"] for name, m in named if isinstance(m, _WEIGHTED) and m in outputs}
+    found = _gradient(total, [*(outputs[m] for m in reached), *weights.values()])
     signals = dict(zip(reached, found[: len(reached)], strict=True))
-    flows = dict(zip(weighted, found[len(reached) :], strict=True))
-    named = [(name, m) for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None]
+    flows = dict(zip(weights, found[len(reached) :], strict=True))
     nothing = ones.new_zeros(())
     passed = torch.stack([(outputs[m] * signals[m]).any() if m in signals else nothing.bool() for _, m in named])
-    modules = dict(original.named_modules())
     return tuple(
         Layer(
             name=name,
-            module=modules[name],
+            module=module,
             params=sum(parameter.numel() for parameter in module.parameters(recurse=False)),
             multiply_accumulates=_multiply_accumulates(module, outputs.get(module)),
             live=live or module is network.classifier,  # its bias reaches the logits whatever comes before it
-            synflow=(module.weight * flows[module]).abs().sum().detach() if module in flows else nothing,
+            synflow=(weights[module] * flows[module]).abs().sum().detach() if module in flows else nothing,
         )
         for (name, module), live in zip(named, passed.tolist(), strict=True)
     )
+
+
+def _state_of(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
+
+
+@contextmanager
+def _without_normalisation(network: nn.Module) -> Iterator[None]:
+    changed = [module for module in network.modules() if isinstance(module, _NORMALISATIONS)]
+    before = [vars(module).get("forward") for module in changed]
+    try:
+        for module in changed:
+            setattr(module, "forward", _first_argument)  # noqa: B010 - the type checker refuses an assignment
+        yield
+    finally:
+        for module, own in zip(changed, before, strict=True):
+            del module.forward
+            if own is not None:
+                setattr(module, "forward", own)  # noqa: B010
 
 
 def _first_argument(x: Tensor) -> Tensor:

@@ -32,13 +32,15 @@ def seeds_of(name: str, seeds: pd.DataFrame) -> pd.DataFrame:
 def by_cell(trainings: pd.DataFrame, space: str) -> pd.DataFrame:
     """Return accuracies for every cell that computes the same function as a trained one.
 
+    A function that two of the trained classes share was trained twice a seed: the accuracy of a seed is the mean then.
+
     Returns:
         One row a cell, ascending; for every distiller the mean over its seeds, then every seed, in percent.
     """
-    seeds = by_class(trainings)
+    known = spaces.get(space)
+    seeds = by_class(trainings).groupby(known.representative).mean()
     means = {name: seeds_of(name, seeds).mean(axis=1) for name in distillers_in(seeds)}
     wide = pd.concat([pd.DataFrame(means, index=seeds.index), seeds], axis=1)
-    known = spaces.get(space)
-    standing_for = pd.Series({cell: known.canonical(cell) for cell in known.cells}, name="class")
+    standing_for = pd.Series({cell: known.representative(cell) for cell in known.cells}, name="function")
     members = standing_for[standing_for.isin(wide.index)]
     return wide.loc[members].set_axis(members.index.rename("cell"))

@@ -11,7 +11,7 @@ from harness import sweep
 from harness.check import reference
 from harness.check.answer import Answer
 from harness.check.subject import Subject
-from harness.work import Task, score_cell
+from harness.work import score_cell
 from proxies.testing import PROPERTIES, Environment, Nonconformity, conform
 from proxies.testing.cost import memory_in_units
 
@@ -68,7 +68,7 @@ def workers(subject: Subject, scores: pd.DataFrame) -> Answer:
     stored = scores.set_index("cell")
     verdict, figure = "pass", f"{len(plan.cells)} cells score the same here and in a worker process"
     for cell in plan.cells:
-        (here,) = score_cell(context, Task(cell, 0, (subject.proxy.name,)))
+        (here,) = score_cell(context, cell, 0, (subject.proxy.name,))
         there = stored.loc[cell]
         value = None if pd.isna(there["value"]) else float(there["value"])
         if (here.status, here.value) != (there["status"], value):

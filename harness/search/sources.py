@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -111,13 +112,16 @@ def _provide(
     cells: list[int],
 ) -> None:
     assert session is not None  # without one, searches are kept among the cells that are known
-    from harness.work import Task
+    from harness.work import tasks
 
-    tasks = [Task(cell=cell, seed=seed, proxies=driver.members) for cell in cells]
-    for records in sweep.score(session, tasks):
-        values = {record.proxy: record.value for record in records}
-        known[driver.name][records[0].cell] = drivers.oriented(driver, [values[name] for name in driver.members])
-        advance()
+    values: dict[int, dict[str, float | None]] = defaultdict(dict)
+    for records in sweep.score(session, tasks(session.plan.space, [(cell, seed, driver.members) for cell in cells])):
+        for record in records:
+            values[record.cell][record.proxy] = record.value
+            if len(values[record.cell]) == len(driver.members):
+                scores = [values[record.cell][name] for name in driver.members]
+                known[driver.name][record.cell] = drivers.oriented(driver, scores)
+                advance()
 
 
 def _refuse_other_settings(settings: Settings, base: Results) -> None:

@@ -166,11 +166,11 @@ def with_dead_edges(count: int, seed: int) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=8)
 def isomorphic_pairs(count: int, seed: int) -> tuple[tuple[int, int], ...]:
-    """Return pairs of different cells that compute the same function."""
+    """Return pairs of different cells that compute the same function, given the same weights."""
     order = list(range(nb201.SIZE))
     random.Random(seed).shuffle(order)
     cells = (Cell.from_index(index) for index in order)
-    kept = ((cell.index, cell.canonical.index) for cell in cells if cell.canonical != cell)
+    kept = ((cell.index, cell.representative.index) for cell in cells if cell.representative != cell)
     return tuple(pair for pair, _ in zip(kept, range(count), strict=False))
 
 

@@ -84,7 +84,6 @@ def test_an_edge_is_live_if_and_only_if_a_path_uses_it(cell: Cell) -> None:
 
 
 def test_isomorphic_cells_have_the_same_live_paths() -> None:
-    # The official string tells some cut-off cells apart that compute the same; it never joins two that do not.
     def signature(cell: Cell) -> tuple[tuple[str, ...], ...]:
         kept = [[cell.operations[edge] for edge in path] for path in paths(cell)]
         return tuple(sorted(tuple(op for op in path if op != "skip_connect") for path in kept))
@@ -92,6 +91,25 @@ def test_isomorphic_cells_have_the_same_live_paths() -> None:
     of_class: dict[str, tuple[tuple[str, ...], ...]] = {}
     for cell in ALL:
         assert of_class.setdefault(cell.isomorphism, signature(cell)) == signature(cell)
+
+
+def test_the_functions_are_counted() -> None:
+    functions = {cell: cell.function for cell in ALL}
+    assert len(set(functions.values())) == 5_260
+    strings: dict[str, set[str]] = {}
+    for cell, function in functions.items():
+        strings.setdefault(cell.isomorphism, set()).add(function)
+    assert sum(len(found) > 1 for found in strings.values()) == 430  # classes that hold cells of different functions
+
+
+@given(cells)
+def test_the_representative_is_the_cheapest_of_its_function(cell: Cell) -> None:
+    chosen = cell.representative
+    assert chosen.function == cell.function == cell.live.function
+    assert chosen == chosen.live == chosen.representative
+    assert counts.live(chosen) == counts.live(cell)
+    pooled = [one.operations.count("avg_pool_3x3") for one in (chosen, cell.live)]
+    assert pooled[0] <= pooled[1]
 
 
 @given(cells)

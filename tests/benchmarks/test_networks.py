@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from benchmarks import initialisation, nb201, s0, spaces, teachers
 from benchmarks.errors import InputError
 from benchmarks.nb201 import Cell, counts
+from benchmarks.nb201.network import InferCell
 from benchmarks.seeding import derive
 
 # All operations, dead edges of both kinds, the degenerate cell, skips only, the largest.
@@ -49,6 +52,42 @@ def test_official_weights_load_and_give_the_official_logits(shared_data: Path, n
         expected = torch.tensor(scores[str(int(name[4:]))]["logits_first2"])
         # Same operations in the same order: only the kernels of another machine may differ, in the last digits.
         torch.testing.assert_close(network(batch["x"])[:2], expected, rtol=1e-4, atol=1e-5)
+
+
+def agreeing(one: Cell, other: Cell) -> bool:
+    """Brute force: whether the convolutions of two cells can be paired so that equal weights give equal outputs."""
+    source = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 2, 5, 5, generator=source, dtype=torch.float64)
+    networks = [InferCell(cell.live, 2).double().train() for cell in (one, other)]
+    mine, theirs = ([m for m in network.modules() if isinstance(m, torch.nn.Conv2d)] for network in networks)
+    for convolution in mine:
+        torch.nn.init.normal_(convolution.weight, generator=source)
+    expected = networks[0](images)
+    for order in itertools.permutations(mine):
+        if [m.weight.shape for m in order] == [m.weight.shape for m in theirs]:
+            for convolution, model in zip(theirs, order, strict=True):
+                convolution.weight.data.copy_(model.weight)
+            if torch.allclose(networks[1](images), expected):
+                return True
+    return False
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(40))
+def test_cells_have_one_function_if_and_only_if_equal_weights_give_equal_outputs(seed: int) -> None:
+    cell = Cell.from_index(random.Random(seed).randrange(nb201.SIZE))
+    assert agreeing(cell, cell.representative)
+    # Of the cells that the official string puts together, those of another function are the nearest misses.
+    assert agreeing(cell, cell.canonical) == (cell.function == cell.canonical.function)
+
+
+@torch.no_grad()
+def test_one_convolution_used_twice_is_not_two_convolutions() -> None:
+    twice = Cell(("nor_conv_3x3", "none", "skip_connect", "none", "skip_connect", "skip_connect"))
+    two = Cell(("nor_conv_3x3", "nor_conv_3x3", "none", "none", "skip_connect", "skip_connect"))
+    assert twice.isomorphism == two.isomorphism
+    assert twice.function != two.function
+    assert not agreeing(twice, two)
 
 
 @pytest.mark.parametrize("index", CELLS)
@@ -173,6 +212,7 @@ def test_spaces_know_their_cells(name: str) -> None:
     for cell in list(space.cells)[:: len(space.cells) // 7]:
         assert space.parse(str(cell)) == cell
         assert space.live(space.live(cell)) == space.live(cell)
+        assert space.representative(space.live(cell)) == space.representative(cell)
         assert space.describe(cell)
     with torch.device("meta"):
         assert space.build(space.cells[0], space.classes).classifier.out_features == space.classes

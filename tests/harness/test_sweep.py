@@ -78,7 +78,7 @@ def test_a_score_is_what_the_library_gives(run: Sweep, make_plan: MakePlan, tmp_
     plan = make_plan("snip,diswot")
     run(plan, tmp_path)
     context = sweep.prepare(plan)
-    records = work.score_cell(context, work.Task(113, 0, ("diswot", "snip")))
+    records = work.score_cell(context, 113, 0, ("diswot", "snip"))
     found = scores(tmp_path).set_index(["cell", "proxy"])["value"]
     assert {r.proxy: r.value for r in records} == found[113].to_dict()
 
@@ -228,7 +228,7 @@ def test_a_cell_that_kills_its_worker_is_a_failure_and_is_tried_again(
 ) -> None:
     class Deadly(type(inline(1))):  # type: ignore[misc]
         def submit(self, function: Any, /, task: work.Task) -> Future[Any]:
-            if task.cell != 113:
+            if task.network != 113:
                 return super().submit(function, task)
             future: Future[Any] = Future()
             future.set_exception(BrokenProcessPool())
@@ -291,8 +291,8 @@ def test_progress_is_a_line_now_and_then(
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
     run(make_plan("params"), tmp_path)
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("1 of 2 cells, about ")
-    assert second == "2 of 2 cells, about 0 s to go"
+    assert first.startswith("1 of 2 networks, about ")
+    assert second == "2 of 2 networks, about 0 s to go"
 
 
 def test_progress_is_a_bar_on_a_terminal(

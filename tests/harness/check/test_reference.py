@@ -18,7 +18,7 @@ from benchmarks.errors import InputError
 from benchmarks.nb201 import Cell
 from harness import sweep
 from harness.check import reference
-from harness.work import Task, score_cell
+from harness.work import score_cell
 from proxies import registry
 
 BUILT_IN = [name for name in registry.names() if registry.is_built_in(registry.get(name))]
@@ -49,7 +49,7 @@ def computed() -> dict[tuple[str, int], tuple[str, float]]:
     return {
         (record.proxy, cell): (record.status, np.nan if record.value is None else record.value)
         for cell in CELLS
-        for record in score_cell(context, Task(cell, 0, tuple(BUILT_IN)))
+        for record in score_cell(context, cell, 0, tuple(BUILT_IN))
     }
 
 
