@@ -151,6 +151,10 @@ _SPACES = {
                 "the 9,445 cells in which no operation is cut off; one of them is not connected",
                 lambda index: not nb201.Cell.from_index(index).has_unreachable_operation,
             ),
+            "distinct": Subset(
+                "the 5,260 cells that stand for all that compute the same function",
+                lambda index: nb201.Cell.from_index(index).representative.index == index,
+            ),
             "live-convolution": Subset(
                 "the 13,642 cells with a convolution on a live edge",
                 lambda index: nb201.Cell.from_index(index).live_convolutions > 0,

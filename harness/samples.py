@@ -63,10 +63,7 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def _in_table(name: str, space: Space) -> list[int]:
-    by_class: dict[int, int] = {}
-    for cell in tables.load(name, space.name).frame.index:
-        by_class.setdefault(space.canonical(cell), int(cell))
-    return list(by_class.values())
+    return sorted({space.representative(int(cell)) for cell in tables.load(name, space.name).frame.index})
 
 
 def _some(chosen: list[int], count: str, name: str) -> list[int]:

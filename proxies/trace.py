@@ -428,9 +428,11 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
 
     hooks = [module.register_forward_hook(keep) for _, module in named]
     whole = _Logits(network)
-    tensors = {name: value.detach().double() if value.is_floating_point() else value for name, value in _state_of(whole)}
-    for name, _ in whole.named_parameters():
-        tensors[name] = tensors[name].abs().requires_grad_()
+    tensors = {name: parameter.detach().double().abs() for name, parameter in whole.named_parameters()}
+    for weight in tensors.values():
+        weight.requires_grad_()
+    for name, buffer in whole.named_buffers():
+        tensors[name] = buffer.double() if buffer.is_floating_point() else buffer.clone()
     try:
         with torch.enable_grad(), _without_normalisation(network):
             ones = torch.ones_like(images, dtype=torch.float64)
@@ -457,11 +459,6 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
         )
         for (name, module), live in zip(named, passed.tolist(), strict=True)
     )
-
-
-def _state_of(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from network.named_parameters()
-    yield from network.named_buffers()
 
 
 @contextmanager

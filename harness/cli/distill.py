@@ -67,7 +67,7 @@ def command(
 ) -> int:
     """Train students with a teacher and without, the pair from the same weights and with the same batches.
 
-    One training serves all cells that compute the same function. Interrupted, the same command continues.
+    One training serves the cells that compute the same function. Interrupted, the same command continues.
     """
     from benchmarks import spaces, tables
     from harness import pool, samples

@@ -65,7 +65,7 @@ space = click.option("--space", default="nb201", show_default=True, help="Search
 cells = click.option(
     "--cells",
     show_default="100, or all of a smaller space",
-    help="all | N (a seeded sample) | 3,7,9 | TABLE (its cells, one a class) | TABLE:N | FILE with one cell a line.",
+    help="all | N (a seeded sample) | 3,7,9 | TABLE (its cells, one a function) | TABLE:N | FILE with one cell a line.",
 )
 proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
 seeds = click.option("--seeds", default="1", show_default=True, help="How many weight seeds, or a list such as 0,1,2.")

@@ -173,7 +173,7 @@ def _groups(panel: Panel, targets: Sequence[Target], space: Space) -> list[_Grou
         for name, subset in space.subsets.items()
     }
     sizes = np.array([space.live_flops(int(cell)) for cell in panel.cells], float)
-    classes = np.array([space.canonical(int(cell)) for cell in panel.cells])
+    classes = np.array([space.representative(int(cell)) for cell in panel.cells])
     found = []
     for places, group in together.items():
         for name in space.subsets:

@@ -114,7 +114,7 @@ def first_half(space: Space, cells: np.ndarray) -> np.ndarray:
     Cells that compute the same function are on the same side, so that the other one is new to the choice. The sides
     depend on nothing but the classes that there are.
     """
-    classes = np.array([space.canonical(int(cell)) for cell in cells])
+    classes = np.array([space.representative(int(cell)) for cell in cells])
     order = sorted(set(classes.tolist()))
     random.Random(derive("halves")).shuffle(order)
     return np.isin(classes, order[: len(order) // 2])

@@ -156,14 +156,14 @@ def test_subsets_stand_beside_each_other(sampled: Callable[..., Any]) -> None:
     subsets = spaces.get("nb201").subsets
     assert sizes == {name: sum(subset.holds(cell) for cell in CELLS) for name, subset in subsets.items()}
     assert list(sizes) == list(subsets)
-    assert len(set(sizes.values())) == 4
+    assert len(set(sizes.values())) == 5
 
 
 def test_a_subset_that_changes_nothing_has_no_rows_of_its_own() -> None:
     cells = [cell for cell in CELLS if Cell.from_index(cell).live_convolutions][:10]
     scores = frame({("p", cell, 0): float(cell) for cell in cells})
     _, evidence = made(scores, proxies(p="higher"), [target({cell: float(cell) for cell in cells})])
-    assert set(evidence["subset"]) - {"reachable"} == {"all"}
+    assert set(evidence["subset"]) - {"reachable", "distinct"} == {"all"}
 
 
 def test_ensembles_are_ranked_inside_each_subset(sampled: Callable[..., Any]) -> None:
@@ -269,6 +269,10 @@ def test_flops_on_the_published_subsets(shared_data: Path) -> None:
     records = proxies(flops="higher")
     _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"), Method(draws=2))
     found = evidence.set_index("subset")["spearman"].round(2).to_dict()
+    del found["distinct"]  # a subset of this project's
     assert found == {"all": 0.75, "connected": 0.76, "reachable": 0.80, "live-convolution": 0.73}
     sizes = evidence.set_index("subset")["n_highest"].to_dict()
-    assert sizes == {"all": 15_625, "connected": 15_284, "reachable": 9_445, "live-convolution": 13_642}
+    assert sizes == {
+        **{"all": 15_625, "connected": 15_284, "reachable": 9_445},
+        **{"distinct": 5_260, "live-convolution": 13_642},
+    }
