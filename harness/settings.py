@@ -51,6 +51,7 @@ class Settings(Identified):
         batch: SHA-256 of the pictures and labels.
         drawing: how weights derive from cell and seed; raised when that changes. 2: from the cell of which the network
             is, and where only live edges matter that is the one that stands for all of the same function.
+        stack: how many weight seeds of a network are computed in one pass; more than one changes the last digits.
     """
 
     consequences = frozenset({"batch"})
@@ -65,3 +66,4 @@ class Settings(Identified):
     device: str
     batch: str
     drawing: int = 2
+    stack: int = 1

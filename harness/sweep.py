@@ -41,6 +41,7 @@ class Plan:
         device_name: what that machine part is, for the record.
         workers: processes; on a GPU one a device.
         plugins: plug-in files that the workers load.
+        stack: how many weight seeds of a network are computed in one pass.
     """
 
     space: str
@@ -57,6 +58,7 @@ class Plan:
     device_name: str
     workers: int
     plugins: Sequence[Path] = ()
+    stack: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def prepare(plan: Plan) -> Context:
         teacher=teachers.canonical(plan.teacher),
         device=plan.devices[0].partition(":")[0],
         batch=drawn.digest(),
+        stack=plan.stack,
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
     return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))
@@ -171,7 +174,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     causes: Counter[tuple[str, str]] = Counter()
     context = prepare(plan)
     with opened(plan, folder, context, make_executor) as session:
-        tasks, before = missing(plan, session.store, context.settings.hash)
+        tasks, before = missing(plan, session.store, context.settings)
         if tasks:
             run_folder.forget_derived(folder)
         with (
@@ -186,18 +189,18 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
 
 
 def _units(tasks: Sequence[Task]) -> int:
-    return sum(len(cells) for task in tasks for _, cells in task.wanted)
+    return sum(len(cells) for task in tasks for _, _, cells in task.wanted)
 
 
-def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
+def missing(plan: Plan, store: Store, settings: Settings) -> tuple[list[Task], int]:
     """Return the tasks that give every cell and seed what it lacks, and the number of units that are there already."""
     from harness.work import tasks
 
-    settled = store.settled(settings)
+    settled = store.settled(settings.hash)
     lacking = [
         (cell, seed, [p.name for p in plan.proxies if (cell, p.name, p.version, seed) not in settled])
         for seed in plan.seeds
         for cell in plan.cells
     ]
     units = len(plan.proxies) * len(lacking)
-    return tasks(plan.space, lacking), units - sum(len(names) for _, _, names in lacking)
+    return tasks(settings, lacking), units - sum(len(names) for _, _, names in lacking)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from benchmarks import initialisation, spaces, teachers
 from benchmarks.seeding import derive
 from harness.settings import Settings
 from harness.store import Record
-from proxies import registry
+from proxies import registry, stack
 from proxies.registry import Proxy
 from proxies.scoring import Batch, Outcome, evaluate, trace_teacher
 
@@ -44,64 +44,67 @@ class Context:
 
 @dataclass(frozen=True)
 class Task:
-    """One network, one seed, and what is wanted of it.
+    """One network, and what is wanted of it.
 
     Attributes:
         network: the cell whose network it is.
-        seed: of the weights.
-        wanted: names of proxies, each with the cells that get the score.
+        seeds: of the weights: one, or those that are computed in one pass.
+        wanted: names of proxies, each with a seed and the cells that get the score.
     """
 
     network: int
-    seed: int
-    wanted: tuple[tuple[str, tuple[int, ...]], ...]
+    seeds: tuple[int, ...]
+    wanted: tuple[tuple[str, int, tuple[int, ...]], ...]
 
 
-def tasks(space: str, lacking: Iterable[tuple[int, int, Sequence[str]]]) -> list[Task]:
-    """Return the tasks that give cells the scores that they lack, each network once a seed.
+def tasks(settings: Settings, lacking: Iterable[tuple[int, int, Sequence[str]]]) -> list[Task]:
+    """Return the tasks that give cells the scores that they lack, each network once a seed or a stack of seeds.
 
     A proxy that depends on live edges only is computed on the cell that stands for all of the same function, once for
     all of these: with weights drawn by position in that form they have the same score, exactly. Any other proxy is
-    computed on the cell itself.
+    computed on the cell itself. A stack holds the same seeds whichever of them are lacking: 0 to ``stack`` - 1, and so
+    on.
 
     Args:
-        space: the search space's name.
+        settings: of the sweep.
         lacking: cells, seeds and the names of the proxies that are lacking there.
     """
-    representative = spaces.get(space).representative
-    wanted: dict[tuple[int, int], dict[str, list[int]]] = {}
+    representative = spaces.get(settings.space).representative
+    wanted: dict[tuple[int, int], dict[tuple[str, int], list[int]]] = {}
     for cell, seed, names in lacking:
         for name in names:
             network = representative(cell) if registry.get(name).live_edges_only else cell
-            wanted.setdefault((network, seed), {}).setdefault(name, []).append(cell)
+            first = seed - seed % settings.stack
+            wanted.setdefault((network, first), {}).setdefault((name, seed), []).append(cell)
     return [
-        Task(network, seed, tuple((name, tuple(cells)) for name, cells in scores.items()))
-        for (network, seed), scores in wanted.items()
+        Task(
+            network,
+            tuple(range(first, first + settings.stack)),
+            tuple((name, seed, tuple(cells)) for (name, seed), cells in scores.items()),
+        )
+        for (network, first), scores in wanted.items()
     ]
 
 
 def score_network(context: Context, task: Task) -> list[Record]:
-    """Score a network; every proxy gets a record for each of its cells, whatever becomes of it."""
+    """Score a network; every proxy gets a record for each of its seeds and cells, whatever becomes of it."""
     for plugin in context.plugins:
         registry.load_file(plugin)
-    groups: dict[str, list[Proxy]] = {}
-    for name, _ in task.wanted:
-        groups.setdefault(registry.get(name).init, []).append(registry.get(name))
-    outcomes: dict[str, Outcome] = {}
-    for init, group in groups.items():
-        try:
-            outcomes.update(_score_group(context, task, init, group))
-        except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
-            outcomes.update({proxy.name: Outcome(None, error, 0.0) for proxy in group})
+    groups: dict[str, dict[int, list[Proxy]]] = {}
+    for name, seed, _ in task.wanted:
+        proxy = registry.get(name)
+        groups.setdefault(proxy.init, {}).setdefault(seed, []).append(proxy)
+    outcomes: dict[tuple[str, int], Outcome] = {}
+    for init, of_seed in groups.items():
+        found = _score_group(context, task, init, of_seed)
+        outcomes |= {(name, seed): outcome for seed, named in found.items() for name, outcome in named.items()}
     return _records(context.settings, task, outcomes)
 
 
 def score_cell(context: Context, cell: int, seed: int, names: Sequence[str]) -> list[Record]:
     """Score one cell in this process: a record a proxy, in their order."""
     records = [
-        record
-        for task in tasks(context.settings.space, [(cell, seed, names)])
-        for record in score_network(context, task)
+        record for task in tasks(context.settings, [(cell, seed, names)]) for record in score_network(context, task)
     ]
     return sorted(records, key=lambda record: names.index(record.proxy))
 
@@ -109,7 +112,7 @@ def score_cell(context: Context, cell: int, seed: int, names: Sequence[str]) -> 
 def failed(context: Context, task: Task, cause: str) -> list[Record]:
     """Return the records of a task that could not be carried out at all."""
     outcome = Outcome(None, RuntimeError(cause), 0.0)
-    return _records(context.settings, task, {name: outcome for name, _ in task.wanted})
+    return _records(context.settings, task, {(name, seed): outcome for name, seed, _ in task.wanted})
 
 
 @functools.lru_cache(maxsize=2)
@@ -138,14 +141,50 @@ def make_network(build: Callable[[], nn.Module], init: str, key: int, device: st
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _score_group(context: Context, task: Task, init: str, group: Sequence[Proxy]) -> dict[str, Outcome]:
+def _score_group(
+    context: Context, task: Task, init: str, of_seed: Mapping[int, Sequence[Proxy]]
+) -> dict[int, dict[str, Outcome]]:
+    stacked: dict[int, Mapping[str, Any]] = {}
+
+    def given(seed: int) -> Mapping[str, Any]:
+        if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has meddled with the first
+            needs = frozenset().union(*(proxy.needs for proxies in of_seed.values() for proxy in proxies))
+            stacked.update(_stack(context, task, init, needs))
+        return stacked.pop(seed, {})
+
+    outcomes = {}
+    for seed, proxies in of_seed.items():
+        try:
+            teacher = _teacher(context, seed, init) if any(proxy.needs_teacher for proxy in proxies) else None
+            outcomes[seed] = evaluate(
+                proxies,
+                functools.partial(_student, context, task.network, init, seed),
+                batches_on_device(context),
+                teacher=teacher,
+                seed=student_key(context.settings.space, task.network, seed),
+                given=functools.partial(given, seed),
+            )
+        except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
+            outcomes[seed] = {proxy.name: Outcome(None, error, 0.0) for proxy in proxies}
+    return outcomes
+
+
+def _student(context: Context, network: int, init: str, seed: int) -> nn.Module:
     settings = context.settings
-    space = spaces.get(settings.space)
-    key = student_key(space.name, task.network, task.seed)
-    build = functools.partial(space.build, task.network, settings.classes)
-    make = functools.partial(make_network, build, init, key, settings.device)
-    teacher = _teacher(context, task.seed, init) if any(proxy.needs_teacher for proxy in group) else None
-    return evaluate(group, make, batches_on_device(context), teacher=teacher, seed=key)
+    build = functools.partial(spaces.get(settings.space).build, network, settings.classes)
+    return make_network(build, init, student_key(settings.space, network, seed), settings.device)
+
+
+def _stack(context: Context, task: Task, init: str, needs: frozenset[str]) -> dict[int, Mapping[str, Any]]:
+    first, second = batches_on_device(context)
+    found = stack.passes(
+        [_student(context, task.network, init, seed) for seed in task.seeds],
+        *first,
+        second_batch=second,
+        seeds=[student_key(context.settings.space, task.network, seed) for seed in task.seeds],
+        needs=needs,
+    )
+    return dict(zip(task.seeds, found, strict=True))
 
 
 @functools.lru_cache(maxsize=4)
@@ -156,7 +195,7 @@ def _teacher(context: Context, seed: int, init: str) -> Trace:
     return trace_teacher(network, batches_on_device(context)[0])
 
 
-def _records(settings: Settings, task: Task, outcomes: Mapping[str, Outcome]) -> list[Record]:
+def _records(settings: Settings, task: Task, outcomes: Mapping[tuple[str, int], Outcome]) -> list[Record]:
     return [
         Record(
             space=settings.space,
@@ -164,13 +203,13 @@ def _records(settings: Settings, task: Task, outcomes: Mapping[str, Outcome]) ->
             proxy=name,
             version=registry.get(name).version,
             settings=settings.hash,
-            seed=task.seed,
-            status=outcomes[name].status,
-            value=outcomes[name].value,
-            cause=_cause(outcomes[name]),
-            seconds=outcomes[name].seconds,
+            seed=seed,
+            status=outcomes[name, seed].status,
+            value=outcomes[name, seed].value,
+            cause=_cause(outcomes[name, seed]),
+            seconds=outcomes[name, seed].seconds,
         )
-        for name, cells in task.wanted
+        for name, seed, cells in task.wanted
         for cell in cells
     ]
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +96,7 @@ def evaluate(
     *,
     teacher: Trace | None,
     seed: object,
+    given: Callable[[], Mapping[str, Any]] = dict,
 ) -> dict[str, Outcome]:
     """Evaluate proxies on one trace of one network, and keep what one does out of the others' numbers.
 
@@ -105,6 +107,7 @@ def evaluate(
         batches: one or two pairs of images and labels.
         teacher: the teacher's trace on the first batch.
         seed: anything whose text identifies the randomness.
+        given: makes the passes that are computed elsewhere; called as often as `make_network`.
 
     Returns:
         An outcome by name. A proxy that raises, returns no single number, or leaves the network or the global
@@ -120,7 +123,15 @@ def evaluate(
     while groups:
         group = groups.pop(0)
         if trace is None:
-            trace = Trace(make_network(), *batches[0], second_batch=second, teacher=teacher, seed=seed, needs=needs)
+            trace = Trace(
+                make_network(),
+                *batches[0],
+                second_batch=second,
+                teacher=teacher,
+                seed=seed,
+                needs=needs,
+                given=given(),
+            )
             before = _state(trace.network)
         found, meddled = _evaluate_group(group, trace, before)
         if meddled is None:

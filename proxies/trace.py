@@ -6,7 +6,7 @@ batch's own statistics, as in every reference implementation; everything else is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,8 @@ from benchmarks.errors import InputError
 from benchmarks.seeding import generator
 from proxies.registry import PASSES, UndefinedScore
 
-_WEIGHTED = (nn.Conv2d, nn.Linear)
+#: Modules whose weights proxies look at.
+WEIGHTED = (nn.Conv2d, nn.Linear)
 _NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
 
@@ -129,6 +130,7 @@ class Trace:
         noise: Tensor | None = None,
         seed: object = 0,
         needs: Iterable[str] = PASSES,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         """Take over a network.
 
@@ -142,24 +144,24 @@ class Trace:
             noise: what perturbs the pictures, of their shape; by default drawn from N(0, 1) with the seed.
             seed: anything whose text identifies the randomness.
             needs: the passes that will be read.
+            given: passes of this network and batch that were computed elsewhere, by name.
         """
         self.network: Any = network.eval().requires_grad_(True)  # nn.Module does not know features and classifier
         self.images = images.detach().clone().requires_grad_(True)
         self.labels = labels.clone()
         self.seed = seed
         self.readable = frozenset(needs)
-        self.computed: dict[str, Any] = {}
-        self.handed_out = [(self.images, self.images._version), (self.labels, self.labels._version)]
+        self.computed: dict[str, Any] = dict(given or {})
+        self.handed_out = [
+            (tensor, tensor._version) for tensor in (self.images, self.labels, *_tensors(list(self.computed.values())))
+        ]
         self._second_batch = second_batch
         self._teacher = None if teacher is None else Teacher(teacher)
         self._noise = noise
         self._needed = self.readable
-        self._weighted = [module for module in network.modules() if isinstance(module, _WEIGHTED)]
+        self._weighted = [module for module in network.modules() if isinstance(module, WEIGHTED)]
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-        self._initial_statistics = [(module.momentum, _clone(module.running_var)) for module in self._normalisations]
-        for module in self._normalisations:
-            module.train()
-            module.momentum = 1.0  # one forward pass then leaves the batch's own variance in running_var
+        self._initial_statistics = use_batch_statistics(network)
 
     @contextmanager
     def reading(self, needs: Iterable[str]) -> Iterator[None]:
@@ -199,16 +201,16 @@ class Trace:
     @Pass
     def gradients(self) -> tuple[Tensor, ...]:
         """d(mean cross-entropy)/d(weight) for every tensor of `weights`; zero where the logits do not depend on it."""
-        saliency: dict[nn.Module, Tensor] = {}
+        found: dict[nn.Module, Tensor] = {}
         handles = [
-            output.register_hook(partial(_keep_saliency, saliency, module, output.detach()))
+            output.register_hook(partial(_keep_saliency, found, module, output.detach()))
             for module, output in self._run.outputs.items()
             if output.requires_grad
         ]
-        gradients = _gradient(self._loss, self._weight_parameters)
+        gradients = gradient(self._loss, self._weight_parameters)
         for handle in handles:  # later passes run backward through the same outputs
             handle.remove()
-        self.computed["_saliency"] = saliency
+        self.computed["_saliency"] = found
         return gradients
 
     @Pass
@@ -222,15 +224,15 @@ class Trace:
     @Pass
     def input_gradients(self) -> Tensor:
         """d(sum of all logits)/d(image), one row a picture: (batch, channels * height * width)."""
-        return _gradient(self._run.logits.sum(), [self.images])[0].flatten(1)
+        return gradient(self._run.logits.sum(), [self.images])[0].flatten(1)
 
     @Pass
     def hessian_products(self) -> tuple[Tensor, ...]:
         """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
         constant = self.gradients
-        gradients = _gradient(self._loss, self._weight_parameters, create_graph=True)
+        gradients = gradient(self._loss, self._weight_parameters, create_graph=True)
         product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
-        return _gradient(product, self._weight_parameters)
+        return gradient(product, self._weight_parameters)
 
     @Pass
     def second_batch_gradients(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -249,27 +251,18 @@ class Trace:
         classifier = self.network.classifier
         with torch.enable_grad():
             loss = _cross_entropy(classifier(self.features[-1]), self.labels)
-            return _gradient(loss, [classifier.weight])[0]
+            return gradient(loss, [classifier.weight])[0]
 
     @Pass
     def perturbation(self) -> Perturbation:
         """The batch against the batch plus 0.01 times Gaussian noise."""
-        noise = self._noise
-        if noise is None:  # drawn on the host: the same values on every device
-            source = generator(self.seed, "perturbation")
-            noise = torch.empty(self.images.shape, dtype=torch.float32, device=source.device).normal_(generator=source)
+        noise = draw_noise(self.images, self.seed) if self._noise is None else self._noise.to(self.images)
         first = self._run
         with torch.no_grad():
-            second = self._forward(self.images + 0.01 * noise.to(self.images))
+            second = self._forward(self.images + 0.01 * noise)
             difference = (first.features[-2] - second.features[-2]).abs().flatten(1).sum(1).mean()
-            variances = []
-            pairs = zip(first.batch_variances, second.batch_variances, self._initial_statistics, strict=True)
-            for one, two, (momentum, initial) in pairs:
-                if one is None or two is None or initial is None or momentum is None:
-                    raise UndefinedScore("a BatchNorm keeps no running statistics")
-                after_one = (1 - momentum) * initial + momentum * one
-                variances.append((1 - momentum) * after_one + momentum * two)
-        return Perturbation(difference, tuple(variances))
+            variances = mixed_variances(self._initial_statistics, first.batch_variances, second.batch_variances)
+        return Perturbation(difference, variances)
 
     @Pass
     def layers(self) -> tuple[Layer, ...]:
@@ -307,7 +300,7 @@ class Trace:
     def _gradients_on(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         with torch.enable_grad():
             logits = self.network.classifier(self.network.features(images.detach())[-1])
-            return _gradient(_cross_entropy(logits, labels), self._weight_parameters)
+            return gradient(_cross_entropy(logits, labels), self._weight_parameters)
 
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
@@ -378,7 +371,8 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         ) from error
 
 
-def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
+def gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
+    """Return d(output)/d(each input); zeros where the output does not depend on it. The graph is kept."""
     if not output.requires_grad:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
     return torch.autograd.grad(
@@ -386,11 +380,61 @@ def _gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = 
     )
 
 
-def _keep_saliency(saliency: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
+def use_batch_statistics(network: nn.Module) -> list[tuple[float | None, Tensor | None]]:
+    """Have every BatchNorm use the batch's statistics, and leave the variance that it used in ``running_var``.
+
+    Returns:
+        For every BatchNorm, in the order of the modules, its momentum and its running variance as they were.
+    """
+    normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    before = [(module.momentum, _clone(module.running_var)) for module in normalisations]
+    for module in normalisations:
+        module.train()
+        module.momentum = 1.0  # one forward pass then leaves the batch's own variance in running_var
+    return before
+
+
+def mixed_variances(
+    initial: Sequence[tuple[float | None, Tensor | None]],
+    first: Sequence[Tensor | None],
+    second: Sequence[Tensor | None],
+) -> tuple[Tensor, ...]:
+    """Return what two forward passes would have left in ``running_var``, with the momentum that each BatchNorm had.
+
+    Args:
+        initial: as `use_batch_statistics` returns it.
+        first: the variances of the first pass, each (channels,).
+        second: of the second.
+
+    Raises:
+        UndefinedScore: if a BatchNorm keeps none.
+    """
+    variances = []
+    for one, two, (momentum, before) in zip(first, second, initial, strict=True):
+        if one is None or two is None or before is None or momentum is None:
+            raise UndefinedScore("a BatchNorm keeps no running statistics")
+        after_one = (1 - momentum) * before + momentum * one
+        variances.append((1 - momentum) * after_one + momentum * two)
+    return tuple(variances)
+
+
+def draw_noise(images: Tensor, seed: object) -> Tensor:
+    """Draw noise from N(0, 1) in the shape of the pictures, on the host: the same values on every device."""
+    source = generator(seed, "perturbation")
+    noise = torch.empty(images.shape, dtype=torch.float32, device=source.device).normal_(generator=source)
+    return noise.to(images)
+
+
+def saliency(module: nn.Module, output: Tensor, gradient: Tensor) -> Tensor:
+    """Return the sum over pixels of a module's output times its gradient: (batch, channels)."""
     product = output * gradient
     channel = product.dim() - 1 if isinstance(module, nn.Linear) else 1
     others = tuple(axis for axis in range(1, product.dim()) if axis != channel)
-    saliency[module] = product.sum(dim=others) if others else product
+    return product.sum(dim=others) if others else product
+
+
+def _keep_saliency(found: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
+    found[module] = saliency(module, output, gradient)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -442,8 +486,8 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
             hook.remove()
     # An output of nothing but zeros is not in the graph; nothing comes back to it.
     reached = [module for module, output in outputs.items() if output.requires_grad]
-    weights = {m: tensors[f"network.{name}.weight"] for name, m in named if isinstance(m, _WEIGHTED) and m in outputs}
-    found = _gradient(total, [*(outputs[m] for m in reached), *weights.values()])
+    weights = {m: tensors[f"network.{name}.weight"] for name, m in named if isinstance(m, WEIGHTED) and m in outputs}
+    found = gradient(total, [*(outputs[m] for m in reached), *weights.values()])
     signals = dict(zip(reached, found[: len(reached)], strict=True))
     flows = dict(zip(weights, found[len(reached) :], strict=True))
     nothing = ones.new_zeros(())
@@ -481,7 +525,7 @@ def _first_argument(x: Tensor) -> Tensor:
 
 
 def _multiply_accumulates(module: nn.Module, output: Tensor | None) -> int:
-    if output is None or not isinstance(module, _WEIGHTED):
+    if output is None or not isinstance(module, WEIGHTED):
         return 0
     pixels = output[0].numel() // len(module.weight)  # a linear layer's may be tokens
     return pixels * (module.weight.numel() + (module.bias.numel() if module.bias is not None else 0))

@@ -96,6 +96,13 @@ device = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes. [default: one a processor, or one a GPU]"
 )
+stack = click.option(
+    "--stack",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings.",
+)
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
 )
@@ -129,7 +136,20 @@ def out(default: str) -> Callable[[F], F]:
 
 def sweep(function: F) -> F:
     """Add every option that a sweep's settings come from."""
-    for option in (config, plugin, workers, device, teacher, augment, batch_seed, batch_size, image_dir, images, seeds):
+    for option in (
+        config,
+        plugin,
+        workers,
+        stack,
+        device,
+        teacher,
+        augment,
+        batch_seed,
+        batch_size,
+        image_dir,
+        images,
+        seeds,
+    ):
         function = option(function)
     return function
 

@@ -115,7 +115,8 @@ def _provide(
     from harness.work import tasks
 
     values: dict[int, dict[str, float | None]] = defaultdict(dict)
-    for records in sweep.score(session, tasks(session.plan.space, [(cell, seed, driver.members) for cell in cells])):
+    lacking = [(cell, seed, driver.members) for cell in cells]
+    for records in sweep.score(session, tasks(session.context.settings, lacking)):
         for record in records:
             values[record.cell][record.proxy] = record.value
             if len(values[record.cell]) == len(driver.members):

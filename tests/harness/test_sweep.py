@@ -152,9 +152,9 @@ def test_a_version_of_its_own_is_scored_anew(run: Sweep, make_plan: MakePlan, tm
     plan = make_plan("params")
     newer = replace(plan.proxies[0], version="next")
     with Store(run_folder.store_path(tmp_path), create=False) as store:
-        hash_ = sweep.prepare(plan).settings.hash
-        assert sweep.missing(plan, store, hash_) == ([], 2)
-        tasks, before = sweep.missing(replace(plan, proxies=(newer,)), store, hash_)
+        settings = sweep.prepare(plan).settings
+        assert sweep.missing(plan, store, settings) == ([], 2)
+        tasks, before = sweep.missing(replace(plan, proxies=(newer,)), store, settings)
     assert (len(tasks), before) == (2, 0)
 
 
@@ -381,3 +381,63 @@ def test_ctrl_c_ends_with_a_sentence_and_the_same_command_continues(
     plan = make_plan(KILLED, cells=(111, 113, 131, 311), seeds=(0, 1), plugins=(path,))
     tally = run(plan, tmp_path / "run")
     assert (tally.before, tally.statuses["ok"]) == (seen, 40 - seen)
+
+
+def members(cell: int, count: int) -> tuple[int, ...]:
+    """Cells of one function, the one that stands for them last."""
+    others = [one for one in range(nb201.SIZE) if nb201.Cell.from_index(one).representative.index == cell != one]
+    return (*others[: count - 1], cell)
+
+
+def test_cells_of_one_function_are_scored_once_and_alike(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    names, cell = "params,live_params,snip,nwot", nb201.as_cell(14).representative.index
+    cells = members(cell, 3)
+    plan = make_plan(names, space="nb201", cells=cells)
+    tasks = work.tasks(sweep.prepare(plan).settings, [(one, 0, names.split(",")) for one in cells])
+    assert [task.network for task in tasks] == [cells[0], cell, cells[1]]
+    assert {name: got for name, _, got in tasks[1].wanted} == {
+        **{"live_params": cells, "snip": cells},
+        **{"params": (cell,), "nwot": (cell,)},
+    }
+    run(plan, tmp_path / "together")
+    for one in cells:
+        run(make_plan(names, space="nb201", cells=(one,)), tmp_path / "apart")
+    same(tmp_path / "apart", tmp_path / "together")
+    values = scores(tmp_path / "together").set_index(["proxy", "cell"])["value"]
+    assert values["snip"].nunique() == values["live_params"].nunique() == 1
+    assert values["params"].nunique() > 1
+
+
+def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+    # Not plain, kdsvd: the first cancels to its rounding, the second depends on signs that rounding chooses.
+    names = ",".join(
+        n for n in registry.names() if registry.is_built_in(registry.get(n)) and n not in ("plain", "kdsvd")
+    )
+    run(make_plan(names, seeds=(0, 1), batch_size=8), tmp_path / "plain")
+    run(make_plan(names, seeds=(0, 1), batch_size=8, stack=2), tmp_path / "stacked")
+    one, other = (scores(tmp_path / name) for name in ("plain", "stacked"))
+    assert list(one["status"]) == list(other["status"])
+    # The kernels add up in another order; float32 keeps about seven digits of each term, and pkt's terms cancel.
+    assert other["value"].to_numpy() == pytest.approx(one["value"].to_numpy(), rel=2e-3, nan_ok=True)
+
+
+def test_a_stack_is_the_same_whichever_of_its_seeds_is_asked_for(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path
+) -> None:
+    run(make_plan(seeds=(0, 1, 2), stack=2), tmp_path / "together")
+    for seed in (2, 1, 0):
+        run(make_plan(seeds=(seed,), stack=2), tmp_path / "apart")
+    same(tmp_path / "apart", tmp_path / "together")
+
+
+def test_a_meddler_in_a_stack_changes_nothing_for_others(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, plugin: Callable[..., Path]
+) -> None:
+    registry.load_file(plugin("trace.logits.add_(1)\nreturn 1.0", name="aaa", needs="'logits'"))
+    registry.load_file(plugin("return trace.logits.sum()", name="zzz", file="other.py", needs="'logits'"))
+    run(make_plan("zzz", seeds=(0, 1), stack=2), tmp_path / "alone")
+    run(make_plan("aaa,zzz", seeds=(0, 1), stack=2), tmp_path / "beside")
+    beside = scores(tmp_path / "beside")
+    assert set(beside[beside["proxy"] == "aaa"]["status"]) == {"failed"}
+    mine = beside[beside["proxy"] == "zzz"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, scores(tmp_path / "alone"))

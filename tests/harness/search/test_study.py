@@ -147,7 +147,7 @@ def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
     real = sweep.score
 
     def counted(session: Any, tasks: Any) -> Any:
-        scored.extend(cell for task in tasks for _, cells in task.wanted for cell in cells)
+        scored.extend(cell for task in tasks for _, _, cells in task.wanted for cell in cells)
         return real(session, tasks)
 
     monkeypatch.setattr(sweep, "score", counted)

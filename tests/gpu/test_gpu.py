@@ -1,0 +1,80 @@
+"""On a GPU: the numbers of the CPU up to rounding, the same numbers twice, stacks, out of memory. Skipped without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from harness import pool, run_folder, sweep
+from harness.store import Store
+from harness.sweep import Plan
+from proxies import registry
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+#: What rounding decides: `plain` cancels to it, and kdsvd depends on the signs of singular vectors.
+ROUNDING = {"plain", "kdsvd"}
+
+CELLS = (13, 1462, 14)
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Callable[..., pd.DataFrame]:
+    def score(name: str, **changes: Any) -> pd.DataFrame:
+        values: dict[str, Any] = {
+            "space": "nb201",
+            "cells": CELLS,
+            "proxies": [registry.get(one) for one in registry.names() if registry.get(one).fast],
+            "seeds": (0, 1),
+            "images": "noise",
+            "image_dir": None,
+            "batch_size": 16,
+            "batch_seed": 0,
+            "augment": False,
+            "teacher": "resnet20",
+            "devices": ("cuda:0",),
+            "device_name": "test",
+            "workers": 1,
+        }
+        plan = Plan(**{**values, **changes})
+        folder = tmp_path / name
+        sweep.run(plan, folder, make_executor=lambda workers: pool.local(workers, plan.devices))
+        with Store(run_folder.store_path(folder), create=False) as store:
+            return store.frame().set_index(["proxy", "cell", "seed"])
+
+    return score
+
+
+def agree(one: pd.DataFrame, other: pd.DataFrame, relative: float) -> None:
+    assert list(one.index) == list(other.index)
+    compared = ~one.index.get_level_values("proxy").isin(ROUNDING)
+    assert list(one["status"][compared]) == list(other["status"][compared])
+    np.testing.assert_allclose(one["value"][compared], other["value"][compared], rtol=relative)
+
+
+def test_scores_are_those_of_the_cpu_up_to_rounding(scored: Callable[..., pd.DataFrame]) -> None:
+    # float32 on both, TF32 off: sums of some thousand terms in another order.
+    agree(scored("gpu"), scored("cpu", devices=("cpu",)), 1e-2)
+
+
+def test_the_same_sweep_twice_gives_the_same_bits(scored: Callable[..., pd.DataFrame]) -> None:
+    one, other = scored("one"), scored("other")
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+
+
+def test_a_stack_gives_the_scores_of_each(scored: Callable[..., pd.DataFrame]) -> None:
+    agree(scored("stacked", stack=2), scored("plain"), 1e-2)
+
+
+def test_a_batch_that_does_not_fit_is_a_failure_with_its_cause(scored: Callable[..., pd.DataFrame]) -> None:
+    free, _ = torch.cuda.mem_get_info()
+    pictures = free // (4 * 16 * 32 * 32)  # one map of the first stage then takes all that is free
+    found = scored("large", batch_size=int(pictures), proxies=[registry.get("snip")], cells=(13,), seeds=(0,))
+    assert list(found["status"]) == ["failed"]
+    assert "out of memory" in found["cause"].iloc[0]
