@@ -59,7 +59,9 @@ def passes(
         For every network its passes by name, as `proxies.trace.Trace` has them.
     """
     count = len(networks)
-    initial = [use_batch_statistics(network.eval()) for network in networks]
+    # In the default layout, which vmap's rules know best: pooling warns of a slow way in channels_last.
+    networks = [network.eval().to(memory_format=torch.contiguous_format) for network in networks]  # type: ignore[call-overload]
+    initial = [use_batch_statistics(network) for network in networks]
     shapes = _output_shapes(networks[0], images[:1])
     watched = [_Watched(network) for network in networks]
     weights, buffers = stack_module_state(watched)

@@ -1,4 +1,4 @@
-"""On a GPU: the numbers of the CPU up to rounding, the same numbers twice, stacks, out of memory. Skipped without one."""
+"""On a GPU: the CPU's numbers up to rounding, the same numbers twice, stacks, lack of memory. Skipped without one."""
 
 from __future__ import annotations
 

@@ -410,15 +410,18 @@ def test_cells_of_one_function_are_scored_once_and_alike(run: Sweep, make_plan: 
 
 def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
     # Not plain, kdsvd: the first cancels to its rounding, the second depends on signs that rounding chooses.
-    names = ",".join(
-        n for n in registry.names() if registry.is_built_in(registry.get(n)) and n not in ("plain", "kdsvd")
-    )
+    built_in = (name for name in registry.names() if registry.is_built_in(registry.get(name)))
+    names = ",".join(name for name in built_in if name not in ("plain", "kdsvd"))
     run(make_plan(names, seeds=(0, 1), batch_size=8), tmp_path / "plain")
     run(make_plan(names, seeds=(0, 1), batch_size=8, stack=2), tmp_path / "stacked")
     one, other = (scores(tmp_path / name) for name in ("plain", "stacked"))
     assert list(one["status"]) == list(other["status"])
-    # The kernels add up in another order; float32 keeps about seven digits of each term, and pkt's terms cancel.
-    assert other["value"].to_numpy() == pytest.approx(one["value"].to_numpy(), rel=2e-3, nan_ok=True)
+    # The kernels add up in another order. pkt's terms cancel; zico divides by differences between two batches' gradients,
+    # the smallest of which, with the fewest digits, weigh most.
+    loose = {"pkt": 2e-3, "zico": 3e-2}
+    for name, mine in other.groupby("proxy"):
+        expected = one.loc[mine.index, "value"].to_numpy()
+        assert mine["value"].to_numpy() == pytest.approx(expected, rel=loose.get(str(name), 1e-3), nan_ok=True), name
 
 
 def test_a_stack_is_the_same_whichever_of_its_seeds_is_asked_for(
