@@ -118,7 +118,7 @@ def logsynflow(trace: Trace) -> Tensor:
 
 @register(
     family="gradients",
-    version="1",
+    version="2",
     needs=["second_batch_gradients"],
     live_edges_only=True,
     source="Li et al., ZiCo, ICLR 2023, equation 5 (SLDGroup/ZiCo, ZeroShotProxy/compute_zico.py)",
@@ -128,7 +128,7 @@ def zico(trace: Trace) -> Tensor | float:
     total: Tensor | float = 0.0
     for first, second in zip(*trace.second_batch_gradients, strict=True):
         deviation = (first - second).abs() / 2  # the population standard deviation of two numbers
-        ratio = (first.abs() + second.abs())[deviation > 0] / (2 * deviation[deviation > 0])
-        if ratio.numel() and ratio.sum() > 0:
-            total = total + ratio.sum().log()
+        ratios = (first.abs() + second.abs()) / (2 * deviation)
+        layer = ratios.where(deviation > 0, 0).sum()
+        total = total + layer.where(layer > 0, 1).log()
     return total

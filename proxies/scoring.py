@@ -150,7 +150,8 @@ def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tup
         _restored_random_state(trace.images.device) as random_state_is_untouched,
         _restored_settings() as settings_are_untouched,
     ):
-        outcomes = {proxy.name: _evaluate_one(proxy, trace) for proxy in group}
+        answers = {proxy.name: _ask(proxy, trace) for proxy in group}
+        outcomes = _outcomes(answers)
         meddled = _difference(before, _state(trace.network))
         if meddled is None and trace.is_written_to:
             meddled = "it writes to a tensor of the trace, which other proxies read"
@@ -161,28 +162,46 @@ def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tup
     return outcomes, meddled
 
 
-def _evaluate_one(proxy: Proxy, trace: Trace) -> Outcome:
+@dataclass(frozen=True)
+class _Answer:
+    value: Tensor | float | None
+    error: Exception | None
+    seconds: float
+
+
+def _ask(proxy: Proxy, trace: Trace) -> _Answer:
     start = time.perf_counter()
     try:
         with trace.reading(proxy.needs), torch.enable_grad():
-            value = _as_number(proxy.function(trace))
+            value = _one_number(proxy.function(trace))
     except Exception as error:  # noqa: BLE001 - whatever a proxy raises is its own outcome
-        return Outcome(None, error, time.perf_counter() - start)
+        return _Answer(None, error, time.perf_counter() - start)
     except SystemExit as error:
-        return Outcome(None, RuntimeError(f"it calls sys.exit({error.code})"), time.perf_counter() - start)
-    return Outcome(value, None, time.perf_counter() - start)
+        return _Answer(None, RuntimeError(f"it calls sys.exit({error.code})"), time.perf_counter() - start)
+    return _Answer(value, None, time.perf_counter() - start)
 
 
-def _as_number(value: object) -> float:
-    if isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex():
-        value = value.item()
+def _one_number(value: object) -> Tensor | float:
+    if isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex() and value.dtype != torch.bool:
+        return value.detach()
     if isinstance(value, bool | str | Tensor | Sequence | Mapping) or not isinstance(value, int | float | np.number):
         shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
         raise TypeError(f"it returned a {type(value).__name__}{shape}, not one number")
-    number = float(value)
-    if not math.isfinite(number):
-        raise UndefinedScore(f"the score is {number}")
-    return number
+    return float(value)
+
+
+def _outcomes(answers: Mapping[str, _Answer]) -> dict[str, Outcome]:
+    # The scores leave the device in one transfer: waiting for each would leave the device idle in between.
+    tensors = {name: answer.value for name, answer in answers.items() if isinstance(answer.value, Tensor)}
+    moved = torch.stack([value.double() for value in tensors.values()]).tolist() if tensors else []
+    numbers = dict(zip(tensors, moved, strict=True))
+    outcomes = {}
+    for name, answer in answers.items():
+        value, error = numbers.get(name, answer.value), answer.error
+        if value is not None and not math.isfinite(value):
+            value, error = None, UndefinedScore(f"the score is {value}")
+        outcomes[name] = Outcome(value, error, answer.seconds)
+    return outcomes
 
 
 def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:

@@ -416,8 +416,8 @@ def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePl
     run(make_plan(names, seeds=(0, 1), batch_size=8, stack=2), tmp_path / "stacked")
     one, other = (scores(tmp_path / name) for name in ("plain", "stacked"))
     assert list(one["status"]) == list(other["status"])
-    # The kernels add up in another order. pkt's terms cancel; zico divides by differences between two batches' gradients,
-    # the smallest of which, with the fewest digits, weigh most.
+    # The kernels add up in another order. pkt's terms cancel; zico divides by differences between two batches'
+    # gradients, the smallest of which, with the fewest digits, weigh most.
     loose = {"pkt": 2e-3, "zico": 3e-2}
     for name, mine in other.groupby("proxy"):
         expected = one.loc[mine.index, "value"].to_numpy()
