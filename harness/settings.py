@@ -52,6 +52,8 @@ class Settings(Identified):
         drawing: how weights derive from cell and seed; raised when that changes. 2: from the cell of which the network
             is, and where only live edges matter that is the one that stands for all of the same function.
         stack: how many weight seeds of a network are computed in one pass; more than one changes the last digits.
+        tf32: whether a GPU may round what it multiplies to TF32's ten bits.
+        deterministic: whether cuDNN must take kernels that give the same bits each time.
     """
 
     consequences = frozenset({"batch"})
@@ -67,3 +69,5 @@ class Settings(Identified):
     batch: str
     drawing: int = 2
     stack: int = 1
+    tf32: bool = False
+    deterministic: bool = True

@@ -42,6 +42,8 @@ class Plan:
         workers: processes; on a GPU one a device.
         plugins: plug-in files that the workers load.
         stack: how many weight seeds of a network are computed in one pass.
+        tf32: whether a GPU may use TF32.
+        deterministic: whether a GPU must give the same bits each time.
     """
 
     space: str
@@ -59,6 +61,8 @@ class Plan:
     workers: int
     plugins: Sequence[Path] = ()
     stack: int = 1
+    tf32: bool = False
+    deterministic: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ def prepare(plan: Plan) -> Context:
         device=plan.devices[0].partition(":")[0],
         batch=drawn.digest(),
         stack=plan.stack,
+        tf32=plan.tf32,
+        deterministic=plan.deterministic,
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
     return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))

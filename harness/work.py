@@ -90,6 +90,8 @@ def score_network(context: Context, task: Task) -> list[Record]:
     """Score a network; every proxy gets a record for each of its seeds and cells, whatever becomes of it."""
     for plugin in context.plugins:
         registry.load_file(plugin)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = context.settings.tf32
+    torch.backends.cudnn.deterministic = context.settings.deterministic
     groups: dict[str, dict[int, list[Proxy]]] = {}
     for name, seed, _ in task.wanted:
         proxy = registry.get(name)

@@ -103,6 +103,12 @@ stack = click.option(
     show_default=True,
     help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings.",
 )
+tf32 = click.option("--tf32/--no-tf32", default=False, help="On a GPU: TF32, which is faster and rounds more.")
+deterministic = click.option(
+    "--deterministic/--no-deterministic",
+    default=True,
+    help="On a GPU: the same bits each time, or the fastest kernels.",
+)
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
 )
@@ -141,6 +147,8 @@ def sweep(function: F) -> F:
         plugin,
         workers,
         stack,
+        deterministic,
+        tf32,
         device,
         teacher,
         augment,
