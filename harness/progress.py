@@ -12,6 +12,11 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 
 
+def say(sentence: str) -> None:
+    """Print a sentence that is of use before a long work ends."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
     """Yield what is to be called when one is done: it moves a bar on a terminal, else prints a line now and then.

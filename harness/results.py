@@ -13,10 +13,11 @@ import pandas as pd
 
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError, unknown
-from harness import files, run_folder
+from harness import files, progress, run_folder
 from harness.evidence import bootstrap, panel
 from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
+from harness.scores import kept
 from harness.search import stored as stored_search
 from harness.search.stored import Search
 from harness.store import Store
@@ -87,15 +88,11 @@ def load(run: Path | str) -> Results:
 def _stored(folder: Path) -> Results:
     info = run_folder.read_info(folder)
     proxies = pd.DataFrame(info["proxies"])
-    with Store(run_folder.store_path(folder), create=False) as store:
-        frame = store.frame()
-    frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
-    current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
-    frame = frame[current].reset_index(drop=True)
+    shipped = run_folder.shipped(folder, info)
     return Results(
         folder=folder,
         info=info,
-        scores=frame,
+        scores=_of_store(folder, info, proxies) if shipped is None else shipped.frame(),
         proxies=proxies,
         targets=pd.DataFrame(columns=["cell", "target", "accuracy"]),
         correlations=pd.DataFrame(columns=list(CORRELATION_COLUMNS)),
@@ -104,6 +101,14 @@ def _stored(folder: Path) -> Results:
         method={},
         search=stored_search.read(folder),
     )
+
+
+def _of_store(folder: Path, info: dict[str, Any], proxies: pd.DataFrame) -> pd.DataFrame:
+    with Store(run_folder.store_path(folder), create=False) as store:
+        frame = store.frame()
+    frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
+    current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
+    return frame[current].reset_index(drop=True)
 
 
 def correlate(
@@ -156,20 +161,33 @@ def correlate(
         ],
         ignore_index=True,
     )
-    correlations, evidence = evidence_table.tables(
-        panel.build(results.scores, results.proxies, undefined=undefined),
-        results.proxies,
-        found,
-        spaces.get(space),
-        method,
-    )
+    said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
+    answered, correlations, evidence = _judged(results, found, method, undefined)
+    said |= answered
     files.write_table(folder / "targets.csv", targets)
     files.write_table(folder / "correlations.csv", correlations)
     files.write_table(folder / "evidence.csv", evidence)
     files.write_json(folder / "cards.json", cards)
-    said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
     files.write_json(folder / "method.json", said)
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
+
+
+def _judged(
+    results: Results, targets: list[evidence_table.Target], method: Method, undefined: str
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    # Correlations, evidence, and of a shipped set which question they answer and whether the answer came with it.
+    said: dict[str, Any] = {}
+    shipped = run_folder.shipped(results.folder, results.info)
+    if shipped is not None:
+        question = kept.question(shipped, targets, method, undefined)
+        known = kept.read(shipped, question)
+        said = {"question": question, "kept": known is not None}
+        if known is not None:
+            return said, *known
+        cells = results.scores["cell"].nunique()
+        progress.say(f"{shipped.name} comes without the answer to this; all {cells} cells are judged now")
+    scores = panel.build(results.scores, results.proxies, undefined=undefined)
+    return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
 
 
 def _target(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:

@@ -8,7 +8,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 from benchmarks.errors import InputError
 from harness import files
+from harness.scores import sets
+from harness.scores.sets import ScoreSet
 from harness.settings import Settings
 from proxies.registry import Proxy
 
@@ -39,8 +42,80 @@ def info_path(folder: Path) -> Path:
 
 
 def named(path: Path) -> Path:
-    """Return the folder that a user names, who may name the store inside it."""
-    return path.parent if path == store_path(path.parent) and path.is_file() else path
+    """Return the folder that a user names, who may name the store inside it, or a shipped set of scores.
+
+    Raises:
+        InputError: if a set is meant whose folder, ``runs/NAME``, holds something else.
+    """
+    if path == store_path(path.parent) and path.is_file():
+        return path.parent
+    is_set = not path.exists() and str(path) in sets.names()
+    return show(sets.load(str(path)), Path("runs")) if is_set else path
+
+
+def show(one: ScoreSet, parent: Path) -> Path:
+    """Return the folder, below ``parent``, of a run that shows a shipped set; it holds what is derived, not the scores.
+
+    Raises:
+        InputError: if the folder is another run's, or cannot be written to.
+    """
+    folder = parent / one.name
+    if info_path(folder).is_file():
+        shown = read_info(folder).get("shipped")
+        if shown is None:
+            raise InputError(f"run: {folder} holds a run that is not the shipped set {one.name}; move it elsewhere.")
+        if shown["data_hash"] == one.data_hash:
+            return folder
+        forget_derived(folder)
+    shown = {"name": one.name, "data_hash": one.data_hash}
+    files.write_json(info_path(folder), one.card | {"schema": SCHEMA, "shipped": shown})
+    return folder
+
+
+def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
+    """Return the shipped set that a run's folder shows; None where the run has a store of its own.
+
+    Raises:
+        InputError: if this version ships another one, or none.
+    """
+    shown = info.get("shipped")
+    if shown is None:
+        return None
+    one = sets.load(shown["name"])
+    if one.data_hash != shown["data_hash"]:
+        raise InputError(
+            f"run: {folder} shows {one.name} as another version shipped it; `diswot correlate {one.name}` begins it "
+            "anew."
+        )
+    return one
+
+
+def refuse_shipped(argument: str, folder: Path, info: dict[str, Any]) -> None:
+    """Refuse a folder that shows a shipped set where scores are to be added.
+
+    Raises:
+        InputError: if it does.
+    """
+    if info.get("shipped") is not None:
+        raise InputError(
+            f"{argument}: {folder} shows the shipped set {info['shipped']['name']}, to which nothing is added; choose "
+            "the folder of another run."
+        )
+
+
+def note_taken(folder: Path, one: ScoreSet, proxies: Sequence[str]) -> None:
+    """Note in ``run.json`` that scores were taken from a shipped set, one for each entry of ``proxies``."""
+    info = read_info(folder)
+    known = {record["name"] for record in info["proxies"]}
+    here = {"set": one.name, "data_hash": one.data_hash}
+    earlier = [note for note in info.get("taken", []) if {key: note[key] for key in here} == here]
+    others = [note for note in info.get("taken", []) if note not in earlier]
+    counts = Counter(proxies)
+    for note in earlier:
+        counts.update(note["scores"])
+    info["taken"] = [*others, here | {"scores": dict(sorted(counts.items()))}]
+    info["proxies"] += [record for record in one.card["proxies"] if record["name"] in set(counts) - known]
+    files.write_json(info_path(folder), info)
 
 
 def find(folder: Path) -> list[Path]:
@@ -53,8 +128,9 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     inside = sorted(path.parent for path in folder.glob(f"*/{info_path(folder).name}")) if folder.is_dir() else []
     if not inside:
+        hint = f" A shipped set may be named instead: {', '.join(sets.names())}." if sets.names() else ""
         raise InputError(
-            f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one."
+            f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.{hint}"
         )
     return inside
 
@@ -110,6 +186,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
     command = shlex.join(["diswot", *sys.argv[1:]])
     if info_path(folder).is_file():
         info = read_info(folder)
+        refuse_shipped("--out", folder, info)
         different = settings.differences(info["settings"])
         if different:
             raise InputError(

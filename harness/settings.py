@@ -29,10 +29,14 @@ class Identified:
 
         What follows from others is named only where nothing else differs.
         """
-        different = {name: value for name, value in self.as_dict().items() if other.get(name) != value}
-        chosen = {name: value for name, value in different.items() if name not in self.consequences}
-        different = chosen or different
-        return [f"{name} {value} (there: {other.get(name)})" for name, value in different.items()]
+        return differences(self.as_dict(), other, self.consequences)
+
+
+def differences(mine: dict[str, Any], other: dict[str, Any], consequences: frozenset[str]) -> list[str]:
+    """Say in which settings two runs differ, as `Identified.differences`; one may lack a setting that the other has."""
+    different = [name for name in mine | other if mine.get(name) != other.get(name)]
+    chosen = [name for name in different if name not in consequences] or different
+    return [f"{name} {mine.get(name)} (there: {other.get(name)})" for name in chosen]
 
 
 @dataclass(frozen=True)

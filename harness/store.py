@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,11 +200,12 @@ class Store:
         """
         columns = self.kind.columns
         marks = ", ".join("?" * len(columns))
+        row = attrgetter(*columns)
         try:
             with self._transaction():
                 self._connection.executemany(
                     f"INSERT OR REPLACE INTO {self.kind.table} ({', '.join(columns)}) VALUES ({marks})",
-                    [astuple(record) for record in records],
+                    [row(record) for record in records],
                 )
         except sqlite3.DatabaseError as error:
             raise InputError(

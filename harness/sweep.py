@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import images, spaces, teachers
 from harness import pool, progress, run_folder
+from harness.scores import taking
 from harness.settings import Settings
 from harness.store import Record, Store
 from proxies.registry import Proxy
@@ -44,6 +45,7 @@ class Plan:
         stack: how many weight seeds of a network are computed in one pass.
         tf32: whether a GPU may use TF32.
         deterministic: whether a GPU must give the same bits each time.
+        sets: the shipped sets of scores that are taken from.
     """
 
     space: str
@@ -63,6 +65,7 @@ class Plan:
     stack: int = 1
     tf32: bool = False
     deterministic: bool = True
+    sets: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     causes: Counter[tuple[str, str]] = Counter()
     context = prepare(plan)
     with opened(plan, folder, context, make_executor) as session:
+        taken = taking.for_sweep(plan, context.settings, session.store, folder)
         tasks, before = missing(plan, session.store, context.settings)
         if tasks:
             run_folder.forget_derived(folder)
@@ -191,7 +195,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
                 statuses.update(record.status for record in records)
                 causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
                 advance()
-    return Tally(before, statuses, causes, time.monotonic() - start)
+    return Tally(before - taken, statuses, causes, time.monotonic() - start)
 
 
 def _units(tasks: Sequence[Task]) -> int:

@@ -358,7 +358,8 @@ def rebuilt_by(results: Results) -> list[str]:
             options += [f"--{name}", str(results.method[name])]
     # Where a search alone made the run, nothing was correlated.
     verbs = ("report",) if results.search is not None and not results.method else ("correlate", "report")
-    return [shlex.join(["diswot", verb, str(results.folder), *options]) for verb in verbs]
+    run = (results.info.get("shipped") or {}).get("name", str(results.folder))
+    return [shlex.join(["diswot", verb, run, *options]) for verb in verbs]
 
 
 def omits_undefined(results: Results) -> bool:

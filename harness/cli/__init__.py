@@ -21,6 +21,7 @@ _COMMANDS = {
     "check": "regression-test a proxy: is it well-behaved, worth something, and as it was",
     "distill": "train students with and without a teacher, into an accuracy table; resumable",
     "tables": "list, show, fetch and import accuracy tables",
+    "scores": "list and show the sets of scores that are shipped",
     "images": "list image sets, and fetch CIFAR-10 and CIFAR-100",
     "proxies": "list and show proxies",
     "cell": "show one cell: string, index, drawing, counts, known accuracies",

@@ -12,6 +12,12 @@ from harness.cli import options
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate")
 @options.evidence
+@click.option(
+    "--with",
+    "beside",
+    metavar="NAME",
+    help="Take the scores of this shipped set on the same cells, seeds and settings into RUN first.",
+)
 @click.option("--subset", default="all", show_default=True, help="Which cells the table on the screen is about.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file, or a folder for all three."
@@ -24,26 +30,31 @@ def command(
     measure: str,
     draws: int | None,
     undefined: str,
+    beside: str | None,
     subset: str,
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Correlate the scores of RUN, a run's folder, its store or a folder of runs, with accuracies.
+    """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
 
     Positive means that the proxy predicts in its declared direction. --json and --out give the correlations by seed on
-    all cells; what they are worth, with intervals and by subset, is written into RUN as evidence.csv.
+    all cells; what they are worth, with intervals and by subset, is written into RUN as evidence.csv; of a shipped set
+    into runs/NAME.
     """
     import pandas as pd
 
     from harness import files, results, run_folder
     from harness.cli import say
     from harness.evidence.table import Method
+    from harness.scores import taking
 
     method = Method(measure=measure, draws=draws)
-    found = [
-        results.correlate(folder, targets, method=method, undefined=undefined)
-        for folder in run_folder.find(run_folder.named(run))
-    ]
+    folders = run_folder.find(run_folder.named(run))
+    if beside is not None:
+        for folder in folders:
+            taken = taking.beside(folder, beside)
+            click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
+    found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
     table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
         click.echo(files.as_json(table))

@@ -18,12 +18,16 @@ DEFAULT_CELLS = 100
 @options.cells
 @options.proxies
 @options.sweep
+@options.shipped
 @options.out("runs/evaluate")
 @click.option(
     "--export", type=click.Path(path_type=Path), help="Also write all scores of the run to a .csv, .parquet or .json."
 )
 def command(out: Path, export: Path | None, **settings: Any) -> int:
-    """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again."""
+    """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again.
+
+    Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
+    """
     from harness import files, results, sweep
     from harness.cli import say
 
@@ -47,6 +51,7 @@ def plan_of(
     device: str,
     workers: int | None,
     plugins: tuple[Path, ...],
+    shipped: bool = False,
     **settings: Any,
 ) -> Any:
     """Make a sweep's plan of the texts of the options.
@@ -56,6 +61,7 @@ def plan_of(
     """
     from benchmarks import images, spaces, teachers
     from harness import pool, samples
+    from harness.scores import sets
     from harness.sweep import Plan
     from proxies import registry
 
@@ -73,5 +79,6 @@ def plan_of(
         device_name=options.device_name(chosen[0]),
         workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
         plugins=loaded,
+        sets=sets.names() if shipped else (),
         **settings,
     )

@@ -112,6 +112,12 @@ deterministic = click.option(
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
 )
+shipped = click.option(
+    "--shipped/--no-shipped",
+    default=True,
+    show_default=True,
+    help="Take scores that a shipped set has under the same settings instead of computing them.",
+)
 mirror = click.option(
     "--from", "mirror", type=click.Path(path_type=Path), help="Folder to take the files from, instead of the network."
 )

@@ -17,7 +17,10 @@ from harness.cli import options
 def command(
     run: Path, targets: tuple[str, ...], measure: str, draws: int | None, undefined: str, figures: str | None
 ) -> int:
-    """Draw the figures of RUN, a run's folder, its store or a folder of runs, and write one self-contained page."""
+    """Draw the figures of RUN and write one self-contained page.
+
+    RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
+    """
     import reports
     from harness import results, run_folder
     from harness.cli import say

@@ -33,6 +33,7 @@ DEFAULT_CELLS = "nb201-kd:80"
 @options.proxies
 @options.target
 @options.sweep
+@options.shipped
 @options.out("runs/default")
 def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **settings: Any) -> int:
     """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.

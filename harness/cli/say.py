@@ -100,7 +100,13 @@ def correlations(results: Results, subset: str = "all") -> str:
         rows.append(row)
     keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
     body = tabulate(pd.DataFrame(rows).to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
-    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *_notes(evidence)])
+    notes = _notes(evidence)
+    if results.method.get("kept"):
+        shown = results.info["shipped"]["name"]
+        notes.append(
+            f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
+        )
+    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
 
 
 def _holds(results: Results, subset: str) -> bool:
@@ -139,7 +145,9 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
         own = [path for path in figures if one.folder in path.parents]
         folders = ", ".join(sorted({str(path.parent) for path in own}))
         lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folders}")
-        lines.append(f"      {run_folder.store_path(one.folder)}, {one.folder / 'correlations.csv'}")
+        shipped = run_folder.shipped(one.folder, one.info)
+        scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
+        lines.append(f"      {scores}, {one.folder / 'correlations.csv'}")
     return "\n".join(lines)
 
 

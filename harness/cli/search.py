@@ -113,9 +113,9 @@ def command(
 ) -> int:
     """Search for the best cell by a proxy alone: by ageing evolution and at random, beside both optima.
 
-    Scores are those of RUN, a run's folder, by default runs/evaluate; with --scores live it need not exist, and what it
-    lacks is scored under its settings. Accuracies judge what was picked and take no part in picking. The result is kept
-    in RUN/search, and `diswot report RUN` shows it.
+    Scores are those of RUN, a run's folder or a shipped set's name, by default runs/evaluate; with --scores live it
+    need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
+    picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
     """
     from benchmarks import spaces, teachers
     from harness import files, samples

@@ -93,7 +93,9 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         several = ", summed over the members, each computed alone" if len(members) > 1 else ", computed alone"
         return float(costs[members].sum()), f"costs.csv, one thread{several}"
     if set(base.scores["proxy"]) == set(members):
-        return _mean_seconds(base.scores, members), "mean of the run's cells, on one worker"
+        elsewhere = base.info.get("shipped") or base.info.get("taken")
+        where = ", for shipped scores on the machine that made them" if elsewhere else ""
+        return _mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
     measured = f"`diswot bench --out {path}` measures it"
     return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
 

@@ -270,10 +270,11 @@ import sys
 from harness.cli import main
 def loaded(*heavy):
     return [name for name in heavy if name in sys.modules]
-for command in "", "run", "evaluate", "correlate", "report", "tables", "images", "proxies", "cell", "bench", "check":
+commands = "run", "evaluate", "correlate", "report", "tables", "scores", "images", "proxies", "cell", "bench", "check"
+for command in "", *commands:
     assert main([*command.split(), "--help"]) == 0
 assert loaded("torch", "pandas", "scipy", "matplotlib") == [], loaded("torch", "pandas", "scipy", "matplotlib")
-for command in "proxies list", "proxies show snip", "tables list", "images list", "cell 7":
+for command in "proxies list", "proxies show snip", "tables list", "scores list", "images list", "cell 7":
     for json in ([], ["--json"]):
         assert main([*command.split(), *json]) == 0
 assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "matplotlib")
@@ -282,7 +283,7 @@ assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "m
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", [[], ["tables"], ["images"], ["proxies"]])
+@pytest.mark.parametrize("command", [[], ["tables"], ["scores"], ["images"], ["proxies"]])
 def test_a_group_alone_shows_its_help(cli: Cli, command: list[str]) -> None:
     said = cli(*command)
     assert said.status == 2

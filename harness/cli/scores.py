@@ -1,0 +1,94 @@
+"""``diswot scores``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import Group, options
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """List the shipped sets of scores, or show how one was made.
+
+    A set's name stands for a run's folder: `diswot correlate NAME`, `diswot report NAME`, `diswot search NAME`.
+    """
+
+
+@command.command("list")
+@options.as_json
+def _list(as_json: bool) -> None:
+    """List the shipped sets."""
+    from harness.scores import sets
+
+    found = list(map(sets.load, sets.names()))
+    if not found and not as_json:
+        click.echo("no set is shipped with this version")
+        return
+    rows = [
+        {
+            "name": one.name,
+            "space": one.card["space"],
+            "cells": one.card["cells"],
+            "seeds": one.card["seeds"] if as_json else ", ".join(map(str, one.card["seeds"])),
+            "proxies": list(one.versions) if as_json else len(one.versions),
+            "settings": one.card["settings"] if as_json else _in_words(one.card["settings"]),
+            "settings_hash": one.card["settings_hash"],
+        }
+        for one in found
+    ]
+    options.show(rows, as_json)
+
+
+def _in_words(settings: dict[str, Any]) -> str:
+    # The others follow from these, or are seldom changed.
+    return ", ".join(f"{key} {settings[key]}" for key in ("images", "batch_size", "batch_seed", "teacher", "device"))
+
+
+@command.command()
+@click.argument("name")
+@options.as_json
+def show(name: str, as_json: bool) -> None:
+    """Show the card of the set NAME: settings, machine, versions, what was undefined, licence, hash."""
+    from harness.scores import sets
+
+    one = sets.load(name)
+    if as_json:
+        options.show_one(one.card, as_json)
+        return
+    shown = one.card | {"proxies": [f"{proxy} {version}" for proxy, version in one.versions.items()]}
+    flat: dict[str, Any] = {}
+    for key, value in shown.items():
+        flat |= {f"{key} {inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
+    options.show_one(flat, as_json)
+
+
+@command.command(hidden=True)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("name")
+def pack(run: Path, name: str) -> None:
+    """Write the scores of RUN, a complete run of built-in proxies, and their evidence into the package as NAME."""
+    from harness.scores import packing
+
+    one = packing.pack(run, name)
+    click.echo(
+        f"wrote {one.path}, {one.card['scores']} scores, {one.path.stat().st_size / 2**20:.2f} MiB, and its card"
+    )
+    _keep(name)
+
+
+@command.command(hidden=True)
+@click.argument("name")
+def judge(name: str) -> None:
+    """Judge the set NAME anew, where a table, a measure or the code has changed, and keep its evidence with it."""
+    _keep(name)
+
+
+def _keep(name: str) -> None:
+    from harness.scores import kept, packing
+
+    done = packing.keep_evidence(name)
+    click.echo(f"wrote {kept.card_path(name)} and its tables" if done else f"the evidence of {name} is up to date")

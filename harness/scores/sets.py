@@ -1,0 +1,119 @@
+"""The shipped sets of scores: where they lie, their cards, and their rows as a run's store would give them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.errors import InputError, unknown
+from harness.store import SCORES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The number of the card's form.
+SCHEMA = 1
+
+#: Where the sets lie. There may be none, and then there need not be a folder.
+FOLDER = Path(__file__).with_name("data")
+
+_CARD = ".card.json"
+
+#: What a card must hold for its set to be read.
+_KEYS = ("space", "settings", "settings_hash", "commands", "hashes", "proxies", "cells", "seeds", "scores", "data_hash")
+
+_TEXTS = ("proxy", "version", "status", "cause")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreSet:
+    """The scores of some proxies on all cells of a space, made with the same settings.
+
+    Attributes:
+        name: of the set.
+        path: of the Parquet file, one row a score, in the order of proxy, seed and cell.
+        card: how the scores were made; its fields stand in docs/scores.md.
+    """
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the Parquet file, in hexadecimal."""
+        return str(self.card["data_hash"])
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each proxy by its name."""
+        return {record["name"]: record["version"] for record in self.card["proxies"]}
+
+    def frame(self, proxies: Collection[str] | None = None) -> pd.DataFrame:
+        """Return the scores of some proxies, at least one, or of all: as `harness.results.Results.scores` has them.
+
+        Raises:
+            InputError: if the file is missing, or is not that of the card.
+        """
+        import pandas as pd  # the names of the sets are asked for where nothing heavy is loaded
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != self.data_hash:
+            raise InputError(
+                f"scores: {self.path} is missing or damaged, it is not the file of its card; install diswot-bench "
+                "anew, or evaluate with --no-shipped."
+            )
+        chosen = None if proxies is None else [("proxy", "in", list(proxies))]
+        table = parquet.read_table(pa.BufferReader(content), read_dictionary=list(_TEXTS), filters=chosen)
+        frame = table.to_pandas().sort_values("cell", kind="stable", ignore_index=True)
+        frame = frame.astype({"cell": "int64", "seed": "int64", "seconds": "float64"})
+        for name in _TEXTS:  # texts stay texts and no cause stays None, as in a store
+            texts = frame[name].astype(object)
+            frame[name] = texts.where(texts.notna(), None)
+        frame["space"] = pd.Series(self.card["space"], frame.index, dtype=object)
+        return frame[[name for name in SCORES.columns if name != "settings"]]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the shipped sets."""
+    return tuple(sorted(path.name.removesuffix(_CARD) for path in FOLDER.glob(f"*{_CARD}")))
+
+
+def load(name: str) -> ScoreSet:
+    """Return a shipped set; its scores are read when they are asked for.
+
+    Raises:
+        InputError: if there is none of this name, or its card is damaged or of another schema.
+    """
+    if not names():
+        raise InputError(f"scores: {name!r} is not known; no set is shipped with this version.")
+    if name not in names():
+        raise unknown("scores", name, names())
+    path = card_path(name)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"scores: {path} cannot be read: {error}.") from error
+    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+        found = card.get("schema") if isinstance(card, dict) else None
+        raise InputError(f"scores: {path} has schema {found}; this version reads {SCHEMA}.")
+    lacking = [key for key in _KEYS if key not in card]
+    if lacking:
+        raise InputError(f"scores: {path} is damaged: it lacks {', '.join(lacking)}.")
+    return ScoreSet(name, data_path(name), card)
+
+
+def data_path(name: str) -> Path:
+    """Return the file of a set's scores."""
+    return FOLDER / f"{name}.parquet"
+
+
+def card_path(name: str) -> Path:
+    """Return the file that says how they were made."""
+    return FOLDER / f"{name}{_CARD}"

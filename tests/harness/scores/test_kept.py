@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks.errors import InputError
+from harness import evidence, results, run_folder
+from harness.evidence import table
+from harness.evidence.table import Method, Target
+from harness.scores import kept, packing, sets
+from harness.scores.sets import ScoreSet
+
+FILES = ("targets.csv", "correlations.csv", "evidence.csv", "cards.json")
+
+
+def test_kept_evidence_is_what_would_be_computed(
+    finished: Path, shipped: ScoreSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_run = tmp_path / "run"
+    shutil.copytree(finished, of_run)
+    computed = results.correlate(of_run)
+    assert packing.keep_evidence(shipped.name)
+    assert not packing.keep_evidence(shipped.name)
+    monkeypatch.setattr(table, "tables", lambda *_: pytest.fail("it was kept"))
+    folder = run_folder.show(shipped, tmp_path)
+    found = results.correlate(folder)
+    assert found.method["kept"]
+    pd.testing.assert_frame_equal(found.correlations, computed.correlations, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(found.evidence, computed.evidence, check_dtype=False, check_exact=True)
+    for name in FILES:
+        assert (folder / name).read_bytes() == (of_run / name).read_bytes()
+
+
+def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None:
+    packing.keep_evidence(shipped.name)
+    folder = run_folder.show(shipped, tmp_path)
+    found = results.correlate(folder, method=Method(draws=20))
+    assert not found.method["kept"]
+    assert set(found.evidence["draws"]) == {20}
+    assert results.correlate(folder, ("s0-diswot:distilled",)).method["kept"]  # what the default stands for
+
+
+def test_a_question_depends_on_all_that_an_answer_does(
+    shipped: ScoreSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = pd.Series([1.0, 2.0], index=[111, 113])
+    target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
+    other = ScoreSet(shipped.name, shipped.path, shipped.card | {"data_hash": "0"})
+    asked = [
+        kept.question(shipped, [target], Method(), "worst"),
+        kept.question(other, [target], Method(), "worst"),
+        kept.question(shipped, [target, target], Method(), "worst"),
+        kept.question(shipped, [replace(target, name="a:c")], Method(), "worst"),
+        kept.question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
+        kept.question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
+        kept.question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
+        kept.question(shipped, [target], Method("kendall"), "worst"),
+        kept.question(shipped, [target], Method(seed=1), "worst"),
+        kept.question(shipped, [target], Method(), "omit"),
+    ]
+    assert kept.question(shipped, [target], Method(), "worst") == asked[0]
+    code = tmp_path / "evidence"
+    shutil.copytree(Path(evidence.__file__).parent, code)
+    with (code / "measures.py").open("a") as file:
+        file.write("# changed\n")
+    monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
+    asked.append(kept.question(shipped, [target], Method(), "worst"))
+    assert len(set(asked)) == len(asked)
+
+
+def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> None:
+    assert not results.correlate(run_folder.show(shipped, tmp_path)).method["kept"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda name: kept.table_path(name, "evidence").unlink(),
+        lambda name: kept.table_path(name, "correlations").write_bytes(b"PAR1"),
+        lambda name: kept.card_path(name).write_text("{"),
+        lambda name: kept.card_path(name).write_text("[]"),
+    ],
+)
+def test_damaged_evidence_is_told(shipped: ScoreSet, tmp_path: Path, damage: Callable[[str], Any]) -> None:
+    packing.keep_evidence(shipped.name)
+    damage(shipped.name)
+    with pytest.raises(InputError, match=r"scores: .*s0-noise\.evidence\.json or what it names is damaged"):
+        results.correlate(run_folder.show(shipped, tmp_path))
+
+
+def test_the_evidence_of_what_is_shipped_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(*_: object) -> None:
+        raise AssertionError("`diswot scores judge NAME` brings the evidence of a set up to date")
+
+    monkeypatch.setattr(table, "tables", judge)
+    kept_with = [results.correlate(run_folder.show(sets.load(name), tmp_path)).method["kept"] for name in sets.names()]
+    assert all(kept_with)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from benchmarks.errors import InputError
+from harness import results, run_folder
+from harness.scores import packing, sets
+from harness.scores.sets import ScoreSet
+from harness.store import Record, Store
+
+
+def test_the_same_store_gives_the_same_bytes(finished: Path, shipped: ScoreSet) -> None:
+    again = packing.pack(finished, "again")
+    assert again.path.read_bytes() == shipped.path.read_bytes()
+    assert again.data_hash == shipped.data_hash == hashlib.sha256(shipped.path.read_bytes()).hexdigest()
+
+
+def test_the_card_says_how_it_was_made(finished: Path, shipped: ScoreSet) -> None:
+    info, scores = run_folder.read_info(finished), results.load(finished).scores
+    card = shipped.card
+    for name in ("settings", "settings_hash", "versions", "device", "git_revision", "proxies", "hashes"):
+        assert card[name] == info[name]
+    assert (card["cells"], card["seeds"], card["scores"]) == (64, [0], 128)
+    assert (card["undefined"], card["failed"]) == ({"nwot": 1}, 0)
+    assert card["hours"] == pytest.approx(scores["seconds"].sum() / 3600, abs=5e-4)  # to three decimals
+    assert "MIT" in card["licence"]
+    page = (Path(__file__).resolve().parents[3] / "docs" / "scores.md").read_text(encoding="utf-8")
+    for name in card:
+        assert f"`{name}`" in page
+    assert card["citation"]
+
+
+def test_a_card_names_no_folder_of_one_machine(finished: Path, shelf: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    info = run_folder.read_info(run)
+    command = "diswot evaluate --image-dir '/home/some one/cifar10' --out runs/x --batch-size=4"
+    run_folder.info_path(run).write_text(json.dumps(info | {"commands": [command]}))
+    assert packing.pack(run, "x").card["commands"] == [
+        "diswot evaluate --image-dir cifar10 --out runs/x --batch-size=4"
+    ]
+
+
+def test_a_proxy_is_a_row_group(shipped: ScoreSet) -> None:
+    metadata = parquet.ParquetFile(shipped.path).metadata
+    first = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
+    assert [(one.min, one.max) for one in first] == [("live_flops", "live_flops"), ("nwot", "nwot")]
+
+
+def test_seconds_keep_three_digits() -> None:
+    seconds = np.array([0.0, 0.00123456, 0.9996, 1.2349, 98765.0])
+    assert packing._rounded(seconds).tolist() == pytest.approx([0, 0.00123, 1.0, 1.23, 98800], rel=1e-12)
+
+
+def _without_a_cell(store: Store, record: Record) -> None:
+    store._connection.execute("DELETE FROM scores WHERE cell = 333 AND proxy = 'nwot'")
+
+
+def _with_a_failure(store: Store, record: Record) -> None:
+    store.write([replace(record, status="failed", value=None, cause="OSError: no disk")])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_without_a_cell, r"is not complete: 1 of 128 scores are missing, such as nwot with seed 0 of cell 333; "),
+        (_with_a_failure, r"1 scores of .* failed, such as nwot of cell 777: OSError: no disk; `diswot evaluate`"),
+    ],
+)
+def test_an_unfinished_run_is_refused(
+    finished: Path, shelf: Path, tmp_path: Path, change: Callable[[Store, Record], None], says: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    frame = results.load(run).scores
+    values: dict[str, Any] = frame[(frame["cell"] == 777) & (frame["proxy"] == "nwot")].iloc[0].to_dict()
+    record = Record(settings=run_folder.read_info(run)["settings_hash"], **values)
+    with Store(run_folder.store_path(run), create=False) as store:
+        change(store, replace(record, cell=int(record.cell), seed=int(record.seed)))
+    with pytest.raises(InputError, match=says):
+        packing.pack(run, "x")
+    assert sets.names() == ()
+
+
+def test_a_proxy_of_ones_own_is_not_shipped(finished: Path, shelf: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    info = run_folder.read_info(run)
+    info["proxies"].append(info["proxies"][0] | {"name": "mine"})
+    run_folder.info_path(run).write_text(json.dumps(info))
+    with pytest.raises(InputError, match="has scores of mine, and a set holds built-in proxies alone"):
+        packing.pack(run, "x")
+
+
+@pytest.mark.parametrize("name", ["", "S0", "a b", "../x", "a--b", "x.y"])
+def test_a_name_is_plain(finished: Path, shelf: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"NAME: .* must be lower-case letters, digits and single hyphens"):
+        packing.pack(finished, name)

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness import results, run_folder
+from harness.scores import sets
+from harness.scores.sets import ScoreSet
+from harness.store import Record, Store
+
+Cli = Callable[..., Any]
+
+#: The settings of the set, as a user would ask for them.
+ALIKE = ("--space", "s0", "--batch-size", "4", "--teacher", "s0:111", "--device", "cpu", "--workers", "1")
+
+TAKEN = "{} of {} scores are taken from the shipped set s0-noise"
+
+
+@pytest.fixture
+def evaluate(cli: Cli, shipped: ScoreSet) -> Callable[..., str]:
+    """Evaluates on a few cells; returns what was said."""
+
+    def call(*options: object, out: str = "run", cells: str = "111,113,117", proxies: str = "live_flops,nwot") -> str:
+        said = cli("evaluate", *ALIKE, "--cells", cells, "--proxies", proxies, "--out", out, *options)
+        assert said.status == 0, said.sentence
+        return str(said.sentence)
+
+    return call
+
+
+def scores(folder: str) -> pd.DataFrame:
+    return results.load(folder).scores.drop(columns="seconds")
+
+
+def recarded(one: ScoreSet, **changes: Any) -> None:
+    """Change the card of a set."""
+    sets.card_path(one.name).write_text(json.dumps(one.card | changes))
+
+
+def test_what_a_set_has_is_taken_and_the_rest_computed(
+    evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path
+) -> None:
+    said = evaluate("--seeds", "2", proxies="nwot,params")
+    assert TAKEN.format(3, 12) in said  # nwot with seed 0
+    assert "run: 9 scores in" in said
+    assert "were there already" not in said
+    whole = shipped.frame().drop(columns="seconds")
+    asked = whole[(whole["proxy"] == "nwot") & whole["cell"].isin([111, 113, 117])]
+    found = scores("run")
+    of_set = found[(found["proxy"] == "nwot") & (found["seed"] == 0)]
+    pd.testing.assert_frame_equal(of_set.reset_index(drop=True), asked.reset_index(drop=True), check_exact=True)
+    info = run_folder.read_info(tmp_path / "run")
+    assert info["taken"] == [{"set": "s0-noise", "data_hash": shipped.data_hash, "scores": {"nwot": 3}}]
+
+
+def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
+    assert TAKEN.format(4, 4) in evaluate(out="taken", cells="113,117")
+    said = evaluate("--no-shipped", out="computed", cells="113,117")
+    assert "computed: 4 scores in" in said
+    assert "s0-noise" not in said
+    assert "taken" not in run_folder.read_info(tmp_path / "computed")
+    pd.testing.assert_frame_equal(scores("taken"), scores("computed"), check_exact=True)
+
+
+def test_a_run_grows_and_resumes(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
+    evaluate(cells="111,113")
+    results.correlate("run")
+    assert TAKEN.format(2, 6) in evaluate()
+    assert not (tmp_path / "run" / "evidence.csv").exists()  # the scores are others now
+    results.correlate("run")
+    said = evaluate()
+    assert "taken" not in said
+    assert "6 were there already" in said
+    assert (tmp_path / "run" / "evidence.csv").exists()
+    (note,) = run_folder.read_info(tmp_path / "run")["taken"]
+    assert note["scores"] == {"live_flops": 3, "nwot": 3}
+
+
+def test_a_failed_score_is_taken_anew(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
+    evaluate("--no-shipped", cells="111,113", proxies="live_flops")
+    path = run_folder.store_path(tmp_path / "run")
+    with Store(path, create=False) as store:
+        first = Record(**store.frame().iloc[0].to_dict())
+        store.write([replace(first, cell=111, seed=0, status="failed", value=None, cause="no disk")])
+    assert TAKEN.format(1, 2) in evaluate(cells="111,113", proxies="live_flops")
+    assert set(scores("run")["status"]) == {"ok"}
+
+
+def test_another_version_is_computed(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+    records = [record | {"version": "0"} for record in shipped.card["proxies"]]
+    recarded(shipped, proxies=records)
+    assert "taken" not in evaluate(cells="113,", proxies="live_flops")
+
+
+def test_other_settings_of_the_same_pictures_are_named(cli: Cli, shipped: ScoreSet) -> None:
+    said = cli("evaluate", *ALIKE, "--batch-size", "5", "--cells", "111,", "--proxies", "live_flops", "--out", "run")
+    expected = "nothing is taken from the shipped set s0-noise, made with other settings: batch_size 5 (there: 4)"
+    assert expected in said.sentence
+    assert "1 score in" in said.sentence
+
+
+def test_nothing_is_said_of_a_set_of_other_pictures(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+    recarded(shipped, settings=shipped.card["settings"] | {"images": "cifar10"})
+    assert "s0-noise" not in evaluate(cells="111,", proxies="live_flops")
+
+
+def test_a_damaged_set_stops_an_evaluation_that_could_take_from_it(cli: Cli, shipped: ScoreSet) -> None:
+    shipped.path.write_bytes(b"")
+    said = cli("evaluate", *ALIKE, "--cells", "111,", "--proxies", "live_flops", "--out", "run")
+    assert said.status == 2
+    assert "or evaluate with --no-shipped." in said.sentence
+
+
+# A proxy of one's own beside all others.
+
+OWN = "return trace.features[-1].mean()"
+
+
+@pytest.fixture
+def own(plugin: Callable[..., Path], evaluate: Callable[..., str]) -> Path:
+    """A plug-in, evaluated into ``run`` on twelve cells."""
+    file = plugin(OWN, needs="'features'")
+    evaluate("--plugin", file, cells="12", proxies="mine")
+    return file
+
+
+def test_a_metric_stands_among_the_shipped_ones(cli: Cli, own: Path, shipped: ScoreSet, tmp_path: Path) -> None:
+    said = cli("correlate", "run", "--with", "s0-noise", "--out", "table.csv")
+    assert said.status == 0
+    assert "24 scores are taken from the shipped set s0-noise into run" in said.sentence
+    assert set(pd.read_csv("table.csv")["proxy"]) == {"mine", "live_flops", "nwot"}
+    found = results.load("run")
+    assert len(found.scores) == 36
+    behind = found.evidence[found.evidence["proxy"] == "mine"].iloc[0]
+    assert behind["behind_low"] <= behind["behind"] <= behind["behind_high"]  # paired with the best of all three
+    assert list(found.proxies["name"]) == ["mine", "live_flops", "nwot"]
+    again = cli("correlate", "run", "--with", "s0-noise")
+    assert "0 scores are taken" in again.sentence
+    assert cli("evaluate", *ALIKE, "--plugin", own, "--cells", "13", "--proxies", "mine", "--out", "run").status == 0
+
+
+def test_one_evaluation_does_the_same(evaluate: Callable[..., str], own: Path, shipped: ScoreSet) -> None:
+    said = evaluate("--plugin", own, cells="12", proxies="mine,live_flops,nwot")
+    assert TAKEN.format(24, 36) in said
+    assert "12 were there already" in said
+    assert set(scores("run")["proxy"]) == {"mine", "live_flops", "nwot"}
+
+
+def test_other_settings_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+    cli("evaluate", *ALIKE, "--batch-size", "5", "--cells", "12", "--proxies", "live_flops", "--out", "run")
+    said = cli("correlate", "run", "--with", "s0-noise")
+    assert said.status == 2
+    assert "--with: run was made with other settings than the shipped set s0-noise: batch_size 5 (there: 4);" in (
+        said.sentence
+    )
+
+
+def test_a_run_without_a_setting_is_another(cli: Cli, evaluate: Callable[..., str], tmp_path: Path) -> None:
+    evaluate(cells="12", proxies="live_flops")
+    info = run_folder.read_info(tmp_path / "run")
+    del info["settings"]["stack"]  # as an older version left it
+    run_folder.info_path(tmp_path / "run").write_text(json.dumps(info))
+    said = cli("correlate", "run", "--with", "s0-noise")
+    assert (said.status, "stack None (there: 1);" in said.sentence) == (2, True)
+
+
+def test_other_seeds_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+    evaluate("--seeds", "7,", proxies="live_flops")
+    said = cli("correlate", "run", "--with", "s0-noise")
+    assert said.status == 2
+    assert "--with: the shipped set s0-noise has the weight seeds 0, and run has none of them." in said.sentence
+
+
+def test_the_runs_own_version_of_a_proxy_stays(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+    evaluate(proxies="live_flops", cells="12")
+    recarded(shipped, proxies=[record | {"version": "0"} for record in shipped.card["proxies"]])
+    cli("correlate", "run", "--with", "s0-noise")
+    found = results.load("run").scores
+    assert dict(found.groupby("proxy")["version"].first())["live_flops"] != "0"
+    assert (found["proxy"] == "live_flops").sum() == 12
+
+
+def test_nothing_is_added_to_a_shipped_set(cli: Cli, shipped: ScoreSet) -> None:
+    refused = "runs/s0-noise shows the shipped set s0-noise, to which nothing is added; choose the folder of another"
+    assert cli("correlate", "s0-noise").status == 0
+    said = cli("correlate", "s0-noise", "--with", "s0-noise")
+    assert (said.status, f"--with: {refused}" in said.sentence) == (2, True)
+    said = cli("evaluate", *ALIKE, "--cells", "111,", "--proxies", "snip", "--out", "runs/s0-noise")
+    assert (said.status, f"--out: {refused}" in said.sentence) == (2, True)
