@@ -18,6 +18,7 @@ DEFAULT_CELLS = 100
 @options.cells
 @options.proxies
 @options.sweep
+@options.scheduler
 @options.out("runs/evaluate")
 @click.option(
     "--export", type=click.Path(path_type=Path), help="Also write all scores of the run to a .csv, .parquet or .json."
@@ -47,6 +48,7 @@ def plan_of(
     device: str,
     workers: int | None,
     plugins: tuple[Path, ...],
+    scheduler: str | None = None,
     **settings: Any,
 ) -> Any:
     """Make a sweep's plan of the texts of the options.
@@ -55,23 +57,21 @@ def plan_of(
         InputError: if one of them stands for nothing.
     """
     from benchmarks import images, spaces, teachers
-    from harness import pool, samples
+    from harness import samples
     from harness.sweep import Plan
     from proxies import registry
 
     images.get(settings["images"])
     teachers.canonical(settings["teacher"])
     loaded = options.load_plugins(plugins)
-    chosen = options.devices(device)
+    place = options.place(device, workers, scheduler)
     walked = spaces.get(space)
     return Plan(
         space=space,
         cells=samples.cells(str(min(DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
         proxies=registry.select(proxies),
         seeds=samples.seeds(seeds),
-        devices=chosen,
-        device_name=options.device_name(chosen[0]),
-        workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
         plugins=loaded,
+        **place,
         **settings,
     )
