@@ -184,22 +184,17 @@ def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def prepare_torch() -> None:
-    """Make this process compute as every worker does: on one thread, and with the same bits every time."""
-    import torch
-
-    torch.set_num_threads(1)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
-
-
 def _prepare_worker(slots: Queue[str]) -> None:
     _, _, gpu = slots.get().partition(":")
     if gpu:
         # Read when the process first uses a GPU, which is later. The number counts among those visible so far.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(gpu)] if visible else gpu
-    prepare_torch()
+    import torch
+
+    torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
     _follow_parent()
 
 

@@ -96,9 +96,7 @@ device = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes. [default: one a processor, or one a GPU]"
 )
-scheduler = click.option(
-    "--scheduler", help="tcp://HOST:PORT of a Dask cluster, whose workers do it; each has --nthreads 1."
-)
+scheduler = click.option("--scheduler", help="tcp://HOST:PORT of a Dask cluster whose workers do the work.")
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
 )

@@ -51,7 +51,7 @@ def executors(devices: Sequence[str], scheduler: str | None, files: Iterable[Pat
     """
     if scheduler is None:
         return functools.partial(pool.local, devices=devices)
-    return lambda _workers: Cluster(scheduler, gpu=tuple(devices) != ("cpu",), files=files)
+    return lambda _workers: Cluster(scheduler, tuple(devices), files)
 
 
 def check(scheduler: str) -> None:
@@ -72,19 +72,19 @@ def check(scheduler: str) -> None:
 
 
 class Cluster(Executor):
-    """Hands tasks to a cluster's workers, in chunks, as many at a time as there are workers; new ones join in.
+    """Hands tasks to a cluster's workers, in chunks, as many at a time as these have threads; new ones join in.
 
     A function and what it holds travel to each worker once, not with every task. Where a worker dies, its tasks are
     done elsewhere; one that still kills its worker when it is tried alone ends with `pool.WorkerDeathError`. Where the
     scheduler goes, what is under way is handed to the next one at its address.
     """
 
-    def __init__(self, scheduler: str, *, gpu: bool, files: Iterable[Path]) -> None:
+    def __init__(self, scheduler: str, devices: tuple[str, ...], files: Iterable[Path] = ()) -> None:
         """Connect.
 
         Args:
             scheduler: its address.
-            gpu: whether every worker must see a GPU.
+            devices: where to compute: ``("cpu",)``, or ``("cuda",)`` for the GPU that each worker sees.
             files: what every worker must have as this machine has it.
 
         Raises:
@@ -93,7 +93,7 @@ class Cluster(Executor):
         check(scheduler)
         self._scheduler = scheduler
         hashes = tuple((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)
-        self._demand = Demand(versions(), hashes, gpu)
+        self._demand = Demand(versions(), hashes, devices)
         client = _connect(scheduler, SECONDS_TO_CONNECT)
         try:
             _refuse_unfit(client, scheduler, self._demand)
@@ -152,25 +152,25 @@ class Cluster(Executor):
                 unit.future.set_exception(self._end)
 
     def _hand_out(self) -> None:
-        workers = len(self._link.client.nthreads())
-        if workers:
+        threads = sum(self._link.client.nthreads().values())
+        if threads:
             self._worker_seen = time.monotonic()
         elif time.monotonic() - self._worker_seen > SECONDS_TO_RETURN:
             raise _given_up(self._scheduler, "has had no worker")
-        while self._waiting and len(self._link.running) < 2 * workers:  # one running and one ready for every worker
-            size = max(1, min(_TASKS, len(self._waiting) // (2 * workers)))
+        while self._waiting and len(self._link.running) < 2 * threads:  # one running and one ready for every thread
+            size = max(1, min(_TASKS, len(self._waiting) // (2 * threads)))
             chunk = [self._waiting.popleft()]
             while len(chunk) < size and self._waiting[0].function is chunk[0].function:
                 chunk.append(self._waiting.popleft())
             self._link.send(chunk)
-        if workers and self._suspects and not self._link.running:  # alone, so that no other can be the cause
+        if threads and self._suspects and not self._link.running:  # alone, so that no other can be the cause
             self._link.send([self._suspects.popleft()])
 
     def _take(self, done: distributed.Future) -> None:
         from distributed import KilledWorker
 
         chunk = self._link.running[done.key]
-        results: list[Any] = []
+        results: list[bytes | None] = []
         error: Exception | None = None
         try:
             results, error = done.result(timeout=SECONDS_TO_CONNECT)
@@ -183,7 +183,10 @@ class Cluster(Executor):
                 chunk = [replace(unit, is_suspect=True) for unit in chunk]
         self._link.drop(done.key)
         for unit, result in zip(chunk, results, strict=False):
-            unit.future.set_result(result)
+            if result is None:
+                unit.future.set_exception(pool.WorkerDeathError())
+            else:
+                unit.future.set_result(pickle.loads(result))  # noqa: S301 - of the workers that were sent our code
         chunk = chunk[len(results) :]
         if error is not None:
             chunk.pop(0).future.set_exception(error)
@@ -238,7 +241,7 @@ class _Link:
     def send(self, chunk: list[_Unit]) -> None:
         key = f"chunk-{uuid.uuid4().hex}"
         self.running[key] = chunk  # before it is sent: it must not be lost with the connection
-        tasks = pickle.dumps([unit.task for unit in chunk])
+        tasks = [pickle.dumps(unit.task) for unit in chunk]
         sent = self.client.submit(carry_out, self._demand, self._ship(chunk[0].function), tasks, key=key)
         self._futures[key] = sent
         sent.add_done_callback(self.reports.put)
@@ -297,9 +300,7 @@ def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) ->
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
     except distributed.TimeoutError as error:
-        raise InputError(
-            f"--scheduler: {scheduler} has no worker; `dask worker {scheduler} --nthreads 1` starts one."
-        ) from error
+        raise InputError(f"--scheduler: {scheduler} has no worker; `dask worker {scheduler}` starts some.") from error
     for worker, lacking in client.run(unfit, demand, on_error="return").items():
         if isinstance(lacking, Exception):
             raise InputError(
