@@ -198,6 +198,7 @@ class Cluster(Executor):
 
     def _reconnect(self) -> None:
         self._put_back(self._link.units())
+        self._link.running.clear()
         self._link.close()
         print(
             f"{self._scheduler} is gone; waiting up to {SECONDS_TO_RETURN:.0f} s for it to return",

@@ -103,7 +103,7 @@ def carry_out(demand: Demand, function: bytes, tasks: Sequence[bytes]) -> tuple[
     end = time.monotonic() + _SECONDS
     for task in tasks:
         try:
-            results.append(_tried_twice(demand.devices, function, task, functools.partial(_is_wanted, here, key)))
+            results.append(_tried_twice(demand, function, task, functools.partial(_is_wanted, here, key)))
         except InputError as error:
             return results, InputError(f"--scheduler: the worker {here.address} says: {error}")
         except CancelledError:
@@ -115,14 +115,15 @@ def carry_out(demand: Demand, function: bytes, tasks: Sequence[bytes]) -> tuple[
     return results, None
 
 
-def _tried_twice(devices: tuple[str, ...], function: bytes, task: bytes, is_wanted: Callable[[], bool]) -> bytes | None:
+def _tried_twice(demand: Demand, function: bytes, task: bytes, is_wanted: Callable[[], bool]) -> bytes | None:
     for _ in range(2):
         try:
-            executor, pid = _mine.process(devices)
+            executor, pid = _mine.process(demand)
             result = executor.submit(_apply, function, task)
             while not wait([result], timeout=_SECONDS_BETWEEN_LOOKS).done:
                 if not is_wanted():
                     os.kill(pid, signal.SIGKILL)
+                    _mine.forget()
                     raise CancelledError("nobody waits for the result")
             return result.result()
         except BrokenProcessPool:
@@ -137,14 +138,14 @@ def _is_wanted(worker: distributed.Worker, key: Any) -> bool:
 
 
 class _Mine(threading.local):
-    # The process of a thread of the worker.
-    made: tuple[tuple[str, ...], Executor, int] | None = None
+    # The process of a thread of the worker; another demand, as after a change of a plug-in's file, gets a new one.
+    made: tuple[Demand, Executor, int] | None = None
 
-    def process(self, devices: tuple[str, ...]) -> tuple[Executor, int]:
-        if self.made is None or self.made[0] != devices:
-            multiprocessing.current_process().daemon = False  # as Dask starts workers; it would forbid a process
-            executor = pool.local(1, devices)
-            self.made = devices, executor, executor.submit(os.getpid).result()
+    def process(self, demand: Demand) -> tuple[Executor, int]:
+        if self.made is None or self.made[0] != demand:
+            multiprocessing.current_process().daemon = False  # Dask starts workers as daemons, which may have none
+            executor = pool.local(1, demand.devices)
+            self.made = demand, executor, executor.submit(os.getpid).result()
         return self.made[1:]
 
     def forget(self) -> None:
