@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ SECONDS_TO_CONNECT = 15.0
 SECONDS_TO_RETURN = 300.0
 
 #: Tasks that travel together, at most.
-_TASKS = 32
+_TASKS = 64
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -152,24 +152,31 @@ class Cluster(Executor):
                 unit.future.set_exception(self._end)
 
     def _hand_out(self) -> None:
-        threads = sum(self._link.client.nthreads().values())
+        # To every thread that has none, a chunk: Dask itself would let some wait behind others that take long.
+        threads = self._link.client.nthreads()
         if threads:
             self._worker_seen = time.monotonic()
         elif time.monotonic() - self._worker_seen > SECONDS_TO_RETURN:
             raise _given_up(self._scheduler, "has had no worker")
-        while self._waiting and len(self._link.running) < 2 * threads:  # one running and one ready for every thread
-            size = max(1, min(_TASKS, len(self._waiting) // (2 * threads)))
-            chunk = [self._waiting.popleft()]
-            while len(chunk) < size and self._waiting[0].function is chunk[0].function:
-                chunk.append(self._waiting.popleft())
-            self._link.send(chunk)
-        if threads and self._suspects and not self._link.running:  # alone, so that no other can be the cause
-            self._link.send([self._suspects.popleft()])
+        size = max(1, min(_TASKS, len(self._waiting) // (2 * sum(threads.values()) or 1)))
+        busy = Counter(sent.worker for sent in self._link.running.values())
+        free = [name for name, count in threads.items() for _ in range(count - busy[name])]
+        for worker in free:
+            if self._waiting:
+                self._link.send(self._chunk(size), worker)
+            elif self._suspects and not self._link.running:  # alone, so that no other can be the cause
+                self._link.send([self._suspects.popleft()], worker)
+
+    def _chunk(self, size: int) -> list[_Unit]:
+        chunk = [self._waiting.popleft()]
+        while len(chunk) < size and self._waiting and self._waiting[0].function is chunk[0].function:
+            chunk.append(self._waiting.popleft())
+        return chunk
 
     def _take(self, done: distributed.Future) -> None:
         from distributed import KilledWorker
 
-        chunk = self._link.running[done.key]
+        chunk = self._link.running[done.key].chunk
         results: list[bytes | None] = []
         error: Exception | None = None
         try:
@@ -181,7 +188,7 @@ class Cluster(Executor):
                 error = pool.WorkerDeathError()
             else:
                 chunk = [replace(unit, is_suspect=True) for unit in chunk]
-        self._link.drop(done.key)
+        del self._link.running[done.key]
         for unit, result in zip(chunk, results, strict=False):
             if result is None:
                 unit.future.set_exception(pool.WorkerDeathError())
@@ -227,25 +234,38 @@ class _Unit:
     is_suspect: bool = False
 
 
+@dataclass(eq=False)
+class _Sent:
+    # Tasks that travel together, to a worker that has time for them; another one does them where it dies.
+    chunk: list[_Unit]
+    worker: str
+    future: distributed.Future | None = None  # who drops it gives the tasks up
+
+
 class _Link:
     # A connection, and what is under way through it.
     def __init__(self, client: distributed.Client, demand: Demand) -> None:
         self.client = client
-        self.running: dict[object, list[_Unit]] = {}
+        self.running: dict[object, _Sent] = {}
         self.reports: queue.SimpleQueue[distributed.Future | None] = queue.SimpleQueue()
         self._demand = demand
-        self._futures: dict[object, distributed.Future] = {}  # who drops one gives its task up
         self._function: Callable[[Any], Any] | None = None
         self._pickled = b""
         self._shipped: distributed.Future | None = None
 
-    def send(self, chunk: list[_Unit]) -> None:
+    def send(self, chunk: list[_Unit], worker: str) -> None:
         key = f"chunk-{uuid.uuid4().hex}"
-        self.running[key] = chunk  # before it is sent: it must not be lost with the connection
-        tasks = [pickle.dumps(unit.task) for unit in chunk]
-        sent = self.client.submit(carry_out, self._demand, self._ship(chunk[0].function), tasks, key=key)
-        self._futures[key] = sent
-        sent.add_done_callback(self.reports.put)
+        sent = self.running[key] = _Sent(chunk, worker)  # before it is sent: it must not be lost with the connection
+        sent.future = self.client.submit(
+            carry_out,
+            self._demand,
+            self._ship(chunk[0].function),
+            [pickle.dumps(unit.task) for unit in chunk],
+            key=key,
+            workers=[worker],
+            allow_other_workers=True,
+        )
+        sent.future.add_done_callback(self.reports.put)
 
     def done(self) -> list[distributed.Future]:
         # It returns now and then without any, so that new workers are seen.
@@ -257,11 +277,8 @@ class _Link:
         except queue.Empty:
             return [one for one in found if one is not None]
 
-    def drop(self, key: object) -> None:
-        del self.running[key], self._futures[key]
-
     def units(self) -> list[_Unit]:
-        return [unit for chunk in self.running.values() for unit in chunk]
+        return [unit for sent in self.running.values() for unit in sent.chunk]
 
     def forget_function(self) -> None:
         self._shipped = None

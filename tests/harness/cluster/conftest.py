@@ -33,7 +33,8 @@ class Cluster:
 
     def start(self, *, workers: int, nanny: bool = False, **environment: str) -> None:
         """Start the scheduler and some workers."""
-        self.scheduler = self._start("scheduler", "--port", str(self.port), **environment)
+        # It ends by itself, and its workers with it, where a test run is killed and cannot end it.
+        self.scheduler = self._start("scheduler", "--port", str(self.port), "--idle-timeout", "300", **environment)
         for _ in range(workers):
             self.add_worker(nanny=nanny)
         if workers:
