@@ -55,9 +55,9 @@ def test_tasks_travel_in_chunks_and_the_function_once(cluster: Any, monkeypatch:
     sent, shipped = [], []
     send, ship = executor._Link.send, executor._Link._ship
 
-    def watch_send(link: Any, chunk: Any) -> None:
+    def watch_send(link: Any, chunk: Any, worker: str) -> None:
         sent.append(len(chunk))
-        send(link, chunk)
+        send(link, chunk, worker)
 
     def watch_ship(link: Any, function: Any) -> Any:
         found = ship(link, function)
@@ -125,6 +125,20 @@ def test_workers_that_join_later_take_part(own_cluster: Any, until: Any) -> None
             break
     results.close()
     assert len(pids) == 3
+
+
+def test_the_command_line_takes_it_from_a_file_and_for_a_live_search(
+    cluster: Any, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text(f'scheduler = "{cluster.address}"\nbatch-size = 4\nteacher = "s0:111"\nspace = "s0"\n')
+    out = tmp_path / "run"
+    said = cli("evaluate", "--config", config, "--cells", "111", "--proxies", "params", "--out", out)
+    assert said.status == 0, said.sentence
+    assert f"workers of {cluster.address} on cpu, into {out}" in said.sentence
+    options = ("--scores", "live", "--seeds", "1", "--evaluations", "3", "--population", "2")
+    said = cli("search", out, "--proxy", "params", *options, "--scheduler", cluster.address)
+    assert said.status == 0, said.sentence
 
 
 def test_a_search_keeps_its_connection(
