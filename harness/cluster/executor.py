@@ -15,6 +15,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,8 @@ SECONDS_TO_RETURN = 300.0
 _TASKS = 64
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+
+_SECONDS_TO_CLOSE = 10.0
 
 
 def executors(devices: Sequence[str], scheduler: str | None, files: Iterable[Path] = ()) -> Callable[[int], Executor]:
@@ -284,7 +287,10 @@ class _Link:
         self._shipped = None
 
     def close(self) -> None:
-        self.client.close(timeout=2)
+        import distributed
+
+        with suppress(OSError, distributed.TimeoutError):  # of a scheduler that has gone
+            self.client.close(timeout=_SECONDS_TO_CLOSE)
 
     def _ship(self, function: Callable[[Any], Any]) -> distributed.Future:
         # As a task without arguments to wait for, which is done again where all workers that know its result are gone.

@@ -77,6 +77,7 @@ class Cluster:
         with (self.folder / f"{what}.log").open("ab") as log:
             return subprocess.Popen(
                 [*command, "--no-dashboard"],
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 env=os.environ | environment,
