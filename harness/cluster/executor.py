@@ -182,15 +182,16 @@ class Cluster(Executor):
         chunk = self._link.running[done.key].chunk
         results: list[bytes | None] = []
         error: Exception | None = None
-        try:
+        if done.status != "error":
             results, error = done.result(timeout=SECONDS_TO_CONNECT)
-        except KilledWorker as death:
-            if death.task != done.key:  # the function was on its way to a worker that another task killed
-                self._link.forget_function()
-            elif chunk[0].is_suspect:
-                error = pool.WorkerDeathError()
-            else:
-                chunk = [replace(unit, is_suspect=True) for unit in chunk]
+        elif not isinstance(failure := done.exception(timeout=SECONDS_TO_CONNECT), KilledWorker):
+            raise failure if isinstance(failure, InputError) else _cannot_run(f"a worker of {self._scheduler}", failure)
+        elif failure.task != done.key:  # the function was on its way to a worker that another task killed
+            self._link.forget_function()
+        elif chunk[0].is_suspect:
+            error = pool.WorkerDeathError()
+        else:
+            chunk = [replace(unit, is_suspect=True) for unit in chunk]
         del self._link.running[done.key]
         for unit, result in zip(chunk, results, strict=False):
             if result is None:
@@ -327,12 +328,16 @@ def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) ->
         raise InputError(f"--scheduler: {scheduler} has no worker; `dask worker {scheduler}` starts some.") from error
     for worker, lacking in client.run(unfit, demand, on_error="return").items():
         if isinstance(lacking, Exception):
-            raise InputError(
-                f"--scheduler: the worker {worker} cannot run this project: {type(lacking).__name__}: {lacking}; "
-                "install the same version there and restart it."
-            )
+            raise _cannot_run(f"the worker {worker}", lacking)
         if lacking is not None:
             raise InputError(f"--scheduler: the worker {worker} {lacking}")
+
+
+def _cannot_run(worker: str, error: BaseException) -> InputError:
+    return InputError(
+        f"--scheduler: {worker} cannot run this project: {type(error).__name__}: {error}; install the same version there "
+        "and restart it."
+    )
 
 
 def _given_up(scheduler: str, what: str) -> InputError:

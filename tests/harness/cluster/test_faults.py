@@ -32,6 +32,7 @@ CELLS = (111, 113, 131, 133, 311, 313, 331, 333)
 
 @pytest.fixture
 def plan(make_plan: Callable[..., Plan], plugin: Callable[..., Path], own_cluster: Any) -> Plan:
+    """A sweep on a cluster that has nothing started yet."""
     path = plugin(SLOW)
     registry.load_file(path)
     return make_plan(PROXIES, cells=CELLS, plugins=(path,), workers=None, scheduler=own_cluster.address)
@@ -139,13 +140,13 @@ def test_workers_that_do_not_return_end_the_sweep(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_the_client_is_killed(
-    own_cluster: Any, plan: Plan, until: Any, is_whole: Any, tmp_path: Path, number: signal.Signals
+    cluster: Any, plan: Plan, until: Any, is_whole: Any, tmp_path: Path, number: signal.Signals
 ) -> None:
-    own_cluster.start(workers=2)
+    plan = replace(plan, scheduler=cluster.address)
     (path,) = plan.plugins
     command = ["evaluate", "--space", "s0", "--cells", ",".join(map(str, CELLS)), "--proxies", PROXIES]
     command += ["--batch-size", "4", "--teacher", "s0:111", "--plugin", str(path), "--out", str(tmp_path / "run")]
-    command += ["--scheduler", own_cluster.address]
+    command += ["--scheduler", cluster.address]
     start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
     client = subprocess.Popen(start + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until(lambda: client.poll() is not None or is_begun(tmp_path / "run"))
@@ -157,7 +158,7 @@ def test_the_client_is_killed(
         assert client.returncode == 1
         assert error.splitlines()[-1] == "diswot: stopped; what was computed is stored, and the same command continues."
     assert "Traceback" not in out + error
-    until(lambda: not busy(own_cluster))
+    until(lambda: not busy(cluster))
     assert len(scores(tmp_path / "run")) == seen
     tally = sweep.run(plan, tmp_path / "run")
     assert (tally.before, tally.statuses) == (seen, {"ok": 32 - seen})
@@ -182,14 +183,13 @@ def test_a_task_that_kills_every_worker_is_the_only_one_lost(own_cluster: Any) -
     assert results == {task: "dead" if task == deadly else int(task) for task in tasks}
 
 
-def test_a_cell_that_kills_its_process_is_a_failure_with_its_cause(
-    own_cluster: Any, make_plan: Callable[..., Plan], plugin: Callable[..., Path], tmp_path: Path
+def test_a_cell_that_kills_its_process_is_the_only_one_that_fails(
+    cluster: Any, make_plan: Callable[..., Plan], plugin: Callable[..., Path], tmp_path: Path
 ) -> None:
-    own_cluster.start(workers=1)
-    path = plugin(
-        "import multiprocessing\nif multiprocessing.parent_process():\n    os.kill(os.getpid(), 9)\nreturn 1.0"
-    )
+    body = "import multiprocessing\nif multiprocessing.parent_process() and len(list(trace.network.parameters())) > 60:"
+    path = plugin(f"{body}\n    os.kill(os.getpid(), 9)\nreturn 1.0")
     registry.load_file(path)
-    plan = make_plan("mine", cells=(111,), plugins=(path,), workers=None, scheduler=own_cluster.address)
-    tally = sweep.run(plan, tmp_path)
-    assert dict(tally.causes) == {("mine", "RuntimeError: its worker process died; memory may have run out"): 1}
+    plan = make_plan("mine,params", cells=(111, 777, 113), plugins=(path,), workers=None, scheduler=cluster.address)
+    assert sweep.run(plan, tmp_path).statuses == {"ok": 4, "failed": 2}
+    found = scores(tmp_path).set_index(["cell", "proxy"])
+    assert set(found.loc[777, "cause"]) == {"RuntimeError: its worker process died; memory may have run out"}
