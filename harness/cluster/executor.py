@@ -335,8 +335,8 @@ def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) ->
 
 def _cannot_run(worker: str, error: BaseException) -> InputError:
     return InputError(
-        f"--scheduler: {worker} cannot run this project: {type(error).__name__}: {error}; install the same version there "
-        "and restart it."
+        f"--scheduler: {worker} cannot run this project: {type(error).__name__}: {error}; install the same version "
+        "there and restart it."
     )
 
 
