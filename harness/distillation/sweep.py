@@ -111,7 +111,8 @@ def run(
     from harness.distillation.work import Context, failed, prepare_teacher, train_student
 
     source = teacher.parse(plan.teacher)
-    context = Context(_settings(plan, source), plan.image_dir, folder.resolve(), plan.checkpoint_every)
+    pictures = plan.image_dir and plan.image_dir.resolve()
+    context = Context(_settings(plan, source), pictures, folder.resolve(), plan.checkpoint_every)
     claim(folder, context.settings, plan.device_name)
     make_executor = make_executor or executors(plan.devices, plan.scheduler)
     start = time.monotonic()
