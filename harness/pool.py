@@ -8,10 +8,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing import connection
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ _M_MMAP_THRESHOLD = -3
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class WorkerDeathError(Exception):
+    """The result, from an executor that outlives its workers, of a task that kills its worker when it is alone, too."""
 
 
 def local(workers: int, devices: Sequence[str]) -> Executor:
@@ -97,7 +102,7 @@ def run(
     tasks: Sequence[T],
     *,
     make_executor: Callable[[int], Executor],
-    workers: int,
+    workers: int | None,
     on_death: Callable[[T], R],
 ) -> Generator[tuple[T, R], None, None]:
     """Carry out tasks and yield each with its result, in the order of completion.
@@ -110,13 +115,14 @@ def run(
         function: picklable, of one task; what it raises is raised here.
         tasks: what to do; each is tried at most twice.
         make_executor: makes a pool of so many workers.
-        workers: how many.
+        workers: how many; None for an executor that shares out all tasks itself.
         on_death: gives the result of a task that kills its worker.
     """
     waiting = list(reversed(tasks))
     while waiting:
         suspects: list[T] = []
-        yield from _until_broken(function, waiting, make_executor, workers, suspects)
+        count = len(waiting) if workers is None else min(workers, len(waiting))
+        yield from _until_broken(function, waiting, make_executor, count, suspects, on_death)
         for task in suspects:
             try:
                 with _ended(make_executor(1)) as alone:
@@ -132,18 +138,23 @@ def _until_broken(
     make_executor: Callable[[int], Executor],
     workers: int,
     suspects: list[T],
+    on_death: Callable[[T], R],
 ) -> Iterator[tuple[T, R]]:
     running: dict[Future[R], T] = {}
+    done: SimpleQueue[Future[R]] = SimpleQueue()
     try:
-        with _ended(make_executor(min(workers, len(waiting)))) as executor:
+        with _ended(make_executor(workers)) as executor:
             while waiting or running:
                 while waiting and len(running) < 2 * workers:  # one running and one ready for every worker
                     future = _submit(executor, function, waiting[-1])
                     running[future] = waiting.pop()  # not before: a pool that broke meanwhile takes no task
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                    future.add_done_callback(done.put)
+                future = done.get()
+                try:
                     result = future.result()
-                    yield running.pop(future), result
+                except WorkerDeathError:
+                    result = on_death(running[future])
+                yield running.pop(future), result
     except BrokenProcessPool:
         for future, task in running.items():
             if future.exception() is None:

@@ -223,7 +223,7 @@ def environment(device: str) -> dict[str, Any]:
     return {
         "device": device,
         "threads": "1 a worker",
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "git_revision": _git_revision(),
     }
 
@@ -245,7 +245,8 @@ def describe(proxy: Proxy) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

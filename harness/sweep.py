@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import images, spaces, teachers
 from harness import pool, progress, run_folder
+from harness.cluster.executor import executors
 from harness.scores import taking
 from harness.settings import Settings
 from harness.store import Record, Store
@@ -40,12 +41,13 @@ class Plan:
         teacher: the teacher's name.
         devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
         device_name: what that machine part is, for the record.
-        workers: processes; on a GPU one a device.
+        workers: processes; on a GPU one a device; None where a cluster says how many there are.
         plugins: plug-in files that the workers load.
         stack: how many weight seeds of a network are computed in one pass.
         tf32: whether a GPU may use TF32.
         deterministic: whether a GPU must give the same bits each time.
         sets: the shipped sets of scores that are taken from.
+        scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
     space: str
@@ -60,12 +62,13 @@ class Plan:
     teacher: str
     devices: Sequence[str]
     device_name: str
-    workers: int
+    workers: int | None
     plugins: Sequence[Path] = ()
     stack: int = 1
     tf32: bool = False
     deterministic: bool = True
     sets: Sequence[str] = ()
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,8 @@ def opened(
 ) -> Iterator[Session]:
     """Begin a sweep, or take it up again.
 
-    Any executor will do: tasks carry all that they need. The default is a pool of processes on this machine.
+    Any executor will do: tasks carry all that they need. The default is what the plan says: processes on this machine,
+    or a cluster.
 
     Args:
         plan: of the sweep.
@@ -149,7 +153,7 @@ def opened(
     """
     run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
     with Store(run_folder.store_path(folder), create=True) as store:
-        yield Session(plan, context, store, make_executor or functools.partial(pool.local, devices=plan.devices))
+        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, plan.plugins))
 
 
 def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:

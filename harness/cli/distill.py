@@ -31,6 +31,7 @@ from harness.cli import options
 )
 @options.device
 @options.workers
+@options.scheduler
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(min=0),
@@ -57,6 +58,7 @@ def command(
     changes: tuple[str, ...],
     device: str,
     workers: int | None,
+    scheduler: str | None,
     compare: str | None,
     merged: tuple[Path, ...],
     out: Path,
@@ -70,14 +72,14 @@ def command(
     One training serves the cells that compute the same function. Interrupted, the same command continues.
     """
     from benchmarks import spaces, tables
-    from harness import pool, samples
+    from harness import samples
     from harness.cli import say
     from harness.distillation import accuracies, recipes, sweep
     from harness.distillation import distillers as registry
 
     walked = spaces.classes_of(spaces.get(space))
     compared = tables.targets(compare, space)[0] if compare is not None else None
-    chosen = options.devices(device)
+    place = options.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,
         cells=samples.cells(str(min(_DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
@@ -87,10 +89,8 @@ def command(
         images=images,
         image_dir=image_dir,
         teacher=teacher,
-        devices=chosen,
-        device_name=options.device_name(chosen[0]),
-        workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
         checkpoint_every=checkpoint_every,
+        **place,
     )
     click.echo(say.distillation_plan(plan, out), err=True)
     tally = sweep.run(plan, out, merge=merged)

@@ -19,6 +19,7 @@ DEFAULT_CELLS = 100
 @options.proxies
 @options.sweep
 @options.shipped
+@options.scheduler
 @options.out("runs/evaluate")
 @click.option(
     "--export", type=click.Path(path_type=Path), help="Also write all scores of the run to a .csv, .parquet or .json."
@@ -52,6 +53,7 @@ def plan_of(
     workers: int | None,
     plugins: tuple[Path, ...],
     shipped: bool = False,
+    scheduler: str | None = None,
     **settings: Any,
 ) -> Any:
     """Make a sweep's plan of the texts of the options.
@@ -60,7 +62,7 @@ def plan_of(
         InputError: if one of them stands for nothing.
     """
     from benchmarks import images, spaces, teachers
-    from harness import pool, samples
+    from harness import samples
     from harness.scores import sets
     from harness.sweep import Plan
     from proxies import registry
@@ -68,17 +70,15 @@ def plan_of(
     images.get(settings["images"])
     teachers.canonical(settings["teacher"])
     loaded = options.load_plugins(plugins)
-    chosen = options.devices(device)
+    place = options.place(device, workers, scheduler)
     walked = spaces.get(space)
     return Plan(
         space=space,
         cells=samples.cells(str(min(DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
         proxies=registry.select(proxies),
         seeds=samples.seeds(seeds),
-        devices=chosen,
-        device_name=options.device_name(chosen[0]),
-        workers=workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen)),
         plugins=loaded,
         sets=sets.names() if shipped else (),
+        **place,
         **settings,
     )

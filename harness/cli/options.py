@@ -109,6 +109,7 @@ deterministic = click.option(
     default=True,
     help="On a GPU: the same bits each time, or the fastest kernels.",
 )
+scheduler = click.option("--scheduler", help="tcp://HOST:PORT of a Dask cluster whose workers do the work.")
 plugin = click.option(
     "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
 )
@@ -173,6 +174,35 @@ def evidence(function: F) -> F:
     for option in (undefined, draws, measure, target):
         function = option(function)
     return function
+
+
+def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, Any]:
+    """Return what a plan says of where it is carried out: devices, device_name, workers and scheduler.
+
+    Raises:
+        InputError: if there is no such device or cluster, or the options contradict each other.
+    """
+    from harness import pool
+    from harness.cluster import executor
+
+    if scheduler is None:
+        chosen = devices(device)
+        name = device_name(chosen[0])
+        workers = workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen))
+    else:
+        executor.check(scheduler)
+        if workers is not None:
+            raise InputError(
+                f"--workers: {workers} was given, and {scheduler} has as many as were started; leave one of --workers "
+                "and --scheduler away."
+            )
+        if device not in ("auto", "cpu", "cuda"):
+            raise InputError(
+                f"--device: {device!r} was given; with --scheduler it is cpu, or cuda: the GPU that a worker sees."
+            )
+        chosen = ("cuda" if device == "cuda" else "cpu",)
+        name = f"workers of {scheduler}"
+    return {"devices": chosen, "device_name": name, "workers": workers, "scheduler": scheduler}
 
 
 def devices(text: str) -> tuple[str, ...]:

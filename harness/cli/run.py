@@ -34,6 +34,7 @@ DEFAULT_CELLS = "nb201-kd:80"
 @options.target
 @options.sweep
 @options.shipped
+@options.scheduler
 @options.out("runs/default")
 def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **settings: Any) -> int:
     """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.
@@ -56,6 +57,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
         (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),
         (plan_of(space="s0", cells=s0_cells, **settings), out / "s0"),
     ]
+    options.devices(plans[0][0].devices[0])  # costs and relations are computed on this machine, whoever scores
     for plan, folder in plans:
         click.echo(say.plan(plan, folder), err=True)
     failures = 0

@@ -29,8 +29,13 @@ def plan(plan: Plan, folder: Path) -> str:
         f"{plan.space}: {_count(len(plan.proxies), 'proxy', 'proxies')} x {_count(len(plan.cells), 'cell')} x "
         f"{_count(len(plan.seeds), 'seed')}, "
         f"{plan.batch_size} pictures of {plan.images}, teacher {plan.teacher}, "
-        f"{_count(plan.workers, 'worker')} on {', '.join(plan.devices)}, into {folder}"
+        f"{_place(plan)}, into {folder}"
     )
+
+
+def _place(plan: Plan | DistillationPlan) -> str:
+    workers = f"workers of {plan.scheduler}" if plan.workers is None else _count(plan.workers, "worker")
+    return f"{workers} on {', '.join(plan.devices)}"
 
 
 def tally(tally: Tally, folder: Path) -> str:
@@ -51,7 +56,7 @@ def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
     return (
         f"{plan.space}: {_count(len(plan.cells), 'class', 'classes')} x {_count(len(plan.seeds), 'seed')} x "
         f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
-        f"{_count(plan.workers, 'worker')} on {', '.join(plan.devices)}, into {folder}"
+        f"{_place(plan)}, into {folder}"
     )
 
 

@@ -88,6 +88,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @click.option("--teacher", default="resnet56", show_default="the run's", help="One or several, separated by commas.")
 @options.device
 @options.workers
+@options.scheduler
 @options.plugin
 @options.as_json
 @options.config
@@ -127,6 +128,8 @@ def command(
         raise unknown("--scores", scores, SCORES)
     if scores == "stored":
         names = ("images", "batch_size", "batch_seed", "augment")
+        if settings["scheduler"] is not None:
+            raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in names}})
     loaded = options.load_plugins(plugins)
     walked = spaces.get(space)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import images, spaces
 from benchmarks.errors import InputError
 from harness import files, pool, progress, run_folder
+from harness.cluster.executor import executors
 from harness.distillation import distillers, teacher
 from harness.distillation.recipes import Recipe
 from harness.distillation.settings import Settings
@@ -46,8 +47,9 @@ class Plan:
         teacher: a name or a file, as `teacher.parse` reads it.
         devices: where to compute.
         device_name: what that machine part is, for the record.
-        workers: processes.
+        workers: processes; None where a cluster says how many there are.
         checkpoint_every: seconds between two checkpoints of a training.
+        scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
     space: str
@@ -60,8 +62,9 @@ class Plan:
     teacher: str
     devices: Sequence[str]
     device_name: str
-    workers: int
+    workers: int | None
     checkpoint_every: float
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def run(
         plan: what is asked for.
         folder: of the run.
         merge: files of trainings with the same settings, which need not be done again.
-        make_executor: makes a pool of so many workers; by default processes on this machine.
+        make_executor: makes a pool of so many workers; by default what the plan says.
 
     Raises:
         InputError: if the plan or the folder is no good.
@@ -108,9 +111,10 @@ def run(
     from harness.distillation.work import Context, failed, prepare_teacher, train_student
 
     source = teacher.parse(plan.teacher)
-    context = Context(_settings(plan, source), plan.image_dir, folder.resolve(), plan.checkpoint_every)
+    pictures = plan.image_dir and plan.image_dir.resolve()
+    context = Context(_settings(plan, source), pictures, folder.resolve(), plan.checkpoint_every)
     claim(folder, context.settings, plan.device_name)
-    executors = make_executor or functools.partial(pool.local, devices=plan.devices)
+    make_executor = make_executor or executors(plan.devices, plan.scheduler)
     start = time.monotonic()
     causes: Counter[tuple[str, str]] = Counter()
     done = 0
@@ -119,11 +123,13 @@ def run(
             store.write(same_settings(path, context.settings.hash))
         tasks, before = missing(plan, store, context.settings.hash)
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
-            _prepare(functools.partial(prepare_teacher, context), source, executors)
+            _prepare(functools.partial(prepare_teacher, context), source, make_executor)
+            if not context.teacher_file.is_file():
+                raise InputError(f"--out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
         results = pool.run(
             functools.partial(train_student, context),
             tasks,
-            make_executor=executors,
+            make_executor=make_executor,
             workers=plan.workers,
             on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
         )
@@ -234,12 +240,12 @@ def _settings(plan: Plan, source: Source) -> Settings:
     )
 
 
-def _prepare(prepare: Callable[[Source], Teacher], source: Source, executors: Callable[[int], Executor]) -> None:
+def _prepare(prepare: Callable[[Source], Teacher], source: Source, make_executor: Callable[[int], Executor]) -> None:
     def died(source: Source) -> Teacher:
         raise InputError("--teacher: the process that prepared it died; memory may have run out.")
 
     if source.file is None:
         print(f"training the teacher {source.name} first", file=sys.stderr, flush=True)
-    with closing(pool.run(prepare, [source], make_executor=executors, workers=1, on_death=died)) as results:
+    with closing(pool.run(prepare, [source], make_executor=make_executor, workers=1, on_death=died)) as results:
         for _ in results:
             pass

@@ -13,6 +13,7 @@ import pandas as pd
 
 from benchmarks.errors import InputError
 from harness import pool, results, run_folder, sweep
+from harness.cluster.executor import executors
 from harness.results import Results
 from harness.search import driver as drivers
 from harness.search import stored
@@ -67,7 +68,8 @@ def opened(
             )
             context = sweep.prepare(mine)
             _refuse_other_settings(context.settings, base)
-            kept = pool.kept(functools.partial(pool.local, devices=mine.devices), mine.workers)
+            made = executors(mine.devices, mine.scheduler, mine.plugins)
+            kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
             session = stack.enter_context(sweep.opened(mine, folder, context, stack.enter_context(kept)))
         if run_folder.info_path(folder).is_file():
             frames.append(results.load(folder).scores)

@@ -89,6 +89,13 @@ MISTAKES = {
     "evaluate --device gpu": ("--device: 'gpu' is not known; did you mean 'cpu'?", "Allowed: auto, cpu, cuda, cuda:0"),
     "evaluate --device cpu,cuda:0": ("--device: 'cpu' stands alone; 'cpu,cuda:0' mixes it with others",),
     "evaluate --device cuda:99": ("--device: cuda:99 is not there; torch sees ",),
+    # a cluster
+    "evaluate --scheduler here": ("--scheduler: 'here' is not an address; it has the form tcp://HOST:PORT",),
+    "evaluate --scheduler tcp://127.0.0.1:1 --workers 2": (
+        "--workers: 2 was given, and tcp://127.0.0.1:1 has as many as were started",
+    ),
+    "evaluate --scheduler tcp://127.0.0.1:1 --device cuda:0": ("--device: 'cuda:0' was given; with --scheduler it is",),
+    "search run --scheduler tcp://127.0.0.1:1": ("--scheduler: stored scores need no cluster; add `--scores live`",),
     # configuration
     "evaluate --config nowhere.toml": ("--config: nowhere.toml cannot be read: No such file",),
     "evaluate --config broken.toml": ("--config: broken.toml cannot be read as TOML: ", "line 1"),
@@ -278,6 +285,8 @@ for command in "proxies list", "proxies show snip", "tables list", "scores list"
     for json in ([], ["--json"]):
         assert main([*command.split(), *json]) == 0
 assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "matplotlib")
+import harness.sweep, harness.distillation.sweep, harness.search.study
+assert loaded("distributed", "dask") == []
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
