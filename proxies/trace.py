@@ -21,11 +21,14 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from benchmarks.errors import InputError
 from benchmarks.seeding import generator
+from proxies import passes
 from proxies.registry import PASSES, UndefinedScore
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
 _NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
+_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"} | {
+    "tangent_kernel"
+}
 
 T = TypeVar("T")
 
@@ -156,6 +159,7 @@ class Trace:
         self._needed = self.readable
         # Copied before any pass: a network may keep activations on itself, which cannot be copied.
         self._structural = copy.deepcopy(network) if "layers" in self._needed else None
+        self._evaluation = copy.deepcopy(network) if "fisher_information" in self._needed else None
         self._weighted = [module for module in network.modules() if isinstance(module, _WEIGHTED)]
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._initial_statistics = [(module.momentum, _clone(module.running_var)) for module in self._normalisations]
@@ -282,6 +286,37 @@ class Trace:
         signal at its output, times the gradient that comes back, is not zero.
         """
         return _structure(self._structural, self.network, self.images[:1])
+
+    @Pass
+    def blocks(self) -> passes.Blocks:
+        """The maps that the network's ``blocks`` put out, and what they make of random signs on the way back."""
+        source = generator(self.seed, "blocks")
+
+        def draw(like: Tensor) -> Tensor:  # on the host: the same values on every device
+            signs = torch.randint(2, like.shape, generator=source, device=source.device, dtype=torch.int8)
+            return signs.to(like.device, like.dtype) * 2 - 1
+
+        return passes.blocks(self.network, self.images, draw)
+
+    @Pass
+    def tangent_kernel(self) -> Tensor:
+        """Inner products of the pictures' gradients of their summed logits: (batch, batch), float64."""
+        return passes.tangent_kernel(self.network, self._run.logits)
+
+    @Pass
+    def gradient_signs(self) -> tuple[Tensor, ...]:
+        """For every tensor of `weights`, the sum over pictures of the sign of its loss's gradient, passed alone."""
+        return passes.gradient_signs(self.network, self._weight_parameters, self.images, self.labels)
+
+    @Pass
+    def picture_maps(self) -> tuple[Tensor, ...]:
+        """Every map (channels, height, width) that some module puts out for the first picture, passed alone."""
+        return passes.picture_maps(self.network, self.images[:1])
+
+    @Pass
+    def fisher_information(self) -> Tensor:
+        """Of the first weight of each of the first 128 parameter tensors, normalisation in evaluation mode; float64."""
+        return passes.fisher_information(self._evaluation, self.images)
 
     @Pass
     def teacher(self) -> Teacher:
