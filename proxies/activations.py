@@ -123,8 +123,8 @@ def zen(trace: Trace) -> Tensor:
     needs=["relu_outputs"],
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/"
     "linear_region_counter.py; cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_te_nas_score.py)",
-    deviations="the network as it is on the sweep's batch, near to AZ-NAS's port, where TE-NAS takes 3,000 inputs of "
-    "1x3x3 and networks of one channel: in a network of usual width every picture has a region of its own, and cells tie",
+    deviations="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
+    "inputs of 1x3x3 and networks of one channel. At usual widths every picture has its own region, and cells tie",
 )
 def linear_regions(trace: Trace) -> int:
     """Count the pictures that differ in the sign of some ReLU: in how many linear regions the batch lies."""
@@ -146,9 +146,9 @@ def linear_regions(trace: Trace) -> int:
     version="1",
     needs=["relu_outputs"],
     init="gaussian",
-    source="Peng et al., SWAP-NAS, ICLR 2024, definition 3 (pym1024/SWAP, src/metrics/swap.py)",
-    deviations="one draw of weights in place of 32; the codes are of the first 16 pictures of the sweep's batch, as many "
-    "as the reference's batch has, and normalisation uses the whole batch",
+    source="Peng et al., SWAP-NAS, ICLR 2024, SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
+    deviations="one draw of weights in place of 32; the codes are of the first 16 pictures of the sweep's batch, as "
+    "many as the reference's batch has, and normalisation uses the whole batch",
 )
 def swap(trace: Trace) -> int:
     """Count the different codes that neurons have, a code being the ReLU's signs over 16 pictures."""
@@ -168,7 +168,7 @@ def swap(trace: Trace) -> int:
     version="1",
     needs=["relu_outputs"],
     init="gaussian",
-    source="Peng et al., SWAP-NAS, ICLR 2024, definition 4 (pym1024/SWAP, src/metrics/swap.py)",
+    source="Peng et al., SWAP-NAS, ICLR 2024, regularised SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
     deviations="as swap; the preferred size 1532 and the width 1532^2 (thousands of weights) are this project's, since "
     "the released code has none for NAS-Bench-201",
 )
@@ -183,7 +183,7 @@ def reg_swap(trace: Trace) -> float:
     version="1",
     needs=["picture_maps"],
     fast=False,
-    source="Jiang, Wang and Bie, MeCo, NeurIPS 2023, equation 8 (HamsterMimi/MeCo, correlation/NAS_Bench_201.py)",
+    source="Jiang, Wang and Bie, MeCo, NeurIPS 2023 (HamsterMimi/MeCo, correlation/NAS_Bench_201.py)",
     deviations="the first picture of the sweep's batch; each map counts once, where the reference counts it for every "
     "module that hands it on; eigenvalues by the symmetric solver in float64",
 )
@@ -191,9 +191,9 @@ def meco(trace: Trace) -> Tensor | float:
     """Sum over maps the smallest eigenvalue of the correlations between channels, for one picture passed alone."""
     from torch.linalg import eigvalsh
 
-    return sum(
-        eigvalsh(one.flatten(1).double().corrcoef().nan_to_num(0))[0] for one in trace.picture_maps if one[0].numel() > 1
-    )
+    rows = [one.flatten(1).double() for one in trace.picture_maps if one[0].numel() > 1]
+    # A channel that is constant correlates with nothing, itself included, as in the reference.
+    return sum(eigvalsh(row.corrcoef().nan_to_num(0))[0] for row in rows)
 
 
 def _relu_maps(trace: Trace) -> list[Tensor]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -94,7 +94,7 @@ def tangent_kernel(network: nn.Module, logits: Tensor) -> Tensor:
     return kernel
 
 
-def gradient_signs(network: Any, weights: list[Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+def gradient_signs(network: Any, weights: Sequence[Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
     """Sum the signs of the gradients that single pictures have; each picture is passed alone.
 
     Args:
@@ -198,7 +198,8 @@ def _only_first_weight(module: nn.Module, key: str) -> nn.Module:
     return only
 
 
-def _gradient(output: Tensor, inputs: list[Tensor], signs: Tensor | None = None) -> tuple[Tensor, ...]:
-    if not output.requires_grad:
+def _gradient(output: Tensor, inputs: Sequence[Tensor], signs: Tensor | None = None) -> tuple[Tensor, ...]:
+    # What is nothing but zeros, since no edge leads there, is not in the graph.
+    if not output.requires_grad or not any(tensor.requires_grad for tensor in inputs):
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
     return torch.autograd.grad(output, inputs, signs, retain_graph=True, allow_unused=True, materialize_grads=True)
