@@ -121,6 +121,7 @@ def zen(trace: Trace) -> Tensor:
     family="activations",
     version="1",
     needs=["relu_outputs"],
+    fast=False,
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/"
     "linear_region_counter.py; cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_te_nas_score.py)",
     deviations="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
