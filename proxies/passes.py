@@ -85,9 +85,9 @@ def tangent_kernel(network: nn.Module, logits: Tensor) -> Tensor:
         (batch, batch), float64.
     """
     weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
-    gradients = torch.stack(
-        [torch.cat([part.flatten() for part in _gradient(one.sum(), weights)]) for one in logits.unbind()]
-    )
+    gradients = logits.new_empty((len(logits), sum(weight.numel() for weight in weights)))
+    for row, picture in zip(gradients, logits, strict=True):
+        row.copy_(torch.cat([part.flatten() for part in _gradient(picture.sum(), weights)]))
     kernel = gradients.new_zeros((len(logits), len(logits)), dtype=torch.float64)
     for part in gradients.split(1 << 16, dim=1):  # float64, and not all of it at once
         kernel += part.double() @ part.double().T
