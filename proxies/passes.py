@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from proxies.registry import UndefinedScore
 
@@ -94,14 +93,21 @@ def tangent_kernel(network: nn.Module, logits: Tensor) -> Tensor:
     return kernel
 
 
-def gradient_signs(network: Any, weights: Sequence[Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+def gradient_signs(
+    network: Any,
+    weights: Sequence[Tensor],
+    images: Tensor,
+    labels: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> tuple[Tensor, ...]:
     """Sum the signs of the gradients that single pictures have; each picture is passed alone.
 
     Args:
         network: whose normalisation uses the picture's own statistics.
-        weights: with respect to which the cross-entropy is differentiated.
+        weights: with respect to which the loss is differentiated.
         images: (batch, channels, height, width).
         labels: (batch,).
+        loss: of logits and labels.
 
     Returns:
         For every weight tensor, the sum over pictures of 1, 0 and -1, of its shape.
@@ -109,8 +115,8 @@ def gradient_signs(network: Any, weights: Sequence[Tensor], images: Tensor, labe
     totals = [torch.zeros_like(weight) for weight in weights]
     for picture, label in zip(images.detach().split(1), labels.split(1), strict=True):
         with torch.enable_grad():
-            loss = F.cross_entropy(network.classifier(network.features(picture)[-1]), label)
-        for total, gradient in zip(totals, _gradient(loss, weights), strict=True):
+            one = loss(network.classifier(network.features(picture)[-1]), label)
+        for total, gradient in zip(totals, _gradient(one, weights), strict=True):
             total += gradient.sign()
     return tuple(totals)
 

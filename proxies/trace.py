@@ -306,7 +306,7 @@ class Trace:
     @Pass
     def gradient_signs(self) -> tuple[Tensor, ...]:
         """For every tensor of `weights`, the sum over pictures of the sign of its loss's gradient, passed alone."""
-        return passes.gradient_signs(self.network, self._weight_parameters, self.images, self.labels)
+        return passes.gradient_signs(self.network, self._weight_parameters, self.images, self.labels, _cross_entropy)
 
     @Pass
     def picture_maps(self) -> tuple[Tensor, ...]:

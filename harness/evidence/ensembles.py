@@ -85,6 +85,7 @@ _ALL = [
         ("vkdnw", "az_expressivity", "az_trainability", "jacov", "flops"),
         log_rank,
         "Tybl and Neumann, VKDNW, CVPR 2025; ondratybl/VKDNW, NB201/tss_utils.py",
+        "ties are averaged in every member, where the reference counts tied ranks of VKDNW once",
     ),
 ]
 
