@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from proxies.trace import Trace
@@ -133,8 +135,7 @@ def linear_regions(trace: Trace) -> int:
 
     regions = trace.labels.new_zeros(len(trace.labels))
     found = 1
-    for output in _relu_maps(trace):
-        signs = (output > 0).flatten(1)
+    for signs in _relu_signs(trace, len(regions)):
         _, regions = torch.cat([regions[:, None], signs], dim=1).unique(dim=0, return_inverse=True)
         found = int(regions.max()) + 1
         if found == len(regions):
@@ -156,12 +157,9 @@ def swap(trace: Trace) -> int:
     import torch
 
     length = min(len(trace.images), _CODE_LENGTH)
-    places = 2 ** torch.arange(length, device=trace.images.device)
-    seen = torch.zeros(2**length, dtype=torch.bool, device=trace.images.device)
-    for output in _relu_maps(trace):
-        signs = (output[:length] > 0).flatten(1)
-        seen[(signs * places[:, None]).sum(0)] = True
-    return int(seen.sum())
+    places = 2.0 ** torch.arange(length, device=trace.images.device)  # sums below 2^24 are exact in float32
+    codes = torch.cat([(places @ signs.to(places.dtype)).long() for signs in _relu_signs(trace, length)])
+    return int((codes.bincount() > 0).sum())
 
 
 @register(
@@ -197,11 +195,12 @@ def meco(trace: Trace) -> Tensor | float:
     return sum(eigvalsh(row.corrcoef().nan_to_num(0))[0] for row in rows)
 
 
-def _relu_maps(trace: Trace) -> list[Tensor]:
-    maps = [output for output in trace.relu_outputs if output.dim() == 4]
+def _relu_signs(trace: Trace, pictures: int) -> Iterator[Tensor]:
+    maps = [output[:pictures] for output in trace.relu_outputs if output.dim() == 4]
     if not maps:
         raise UndefinedScore("no ReLU module ran on a map")
-    return maps
+    # (pictures, neurons); for a count, a permutation of neurons is as good as the logical order.
+    return (one.permute(0, 2, 3, 1).flatten(1) > 0 for one in maps)
 
 
 def _require_varying(jacobian: Tensor) -> None:

@@ -59,7 +59,7 @@ def az_progressivity(trace: Trace) -> Tensor:
     fast=False,
     source=f"Lee and Ham, AZ-NAS, CVPR 2024, trainability ({_CODE})",
     deviations=f"{_BATCH}; the signs come from the trace's seed; singular values in float64; the reference's -inf for "
-    "a block that is the identity is an undefined score",
+    "a block that is the identity, and -1e6 for one that no gradient comes through, are undefined scores",
 )
 def az_trainability(trace: Trace) -> Tensor:
     """Average over blocks 2 - s - 1/s, s being the spectral norm of what a block does to random gradients."""
@@ -67,6 +67,8 @@ def az_trainability(trace: Trace) -> Tensor:
 
     pairs = zip(trace.blocks.received, trace.blocks.returned, strict=True)
     norms = stack([_spectral_norm(received, returned) for received, returned in pairs])
+    if not norms.all():
+        raise UndefinedScore("no gradient comes back through a block")
     return (2 - norms - 1 / (norms + 1e-6)).mean()
 
 

@@ -100,6 +100,8 @@ def test_a_block_that_is_the_identity_or_constant_has_no_score(network: Maker, b
     images, labels = batch[0].float(), batch[1]
     with pytest.raises(UndefinedScore, match="a block is the identity"):
         score("az_trainability", network(IDENTITY), (images, labels))
+    with pytest.raises(UndefinedScore, match="no gradient comes back through a block"):
+        score("az_trainability", network(DEGENERATE), (images, labels))
     with pytest.raises(UndefinedScore, match="the map of a block is constant"):
         score("az_expressivity", network(DEGENERATE), (images, labels))
 
