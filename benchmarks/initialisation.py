@@ -42,16 +42,33 @@ def gaussian(network: nn.Module, seed: object) -> None:
     def draw(values: Tensor, fan_in: int, source: torch.Generator) -> Tensor:
         return values.normal_(generator=source)
 
-    def zero(values: Tensor, fan_in: int, source: torch.Generator) -> Tensor:
-        return values.zero_()
+    _fill(network, seed, draw, _zero)
 
-    _fill(network, seed, draw, zero)
+
+def kaiming(network: nn.Module, seed: object) -> None:
+    """Draw weights from N(0, 2 / fan in) and set biases to zero.
+
+    Source: He et al., "Delving Deep into Rectifiers", ICCV 2015; AZ-NAS (``kaiming_normal_fanin_init``), and VKDNW.
+    """
+
+    def draw(values: Tensor, fan_in: int, source: torch.Generator) -> Tensor:
+        return values.normal_(std=(2 / fan_in) ** 0.5, generator=source)
+
+    _fill(network, seed, draw, _zero)
 
 
 #: Every initialisation by its name.
-BY_NAME: dict[str, Callable[[nn.Module, object], None]] = {"default": default, "gaussian": gaussian}
+BY_NAME: dict[str, Callable[[nn.Module, object], None]] = {
+    "default": default,
+    "gaussian": gaussian,
+    "kaiming": kaiming,
+}
 
 _Draw = Callable[[Tensor, int, torch.Generator], Tensor]
+
+
+def _zero(values: Tensor, fan_in: int, source: torch.Generator) -> Tensor:
+    return values.zero_()
 
 
 @torch.no_grad()

@@ -44,6 +44,11 @@ class ResNet(nn.Module):
         self.layer1, self.layer2, self.layer3 = stages
         self.classifier = nn.Linear(inputs, num_classes)
 
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The modules whose outputs follow from one another: the stem's activation, and all basic blocks."""
+        return [self.relu, *self.layer1, *self.layer2, *self.layer3]
+
     def features(self, images: Tensor) -> list[Tensor]:
         """Return what proxies compare.
 

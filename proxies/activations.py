@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from proxies.trace import Trace
 
 _REGULARISER = 1e-5  # k of the Jacobian proxies
+
+#: How many pictures SWAP's codes are made of: the reference's batch.
+_CODE_LENGTH = 16
+
+#: SWAP's prior of size, in thousands of weights: the size that it prefers, and the width of the preference. The
+#: largest network of NAS-Bench-201 has 1,532 thousand; the width makes the factor 1/e for a network without weights.
+_PREFERRED_SIZE = 1532.0
+_WIDTH = 1532.0**2
 
 
 @register(
@@ -106,6 +117,89 @@ def zen(trace: Trace) -> Tensor:
     return perturbation.distance.log() + sum(
         variance.mean().sqrt().log() for variance in perturbation.running_variances
     )
+
+
+@register(
+    family="activations",
+    version="1",
+    needs=["relu_outputs"],
+    fast=False,
+    source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/"
+    "linear_region_counter.py; cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_te_nas_score.py)",
+    deviations="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
+    "inputs of 1x3x3 and networks of one channel. At usual widths every picture has its own region, and cells tie",
+)
+def linear_regions(trace: Trace) -> int:
+    """Count the pictures that differ in the sign of some ReLU: in how many linear regions the batch lies."""
+    import torch
+
+    regions = trace.labels.new_zeros(len(trace.labels))
+    found = 1
+    for signs in _relu_signs(trace, len(regions)):
+        _, regions = torch.cat([regions[:, None], signs], dim=1).unique(dim=0, return_inverse=True)
+        found = int(regions.max()) + 1
+        if found == len(regions):
+            break
+    return found
+
+
+@register(
+    family="activations",
+    version="1",
+    needs=["relu_outputs"],
+    init="gaussian",
+    source="Peng et al., SWAP-NAS, ICLR 2024, SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
+    deviations="one draw of weights in place of 32; the codes are of the first 16 pictures of the sweep's batch, as "
+    "many as the reference's batch has, and normalisation uses the whole batch",
+)
+def swap(trace: Trace) -> int:
+    """Count the different codes that neurons have, a code being the ReLU's signs over 16 pictures."""
+    import torch
+
+    length = min(len(trace.images), _CODE_LENGTH)
+    places = 2.0 ** torch.arange(length, device=trace.images.device)  # sums below 2^24 are exact in float32
+    codes = torch.cat([(places @ signs.to(places.dtype)).long() for signs in _relu_signs(trace, length)])
+    return int((codes.bincount() > 0).sum())
+
+
+@register(
+    family="activations",
+    version="1",
+    needs=["relu_outputs"],
+    init="gaussian",
+    source="Peng et al., SWAP-NAS, ICLR 2024, regularised SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
+    deviations="as swap; the preferred size 1532 and the width 1532^2 (thousands of weights) are this project's, since "
+    "the released code has none for NAS-Bench-201",
+)
+def reg_swap(trace: Trace) -> float:
+    """Multiply swap by exp(-(P - mu)^2 / sigma), P being thousands of weights: a preference for a size."""
+    size = sum(parameter.numel() for parameter in trace.network.parameters()) / 1000
+    return swap(trace) * math.exp(-((size - _PREFERRED_SIZE) ** 2) / _WIDTH)
+
+
+@register(
+    family="activations",
+    version="1",
+    needs=["picture_maps"],
+    source="Jiang, Wang and Bie, MeCo, NeurIPS 2023 (HamsterMimi/MeCo, correlation/NAS_Bench_201.py)",
+    deviations="the first picture of the sweep's batch; each map counts once, where the reference counts it for every "
+    "module that hands it on; eigenvalues by the symmetric solver in float64",
+)
+def meco(trace: Trace) -> Tensor | float:
+    """Sum over maps the smallest eigenvalue of the correlations between channels, for one picture passed alone."""
+    from torch.linalg import eigvalsh
+
+    rows = [one.flatten(1).double() for one in trace.picture_maps if one[0].numel() > 1]
+    # A channel that is constant correlates with nothing, itself included, as in the reference.
+    return sum(eigvalsh(row.corrcoef().nan_to_num(0))[0] for row in rows)
+
+
+def _relu_signs(trace: Trace, pictures: int) -> Iterator[Tensor]:
+    maps = [output[:pictures] for output in trace.relu_outputs if output.dim() == 4]
+    if not maps:
+        raise UndefinedScore("no ReLU module ran on a map")
+    # (pictures, neurons); for a count, a permutation of neurons is as good as the logical order.
+    return (one.permute(0, 2, 3, 1).flatten(1) > 0 for one in maps)
 
 
 def _require_varying(jacobian: Tensor) -> None:

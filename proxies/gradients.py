@@ -132,3 +132,44 @@ def zico(trace: Trace) -> Tensor | float:
         layer = ratios.where(deviation > 0, 0).sum()
         total = total + layer.where(layer > 0, 1).log()
     return total
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["gradient_signs"],
+    live_edges_only=True,
+    fast=False,
+    source="Zhang and Jia, GradSign, ICLR 2022 (cmu-catalyst/GradSign, measures/grad_conflict.py)",
+    deviations="the sum over weights, as the paper defines it and its rank correlations were made; AZ-NAS and "
+    "GradSign's other script take the mean, which dead weights dilute",
+)
+def gradsign(trace: Trace) -> Tensor | float:
+    """Sum over weights the magnitude of the sum of the signs that single pictures' gradients have."""
+    return sum(signs.double().abs().sum() for signs in trace.gradient_signs)
+
+
+@register(
+    family="gradients",
+    version="1",
+    needs=["tangent_kernel"],
+    direction="lower",
+    live_edges_only=True,
+    fast=False,
+    source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/ntk.py)",
+    deviations="torch's initialisation, as in AZ-NAS's port, and one draw of it, where TE-NAS averages three of "
+    "Kaiming's; eigenvalues in float64; a singular kernel is an undefined score, not infinite or 100000",
+)
+def ntk_cond(trace: Trace) -> Tensor:
+    """Take the condition number of the neural tangent kernel: largest eigenvalue over smallest."""
+    from torch import finfo
+    from torch.linalg import eigvalsh
+
+    kernel = trace.tangent_kernel
+    if len(kernel) < 2:
+        raise UndefinedScore("one picture has a kernel of one number")
+    eigenvalues = eigvalsh(kernel)
+    # Gradients are known to their own precision, and so are small eigenvalues beside the largest.
+    if eigenvalues[0] <= finfo(trace.images.dtype).eps * eigenvalues[-1]:
+        raise UndefinedScore("the tangent kernel is singular")
+    return eigenvalues[-1] / eigenvalues[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["higher", "lower"]
 
-_FAMILIES = ("counts", "gradients", "activations", "diswot", "distillation")
+_FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 
 #: Names that `select` takes for several proxies.
@@ -41,8 +41,16 @@ PASSES = (
     "second_batch_gradients",
     "perturbation",
     "classifier_gradient",
+    "blocks",
+    "tangent_kernel",
+    "gradient_signs",
+    "picture_maps",
+    "fisher_information",
     "teacher",
 )
+
+#: The initialisations that a proxy may be defined on; each is a function of `benchmarks.initialisation`.
+INITIALISATIONS = ("default", "gaussian", "kaiming")
 
 
 #: What a score may be declared not to depend on: the number of pictures; which cell stands for its isomorphism class.
@@ -64,7 +72,7 @@ class Proxy:
         direction: whether higher or lower predicts a better network.
         family: the group it is listed under.
         needs: the passes that it reads, out of `PASSES`.
-        init: the initialisation that it is defined on, ``default`` (torch's) or ``gaussian``.
+        init: the initialisation that it is defined on, out of `INITIALISATIONS`.
         live_edges_only: whether nothing but live edges can change the score (at that initialisation).
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
@@ -164,7 +172,7 @@ def add(proxy: Proxy) -> None:
         raise InputError(f"proxy name {proxy.name!r} is not a Python identifier, or it is the name of a suite.")
     for argument, value, allowed in (
         ("direction", proxy.direction, ("higher", "lower")),
-        ("init", proxy.init, ("default", "gaussian")),
+        ("init", proxy.init, INITIALISATIONS),
         *(("needs", need, PASSES) for need in sorted(proxy.needs)),
         *(("independent_of", one, INDEPENDENCES) for one in sorted(proxy.independent_of)),
     ):

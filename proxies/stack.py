@@ -17,15 +17,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from proxies.trace import (
-    WEIGHTED,
-    Perturbation,
-    draw_noise,
-    gradient,
-    mixed_variances,
-    saliency,
-    use_batch_statistics,
-)
+from proxies.passes import gradient
+from proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 
 #: The passes that are computed here; a trace computes any other one by itself.
 PASSES = (

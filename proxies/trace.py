@@ -6,6 +6,7 @@ batch's own statistics, as in every reference implementation; everything else is
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +22,16 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from benchmarks.errors import InputError
 from benchmarks.seeding import generator
+from proxies import passes
+from proxies.passes import gradient
 from proxies.registry import PASSES, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
 _NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
+_NEED_GRAPH = frozenset(
+    ("gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients", "tangent_kernel")
+)
 
 T = TypeVar("T")
 
@@ -159,6 +164,8 @@ class Trace:
         self._teacher = None if teacher is None else Teacher(teacher)
         self._noise = noise
         self._needed = self.readable
+        # Copied before any pass: a network may keep activations on itself, which cannot be copied.
+        self._evaluation = copy.deepcopy(network) if "fisher_information" in self._needed else None
         self._weighted = [module for module in network.modules() if isinstance(module, WEIGHTED)]
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._initial_statistics = use_batch_statistics(network)
@@ -275,6 +282,37 @@ class Trace:
         return _structure(self.network, self.images[:1])
 
     @Pass
+    def blocks(self) -> passes.Blocks:
+        """The maps that the network's ``blocks`` put out, and what they make of random signs on the way back."""
+        source = generator(self.seed, "blocks")
+
+        def draw(like: Tensor) -> Tensor:  # on the host: the same values on every device
+            signs = torch.randint(2, like.shape, generator=source, device=source.device, dtype=torch.int8)
+            return signs.to(like.device, like.dtype) * 2 - 1
+
+        return passes.blocks(self.network, self.images, draw)
+
+    @Pass
+    def tangent_kernel(self) -> Tensor:
+        """Inner products of the pictures' gradients of their summed logits: (batch, batch), float64."""
+        return passes.tangent_kernel(self.network, self._run.logits)
+
+    @Pass
+    def gradient_signs(self) -> tuple[Tensor, ...]:
+        """For every tensor of `weights`, the sum over pictures of the sign of its loss's gradient, passed alone."""
+        return passes.gradient_signs(self.network, self._weight_parameters, self.images, self.labels, _cross_entropy)
+
+    @Pass
+    def picture_maps(self) -> tuple[Tensor, ...]:
+        """Every map (channels, height, width) that some module puts out for the first picture, passed alone."""
+        return passes.picture_maps(self.network, self.images[:1])
+
+    @Pass
+    def fisher_information(self) -> Tensor:
+        """Of the first weight of each of the first 128 parameter tensors, normalisation in evaluation mode; float64."""
+        return passes.fisher_information(self._evaluation, self.images)
+
+    @Pass
     def teacher(self) -> Teacher:
         """The teacher on the same batch."""
         if self._teacher is None:
@@ -369,15 +407,6 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         raise InputError(
             f"labels: {int(labels.max())} is not a class of a network with {logits.shape[1]} outputs."
         ) from error
-
-
-def gradient(output: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
-    """Return d(output)/d(each input); zeros where the output does not depend on it. The graph is kept."""
-    if not output.requires_grad:
-        return tuple(torch.zeros_like(tensor) for tensor in inputs)
-    return torch.autograd.grad(
-        output, inputs, retain_graph=True, create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
 
 
 def use_batch_statistics(network: nn.Module) -> list[tuple[float | None, Tensor | None]]:

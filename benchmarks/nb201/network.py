@@ -34,6 +34,11 @@ class Network(nn.Module):
         self.global_pooling = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(third, num_classes)
 
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The modules that run one after another: the stem, and all cells and reduction blocks."""
+        return [self.stem, *self.cells]
+
     def features(self, images: Tensor) -> list[Tensor]:
         """Return what proxies compare.
 

@@ -80,6 +80,13 @@ _ALL = [
         log_rank,
         "Lee and Ham, AZ-NAS, CVPR 2024, eq. 10; cvlab-yonsei/AZ-NAS, notebook",
     ),
+    Ensemble(
+        "vkdnw_agg",
+        ("vkdnw", "az_expressivity", "az_trainability", "jacov", "flops"),
+        log_rank,
+        "Tybl and Neumann, VKDNW, CVPR 2025; ondratybl/VKDNW, NB201/tss_utils.py",
+        "ties are averaged in every member, where the reference counts tied ranks of VKDNW once",
+    ),
 ]
 
 #: Every ensemble by its name.

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import initialisation
 from benchmarks.errors import InputError
 from proxies import registry
-from proxies.registry import PASSES, get, names, select
+from proxies.registry import INITIALISATIONS, PASSES, get, names, select
 
 PLUGIN = '''
 import proxies
@@ -48,12 +49,21 @@ def test_a_record_says_what_a_reader_needs(name: str) -> None:
 def test_the_issue_s_proxies_are_there() -> None:
     asked = """params flops live_params live_flops live_convs l2_norm grad_norm snip plain grasp fisher synflow
     logsynflow zico nwot jacov epe_nas zen diswot_semantic diswot_relation diswot kd fitnet at sp cc rkd pkt nst kdsvd
-    fsp ickd rmi"""
+    fsp ickd rmi ntk_cond linear_regions gradsign swap reg_swap meco az_expressivity az_progressivity az_trainability
+    vkdnw"""
     assert set(asked.split()) <= set(names())
 
 
-def test_the_fast_suite_is_all_but_grasp() -> None:
-    assert {proxy.name for proxy in select("all")} - {proxy.name for proxy in select("fast")} == {"grasp"}
+def test_the_fast_suite_leaves_out_what_costs_a_pass_of_its_own_or_ties_all_cells() -> None:
+    slow = {proxy.name for proxy in select("all")} - {proxy.name for proxy in select("fast")}
+    assert slow == {
+        *("grasp", "gradsign", "ntk_cond", "meco", "vkdnw", "linear_regions"),
+        *("az_expressivity", "az_progressivity", "az_trainability"),
+    }
+
+
+def test_the_initialisations_that_may_be_declared_are_those_there_are() -> None:
+    assert set(INITIALISATIONS) == set(initialisation.BY_NAME)
 
 
 def test_names_select_in_the_order_given_without_repetition() -> None:
@@ -99,7 +109,7 @@ def test_a_version_follows_the_source(tmp_path: Path) -> None:
         ("import nothing_of_that_name", "ModuleNotFoundError"),
         (PLUGIN.format(name="p").replace('"lower"', '"down"'), "direction: 'down' is not known"),
         (PLUGIN.format(name="p").replace('"weights"', '"gradient"'), "did you mean 'gradients'"),
-        (PLUGIN.format(name="p").replace("needs=", "init='kaiming', needs="), "init: 'kaiming' is not known"),
+        (PLUGIN.format(name="p").replace("needs=", "init='xavier', needs="), "init: 'xavier' is not known"),
     ],
 )
 def test_a_bad_plugin_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:

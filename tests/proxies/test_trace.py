@@ -30,8 +30,9 @@ def test_passes_run_once(network: Maker, batch: Batch) -> None:
     trace = Trace(student, *batch, teacher=Trace(network(seed=1), *batch))
     for name in names():
         get(name).function(trace)
-    # The batch, its perturbed copy, and the two halves that zico reads; synflow's picture of ones is on a copy.
-    assert sorted(calls) == [1, 4, 4, 8, 8]
+    # The batch, its perturbed copy, its blocks, and its Fisher information; the two halves that zico reads; synflow's
+    # picture of ones, the one picture of meco, and each of the eight that gradsign passes alone.
+    assert sorted(calls) == [*(1,) * 10, 4, 4, 8, 8, 8, 8]
 
 
 def test_gradients_are_autograd_s(network: Maker, batch: Batch) -> None:
@@ -133,14 +134,22 @@ def test_reading_a_pass_that_is_not_declared_is_an_error(network: Maker, batch: 
     assert len(trace.features) == 4
 
 
-@pytest.mark.parametrize("needs", [["features"], ["relu_outputs"], ["perturbation"], ["gradients", "channel_saliency"]])
+@pytest.mark.parametrize(
+    "needs",
+    [
+        *(["features"], ["relu_outputs"], ["perturbation"], ["gradients", "channel_saliency"], ["blocks"]),
+        *(["tangent_kernel"], ["gradient_signs"], ["picture_maps"], ["fisher_information"]),
+    ],
+)
 def test_fewer_passes_give_the_same_numbers(network: Maker, batch: Batch, needs: list[str]) -> None:
     full, part = Trace(network(), *batch), Trace(network(), *batch, needs=needs)
     _ = full.input_gradients, full.second_batch_gradients
 
     def values(trace: Trace) -> list[Tensor]:
         found = getattr(trace, needs[-1])
-        return [found.distance, *found.running_variances] if needs == ["perturbation"] else found
+        if needs == ["perturbation"]:
+            return [found.distance, *found.running_variances]
+        return [one for part in found for one in part] if needs == ["blocks"] else list(found)
 
     for one, other in zip(values(full), values(part), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)

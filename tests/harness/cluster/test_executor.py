@@ -136,7 +136,7 @@ def test_a_search_keeps_its_connection(
         sweep.opened(plan, tmp_path, context, make_executor) as session,
     ):
         for cell in plan.cells:
-            tasks, _ = sweep.missing(replace(plan, cells=(cell,)), session.store, context.settings.hash)
+            tasks, _ = sweep.missing(replace(plan, cells=(cell,)), session.store, context.settings)
             (records,) = sweep.score(session, tasks)
             assert [record.status for record in records] == ["ok"]
     assert len(connected) == 1

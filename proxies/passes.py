@@ -1,0 +1,224 @@
+"""The longer passes of a trace, as functions of a network and pictures; `proxies.trace` says when each is computed.
+
+The network has ``features(images)`` and ``classifier``. Nothing here changes its weights; hooks that are set on a
+network that others read too are removed again.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from proxies.registry import UndefinedScore
+
+#: Of how many parameter tensors the Fisher information has a weight: VKDNW's choice.
+FISHER_WEIGHTS = 128
+
+#: What VKDNW mixes into a prediction, spread evenly over the classes, so that no class has a probability of zero.
+_SMOOTHING = 0.05
+
+#: How many pictures are passed at a time where each is on its own: a bound on memory.
+_CHUNK = 16
+
+
+class Blocks(NamedTuple):
+    """What the blocks of a network do to maps on the way forward, and to gradients on the way back.
+
+    Attributes:
+        outputs: of every block, (batch, channels, height, width), detached.
+        received: for every block but the first, the random signs that stand for a gradient at its output.
+        returned: for every block but the first, what comes of these at the output of the block before.
+    """
+
+    outputs: tuple[Tensor, ...]
+    received: tuple[Tensor, ...]
+    returned: tuple[Tensor, ...]
+
+
+def blocks(network: Any, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Blocks:
+    """Pass a batch through the network, and random signs back through every block alone.
+
+    Args:
+        network: offers ``blocks``, modules that run one after another, each on the output of the one before.
+        images: (batch, channels, height, width).
+        draw: makes signs of the shape of a tensor; called for the last block first.
+
+    Raises:
+        UndefinedScore: if the network does not offer its blocks, or these do not put out maps.
+    """
+    named = getattr(network, "blocks", None)
+    if named is None:
+        raise UndefinedScore("the network offers no `blocks`, the modules that run one after another")
+    outputs: list[Tensor] = []
+    hooks = [module.register_forward_hook(lambda module, inputs, output: outputs.append(output)) for module in named]
+    try:
+        with torch.enable_grad():
+            network.features(images.detach())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if len(outputs) < 2 or any(output.dim() != 4 for output in outputs):
+        raise UndefinedScore("the network's `blocks` are not two or more modules that put out maps")
+    pairs = list(itertools.pairwise(outputs))
+    received = [draw(after) for _, after in reversed(pairs)][::-1]
+    returned = [gradient(after, [before], signs)[0] for (before, after), signs in zip(pairs, received, strict=True)]
+    return Blocks(tuple(output.detach() for output in outputs), tuple(received), tuple(returned))
+
+
+def tangent_kernel(network: nn.Module, logits: Tensor) -> Tensor:
+    """Return the inner products of the pictures' gradients with respect to the weights.
+
+    A picture's gradient is that of the sum of its logits. Batch normalisation couples the pictures, so that it
+    takes a backward pass through the whole batch.
+
+    Args:
+        network: whose parameters named weight count, normalisation's too.
+        logits: (batch, classes), with their graph, which is kept.
+
+    Returns:
+        (batch, batch), float64.
+    """
+    weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
+    gradients = logits.new_empty((len(logits), sum(weight.numel() for weight in weights)))
+    for row, picture in zip(gradients, logits, strict=True):
+        row.copy_(torch.cat([part.flatten() for part in gradient(picture.sum(), weights)]))
+    kernel = gradients.new_zeros((len(logits), len(logits)), dtype=torch.float64)
+    for part in gradients.split(1 << 16, dim=1):  # float64, and not all of it at once
+        kernel += part.double() @ part.double().T
+    return kernel
+
+
+def gradient_signs(
+    network: Any,
+    weights: Sequence[Tensor],
+    images: Tensor,
+    labels: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> tuple[Tensor, ...]:
+    """Sum the signs of the gradients that single pictures have; each picture is passed alone.
+
+    Args:
+        network: whose normalisation uses the picture's own statistics.
+        weights: with respect to which the loss is differentiated.
+        images: (batch, channels, height, width).
+        labels: (batch,).
+        loss: of logits and labels.
+
+    Returns:
+        For every weight tensor, the sum over pictures of 1, 0 and -1, of its shape.
+    """
+    totals = [torch.zeros_like(weight) for weight in weights]
+    for picture, label in zip(images.detach().split(1), labels.split(1), strict=True):
+        with torch.enable_grad():
+            one = loss(network.classifier(network.features(picture)[-1]), label)
+        for total, slope in zip(totals, gradient(one, weights), strict=True):
+            total += slope.sign()
+    return tuple(totals)
+
+
+def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
+    """Pass one picture alone and return every map that some module puts out, each once.
+
+    Args:
+        network: whose normalisation uses the picture's own statistics.
+        picture: (1, channels, height, width).
+
+    Returns:
+        Tensors (channels, height, width), in the order in which they are there first. A container that hands on what
+        its last module put out, and a module that hands on its input, add nothing.
+    """
+    seen: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        # A module that writes in place puts out the tensor that another one did, at a later version.
+        if isinstance(output, Tensor) and output.dim() == 4:
+            seen.setdefault((id(output), output._version), (output, output[0].clone()))
+
+    hooks = [module.register_forward_hook(keep) for module in network.modules()]
+    try:
+        with torch.no_grad():
+            network.features(picture.detach())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return tuple(kept for _, kept in seen.values())
+
+
+def fisher_information(network: Any, images: Tensor) -> Tensor:
+    """Return the Fisher information of a few weights: the first one of each of the first 128 parameter tensors.
+
+    It is the mean over pictures of J^T (diag p - p p^T) J, J being the Jacobian of the logits and p the prediction,
+    mixed with 5 % of a uniform one. Convolutions, linear layers and normalisations are affine in their parameters:
+    a weight that is larger by d adds to a module's output d times what the module puts out where that weight is 1
+    and all others are 0. So each picture gets a d of its own for each weight, and one backward pass a class gives
+    the Jacobians of all pictures.
+
+    Args:
+        network: in evaluation mode, so that pictures do not know of each other; taken over.
+        images: (batch, channels, height, width).
+
+    Returns:
+        (weights, weights), float64.
+    """
+    network.requires_grad_(False)
+    names = [name for name, _ in itertools.islice(network.named_parameters(), FISHER_WEIGHTS)]
+    owners = [(network.get_submodule(owner), key) for owner, _, key in (name.rpartition(".") for name in names)]
+    directions = [_only_first_weight(module, key) for module, key in owners]
+    shifts: list[Tensor] = []
+
+    def shifted(position: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            shift = shifts[-1][:, position].reshape(-1, *(1 for _ in output.shape[1:]))
+            return output + shift * directions[position](inputs[0].detach())
+
+        return hook
+
+    for position, (module, _) in enumerate(owners):
+        module.register_forward_hook(shifted(position))
+    total = images.new_zeros((len(names), len(names)), dtype=torch.float64)
+    for pictures in images.detach().split(_CHUNK):
+        shifts[:] = [pictures.new_zeros((len(pictures), len(names))).requires_grad_()]
+        with torch.enable_grad():
+            logits = network.classifier(network.features(pictures)[-1])
+        rows = [gradient(logit.sum(), shifts)[0] for logit in logits.unbind(1)]
+        jacobian = torch.stack(rows, dim=1).double()
+        classes = logits.shape[1]
+        p = (1 - _SMOOTHING) * logits.detach().double().softmax(1) + _SMOOTHING / classes
+        covariance = p.diag_embed() - p[:, :, None] * p[:, None, :]
+        total += torch.einsum("nkv,nkl,nlw->vw", jacobian, covariance, jacobian)
+    return total / len(images)
+
+
+def _only_first_weight(module: nn.Module, key: str) -> nn.Module:
+    only = copy.deepcopy(module)
+    with torch.no_grad():
+        for parameter in only.parameters():
+            parameter.zero_()
+        first = getattr(only, key)
+        first[(0,) * first.dim()] = 1
+    return only
+
+
+def gradient(
+    output: Tensor, inputs: Sequence[Tensor], signs: Tensor | None = None, *, create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """Return what comes of ``signs`` at the output, by default of 1, at each input; the graph is kept.
+
+    An input that the output does not depend on, such as one in front of a dead edge, gets zeros.
+    """
+    if not output.requires_grad or not any(tensor.requires_grad for tensor in inputs):
+        return tuple(torch.zeros_like(tensor) for tensor in inputs)
+    return torch.autograd.grad(
+        output,
+        inputs,
+        signs,
+        retain_graph=True,
+        create_graph=create_graph,
+        allow_unused=True,
+        materialize_grads=True,
+    )

@@ -1,0 +1,52 @@
+"""Ensembles: that they can be had of the registry's proxies, and that each ranks as its source says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+
+from harness.evidence import panel
+from harness.evidence.ensembles import ENSEMBLES, available
+from proxies import registry
+
+CELLS = 50
+
+
+def test_all_proxies_together_make_every_ensemble() -> None:
+    assert {one.name for one in available(registry.names())} == set(ENSEMBLES)
+    fast = [proxy.name for proxy in registry.select("fast")]
+    assert {one.name for one in available(fast)} == {"diswot_rank", "diswot_log_rank", "vote"}
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "logarithms"),
+    [
+        ("te_nas", ["-ntk_cond", "linear_regions"], False),
+        ("az_nas", ["az_expressivity", "az_progressivity", "az_trainability", "flops"], True),
+        ("vkdnw_agg", ["vkdnw", "az_expressivity", "az_trainability", "jacov", "flops"], True),
+    ],
+)
+def test_an_ensemble_ranks_as_its_source_does(name: str, members: list[str], logarithms: bool) -> None:
+    generator = np.random.default_rng(0)
+    names = [member.lstrip("-") for member in members]
+    values = generator.integers(0, 20, (len(names), CELLS)).astype(float)  # with ties
+    undefined = generator.random(values.shape) < 0.1
+    scores = pd.DataFrame(
+        {
+            "cell": np.tile(np.arange(CELLS), len(names)),
+            "proxy": np.repeat(names, CELLS),
+            "seed": 0,
+            "status": np.where(undefined, "undefined", "ok").ravel(),
+            "value": np.where(undefined, np.nan, values).ravel(),
+        }
+    )
+    records = pd.DataFrame([{"name": one, "direction": registry.get(one).direction} for one in names])
+    made = panel.build(scores, records)
+    total = np.zeros(CELLS)
+    for member, row, hidden in zip(members, values, undefined, strict=True):
+        ranks = rankdata(np.where(hidden, -np.inf, -row if member.startswith("-") else row))
+        total += np.log(ranks / CELLS) if logarithms else ranks
+    found = made.scores[made.proxies.index(name), 0]
+    np.testing.assert_array_equal(rankdata(found), rankdata(total.round(9)))
