@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -36,14 +37,14 @@ _WIDTH = 1532.0**2
 def nwot(trace: Trace) -> Tensor:
     """Take the log-determinant of the kernel that counts agreeing ReLU signs between pictures."""
     kernel: Tensor | float = 0.0
-    for output in trace.relu_outputs:
+    for output, times in _different(trace.relu_outputs):
         codes = output.sign()  # of what a ReLU has let through: one or zero
         # A permutation of neurons leaves the kernel alone, so the memory order is as good as the logical one.
         codes = codes.permute(0, 2, 3, 1).flatten(1) if codes.dim() == 4 else codes.flatten(1)
         both = codes @ codes.T
         ones = both.diagonal()
         # Pairs that agree: both one, or both zero. Counts below 2^24 are exact in float32.
-        kernel = kernel + (2 * both + codes.shape[1] - ones[:, None] - ones[None, :]).double()
+        kernel = kernel + times * (2 * both + codes.shape[1] - ones[:, None] - ones[None, :]).double()
     if isinstance(kernel, float):
         raise UndefinedScore("no ReLU module ran")
     sign, log_determinant = kernel.slogdet()
@@ -158,7 +159,7 @@ def swap(trace: Trace) -> int:
 
     length = min(len(trace.images), _CODE_LENGTH)
     places = 2.0 ** torch.arange(length, device=trace.images.device)  # sums below 2^24 are exact in float32
-    codes = torch.cat([(places @ signs.to(places.dtype)).long() for signs in _relu_signs(trace, length)])
+    codes = torch.cat([(places @ signs).long() for signs in _relu_signs(trace, length)])
     return int((codes.bincount() > 0).sum())
 
 
@@ -194,12 +195,18 @@ def meco(trace: Trace) -> Tensor | float:
     return sum(eigvalsh(row.corrcoef().nan_to_num(0))[0] for row in rows)
 
 
+def _different(outputs: Sequence[Tensor]) -> list[tuple[Tensor, int]]:
+    # ReLUs that read the same tensor have the same output, which then counts as often.
+    times = Counter(map(id, outputs))
+    return [(output, times[key]) for key, output in {id(output): output for output in outputs}.items()]
+
+
 def _relu_signs(trace: Trace, pictures: int) -> Iterator[Tensor]:
-    maps = [output[:pictures] for output in trace.relu_outputs if output.dim() == 4]
+    maps = [output[:pictures] for output, _ in _different(trace.relu_outputs) if output.dim() == 4]
     if not maps:
         raise UndefinedScore("no ReLU module ran on a map")
     # (pictures, neurons); for a count, a permutation of neurons is as good as the logical order.
-    return (one.permute(0, 2, 3, 1).flatten(1) > 0 for one in maps)
+    return (one.permute(0, 2, 3, 1).flatten(1).sign() for one in maps)
 
 
 def _require_varying(jacobian: Tensor) -> None:

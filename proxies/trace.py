@@ -19,6 +19,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.utils.weak import WeakIdKeyDictionary
 
 from benchmarks.errors import InputError
 from benchmarks.seeding import generator
@@ -202,8 +203,12 @@ class Trace:
 
     @Pass
     def relu_outputs(self) -> tuple[Tensor, ...]:
-        """The output of every ``nn.ReLU`` that ran, (batch, ...), detached, in the order of running."""
-        return tuple(output.detach() for output in self._run.relu_outputs)
+        """The output of every ``nn.ReLU`` that ran, (batch, ...), detached, in the order of running.
+
+        ReLUs that read the same tensor, as those on the edges out of a node do, have one and the same output.
+        """
+        detached = {id(output): output.detach() for output in self._run.relu_outputs}
+        return tuple(detached[id(output)] for output in self._run.relu_outputs)
 
     @Pass
     def gradients(self) -> tuple[Tensor, ...]:
@@ -343,9 +348,14 @@ class Trace:
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
         outputs: dict[nn.Module, Tensor] = {}
+        read: Any = WeakIdKeyDictionary()  # what a ReLU read, unless it is gone: when, and what came of it
 
         def keep_relu(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            relu_outputs.append(output)
+            version, known = read.get(inputs[0], (None, None))
+            if version != inputs[0]._version:  # not read before, or written to since
+                known = output
+                read[inputs[0]] = (inputs[0]._version, output)
+            relu_outputs.append(known)
 
         def keep_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
             outputs[module] = output
