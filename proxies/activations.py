@@ -159,7 +159,7 @@ def swap(trace: Trace) -> int:
 
     length = min(len(trace.images), _CODE_LENGTH)
     places = 2.0 ** torch.arange(length, device=trace.images.device)  # sums below 2^24 are exact in float32
-    codes = torch.cat([(places @ signs).long() for signs in _relu_signs(trace, length)])
+    codes = torch.cat([(places @ signs.to(places.dtype)).long() for signs in _relu_signs(trace, length)])
     return int((codes.bincount() > 0).sum())
 
 

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 from proxies.registry import UndefinedScore
 
+#: How many pictures the tangent kernel is of.
+KERNEL_PICTURES = 16
+
 #: Of how many parameter tensors the Fisher information has a weight: VKDNW's choice.
 FISHER_WEIGHTS = 128
 
@@ -70,19 +73,21 @@ def blocks(network: Any, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Bl
     return Blocks(tuple(output.detach() for output in outputs), tuple(received), tuple(returned))
 
 
-def tangent_kernel(network: nn.Module, logits: Tensor) -> Tensor:
+def tangent_kernel(network: Any, images: Tensor) -> Tensor:
     """Return the inner products of the pictures' gradients with respect to the weights.
 
     A picture's gradient is that of the sum of its logits. Batch normalisation couples the pictures, so that it
-    takes a backward pass through the whole batch.
+    takes a backward pass through all of them.
 
     Args:
         network: whose parameters named weight count, normalisation's too.
-        logits: (batch, classes), with their graph, which is kept.
+        images: (pictures, channels, height, width).
 
     Returns:
-        (batch, batch), float64.
+        (pictures, pictures), float64.
     """
+    with torch.enable_grad():
+        logits = network.classifier(network.features(images.detach())[-1])
     weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
     gradients = logits.new_empty((len(logits), sum(weight.numel() for weight in weights)))
     for row, picture in zip(gradients, logits, strict=True):

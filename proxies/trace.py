@@ -30,9 +30,7 @@ from proxies.registry import PASSES, UndefinedScore
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
 _NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_NEED_GRAPH = frozenset(
-    ("gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients", "tangent_kernel")
-)
+_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
 
 T = TypeVar("T")
 
@@ -299,8 +297,11 @@ class Trace:
 
     @Pass
     def tangent_kernel(self) -> Tensor:
-        """Inner products of the pictures' gradients of their summed logits: (batch, batch), float64."""
-        return passes.tangent_kernel(self.network, self._run.logits)
+        """Inner products of the first 16 pictures' gradients of their summed logits: (pictures, pictures), float64.
+
+        These pictures are passed by themselves: with all of a batch of 64 it would take 64 backward passes of 64.
+        """
+        return passes.tangent_kernel(self.network, self.images[: passes.KERNEL_PICTURES])
 
     @Pass
     def gradient_signs(self) -> tuple[Tensor, ...]:

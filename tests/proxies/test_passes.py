@@ -142,6 +142,14 @@ def test_the_tangent_kernel_is_that_of_single_backward_passes(made: Callable[[],
     assert float(get("ntk_cond").function(trace)) == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_tangent_kernel_is_of_the_first_16_pictures_passed_by_themselves(network: Maker, batch: Batch) -> None:
+    images, labels = (torch.cat([part] * 4)[:20] for part in batch)
+    images = (images * torch.linspace(1, 2, 20).reshape(-1, 1, 1, 1)).float()
+    of_all, of_some = (Trace(network(), images[:n], labels[:n]).tangent_kernel for n in (20, 16))
+    assert of_all.shape == (16, 16)
+    torch.testing.assert_close(of_all, of_some, rtol=0, atol=0)
+
+
 def test_a_singular_tangent_kernel_has_no_condition_number(network: Maker, batch: Batch) -> None:
     images, labels = batch
     twice = torch.cat([images, images]).float()

@@ -30,9 +30,9 @@ def test_passes_run_once(network: Maker, batch: Batch) -> None:
     trace = Trace(student, *batch, teacher=Trace(network(seed=1), *batch))
     for name in names():
         get(name).function(trace)
-    # The batch, its perturbed copy, its blocks, and its Fisher information; the two halves that zico reads; synflow's
-    # picture of ones, the one picture of meco, and each of the eight that gradsign passes alone.
-    assert sorted(calls) == [*(1,) * 10, 4, 4, 8, 8, 8, 8]
+    # The batch, its perturbed copy, its blocks, its tangent kernel and its Fisher information; the two halves that zico
+    # reads; synflow's picture of ones, the one picture of meco, and each of the eight that gradsign passes alone.
+    assert sorted(calls) == [*(1,) * 10, 4, 4, 8, 8, 8, 8, 8]
 
 
 def test_gradients_are_autograd_s(network: Maker, batch: Batch) -> None:
