@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+import torch
 
 from benchmarks import nb201
 from benchmarks.errors import InputError
@@ -444,3 +446,15 @@ def test_a_meddler_in_a_stack_changes_nothing_for_others(
     assert set(beside[beside["proxy"] == "aaa"]["status"]) == {"failed"}
     mine = beside[beside["proxy"] == "zzz"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, scores(tmp_path / "alone"))
+
+
+def test_nothing_of_a_network_outlives_its_task(make_plan: MakePlan) -> None:
+    names = tuple(name for name in registry.names() if registry.is_built_in(registry.get(name)))
+    context = sweep.prepare(make_plan())
+    tensors = []
+    for cell in (111, 311, 113, 111):
+        work.score_cell(context, cell, 0, names)
+        tensors.append(sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects()))
+    # The first left the batches and the teacher, which stay. No garbage collection is waited for: activations that a
+    # cycle held would pile up between two.
+    assert tensors[1:] == [tensors[0]] * 3
