@@ -163,6 +163,8 @@ def sample(
 ) -> Batch:
     """Draw a batch: noise, or training pictures without replacement. A longer draw begins with the shorter one.
 
+    Which pictures are drawn depends on what is in the set, not on the order in which its files have it.
+
     Args:
         name: the image set.
         count: how many pictures.
@@ -216,7 +218,7 @@ def _pictures(
         raise InputError(
             f"count: {count} pictures were asked for; {image_set.name} here has {len(labels)} to train on."
         )
-    chosen = draw.positions(count, len(labels), seed)
+    chosen = draw.by_content(pictures, labels)[draw.positions(count, len(labels), seed)]
     raw = torch.from_numpy(pictures[chosen])
     if augment:
         raw = draw.augment(raw, image_set.padding, draw.generator(seed, "augmentation"))

@@ -186,6 +186,20 @@ def test_a_draw_is_normalised_training_pictures_without_replacement(tmp_path: Pa
     assert images.sample(name, 7, seed=2, image_dir=tmp_path).digest() != short.digest()
 
 
+def test_a_draw_does_not_depend_on_the_order_of_the_files() -> None:
+    random = np.random.RandomState(0)
+    pictures = random.randint(0, 3, (200, 3, 2, 2), dtype=np.uint8)
+    pictures[100:] = pictures[:100]  # equal pictures, some with equal labels
+    labels = random.randint(0, 2, 200).astype(np.int64)
+    order = draw.by_content(pictures, labels)
+    assert sorted(order) == list(range(200))
+    expected = sorted(range(200), key=lambda i: (pictures[i].tobytes(), labels[i]))
+    for shuffled in (np.arange(200), random.permutation(200)):
+        found = shuffled[draw.by_content(pictures[shuffled], labels[shuffled])]
+        np.testing.assert_array_equal(pictures[found], pictures[expected])
+        np.testing.assert_array_equal(labels[found], labels[expected])
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_augmentation_crops_and_mirrors_the_same_pictures(tmp_path: Path, name: str) -> None:
     build(tmp_path, name)
