@@ -6,7 +6,7 @@ import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,7 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         InputError: if a proxy fails.
     """
     suite = tuple(names)
+    context = replace(context, settings=replace(context.settings, stack=1))  # a stack would be computed for one seed
     _seconds(lambda: work.score_cell(context, cells[0], seed, suite))
     rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}

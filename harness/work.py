@@ -1,10 +1,11 @@
-"""What a worker does: score one network with one seed. Pure: the same task gives the same records, wherever it runs."""
+"""What a worker does: score one network. Pure: the same task gives the same records, wherever it runs."""
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class Task:
     """One network, and what is wanted of it.
 
     Attributes:
-        network: the cell whose network it is.
+        network: the number of the cell whose network it is.
         seeds: of the weights: one, or those that are computed in one pass.
         wanted: names of proxies, each with a seed and the cells that get the score.
     """
@@ -147,11 +148,15 @@ def _score_group(
     context: Context, task: Task, init: str, of_seed: Mapping[int, Sequence[Proxy]]
 ) -> dict[int, dict[str, Outcome]]:
     stacked: dict[int, Mapping[str, Any]] = {}
+    seconds = 0.0  # a network's share of its stack
 
     def given(seed: int) -> Mapping[str, Any]:
+        nonlocal seconds
         if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has meddled with the first
             needs = frozenset().union(*(proxy.needs for proxies in of_seed.values() for proxy in proxies))
+            start = time.perf_counter()
             stacked.update(_stack(context, task, init, needs))
+            seconds = (time.perf_counter() - start) / len(task.seeds)
         return stacked.pop(seed, {})
 
     outcomes = {}
@@ -166,6 +171,9 @@ def _score_group(
                 seed=student_key(context.settings.space, task.network, seed),
                 given=functools.partial(given, seed),
             )
+            first = next((proxy.name for proxy in proxies if proxy.needs & set(stack.PASSES)), proxies[0].name)
+            charged = outcomes[seed][first]
+            outcomes[seed][first] = replace(charged, seconds=charged.seconds + seconds)
         except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
             outcomes[seed] = {proxy.name: Outcome(None, error, 0.0) for proxy in proxies}
     return outcomes
@@ -189,7 +197,7 @@ def _stack(context: Context, task: Task, init: str, needs: frozenset[str]) -> di
     return dict(zip(task.seeds, found, strict=True))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=64)  # a stack's seeds, with every initialisation; a teacher's passes take some megabytes
 def _teacher(context: Context, seed: int, init: str) -> Trace:
     settings = context.settings
     build = functools.partial(teachers.build, settings.teacher, num_classes=settings.classes)

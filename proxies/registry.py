@@ -53,7 +53,8 @@ PASSES = (
 INITIALISATIONS = ("default", "gaussian", "kaiming")
 
 
-#: What a score may be declared not to depend on: the number of pictures; which cell stands for its isomorphism class.
+#: What a score may be declared not to depend on: the number of pictures; which of the cells of one function it is of,
+#: and with which weights.
 INDEPENDENCES = ("batch_size", "isomorphism")
 
 
@@ -73,7 +74,8 @@ class Proxy:
         family: the group it is listed under.
         needs: the passes that it reads, out of `PASSES`.
         init: the initialisation that it is defined on, out of `INITIALISATIONS`.
-        live_edges_only: whether nothing but live edges can change the score (at that initialisation).
+        live_edges_only: whether the score depends on the network's function alone (at that initialisation), so that
+            dead edges, and operations that are done twice over, cannot change it.
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
         deviations: where it differs from the reference code, and why.

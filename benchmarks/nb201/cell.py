@@ -162,12 +162,12 @@ class Cell:
         convolutions numbered, so that one that is used twice is told from two; of all numberings the one whose text
         comes first.
         """
-        live = self.live
-        of_kind = [[e for e, operation in enumerate(live.operations) if operation == kind] for kind in _CONVOLUTIONS]
-        return min(
-            _function_with(live, {edge: number for order in orders for number, edge in enumerate(order)})
-            for orders in itertools.product(*map(itertools.permutations, of_kind))
-        )
+        return _function(self.live)[0]
+
+    @property
+    def convolutions(self) -> tuple[int, ...]:
+        """The edges with live convolutions, as `function` orders them: of two cells with one, those alike match."""
+        return _function(self.live)[1]
 
     @property
     def representative(self) -> Cell:
@@ -220,6 +220,17 @@ def _official_order() -> tuple[Cell, ...]:
 @functools.cache
 def _official_index() -> dict[Cell, int]:
     return {cell: index for index, cell in enumerate(_official_order())}
+
+
+def _function(live: Cell) -> tuple[str, tuple[int, ...]]:
+    of_kind = [[e for e, operation in enumerate(live.operations) if operation == kind] for kind in _CONVOLUTIONS]
+    return min(
+        (
+            _function_with(live, {edge: number for order in orders for number, edge in enumerate(order)}),
+            tuple(itertools.chain(*orders)),
+        )
+        for orders in itertools.product(*map(itertools.permutations, of_kind))
+    )
 
 
 def _function_with(live: Cell, numbers: dict[int, int]) -> str:

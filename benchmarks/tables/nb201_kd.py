@@ -1,7 +1,7 @@
 """The table ``nb201-kd``: vanilla and distilled CIFAR-10 accuracies of NAS-Bench-201 cells, trained by this project.
 
 What is shipped is every training, one a row, as `diswot distill` stored it, and the card that it wrote; the accuracies
-by cell are made of them here. A class of cells that compute the same function is trained once and stands for all.
+by cell are made of them here. A training answers for every cell that computes the same function.
 """
 
 from __future__ import annotations

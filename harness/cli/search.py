@@ -16,6 +16,10 @@ from harness.cli import options
 SCORES = ("stored", "live")
 
 
+#: The options that are settings of a run, besides the space and the teacher.
+_SETTINGS = ("images", "batch_size", "batch_seed", "augment", "stack", "tf32", "deterministic")
+
+
 def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) -> Path:
     # A run's settings are the defaults of its searches, so that nothing has to be typed again.
     from harness import run_folder
@@ -23,8 +27,8 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     run = run_folder.named(run)
     if run_folder.info_path(run).is_file():
         settings = run_folder.read_info(run)["settings"]
-        names = ("space", "images", "batch_size", "batch_seed", "augment", "teacher")
-        own = {name: str(settings[name]) if name != "augment" else settings[name] for name in names}
+        chosen = {name: settings[name] for name in ("space", "teacher", *_SETTINGS) if name in settings}
+        own = {name: value if isinstance(value, bool) else str(value) for name, value in chosen.items()}
         ctx.default_map = {**own, **(ctx.default_map or {})}
     return run
 
@@ -86,6 +90,9 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.batch_seed
 @options.augment
 @click.option("--teacher", default="resnet56", show_default="the run's", help="One or several, separated by commas.")
+@options.stack
+@options.tf32
+@options.deterministic
 @options.device
 @options.workers
 @options.scheduler
@@ -127,10 +134,9 @@ def command(
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
     if scores == "stored":
-        names = ("images", "batch_size", "batch_seed", "augment")
         if settings["scheduler"] is not None:
             raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
-        _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in names}})
+        _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
     loaded = options.load_plugins(plugins)
     walked = spaces.get(space)
     beside = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
@@ -166,7 +172,7 @@ def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
         return
     settings = run_folder.read_info(run)["settings"]
     for name, value in given.items():
-        if value != settings[name]:
+        if value != settings.get(name, value):
             raise InputError(
                 f"--{name.replace('_', '-')}: {value} was asked for, and the scores of {run} were made with "
                 f"{settings[name]}; `diswot evaluate`, or `--scores live` in another folder, makes others."

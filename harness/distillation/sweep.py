@@ -145,20 +145,25 @@ def run(
 def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
     """Return a task for every training that is not stored, and how many are stored already.
 
-    The first seed of every class comes before the second of any, and the students of a pair follow each other.
+    One training serves all cells of a function: that of the asked cell's isomorphism class, where it has the cell's
+    function, or of the cell itself. The first seed of every function comes before the second of any, and the students
+    of a pair follow each other.
     """
     from harness.distillation.work import Task
 
     space = spaces.get(plan.space)
-    settled = store.settled(settings)
-    classes = dict.fromkeys(space.canonical(cell) for cell in plan.cells)
-    tasks = [Task(cell, seed, distiller) for seed in plan.seeds for cell in classes for distiller in plan.distillers]
+    settled = {(space.representative(cell), *training) for cell, *training in store.settled(settings)}
+    trained: dict[int, int] = {}
+    for cell in plan.cells:
+        function, of_class = space.representative(cell), space.canonical(cell)
+        trained.setdefault(function, of_class if space.representative(of_class) == function else cell)
+    asked = [(function, seed, name) for seed in plan.seeds for function in trained for name in plan.distillers]
     lacking = [
-        task
-        for task in tasks
-        if (task.cell, task.distiller, distillers.version(task.distiller), task.seed) not in settled
+        Task(trained[function], seed, name)
+        for function, seed, name in asked
+        if (function, name, distillers.version(name), seed) not in settled
     ]
-    return lacking, len(tasks) - len(lacking)
+    return lacking, len(asked) - len(lacking)
 
 
 def same_settings(path: Path, settings: str) -> list[Training]:

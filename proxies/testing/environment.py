@@ -6,7 +6,7 @@ import functools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -82,8 +82,18 @@ class _Read:
         return getattr(self._trace, name)
 
 
-def look(proxy: Proxy, cell: int, environment: Environment, others: Sequence[Proxy] = ()) -> Look:
-    """Score the network of a cell, as the harness would, beside other proxies on the same trace."""
+def look(
+    proxy: Proxy, cell: int, environment: Environment, others: Sequence[Proxy] = (), weights_of: int | None = None
+) -> Look:
+    """Score the network of a cell, as the harness would, beside other proxies on the same trace.
+
+    Args:
+        proxy: what to score with.
+        cell: whose network.
+        environment: what else it depends on.
+        others: proxies that are computed before it.
+        weights_of: another cell of the same function, whose weights the network gets; None for its own.
+    """
     returned: list[object] = []
     read: set[str] = set()
 
@@ -97,13 +107,14 @@ def look(proxy: Proxy, cell: int, environment: Environment, others: Sequence[Pro
         returned.append(value)
         return value
 
-    key = derive("student", "nb201", Cell.from_index(cell).live.index, environment.seed)
+    origin = cell if weights_of is None else weights_of
+    key = derive("student", "nb201", Cell.from_index(origin).live.index, environment.seed)
     teacher = None
     if any(one.needs_teacher for one in (proxy, *others)):
         teacher = _teacher(environment, proxy.init)
     found = evaluate(
         [*others, replace(proxy, function=watched)],
-        lambda: network(cell, proxy.init, key, environment),
+        lambda: _with_weights_of(origin, network(cell, proxy.init, key, environment), proxy.init, key, environment),
         batches(environment),
         teacher=teacher,
         seed=key,
@@ -118,6 +129,16 @@ def network(cell: int, init: str, key: object, environment: Environment) -> nn.M
     made = made.to_empty(device=torch.get_default_device())
     initialisation.BY_NAME[init](made, key)
     return made.to(dtype=environment.dtype, memory_format=environment.memory_format)  # type: ignore[call-overload]
+
+
+def _with_weights_of(origin: int, made: Any, init: str, key: object, environment: Environment) -> nn.Module:
+    if origin != made.cell.index:
+        original: Any = network(origin, init, key, environment)
+        pairs = list(zip(made.cell.convolutions, original.cell.convolutions, strict=True))
+        for mine, theirs in zip(made.cells, original.cells, strict=True):
+            for edge, other in pairs if hasattr(mine, "layers") else ():
+                mine.layers[edge].load_state_dict(theirs.layers[other].state_dict())
+    return cast("nn.Module", made)
 
 
 @functools.lru_cache(maxsize=32)
@@ -174,6 +195,22 @@ def isomorphic_pairs(count: int, seed: int) -> tuple[tuple[int, int], ...]:
     return tuple(pair for pair, _ in zip(kept, range(count), strict=False))
 
 
-def live(cell: int) -> int:
-    """Return the cell that has only the live edges of a cell."""
-    return Cell.from_index(cell).live.index
+def representative(cell: int) -> int:
+    """Return the cell that stands for all of a cell's function."""
+    return Cell.from_index(cell).representative.index
+
+
+@functools.lru_cache(maxsize=8)
+def with_pooling_to_spare(count: int, seed: int) -> tuple[int, ...]:
+    """Return seeded random cells with a live convolution whose function takes fewer poolings than they have."""
+    order = list(range(nb201.SIZE))
+    random.Random(seed).shuffle(order)
+    cells = (Cell.from_index(index) for index in order)
+    kept = (
+        cell.index for cell in cells if cell.live_convolutions and _poolings(cell.live) > _poolings(cell.representative)
+    )
+    return tuple(index for index, _ in zip(kept, range(count), strict=False))
+
+
+def _poolings(cell: Cell) -> int:
+    return cell.operations.count("avg_pool_3x3")

@@ -146,16 +146,19 @@ def needs(proxy: Proxy, at: Environment) -> str:
 
 
 def live_edges(proxy: Proxy, at: Environment) -> str:
-    """Score cells and their live forms, which share the weights of the edges that they share."""
-    cells = environment.with_dead_edges(2, at.seed)
+    """Score cells, and the cells that stand for their functions, convolution by convolution with the same weights."""
+    at = replace(at, dtype=torch.float64)  # the same terms are added up in another order
+    cells = (*environment.with_dead_edges(2, at.seed), *environment.with_pooling_to_spare(2, at.seed))
     for cell in cells:
-        live = environment.live(cell)
-        full, bare = (_value(look(proxy, form, at), form) for form in (cell, live))
+        other = environment.representative(cell)
+        full = _value(look(proxy, cell, at), cell)
+        bare = _value(look(proxy, other, at, weights_of=cell), other)
         if not math.isclose(full, bare, **_SAME_TERMS):
             raise Nonconformity(
-                f"live_edges_only is declared, but the score is {full!r}{_on(cell)}, {bare!r}{_on(live)}"
+                f"live_edges_only is declared, but the score is {full!r}{_on(cell)}, {bare!r}{_on(other)}, which "
+                "computes the same function"
             )
-    return f"{len(cells)} cells score as their live forms"
+    return f"{len(cells)} cells score as those that stand for their functions"
 
 
 def batch_size(proxy: Proxy, at: Environment) -> str:
