@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import importlib.util
@@ -41,6 +42,8 @@ _TASKS = 64
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
+_SECONDS_BETWEEN_TRIES = 0.1
+
 _SECONDS_TO_CLOSE = 10.0
 
 
@@ -68,7 +71,7 @@ def check(scheduler: str) -> None:
         good = bool(parts.hostname and parts.port)
     except ValueError:  # of the port
         good = False
-    if not good or f"{parts.scheme}://{parts.netloc}" != scheduler or parts.scheme not in ("tcp", "tls"):
+    if not good or f"{parts.scheme}://{parts.netloc}" != scheduler or parts.scheme != "tcp":
         raise InputError(f"--scheduler: {scheduler!r} is not an address; it has the form tcp://HOST:PORT.")
     if importlib.util.find_spec("distributed") is None:
         raise InputError("--scheduler: the package distributed is not installed; `pip install '.[cluster]'` brings it.")
@@ -156,7 +159,7 @@ class Cluster(Executor):
 
     def _hand_out(self) -> None:
         # To every thread that has none, a chunk: Dask itself would let some wait behind others that take long.
-        threads = self._link.client.nthreads()
+        threads = self._link.threads()
         if threads:
             self._worker_seen = time.monotonic()
         elif time.monotonic() - self._worker_seen > SECONDS_TO_RETURN:
@@ -194,10 +197,7 @@ class Cluster(Executor):
             chunk = [replace(unit, is_suspect=True) for unit in chunk]
         del self._link.running[done.key]
         for unit, result in zip(chunk, results, strict=False):
-            if result is None:
-                unit.future.set_exception(pool.WorkerDeathError())
-            else:
-                unit.future.set_result(pickle.loads(result))  # noqa: S301 - of the workers that were sent our code
+            _resolve(unit.future, result)
         chunk = chunk[len(results) :]
         if error is not None:
             chunk.pop(0).future.set_exception(error)
@@ -246,6 +246,18 @@ class _Sent:
     future: distributed.Future | None = None  # who drops it gives the tasks up
 
 
+def _resolve(future: Future[Any], pickled: bytes | None) -> None:
+    if pickled is None:
+        future.set_exception(pool.WorkerDeathError())
+        return
+    try:
+        result = pickle.loads(pickled)  # noqa: S301 - of the workers that were sent our code
+    except Exception as error:  # noqa: BLE001 - it is raised where the result is waited for
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
 class _Link:
     # A connection, and what is under way through it.
     def __init__(self, client: distributed.Client, demand: Demand) -> None:
@@ -256,6 +268,12 @@ class _Link:
         self._function: Callable[[Any], Any] | None = None
         self._pickled = b""
         self._shipped: distributed.Future | None = None
+
+    def threads(self) -> dict[str, int]:
+        # As `Client.nthreads`, which waits for ever where something else has taken a scheduler's port.
+        client = self.client
+        found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=SECONDS_TO_CONNECT)
+        return found
 
     def send(self, chunk: list[_Unit], worker: str) -> None:
         key = f"chunk-{uuid.uuid4().hex}"
@@ -310,13 +328,27 @@ class _Link:
 
 def _connect(scheduler: str, seconds: float) -> distributed.Client:
     import distributed
+    from distributed.utils import LoopRunner
 
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said in a sentence
     try:
+        # First without a client: that waits for ever for something else that listens there, and its thread would stay.
+        LoopRunner().run_sync(_until_answered, scheduler, callback_timeout=seconds)
         return distributed.Client(scheduler, timeout=seconds, set_as_default=False, name="diswot")
     except (OSError, distributed.TimeoutError) as error:
         raise InputError(f"--scheduler: no scheduler answers at {scheduler} within {seconds:.0f} s.") from error
+
+
+async def _until_answered(scheduler: str) -> None:
+    from distributed import rpc
+
+    while True:
+        with suppress(Exception):  # what else listens there answers what it will; a scheduler may take its place
+            async with rpc(scheduler) as there:
+                if (await there.identity())["type"] == "Scheduler":
+                    return
+        await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
 
 
 def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) -> None:

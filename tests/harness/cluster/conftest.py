@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -107,6 +109,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with _cluster(tmp_path_factory.mktemp("cluster")) as made:
         made.start(workers=2, nanny=True)
         yield made
+
+
+class _Other(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+@pytest.fixture(params=[b"", b"HTTP/1.0 400 Bad Request\r\n\r\n"], ids=["silent", "HTTP"])
+def listen(request: pytest.FixtureRequest) -> Iterator[Callable[[int], str]]:
+    """Listens at a port as something other than a scheduler does, and returns the address."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while self.request.recv(1 << 16):
+                self.request.sendall(request.param)
+
+    with ExitStack() as stack:
+
+        def call(port: int = 0) -> str:
+            server = stack.enter_context(_Other(("127.0.0.1", port), Handler))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return f"tcp://127.0.0.1:{server.server_address[1]}"
+
+        yield call
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -211,8 +213,29 @@ def test_nobody_there_and_no_worker_are_two_sentences(own_cluster: Any, monkeypa
         executors(("cpu",), own_cluster.address)(1)
 
 
+def test_something_else_that_listens_is_nobody(
+    listen: Callable[..., str], cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "SECONDS_TO_CONNECT", 1.0)
+    address = listen()
+    begin = time.monotonic()
+    said = cli("evaluate", "--cells", "1", "--space", "s0", "--scheduler", address, "--out", tmp_path / "run")
+    # The command itself takes some seconds on a busy machine; without a limit nothing ends it.
+    assert time.monotonic() - begin < 20
+    assert said.status == 2
+    assert said.sentence.endswith(f"no scheduler answers at {address} within 1 s.\n")
+    assert "IO loop" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_result_that_cannot_be_read_ends_the_work(cluster: Any) -> None:
+    # An OSError, which must not be taken for one of the connection.
+    unreadable = "type('U', (), {'__reduce__': lambda self: (open, ('/nowhere/at/all',))})()"
+    with pytest.raises(FileNotFoundError):
+        run(cluster.address, ["1", unreadable, "2"])
+
+
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:1", "tcp://host", "tcp://:1", "http://host:1", "tcp://host:99999", "tcp://host:1/x"]
+    "address", ["127.0.0.1:1", "tcp://host", "tcp://:1", "http://host:1", "tcp://host:99999", "tcp://host:1/x", "tls://host:1"]
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="is not an address; it has the form tcp://HOST:PORT"):

@@ -126,6 +126,21 @@ def test_a_scheduler_that_does_not_return_ends_the_sweep_and_the_same_command_co
     is_whole(tmp_path / "run")
 
 
+def test_something_else_in_the_place_of_the_scheduler_ends_the_work(
+    own_cluster: Any, listen: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "SECONDS_TO_RETURN", 1.0)
+    own_cluster.start(workers=1)
+    made = executor.executors(("cpu",), own_cluster.address)
+    results = pool.run(eval, ["1", "__import__('time').sleep(1000)"], make_executor=made, workers=None, on_death=str)
+    assert next(results) == ("1", 1)
+    own_cluster.kill()
+    listen(own_cluster.port)
+    with pytest.raises(InputError, match=rf"{own_cluster.address} has been gone for 1 s"):
+        next(results)
+    assert not {"cluster", "IO loop"} & {thread.name for thread in threading.enumerate()}
+
+
 def test_workers_that_do_not_return_end_the_sweep(
     own_cluster: Any, plan: Plan, at_score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
