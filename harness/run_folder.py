@@ -8,8 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -61,15 +60,19 @@ def show(one: ScoreSet, parent: Path) -> Path:
     """
     folder = parent / one.name
     if info_path(folder).is_file():
-        shown = read_info(folder).get("shipped")
-        if shown is None:
+        shown = read_info(folder)
+        if shown.get("shipped") is None:
             raise InputError(f"run: {folder} holds a run that is not the shipped set {one.name}; move it elsewhere.")
-        if shown["data_hash"] == one.data_hash:
+        if shown == _shown(one):
             return folder
         forget_derived(folder)
-    shown = {"name": one.name, "data_hash": one.data_hash}
-    files.write_json(info_path(folder), one.card | {"schema": SCHEMA, "shipped": shown})
+    files.write_json(info_path(folder), _shown(one))
     return folder
+
+
+def _shown(one: ScoreSet) -> dict[str, Any]:
+    # The whole card: a direction may be corrected where no score is another.
+    return one.card | {"schema": SCHEMA, "shipped": {"name": one.name, "data_hash": one.data_hash}}
 
 
 def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
@@ -82,7 +85,7 @@ def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
     if shown is None:
         return None
     one = sets.load(shown["name"])
-    if one.data_hash != shown["data_hash"]:
+    if info != _shown(one):
         raise InputError(
             f"run: {folder} shows {one.name} as another version shipped it; `diswot correlate {one.name}` begins it "
             "anew."
@@ -103,18 +106,16 @@ def refuse_shipped(argument: str, folder: Path, info: dict[str, Any]) -> None:
         )
 
 
-def note_taken(folder: Path, one: ScoreSet, proxies: Sequence[str]) -> None:
-    """Note in ``run.json`` that scores were taken from a shipped set, one for each entry of ``proxies``."""
+def note_taken(folder: Path, one: ScoreSet, proxies: Iterable[str]) -> None:
+    """Note in ``run.json`` that scores of some proxies were taken from a shipped set; twice is as good as once."""
     info = read_info(folder)
     known = {record["name"] for record in info["proxies"]}
     here = {"set": one.name, "data_hash": one.data_hash}
     earlier = [note for note in info.get("taken", []) if {key: note[key] for key in here} == here]
     others = [note for note in info.get("taken", []) if note not in earlier]
-    counts = Counter(proxies)
-    for note in earlier:
-        counts.update(note["scores"])
-    info["taken"] = [*others, here | {"scores": dict(sorted(counts.items()))}]
-    info["proxies"] += [record for record in one.card["proxies"] if record["name"] in set(counts) - known]
+    names = set(proxies).union(*(note["proxies"] for note in earlier))
+    info["taken"] = [*others, here | {"proxies": sorted(names)}]
+    info["proxies"] += [record for record in one.card["proxies"] if record["name"] in names - known]
     files.write_json(info_path(folder), info)
 
 

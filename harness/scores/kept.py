@@ -27,7 +27,9 @@ TABLES = ("correlations", "evidence")
 
 
 def question(one: ScoreSet, targets: Sequence[Target], method: Method, undefined: str) -> str:
-    """Return a hash of what the evidence depends on: scores, accuracies, method, and the code.
+    """Return a hash of what the evidence depends on: scores, directions, accuracies, method, and this project's code.
+
+    The versions of numpy, scipy and pandas are not part of it; the set's card names those it was made with.
 
     Args:
         one: the set.
@@ -35,7 +37,8 @@ def question(one: ScoreSet, targets: Sequence[Target], method: Method, undefined
         method: of measuring uncertainty.
         undefined: one of `harness.evidence.panel.UNDEFINED`.
     """
-    found = hashlib.sha256(repr((one.data_hash, astuple(method), undefined)).encode())
+    proxies = [(record["name"], record["family"], record["direction"]) for record in one.card["proxies"]]
+    found = hashlib.sha256(repr((one.data_hash, proxies, astuple(method), undefined)).encode())
     for target in targets:
         found.update(repr((target.name, target.accuracies.index.tolist(), target.seeds.columns.tolist())).encode())
         found.update(target.accuracies.to_numpy(float).tobytes())

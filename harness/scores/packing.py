@@ -130,12 +130,22 @@ def _card(name: str, found: Results, data_hash: str) -> dict[str, Any]:
         "scores": len(scores),
         "undefined": {str(proxy): int(count) for proxy, count in undefined.items()},
         "failed": 0,
-        "hours": round(float(scores["seconds"].sum()) / 3600, 3),
+        "hours": round(_seconds_of_computing(found) / 3600, 3),
         "pictures": f"{pictures.source} ({pictures.licence})",
         "licence": _LICENCE,
         "citation": _CITATION,
         "data_hash": data_hash,
     }
+
+
+def _seconds_of_computing(found: Results) -> float:
+    # Where only live edges matter, all cells of a function have one score, computed once, and each has its seconds.
+    scores, space = found.scores, spaces.get(found.info["space"])
+    by_function = scores["proxy"].isin(found.proxies.loc[found.proxies["live_edges_only"], "name"])
+    stands_for = {cell: space.representative(cell) for cell in map(int, scores["cell"].unique())}
+    network = scores["cell"].where(~by_function, scores["cell"].map(stands_for))
+    once = ~scores.assign(network=network).duplicated(["proxy", "seed", "network"])
+    return float(scores.loc[once, "seconds"].sum())
 
 
 def _without_folders(command: str) -> str:

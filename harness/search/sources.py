@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from harness.results import Results
 from harness.search import driver as drivers
 from harness.search import stored
 from harness.search.driver import Driver, Scores
-from harness.settings import Settings
+from harness.settings import Settings, differences
 from proxies import registry
 
 
@@ -54,15 +54,14 @@ def opened(
         live: how to score what is not known; None if nothing is to be scored.
 
     Raises:
-        InputError: if nothing is known and nothing is to be scored, or it would be scored under other settings.
+        InputError: if nothing is known and nothing is to be scored, or it was or would be scored under other settings.
     """
     known: dict[str, Scores] = {driver.name: {} for driver in driven}
-    frames = [base.scores] if teacher == base.info["settings"]["teacher"] else []
-    folder = live_folder(base.folder, teacher)
+    earlier = _earlier(base, teacher)
     with ExitStack() as stack:
         session = None
+        members = dict.fromkeys(member for driver in driven for member in driver.members)
         if live is not None:
-            members = dict.fromkeys(member for driver in driven for member in driver.members)
             mine = replace(
                 live, proxies=tuple(map(registry.get, members)), seeds=(weight_seed,), cells=(), teacher=teacher
             )
@@ -70,12 +69,16 @@ def opened(
             _refuse_other_settings(context.settings, base)
             made = executors(mine.devices, mine.scheduler, mine.plugins)
             kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
+            folder = live_folder(base.folder, teacher)
             session = stack.enter_context(sweep.opened(mine, folder, context, stack.enter_context(kept)))
-        if run_folder.info_path(folder).is_file():
-            frames.append(results.load(folder).scores)
-        for driver in driven:
-            for frame in frames:
-                known[driver.name] |= drivers.stored(driver, frame, weight_seed)
+            earlier = results.load(folder)  # of the versions that are scored now
+        frames = [base.scores] if teacher == base.info["settings"]["teacher"] else []
+        frames += [earlier.scores] if earlier else []
+        versions = _versions(frames) if live is None else {name: registry.get(name).version for name in members}
+        for frame in frames:
+            alike = frame[frame["proxy"].map(versions) == frame["version"]]
+            for driver in driven:
+                known[driver.name] |= drivers.stored(driver, alike, weight_seed)
         if session is None:
             _refuse_nothing(base, teacher, known, weight_seed)
         yield Source(known, functools.partial(_provide, session, known, weight_seed))
@@ -84,9 +87,9 @@ def opened(
 def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, str]:
     """Return the seconds that one evaluation takes one worker, and how that is known; None where it is not."""
     members = list(driver.members)
-    live = live_folder(base.folder, teacher)
-    if run_folder.info_path(live).is_file():
-        found = _mean_seconds(results.load(live).scores, members)
+    earlier = _earlier(base, teacher)
+    if earlier:
+        found = _mean_seconds(earlier.scores, members)
         if found is not None:
             return found, "mean of the cells that searches scored, on one worker"
     path = base.folder / "costs.csv"
@@ -100,6 +103,27 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         return _mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
     measured = f"`diswot bench --out {path}` measures it"
     return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
+
+
+def _earlier(base: Results, teacher: str) -> Results | None:
+    # What earlier searches scored; a run that shows a shipped set may show one of other settings by now.
+    folder = live_folder(base.folder, teacher)
+    if not run_folder.info_path(folder).is_file():
+        return None
+    earlier = results.load(folder)
+    wanted = base.info["settings"] | {"teacher": teacher}
+    different = differences(wanted, earlier.info["settings"], Settings.consequences)
+    if different:
+        raise InputError(
+            f"run: {folder} has scores of earlier searches that were made with other settings than those of "
+            f"{base.folder}: {', '.join(different)}; move it elsewhere."
+        )
+    return earlier
+
+
+def _versions(frames: Sequence[pd.DataFrame]) -> dict[str, str]:
+    # Of each proxy, the version that the first of the runs has scores of.
+    return dict(ChainMap(*(dict(zip(frame["proxy"], frame["version"], strict=True)) for frame in frames)))
 
 
 def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:

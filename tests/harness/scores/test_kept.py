@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,9 @@ from harness.evidence import table
 from harness.evidence.table import Method, Target
 from harness.scores import kept, packing, sets
 from harness.scores.sets import ScoreSet
+
+#: What a table of evidence takes from the record of a proxy.
+SHOWN = ("name", "family", "direction")
 
 FILES = ("targets.csv", "correlations.csv", "evidence.csv", "cards.json")
 
@@ -55,6 +59,7 @@ def test_a_question_depends_on_all_that_an_answer_does(
     asked = [
         kept.question(shipped, [target], Method(), "worst"),
         kept.question(other, [target], Method(), "worst"),
+        *(kept.question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
         kept.question(shipped, [target, target], Method(), "worst"),
         kept.question(shipped, [replace(target, name="a:c")], Method(), "worst"),
         kept.question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
@@ -72,6 +77,29 @@ def test_a_question_depends_on_all_that_an_answer_does(
     monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
     asked.append(kept.question(shipped, [target], Method(), "worst"))
     assert len(set(asked)) == len(asked)
+
+
+def with_proxy(one: ScoreSet, **changes: str) -> ScoreSet:
+    """The set with another record of its first proxy."""
+    first, *others = one.card["proxies"]
+    return replace(one, card=one.card | {"proxies": [first | changes, *others]})
+
+
+def test_a_corrected_direction_reaches_the_answer(shipped: ScoreSet, tmp_path: Path) -> None:
+    packing.keep_evidence(shipped.name)
+    folder = run_folder.show(shipped, tmp_path)
+    before = results.correlate(folder)
+    corrected = with_proxy(shipped, direction="lower")
+    sets.card_path(shipped.name).write_text(json.dumps(corrected.card))
+    with pytest.raises(InputError, match=r"shows s0-noise as another version shipped it; `diswot correlate s0-noise`"):
+        results.load(folder)
+    assert run_folder.show(corrected, tmp_path) == folder
+    assert results.load(folder).evidence.empty
+    after = results.correlate(folder)
+    assert not after.method["kept"]
+    name = corrected.card["proxies"][0]["name"]
+    old, new = (of.correlations.set_index("proxy").loc[[name], "spearman"].to_numpy() for of in (before, after))
+    assert new == pytest.approx(-old, abs=1e-12)  # the same ranks from the other end
 
 
 def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> None:

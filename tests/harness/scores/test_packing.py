@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyarrow import parquet
 
+from benchmarks import spaces
 from benchmarks.errors import InputError
 from harness import results, run_folder
 from harness.scores import packing, sets
@@ -32,12 +34,27 @@ def test_the_card_says_how_it_was_made(finished: Path, shipped: ScoreSet) -> Non
         assert card[name] == info[name]
     assert (card["cells"], card["seeds"], card["scores"]) == (64, [0], 128)
     assert (card["undefined"], card["failed"]) == ({"nwot": 1}, 0)
-    assert card["hours"] == pytest.approx(scores["seconds"].sum() / 3600, abs=5e-4)  # to three decimals
+    # Every network of S0 is a function of its own; to three decimals.
+    assert card["hours"] == pytest.approx(scores["seconds"].sum() / 3600, abs=5e-4)
     assert "MIT" in card["licence"]
     page = (Path(__file__).resolve().parents[3] / "docs" / "scores.md").read_text(encoding="utf-8")
     for name in card:
         assert f"`{name}`" in page
     assert card["citation"]
+
+
+def test_hours_count_what_cells_share_once(finished: Path) -> None:
+    found, representative = results.load(finished), spaces.get("nb201").representative
+    cells = [cell for cell in spaces.get("nb201").cells if representative(cell) == representative(0)][:3]
+    assert len(cells) == 3
+    rows = [(name, seed, cell, 1800.0) for name in ("shared", "own") for seed in (0, 1) for cell in cells]
+    made = replace(
+        found,
+        info=found.info | {"space": "nb201"},
+        scores=pd.DataFrame(rows, columns=["proxy", "seed", "cell", "seconds"]),
+        proxies=pd.DataFrame({"name": ["shared", "own"], "live_edges_only": [True, False]}),
+    )
+    assert packing._seconds_of_computing(made) == 1800 * (2 * 1 + 2 * 3)
 
 
 def test_a_card_names_no_folder_of_one_machine(finished: Path, shelf: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_what_a_set_has_is_taken_and_the_rest_computed(
     of_set = found[(found["proxy"] == "nwot") & (found["seed"] == 0)]
     pd.testing.assert_frame_equal(of_set.reset_index(drop=True), asked.reset_index(drop=True), check_exact=True)
     info = run_folder.read_info(tmp_path / "run")
-    assert info["taken"] == [{"set": "s0-noise", "data_hash": shipped.data_hash, "scores": {"nwot": 3}}]
+    assert info["taken"] == [{"set": "s0-noise", "data_hash": shipped.data_hash, "proxies": ["nwot"]}]
 
 
 def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
@@ -79,7 +80,22 @@ def test_a_run_grows_and_resumes(evaluate: Callable[..., str], shipped: ScoreSet
     assert "6 were there already" in said
     assert (tmp_path / "run" / "evidence.csv").exists()
     (note,) = run_folder.read_info(tmp_path / "run")["taken"]
-    assert note["scores"] == {"live_flops": 3, "nwot": 3}
+    assert note["proxies"] == ["live_flops", "nwot"]
+
+
+def test_a_kill_between_the_note_and_the_scores_leaves_no_trace(
+    evaluate: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(out="whole")
+    with monkeypatch.context() as killed:
+        killed.setattr(Store, "write", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit, match="killed"):
+            evaluate()
+    assert [note["set"] for note in run_folder.read_info(tmp_path / "run")["taken"]] == ["s0-noise"]
+    assert scores("run").empty
+    assert TAKEN.format(6, 6) in evaluate()
+    assert run_folder.read_info(tmp_path / "run")["taken"] == run_folder.read_info(tmp_path / "whole")["taken"]
+    pd.testing.assert_frame_equal(scores("run"), scores("whole"), check_exact=True)
 
 
 def test_a_failed_score_is_taken_anew(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:

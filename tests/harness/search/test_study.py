@@ -20,7 +20,8 @@ import pytest
 
 import harness
 from harness import pool, run_folder, sweep
-from harness.search import stored
+from harness.search import driver as drivers
+from harness.search import sources, stored
 from harness.search.sources import live_folder
 
 Cli = Callable[..., Any]
@@ -162,6 +163,48 @@ def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
     assert scored == []
     for mine, theirs in zip(before, trajectory(run), strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_live_scores_of_other_settings_are_refused(cli: Cli, run: Path) -> None:
+    line = ("search", run, "--proxy", "diswot", *SMALL)
+    live = ("--scores", "live", "--device", "cpu", "--workers", "1")
+    assert cli(*line, *live).status == 0
+    folder = live_folder(run, "s0:111")
+    info = run_folder.read_info(folder)
+    info["settings"] |= {"batch_size": 5, "batch": "of 5"}  # as a run that shows another shipped set by now has left it
+    run_folder.info_path(folder).write_text(json.dumps(info))
+    for options in ((), live):
+        said = cli(*line, *options)
+        assert said.status == 2
+        assert said.sentence.endswith(
+            f"run: {folder} has scores of earlier searches that were made with other settings than those of {run}: "
+            "batch_size 4 (there: 5); move it elsewhere.\n"
+        )
+    shutil.rmtree(folder)
+    assert cli(*line).status == 0
+
+
+def test_scores_of_two_versions_are_not_mixed(cli: Cli, run: Path) -> None:
+    # The run has an old version of two cells, and searches scored another one of one of them and of a third.
+    folder = live_folder(run, "s0:111")
+    shutil.copytree(run, folder)
+    for where, version, value, cells in ((run, "old", 1.0, (111, 113)), (folder, "older", 2.0, (113, 115))):
+        info = run_folder.read_info(where)
+        info["proxies"] = [record | {"version": version} for record in info["proxies"] if record["name"] == "params"]
+        run_folder.info_path(where).write_text(json.dumps(info))
+        with closing(sqlite3.connect(run_folder.store_path(where))) as connection, connection:
+            connection.execute(f"DELETE FROM scores WHERE proxy != 'params' OR cell NOT IN {cells}")
+            connection.execute("UPDATE scores SET version = ?, value = ?", (version, value))
+    base = harness.load(run)
+    driver = drivers.get("params", base.proxies)
+    with sources.opened(base, "s0:111", [driver], 0, None) as source:
+        assert source.known["params"] == {111: (1.0,), 113: (1.0,)}
+    # Live, it is neither of them but the version that is loaded.
+    plan = ("--proxy", "params", "--scores", "live", "--device", "cpu", "--workers", "1", *SMALL)
+    assert cli("search", run, *plan).status == 0
+    with sources.opened(harness.load(run), "s0:111", [driver], 0, None) as source:
+        assert source.known["params"] == {111: (1.0,), 113: (1.0,)}
+    assert (found(run).picks["score"].dropna() > 2).all()
 
 
 def test_a_live_search_that_is_killed_ends_with_the_same_trajectory(
