@@ -235,7 +235,8 @@ def test_a_result_that_cannot_be_read_ends_the_work(cluster: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:1", "tcp://host", "tcp://:1", "http://host:1", "tcp://host:99999", "tcp://host:1/x", "tls://host:1"]
+    "address",
+    ["127.0.0.1:1", "tcp://host", "tcp://:1", "http://host:1", "tcp://host:99999", "tcp://host:1/x", "tls://host:1"],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="is not an address; it has the form tcp://HOST:PORT"):
