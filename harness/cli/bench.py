@@ -24,13 +24,14 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """
     import torch
 
-    from harness import bench, files, sweep
+    from harness import bench, files, pool, sweep
     from harness.cli.evaluate import plan_of
 
     if out is not None:
         files.check_table_path(out)
     plan = plan_of(**settings)
     torch.set_num_threads(1)
+    pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):
         torch.cuda.set_device(plan.devices[0])
     costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
