@@ -46,6 +46,7 @@ def _nb201(index: int) -> dict[str, Any]:
         "live": str(cell.live),
         "isomorphism": cell.isomorphism,
         "canonical_index": cell.canonical.index,
+        "representative_index": cell.representative.index,
         "degenerate": cell.is_degenerate,
         "unreachable_operation": cell.has_unreachable_operation,
         "params": official.params,
