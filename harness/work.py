@@ -162,7 +162,8 @@ def _score_group(
     outcomes = {}
     for seed, proxies in of_seed.items():
         try:
-            teacher = _teacher(context, seed, init) if any(proxy.needs_teacher for proxy in proxies) else None
+            taught = any(proxy.needs_teacher for proxy in proxies)
+            teacher = _teachers(context, task.seeds, init)[seed] if taught else None
             outcomes[seed] = evaluate(
                 proxies,
                 functools.partial(_student, context, task.network, init, seed),
@@ -197,12 +198,17 @@ def _stack(context: Context, task: Task, init: str, needs: frozenset[str]) -> di
     return dict(zip(task.seeds, found, strict=True))
 
 
-@functools.lru_cache(maxsize=64)  # a stack's seeds, with every initialisation; a teacher's passes take some megabytes
-def _teacher(context: Context, seed: int, init: str) -> Trace:
+@functools.lru_cache(maxsize=4)  # one for every initialisation; those of earlier seeds would fill the memory
+def _teachers(context: Context, seeds: tuple[int, ...], init: str) -> dict[int, Trace]:
     settings = context.settings
     build = functools.partial(teachers.build, settings.teacher, num_classes=settings.classes)
-    network = make_network(build, init, derive("teacher", settings.teacher, seed), context.settings.device)
-    return trace_teacher(network, batches_on_device(context)[0])
+    return {
+        seed: trace_teacher(
+            make_network(build, init, derive("teacher", settings.teacher, seed), settings.device),
+            batches_on_device(context)[0],
+        )
+        for seed in seeds
+    }
 
 
 def _records(settings: Settings, task: Task, outcomes: Mapping[tuple[str, int], Outcome]) -> list[Record]:

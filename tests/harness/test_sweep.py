@@ -460,3 +460,16 @@ def test_nothing_of_a_network_outlives_its_task(make_plan: MakePlan) -> None:
     # The first left the batches and the teacher, which stay. No garbage collection is waited for: activations that a
     # cycle held would pile up between two.
     assert tensors[1:] == [tensors[0]] * 3
+
+
+@pytest.mark.parametrize("stack", [1, 6])
+def test_a_teacher_is_made_once_a_seed_and_those_of_earlier_seeds_go(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: int
+) -> None:
+    made: list[object] = []
+    real = work.trace_teacher
+    monkeypatch.setattr(work, "trace_teacher", lambda *given: made.append(given) or real(*given))
+    work._teachers.cache_clear()
+    run(make_plan("kd", cells=(111, 113, 131), seeds=tuple(range(6)), stack=stack), tmp_path)
+    assert len(made) == 6
+    assert work._teachers.cache_info().currsize <= 4
