@@ -1,0 +1,63 @@
+"""Sample how much memory a running sweep holds, and draw it against the cells done.
+
+``python docs/measurements/resident_size.py RUN PID CSV`` watches the sweep into the folder RUN, whose first process is
+PID, until it ends, and writes CSV and a PNG of the same name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from reports import canvas
+
+_EVERY = 20.0
+_MIB = 2**20
+
+
+def watch(run: Path, pid: int) -> pd.DataFrame:
+    """Return, for every sample, the cells done and the MiB of the first process and of each worker."""
+    parent = psutil.Process(pid)
+    start, rows = time.monotonic(), []
+    while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+        try:
+            # A worker's own child, such as the resource tracker, holds next to nothing.
+            sizes = sorted(child.memory_info().rss / _MIB for child in parent.children(recursive=True))
+            own = parent.memory_info().rss / _MIB
+        except psutil.NoSuchProcess:
+            continue
+        workers = {f"worker_{number}": size for number, size in enumerate(reversed(sizes)) if size > 100}
+        rows.append({"seconds": time.monotonic() - start, "cells": cells(run), "client": own, **workers})
+        time.sleep(_EVERY)
+    return pd.DataFrame(rows).round(1)
+
+
+def cells(run: Path) -> int:
+    """Return of how many cells a run has scores."""
+    with closing(sqlite3.connect(f"file:{run / 'scores.sqlite'}?mode=ro", uri=True, timeout=60)) as store:
+        return int(store.execute("SELECT COUNT(DISTINCT cell) FROM scores").fetchone()[0])
+
+
+def draw(samples: pd.DataFrame, path: Path) -> None:
+    """Draw the resident sizes against the cells done."""
+    with canvas.style():
+        figure = canvas.sheet(canvas.SINGLE_COLUMN, 2.2)
+        axes = canvas.axes_at(figure, 0.5, 0.42, 2.65, 1.65)
+        for name in samples.columns.drop(["seconds", "cells"]):
+            axes.plot(samples["cells"], samples[name], label=name.replace("_", " "))
+        axes.set(xlabel="cells done", ylabel="resident size, MiB", ylim=(0, None), xlim=(0, None))
+        axes.legend()
+    path.write_bytes(canvas.png(figure, 300))
+
+
+if __name__ == "__main__":
+    table = Path(sys.argv[3])
+    found = watch(Path(sys.argv[1]), int(sys.argv[2]))
+    found.to_csv(table, index=False)
+    draw(found, table.with_suffix(".png"))
