@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Files: written whole or not at all; JSON that is read with its schema."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.errors import InputError
 
@@ -68,6 +68,31 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as JSON."""
     return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
+
+
+def read_json(path: Path, schema: int, keys: Iterable[str], argument: str) -> dict[str, Any]:
+    """Return the object in a JSON file, which must be of a schema and have some keys.
+
+    Args:
+        path: of the file.
+        schema: the number of its form.
+        keys: what it must have.
+        argument: what the file was named by, which begins the sentence of an error.
+
+    Raises:
+        InputError: if it is missing, damaged or of another schema.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{argument}: {path} cannot be read: {error}.") from error
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != schema:
+        raise InputError(f"{argument}: {path} has schema {found}; this version reads {schema}.")
+    lacking = [key for key in keys if key not in content]
+    if lacking:
+        raise InputError(f"{argument}: {path} is damaged: it lacks {', '.join(lacking)}.")
+    return cast("dict[str, Any]", content)
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import shlex
 import subprocess
@@ -149,26 +148,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    return read_json(info_path(folder), SCHEMA, _KEYS)
-
-
-def read_json(path: Path, schema: int, keys: Iterable[str]) -> dict[str, Any]:
-    """Return the provenance in a file, which must be of a schema and have some keys.
-
-    Raises:
-        InputError: if it is missing, damaged or of another schema.
-    """
-    try:
-        info = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"run: {path} cannot be read: {error}.") from error
-    if not isinstance(info, dict) or info.get("schema") != schema:
-        found = info.get("schema") if isinstance(info, dict) else None
-        raise InputError(f"run: {path} has schema {found}; this version reads {schema}.")
-    lacking = [name for name in keys if name not in info]
-    if lacking:
-        raise InputError(f"run: {path} is damaged: it lacks {', '.join(lacking)}.")
-    return info
+    return files.read_json(info_path(folder), SCHEMA, _KEYS, "run")
 
 
 def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device: str, plugins: Iterable[Path]) -> None:

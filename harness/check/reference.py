@@ -62,10 +62,7 @@ def load() -> Reference:
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    try:
-        card = run_folder.read_json(card_path(), SCHEMA, ("settings", "settings_hash", "proxies", "data_hash"))
-    except InputError as error:
-        raise InputError(f"check: the reference {str(error).removeprefix('run: ')}") from error
+    card = files.read_json(card_path(), SCHEMA, ("settings", "settings_hash", "proxies", "data_hash"), "check")
     path = scores_path()
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != card["data_hash"]:
         raise InputError(

@@ -78,16 +78,14 @@ def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
     """
     if not path.is_file():
         raise InputError(f"--baseline: {path} is not a file; --save {path} writes it.")
+    stored = files.read_json(path, SCHEMA, _KEYS, "--baseline")
     try:
-        stored = run_folder.read_json(path, SCHEMA, _KEYS)
         baseline = Baseline(
             **{key: stored[key] for key in ("name", "version", "direction", "settings", "settings_hash")},
             tolerance=float(stored["tolerance"]),
             scores=pd.DataFrame(stored["scores"])[list(_ROW)].astype({"cell": int, "seed": int, "value": float}),
             times=tuple(float(one) for one in stored["times"]),
         )
-    except InputError as error:
-        raise InputError(f"--baseline: {str(error).removeprefix('run: ')}") from error
     except (KeyError, TypeError, ValueError) as error:  # pandas says what is missing by a KeyError
         raise InputError(f"--baseline: {path} is damaged: {error}.") from error
     if not baseline.times:

@@ -219,7 +219,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    return run_folder.read_json(info_path(folder), SCHEMA, ("settings", "settings_hash", "commands"))
+    return files.read_json(info_path(folder), SCHEMA, ("settings", "settings_hash", "commands"), "run")
 
 
 def _settings(plan: Plan, source: Source) -> Settings:

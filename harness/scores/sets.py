@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import InputError, unknown
+from harness import files
 from harness.store import SCORES
 
 if TYPE_CHECKING:
@@ -95,18 +95,7 @@ def load(name: str) -> ScoreSet:
         raise InputError(f"scores: {name!r} is not known; no set is shipped with this version.")
     if name not in names():
         raise unknown("scores", name, names())
-    path = card_path(name)
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"scores: {path} cannot be read: {error}.") from error
-    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
-        found = card.get("schema") if isinstance(card, dict) else None
-        raise InputError(f"scores: {path} has schema {found}; this version reads {SCHEMA}.")
-    lacking = [key for key in _KEYS if key not in card]
-    if lacking:
-        raise InputError(f"scores: {path} is damaged: it lacks {', '.join(lacking)}.")
-    return ScoreSet(name, data_path(name), card)
+    return ScoreSet(name, data_path(name), files.read_json(card_path(name), SCHEMA, _KEYS, "scores"))
 
 
 def data_path(name: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,11 +103,12 @@ def read(run: Path) -> Search | None:
     if not path.is_file():
         return None
     try:
-        info = json.loads(path.read_text())
+        info = files.read_json(path, SCHEMA, (), "run")
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; `diswot search` makes it anew.") from error
+    try:
         # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
         tables = {name: pd.read_csv(folder / f"{name}.csv", engine="python") for name in _TABLES}
     except (OSError, ValueError) as error:
         raise InputError(f"run: {folder} cannot be read: {error}; `diswot search` makes it anew.") from error
-    if info.get("schema") != SCHEMA:
-        raise InputError(f"run: {path} has schema {info.get('schema')}; this version reads {SCHEMA}.")
     return Search(info=info, **tables)

@@ -116,10 +116,10 @@ def test_a_file_that_is_not_its_card_s_is_refused(elsewhere: Path) -> None:
 def test_a_card_of_another_schema_is_refused(elsewhere: Path) -> None:
     card = json.loads(reference.card_path().read_text())
     reference.card_path().write_text(json.dumps(card | {"schema": 99}))
-    with pytest.raises(InputError, match=r"check: the reference .* has schema 99; this version reads 1"):
+    with pytest.raises(InputError, match=r"check: .*reference.* has schema 99; this version reads 1"):
         reference.load()
     reference.card_path().unlink()
-    with pytest.raises(InputError, match=r"check: the reference .* cannot be read"):
+    with pytest.raises(InputError, match=r"check: .*reference.* cannot be read"):
         reference.load()
 
 
