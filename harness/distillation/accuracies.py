@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks import tables
+from benchmarks import spaces, tables
+from benchmarks.spaces import Space
 from benchmarks.tables import Card, Target
 from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
 from harness import files
@@ -66,6 +67,8 @@ def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[s
     said["seconds per training"] = _mean(good["seconds"])
     failures = len(found) - len(good)
     said["trainings"] = f"{len(good)} of {good['cell'].nunique()} classes, {failures} failed"
+    if not good.empty:
+        said["answers for"] = _answered(by_cell(found, space).index, spaces.get(space))
     return said
 
 
@@ -86,6 +89,11 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
         card = _card(folder, info, said, hashlib.sha256(path.read_bytes()).hexdigest())
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
     return paths, said
+
+
+def _answered(cells: pd.Index, space: Space) -> str:
+    functions, classes = (len({of(cell) for cell in cells}) for of in (space.representative, space.canonical))
+    return f"{len(cells)} cells, which compute {functions} functions and are of {classes} isomorphism classes"
 
 
 def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
