@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 #: The vanilla student: cross-entropy alone.
 NONE = "none"
 
+#: What of a teacher a distiller reads, from the least to the most: its logits; its last map and pooled vector besides;
+#: the maps of all stages.
+READS = ("logits", "last", "maps")
+
 _SP_WEIGHT = 3000.0
 _ICKD_WEIGHT = 2.5
 
@@ -30,7 +34,7 @@ class Lesson:
         aligned: the student's last map, with the teacher's channels: mapped by a 1x1 convolution that is trained along
             where the channels differ.
         teacher_logits: (N, classes).
-        teacher_features: the teacher's; empty where no distiller reads them.
+        teacher_features: the teacher's, of which only the end is there where no distiller reads more; see `READS`.
     """
 
     labels: Tensor
@@ -50,7 +54,7 @@ class Distiller:
         name: unique.
         loss: of a lesson; a scalar tensor.
         version: bumped when a number can change.
-        reads_features: whether it reads feature maps, or logits alone.
+        reads: what of the teacher it reads, among `READS`.
         aligned: whether it reads the aligned map.
         weight: of its loss; None for the recipe's.
         source: paper, and where the weight is from.
@@ -59,7 +63,7 @@ class Distiller:
     name: str
     loss: Callable[[Lesson], Tensor]
     version: str
-    reads_features: bool
+    reads: str
     aligned: bool
     weight: float | None
     source: str
@@ -77,7 +81,7 @@ def register(
     *,
     source: str,
     weight: float | None = None,
-    reads_features: bool = True,
+    reads: str = "maps",
     aligned: bool = False,
     version: str = "1",
     name: str | None = None,
@@ -85,14 +89,16 @@ def register(
     """Register the decorated function of a lesson; see `Distiller` for the arguments.
 
     Raises:
-        InputError: if the name is taken, or cannot be one.
+        InputError: if the name is taken, or cannot be one; or if the teacher has no such thing to read.
     """
 
     def decorate(loss: Callable[[Lesson], Tensor]) -> Callable[[Lesson], Tensor]:
         called = name or loss.__name__
         if called in _registered or called == NONE or not called.isidentifier():
             raise InputError(f"distiller: {called!r} is taken, or no identifier.")
-        _registered[called] = Distiller(called, loss, version, reads_features, aligned, weight, source)
+        if reads not in READS:
+            raise unknown("reads", reads, READS)
+        _registered[called] = Distiller(called, loss, version, reads, aligned, weight, source)
         return loss
 
     return decorate
@@ -139,7 +145,7 @@ def version(text: str) -> str:
     return "+".join(distiller.version for distiller in parse(text)) or "1"
 
 
-@register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads_features=False)
+@register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")
 def kd(lesson: Lesson) -> Tensor:
     """KL(teacher || student) of softened logits, times temperature squared."""
     from proxies import losses
@@ -156,7 +162,7 @@ def at(lesson: Lesson) -> Tensor:
     return sum((losses.attention(one, other) for one, other in maps), start=lesson.logits.new_zeros(()))
 
 
-@register(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT)
+@register(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT, reads="last")
 def sp(lesson: Lesson) -> Tensor:
     """Relations between the pictures of a batch in the last map."""
     from proxies import losses
@@ -164,7 +170,7 @@ def sp(lesson: Lesson) -> Tensor:
     return losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
 
 
-@register(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0)
+@register(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0, reads="last")
 def rkd(lesson: Lesson) -> Tensor:
     """Distances and angles between the pooled vectors of a batch."""
     from proxies import losses
@@ -172,7 +178,7 @@ def rkd(lesson: Lesson) -> Tensor:
     return losses.relational(lesson.features[-1], lesson.teacher_features[-1])
 
 
-@register(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, aligned=True)
+@register(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, reads="last", aligned=True)
 def ickd(lesson: Lesson) -> Tensor:
     """Relations between the channels of the last map."""
     from proxies import losses
@@ -184,6 +190,7 @@ def ickd(lesson: Lesson) -> Tensor:
     source="Dong, Li and Wei, DisWOT, CVPR 2023 (DisWOT+). The paper's weights are not published: each of its two "
     "terms has that of the distiller whose distance it is, sp and ickd",
     weight=1.0,
+    reads="last",
     aligned=True,
 )
 def diswot(lesson: Lesson) -> Tensor:

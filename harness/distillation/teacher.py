@@ -140,6 +140,23 @@ def all_logits(network: nn.Module, lens: Lens, pictures: Pictures) -> Tensor:
     return torch.stack([logits(network, lens, draw.view(pictures.images, 0, chosen)) for chosen in views])
 
 
+def all_last(network: nn.Module, lens: Lens, pictures: Pictures) -> list[Tensor]:
+    """Return logits, last map and pooled vector of both views of every picture that is flipped only.
+
+    Returns:
+        (2, count, classes), (2, count, channels, side, side) and (2, count, channels).
+    """
+    logits, last, pooled = [], [], []
+    for view in range(2):
+        views = torch.full((len(pictures),), view, device=pictures.images.device)
+        for raw in draw.view(pictures.images, 0, views).split(_BATCH):
+            answer, features = ask(network, lens, raw)
+            logits.append(answer)
+            last.append(features[-2])
+            pooled.append(features[-1])
+    return [torch.cat(parts).unflatten(0, (2, len(pictures))) for parts in (logits, last, pooled)]
+
+
 def save(path: Path, teacher: Teacher) -> None:
     """Write a teacher to a file, whole or not at all; other runs take the file for their ``--teacher``."""
     values = {name: getattr(teacher, name) for name in Teacher.__dataclass_fields__} | {"lens": asdict(teacher.lens)}

@@ -19,7 +19,6 @@ from harness.distillation import pictures as shown
 from harness.distillation.distillers import Distiller, Lesson
 from harness.distillation.pictures import Lens, Pictures
 from harness.distillation.recipes import Recipe
-from harness.distillation.teacher import Teacher, ask
 
 
 class DivergenceError(Exception):
@@ -62,23 +61,25 @@ class Step:
 
 Loss = Callable[[Step], Tensor]
 
+#: A teacher's logits and features for the pictures of a step.
+Answers = Callable[[Step], tuple[Tensor, list[Tensor]]]
+
 
 def vanilla(step: Step) -> Tensor:
     """Return the cross-entropy with the labels."""
     return F.cross_entropy(step.logits, step.labels)
 
 
-def distilled(distillers: Sequence[Distiller], teacher: Teacher, connector: nn.Module, recipe: Recipe) -> Loss:
+def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.Module, recipe: Recipe) -> Loss:
     """Return the loss of a student that is taught.
 
     Args:
         distillers: what teaches, each with its weight; knowledge distillation's weight is the recipe's, and the
             labels' too where it takes part, else the labels count in full.
-        teacher: who teaches; its kept logits serve where nothing else of it is read.
+        answers: of the teacher.
         connector: gives the student's last map the teacher's channels.
         recipe: of the training.
     """
-    answers = _answers(teacher, reads_features=any(distiller.reads_features for distiller in distillers))
     weights = [recipe.kd_weight if distiller.weight is None else distiller.weight for distiller in distillers]
     label_weight = recipe.label_weight if any(distiller.weight is None for distiller in distillers) else 1.0
 
@@ -160,14 +161,6 @@ def train(
             saved = time.monotonic()
     learner.eval()
     return seconds + clock() - start
-
-
-def _answers(teacher: Teacher, *, reads_features: bool) -> Callable[[Step], tuple[Tensor, list[Tensor]]]:
-    kept = teacher.logits
-    if kept is not None and not reads_features:
-        return lambda step: (kept[step.views, step.chosen], [])
-    network = teacher.build()
-    return lambda step: ask(network, teacher.lens, step.raw)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

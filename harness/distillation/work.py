@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks import images, initialisation, spaces, teachers
 from benchmarks.resnet import CONVOLUTION
 from benchmarks.seeding import derive
 from harness.distillation import distillers, recipes, teacher, training
+from harness.distillation.distillers import Distiller
 from harness.distillation.pictures import Lens, Pictures, read
 from harness.distillation.recipes import Recipe
 from harness.distillation.settings import Settings
 from harness.distillation.teacher import Source, Teacher
-from harness.distillation.training import Checkpoint
+from harness.distillation.training import Answers, Checkpoint
 from harness.store import Training
 from harness.work import make_network
 
@@ -111,10 +113,9 @@ def _train(context: Context, task: Task) -> tuple[float, float]:
     connector: nn.Module = nn.Identity()
     loss: training.Loss = training.vanilla
     if chosen:
-        taught_by = _teacher(context)
         if any(distiller.aligned for distiller in chosen):
-            connector = _connector(student, taught_by.build(), key, settings.device)
-        loss = training.distilled(chosen, taught_by, connector, recipe)
+            connector = _connector(student, _teacher(context).build(), key, settings.device)
+        loss = training.distilled(chosen, _answers(context, chosen), connector, recipe)
     kept = Checkpoint(
         context.folder
         / "checkpoints"
@@ -165,6 +166,29 @@ def _pictures(context: Context) -> tuple[Pictures, Pictures]:
 @functools.lru_cache(maxsize=1)
 def _teacher(context: Context) -> Teacher:
     return teacher.load(context.teacher_file, context.settings.device)
+
+
+def _answers(context: Context, chosen: Sequence[Distiller]) -> Answers:
+    # Where a picture has few views, what is read of the teacher is computed once: asking it again at every step would
+    # cost as much as the student does. The maps of all stages would take gigabytes.
+    taught_by = _teacher(context)
+    reads = max((distiller.reads for distiller in chosen), key=distillers.READS.index)
+    if reads == "maps" or taught_by.logits is None:
+        network = taught_by.build()
+        return lambda step: teacher.ask(network, taught_by.lens, step.raw)
+    kept = [taught_by.logits] if reads == "logits" else _last(context)
+
+    def look_up(step: training.Step) -> tuple[Tensor, list[Tensor]]:
+        logits, *features = (one[step.views, step.chosen] for one in kept)
+        return logits, features
+
+    return look_up
+
+
+@functools.lru_cache(maxsize=1)
+def _last(context: Context) -> list[Tensor]:
+    taught_by = _teacher(context)
+    return teacher.all_last(taught_by.build(), taught_by.lens, _pictures(context)[0])
 
 
 def _row(
