@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import nb201, tables
+from benchmarks import nb201, spaces, tables
 from benchmarks.tables import trainings
+from harness import samples
 from harness.distillation import accuracies
 from harness.distillation.recipes import RECIPES
 from harness.store import TRAININGS
@@ -41,6 +42,14 @@ def test_every_cell_of_a_trained_function_has_the_mean_of_its_trainings(rows: pd
     of_function = seeds.groupby([functions[cell] for cell in seeds.index]).mean()
     expected = of_function.loc[[functions[cell] for cell in frame.index]].set_axis(frame.index)
     pd.testing.assert_frame_equal(frame[seeds.columns], expected, check_names=False)
+
+
+def test_it_answers_for_the_600_classes_of_the_sample_and_60_of_them_thrice() -> None:
+    classes = samples.cells("600", spaces.classes_of(spaces.get("nb201")))
+    frame = tables.load("nb201-kd").frame
+    assert frame.loc[list(classes), ["vanilla", "distilled"]].notna().all(axis=None)
+    thrice = [f"{column}-{seed}" for column in ("vanilla", "distilled") for seed in range(3)]
+    assert frame.loc[list(classes[:60]), thrice].notna().all(axis=None)
 
 
 def test_the_time_of_a_training_is_the_mean_of_those_that_ended(rows: pd.DataFrame) -> None:
