@@ -151,7 +151,7 @@ def test_all_proxies_stand_at_the_bars_best_first(case: Callable[[str], Results]
 
 
 def test_bars_show_means_and_whiskers_the_interval_over_cells(run: Callable[..., Results]) -> None:
-    results = run(names=["snip"], cells=20, seeds=3, trainings=2)
+    results = run(names=["snip"], cells=30, seeds=3, trainings=2)
     rho = results.correlations.loc[results.correlations["target"] == TARGET, "spearman"]
     row = bars.bar_data(results).iloc[0]
     figure = bars.correlation_bars(results)

@@ -33,9 +33,18 @@ def test_cells_with_fewer_seeds_lower_it() -> None:
     assert ceiling.of(measured) == pytest.approx(reached, abs=0.04)
 
 
+def test_no_ceiling_from_a_few_cells() -> None:
+    generator = np.random.default_rng(3)
+    measured = pd.DataFrame(generator.normal(size=(200, 1)) + 0.3 * generator.normal(size=(200, 2)))
+    measured.loc[ceiling.FEWEST_CELLS :, 1] = np.nan
+    assert 0 < ceiling.of(measured) < 1
+    measured.loc[0, 1] = np.nan
+    assert math.isnan(ceiling.of(measured))
+
+
 def test_no_ceiling_without_two_seeds_that_agree() -> None:
     generator = np.random.default_rng(2)
-    one = pd.DataFrame({"0": generator.normal(size=20)})
+    one = pd.DataFrame({"0": generator.normal(size=50)})
     assert math.isnan(ceiling.of(one))
     assert math.isnan(ceiling.of(one.assign(**{"1": -one["0"]})))
     assert math.isnan(ceiling.of(one.iloc[:0].assign(**{"1": []})))
