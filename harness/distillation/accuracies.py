@@ -17,7 +17,7 @@ from benchmarks.spaces import Space
 from benchmarks.tables import Card, Target
 from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
 from harness import files
-from harness.distillation import recipes, sweep, teacher
+from harness.distillation import distillers, recipes, sweep, teacher
 from harness.distillation.recipes import Recipe
 from harness.evidence.measures import MEASURES, Column
 from harness.store import TRAININGS, Store
@@ -26,7 +26,9 @@ _DRAWS = 10_000
 
 
 def trainings(folder: Path) -> pd.DataFrame:
-    """Return every training of a distillation's current settings; see `harness.store.Training` for the columns.
+    """Return every training of a distillation's current settings and of its distillers' current versions.
+
+    See `harness.store.Training` for the columns.
 
     Raises:
         InputError: if the folder holds no distillation, or is damaged.
@@ -34,7 +36,9 @@ def trainings(folder: Path) -> pd.DataFrame:
     info = sweep.read_info(folder)
     with Store(sweep.store_path(folder), create=False, kind=TRAININGS) as store:
         frame = store.frame()
-    return frame[frame["settings"] == info["settings_hash"]].reset_index(drop=True)
+    versions = frame["distiller"].map({name: distillers.version(name) for name in frame["distiller"].unique()})
+    current = (frame["settings"] == info["settings_hash"]) & (frame["version"] == versions)
+    return frame[current].reset_index(drop=True)
 
 
 def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[str, str]:

@@ -268,6 +268,19 @@ def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Calla
         distil(make_plan(), tmp_path / "four", merge=[tmp_path / "none.csv"])
 
 
+def test_trainings_of_an_earlier_version_of_a_distiller_are_not_shown(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(distillers=(NONE, "kd", "sp"))
+    distil(plan, tmp_path)
+    monkeypatch.setitem(distillers._registered, "sp", replace(distillers.parse("sp")[0], version="99"))
+    assert set(accuracies.trainings(tmp_path)["distiller"]) == {NONE, "kd"}
+    assert distil(plan, tmp_path).done == 1
+    shown = accuracies.trainings(tmp_path)
+    assert dict(zip(shown["distiller"], shown["version"], strict=True)) == {NONE: "1", "kd": "1", "sp": "99"}
+    assert accuracies.write(tmp_path, None)[1]["trainings"] == "3 of 1 classes, 0 failed"
+
+
 def test_another_run_s_folder_is_refused(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     distil(make_plan(distillers=(NONE,)), tmp_path)
     with pytest.raises(InputError, match=r"other settings: epochs 3 \(there: 2\);"):
