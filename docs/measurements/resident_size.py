@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
+from harness import run_folder
 from reports import canvas
 
 _EVERY = 20.0
@@ -30,7 +31,8 @@ def watch(run: Path, pid: int) -> pd.DataFrame:
             # A worker's own child, such as the resource tracker, holds next to nothing.
             sizes = sorted(child.memory_info().rss / _MIB for child in parent.children(recursive=True))
             own = parent.memory_info().rss / _MIB
-        except psutil.NoSuchProcess:
+        except psutil.NoSuchProcess:  # a process that has just ended; the next sample is without it
+            time.sleep(1)
             continue
         workers = {f"worker_{number}": size for number, size in enumerate(reversed(sizes)) if size > 100}
         rows.append({"seconds": time.monotonic() - start, "cells": cells(run), "client": own, **workers})
@@ -40,7 +42,7 @@ def watch(run: Path, pid: int) -> pd.DataFrame:
 
 def cells(run: Path) -> int:
     """Return of how many cells a run has scores."""
-    with closing(sqlite3.connect(f"file:{run / 'scores.sqlite'}?mode=ro", uri=True, timeout=60)) as store:
+    with closing(sqlite3.connect(f"file:{run_folder.store_path(run)}?mode=ro", uri=True, timeout=60)) as store:
         return int(store.execute("SELECT COUNT(DISTINCT cell) FROM scores").fetchone()[0])
 
 

@@ -481,7 +481,8 @@ def test_what_is_measured_is_scipy_s() -> None:
     assert said["seconds per training"].startswith("2.00")
     assert said["trainings"] == "120 of 20 classes, 0 failed"
     cells = [nb201.Cell.from_index(index) for index in range(nb201.SIZE)]
-    answered = [cell for cell in cells if cell.function in {cells[trained].function for trained in range(20)}]
+    taught = {cell.function for cell in cells[:20]}
+    answered = [cell for cell in cells if cell.function in taught]
     functions, classes = ({getattr(cell, of) for cell in answered} for of in ("function", "canonical"))
     assert said["answers for"] == (
         f"{len(answered)} cells, which compute {len(functions)} functions and are of {len(classes)} isomorphism classes"
