@@ -1,7 +1,8 @@
 """Sample how much memory a running sweep holds, and draw it against the cells done.
 
-``python docs/measurements/resident_size.py RUN PID CSV`` watches the sweep into the folder RUN, whose first process is
-PID, until it ends, and writes CSV and a PNG of the same name.
+``python docs/measurements/resident_size.py RUN PID PROXY CSV`` watches the sweep into the folder RUN, whose first
+process is PID, until it ends, and writes CSV and a PNG of the same name. A cell is done when PROXY has a score of it;
+take one that is computed for every cell, such as nwot.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _EVERY = 20.0
 _MIB = 2**20
 
 
-def watch(run: Path, pid: int) -> pd.DataFrame:
+def watch(run: Path, pid: int, proxy: str) -> pd.DataFrame:
     """Return, for every sample, the cells done and the MiB of the first process and of each worker."""
     parent = psutil.Process(pid)
     start, rows = time.monotonic(), []
@@ -35,15 +36,15 @@ def watch(run: Path, pid: int) -> pd.DataFrame:
             time.sleep(1)
             continue
         workers = {f"worker_{number}": size for number, size in enumerate(reversed(sizes)) if size > 100}
-        rows.append({"seconds": time.monotonic() - start, "cells": cells(run), "client": own, **workers})
+        rows.append({"seconds": time.monotonic() - start, "cells": cells(run, proxy), "client": own, **workers})
         time.sleep(_EVERY)
     return pd.DataFrame(rows).round(1)
 
 
-def cells(run: Path) -> int:
-    """Return of how many cells a run has scores."""
+def cells(run: Path, proxy: str) -> int:
+    """Return of how many cells a run has a proxy's score."""
     with closing(sqlite3.connect(f"file:{run_folder.store_path(run)}?mode=ro", uri=True, timeout=60)) as store:
-        return int(store.execute("SELECT COUNT(DISTINCT cell) FROM scores").fetchone()[0])
+        return int(store.execute("SELECT COUNT(DISTINCT cell) FROM scores WHERE proxy = ?", [proxy]).fetchone()[0])
 
 
 def draw(samples: pd.DataFrame, path: Path) -> None:
@@ -59,7 +60,7 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    table = Path(sys.argv[3])
-    found = watch(Path(sys.argv[1]), int(sys.argv[2]))
+    table = Path(sys.argv[4])
+    found = watch(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
     found.to_csv(table, index=False)
     draw(found, table.with_suffix(".png"))

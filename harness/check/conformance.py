@@ -10,6 +10,7 @@ import pandas as pd
 from harness import sweep
 from harness.check import reference
 from harness.check.answer import Answer
+from harness.check.reference import Conditions
 from harness.check.subject import Subject
 from harness.work import score_cell
 from proxies.testing import PROPERTIES, Environment, Nonconformity, conform
@@ -61,9 +62,9 @@ def cost(subject: Subject, times: Sequence[float]) -> Answer:
     return Answer(STAGE, "cost", "pass", figure, subject.command("--only", "cost"), decides=False)
 
 
-def workers(subject: Subject, scores: pd.DataFrame) -> Answer:
+def workers(subject: Subject, conditions: Conditions, scores: pd.DataFrame) -> Answer:
     """Score two cells in this process and compare with what workers of their own found."""
-    plan = reference.plan((subject.proxy,), reference.cells(quick=True)[:2], subject.plugins, workers=1)
+    plan = reference.plan(conditions, (subject.proxy,), reference.cells(quick=True)[:2], subject.plugins, workers=1)
     context = sweep.prepare(plan)
     stored = scores.set_index("cell")
     verdict, figure = "pass", f"{len(plan.cells)} cells score the same here and in a worker process"

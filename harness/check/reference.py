@@ -1,4 +1,4 @@
-"""The fixed cells on which proxies are compared, and every built-in's stored scores there. Reading loads no torch."""
+"""The fixed cells on which proxies are compared, and the built-ins' stored scores there. Reading loads no torch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pandas as pd
 from benchmarks import teachers
 from benchmarks.errors import InputError
 from harness import files, results, run_folder, sweep
+from harness.scores.sets import ScoreSet
 from harness.settings import Settings
 from proxies import registry
 from proxies.registry import Proxy
@@ -24,9 +25,28 @@ SCHEMA = 1
 
 SPACE = "nb201"
 
+#: Of the weights.
+_SEED = 0
+
 _FOLDER = Path(__file__).with_name("data")
 
 _COLUMNS = ("proxy", "version", "cell", "seed", "status", "value", "cause")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a check scores: what `diswot evaluate` has options of these names for, and its defaults."""
+
+    images: str = "noise"
+    image_dir: Path | None = None
+    batch_size: int = 64
+    batch_seed: int = 0
+    augment: bool = False
+    teacher: str = teachers.DEFAULT
+
+
+#: Those of the scores that are stored beside this file; they need no pictures.
+OWN = Conditions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +77,7 @@ QUICK_CELLS = 30
 
 
 def load() -> Reference:
-    """Load what is stored.
+    """Load what is stored beside this file.
 
     Raises:
         InputError: if it is missing, damaged or of another schema.
@@ -71,6 +91,37 @@ def load() -> Reference:
     return Reference(pd.read_parquet(path), pd.DataFrame(card["proxies"]), card["settings"], card["settings_hash"])
 
 
+def of_set(one: ScoreSet) -> Reference:
+    """Take the reference from a shipped set of scores: those of the fixed cells and of a check's weight seed."""
+    found = one.frame()
+    found = found[found["cell"].isin(cells(quick=False)) & (found["seed"] == _SEED)]
+    proxies = pd.DataFrame(one.card["proxies"])[["name", "version", "direction"]]
+    return Reference(
+        found[list(_COLUMNS)].reset_index(drop=True), proxies, one.card["settings"], one.card["settings_hash"]
+    )
+
+
+def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
+    """Return the conditions under which a shipped set was made.
+
+    Args:
+        one: the set.
+        image_dir: the folder of its image set; None for the cache.
+
+    Raises:
+        InputError: if the set is of another space, or lacks the weight seed of a check.
+    """
+    if one.card["space"] != SPACE or _SEED not in one.card["seeds"]:
+        seeds = ", ".join(map(str, one.card["seeds"]))
+        raise InputError(
+            f"--with: the shipped set {one.name} is of {one.card['space']} with weight seeds {seeds}; a check compares "
+            f"on {SPACE} with seed {_SEED}."
+        )
+    settings = one.card["settings"]
+    same = {key: settings[key] for key in ("images", "batch_size", "batch_seed", "augment", "teacher")}
+    return Conditions(image_dir=image_dir, **same)
+
+
 def refresh(workers: int) -> Path:
     """Score every built-in on the fixed cells anew, store that, and return the file.
 
@@ -79,7 +130,7 @@ def refresh(workers: int) -> Path:
     """
     built_in = tuple(one for one in map(registry.get, registry.names()) if registry.is_built_in(one))
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(built_in, cells(quick=False), (), workers, Path(folder))
+        found = measure(OWN, built_in, cells(quick=False), (), workers, Path(folder))
         info = run_folder.read_info(Path(folder))
     failed = found[found["status"] == "failed"]
     if not failed.empty:
@@ -101,33 +152,40 @@ def refresh(workers: int) -> Path:
 
 
 def measure(
-    proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int, folder: Path
+    conditions: Conditions,
+    proxies: Sequence[Proxy],
+    chosen: Sequence[int],
+    plugins: Sequence[Path],
+    workers: int,
+    folder: Path,
 ) -> pd.DataFrame:
-    """Score proxies on cells, with the reference's settings, into a run's folder.
+    """Score proxies on cells, as the reference was made, into a run's folder.
 
     Returns:
         One row a proxy and cell, in that order: `Reference.scores`.
     """
-    sweep.run(plan(proxies, chosen, plugins, workers), folder)
+    sweep.run(plan(conditions, proxies, chosen, plugins, workers), folder)
     found = results.load(folder).scores
     order = {proxy.name: place for place, proxy in enumerate(proxies)}
     found = found.assign(_order=found["proxy"].map(order)).sort_values(["_order", "cell"], kind="stable")
     return found[list(_COLUMNS)].reset_index(drop=True)
 
 
-def plan(proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int) -> sweep.Plan:
-    """Return the sweep that reference scores come from: the settings of `diswot evaluate`'s defaults, on a CPU."""
+def plan(
+    conditions: Conditions, proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int
+) -> sweep.Plan:
+    """Return the sweep that reference scores come from, on a CPU."""
     return sweep.Plan(
         space=SPACE,
         cells=chosen,
         proxies=proxies,
-        seeds=(0,),
-        images="noise",
-        image_dir=None,
-        batch_size=64,
-        batch_seed=0,
-        augment=False,
-        teacher=teachers.DEFAULT,
+        seeds=(_SEED,),
+        images=conditions.images,
+        image_dir=conditions.image_dir,
+        batch_size=conditions.batch_size,
+        batch_seed=conditions.batch_seed,
+        augment=conditions.augment,
+        teacher=conditions.teacher,
         devices=("cpu",),
         device_name=platform.processor() or platform.machine(),
         workers=workers,

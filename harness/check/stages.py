@@ -15,8 +15,10 @@ from benchmarks.errors import InputError, unknown
 from harness import run_folder
 from harness.check import conformance, reference, regression, worth
 from harness.check.answer import Answer
+from harness.check.reference import Conditions, Reference
 from harness.check.regression import Baseline
 from harness.check.subject import Subject
+from harness.scores import sets
 from harness.settings import Settings
 from proxies.testing.cost import time_in_units
 
@@ -39,6 +41,8 @@ class Request:
         tolerance: of a baseline that is saved.
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
+        beside: name of the shipped set of scores that it is compared with; None for the stored scores of noise.
+        image_dir: the folder of that set's pictures; None for the cache.
         out: a run's folder to keep the scores in; None for none.
     """
 
@@ -52,6 +56,8 @@ class Request:
     tolerance: float
     only: str | None
     workers: int
+    beside: str | None
+    image_dir: Path | None
     out: Path | None
 
 
@@ -64,9 +70,10 @@ def answers(request: Request) -> Iterator[Answer]:
     subject, only = request.subject, request.only
     asked = _asked(request)
     cells = reference.cells(request.quick)
-    settings = reference.settings_of(reference.plan((subject.proxy,), cells, (), request.workers))
+    conditions = _conditions(request)
+    settings = reference.settings_of(reference.plan(conditions, (subject.proxy,), cells, (), request.workers))
     accuracies = worth.targets(request.targets, cells)
-    stored = reference.load() if only in (None, worth.STAGE) else None
+    stored = _stored(request) if only in (None, worth.STAGE) else None
     if stored is not None:
         worth.baselines(request.against, stored)
     old = _baseline(request, settings)
@@ -80,13 +87,14 @@ def answers(request: Request) -> Iterator[Answer]:
             yield conformance.cost(subject, times)
         if not ("workers" in asked or stored is not None or old is not None or request.save):
             return
-        scores = _scores(request, cells)
+        scores = _scores(request, conditions, cells)
         if "workers" in asked:
-            yield conformance.workers(subject, scores)
+            yield conformance.workers(subject, conditions, scores)
         if stored is not None and settings.hash != stored.settings_hash:
             different = ", ".join(settings.differences(stored.settings))
             figure = f"the reference was made with other settings: {different}"
-            yield Answer(worth.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
+            again = "diswot check --refresh-reference" if request.beside is None else subject.command()
+            yield Answer(worth.STAGE, "reference", "undecided", figure, again)
         elif stored is not None:
             yield from worth.answers(subject, scores, stored, accuracies, request.against, request.margin)
         compared = []
@@ -98,6 +106,20 @@ def answers(request: Request) -> Iterator[Answer]:
             yield regression.not_saved(request.save, subject, broken)
         elif request.save is not None:
             yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
+
+
+def _conditions(request: Request) -> Conditions:
+    if request.beside is not None:
+        return reference.conditions_of(sets.load(request.beside), request.image_dir)
+    if request.image_dir is not None:
+        raise InputError(
+            "--image-dir: a check uses noise, and pictures only beside a shipped set of scores: --with NAME."
+        )
+    return reference.OWN
+
+
+def _stored(request: Request) -> Reference:
+    return reference.load() if request.beside is None else reference.of_set(sets.load(request.beside))
 
 
 def _asked(request: Request) -> set[str]:
@@ -134,8 +156,8 @@ def _times(request: Request) -> list[float]:
     return time_in_units(request.subject.proxy, _REPEATS_QUICK if request.quick else _REPEATS)
 
 
-def _scores(request: Request, cells: Sequence[int]) -> pd.DataFrame:
+def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> pd.DataFrame:
     subject = request.subject
     with tempfile.TemporaryDirectory() as folder:  # never one with scores: a proxy may change and keep its version
         place = request.out or Path(folder)
-        return reference.measure((subject.proxy,), cells, subject.plugins, request.workers, place)
+        return reference.measure(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)

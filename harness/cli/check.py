@@ -27,6 +27,13 @@ MARGIN = 0.05
     help="How far behind it may be, as a difference of correlations.",
 )
 @options.target
+@click.option(
+    "--with",
+    "beside",
+    metavar="NAME",
+    help="Compare with this shipped set of scores, with its pictures, instead of the stored scores of noise.",
+)
+@options.image_dir
 @click.option("--save", type=click.Path(path_type=Path), help="Write the proxy's baseline into this .json file.")
 @click.option(
     "--baseline",
@@ -55,6 +62,8 @@ def command(
     against: tuple[str, ...],
     margin: float,
     targets: tuple[str, ...],
+    beside: str | None,
+    image_dir: Path | None,
     save: Path | None,
     baseline: Path | None,
     tolerance: float,
@@ -87,7 +96,7 @@ def command(
         )
     if undecided not in UNDECIDED:
         raise unknown("--undecided", undecided, UNDECIDED)
-    chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline))
+    chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))
     request = stages.Request(
         subject=chosen,
         quick=quick,
@@ -99,6 +108,8 @@ def command(
         tolerance=tolerance,
         only=only,
         workers=processes,
+        beside=beside,
+        image_dir=image_dir,
         out=out,
     )
     found: list[Answer] = []
@@ -123,7 +134,13 @@ def command(
 
 
 def _repeated(
-    quick: bool, against: tuple[str, ...], margin: float, targets: tuple[str, ...], baseline: Path | None
+    quick: bool,
+    against: tuple[str, ...],
+    margin: float,
+    targets: tuple[str, ...],
+    baseline: Path | None,
+    beside: str | None,
+    image_dir: Path | None,
 ) -> tuple[str, ...]:
     # What a command that asks one of the questions again must have too.
     words = ["--quick"] if quick else []
@@ -131,4 +148,6 @@ def _repeated(
     words += ["--margin", f"{margin:g}"] if margin != MARGIN else []
     words += [word for name in targets for word in ("--target", name)]
     words += ["--baseline", str(baseline)] if baseline is not None else []
+    words += ["--with", beside] if beside is not None else []
+    words += ["--image-dir", str(image_dir)] if image_dir is not None else []
     return tuple(words)

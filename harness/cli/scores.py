@@ -69,11 +69,12 @@ def show(name: str, as_json: bool) -> None:
 @command.command(hidden=True)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("name")
-def pack(run: Path, name: str) -> None:
-    """Write the scores of RUN, a complete run of built-in proxies, and their evidence into the package as NAME."""
+@click.option("--proxies", help="name,name: those that are packed.  [default: all of RUN]")
+def pack(run: Path, name: str, proxies: str | None) -> None:
+    """Write the scores of RUN, complete for built-in proxies, and their evidence into the package as NAME."""
     from harness.scores import packing
 
-    one = packing.pack(run, name)
+    one = packing.pack(run, name, None if proxies is None else [part.strip() for part in proxies.split(",")])
     click.echo(
         f"wrote {one.path}, {one.card['scores']} scores, {one.path.stat().st_size / 2**20:.2f} MiB, and its card"
     )

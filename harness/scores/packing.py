@@ -6,6 +6,8 @@ import hashlib
 import re
 import shlex
 import tempfile
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import images, spaces
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, unknown
 from harness import files, results, run_folder
 from harness.results import Results
 from harness.scores import kept, sets
@@ -34,25 +36,46 @@ _CITATION = "CITATION.cff of diswot-bench, the source of each proxy, and of the 
 _DIGITS_OF_SECONDS = 3
 
 
-def pack(run: Path, name: str) -> ScoreSet:
+def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> ScoreSet:
     """Write the scores of a run into the package as a set, in place of an older one of that name; return it.
 
     The same store gives the same bytes with the same version of pyarrow. Scores keep every bit; seconds are rounded to
     three digits.
 
+    Args:
+        run: the run's folder.
+        name: of the set.
+        proxies: names of those that are packed; None for all of the run's.
+
     Raises:
-        InputError: if the run is not complete, holds proxies that are not built in, or the name is none.
+        InputError: if the run is not complete, holds proxies that are not built in, or a name is none.
     """
     if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name):
         raise InputError(
             f"NAME: {name!r} must be lower-case letters, digits and single hyphens, such as nb201-cifar10."
         )
-    found = results.load(run)
+    found = _of(results.load(run), proxies)
     _refuse_unfinished(found)
     ordered = found.scores.sort_values(["proxy", "seed", "cell"], ignore_index=True)
     path = files.write(sets.data_path(name), lambda temporary: _write(ordered, temporary))
     files.write_json(sets.card_path(name), _card(name, found, hashlib.sha256(path.read_bytes()).hexdigest()))
     return sets.load(name)
+
+
+def _of(found: Results, proxies: Collection[str] | None) -> Results:
+    known = list(found.proxies["name"])
+    for name in proxies or ():
+        if name not in known:
+            raise unknown("--proxies", name, known)
+    if proxies is None:
+        return found
+    kept = [record for record in found.info["proxies"] if record["name"] in proxies]
+    return replace(
+        found,
+        info=found.info | {"proxies": kept},
+        scores=found.scores[found.scores["proxy"].isin(proxies)],
+        proxies=found.proxies[found.proxies["name"].isin(proxies)],
+    )
 
 
 def _refuse_unfinished(found: Results) -> None:

@@ -113,7 +113,7 @@ def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = reference.load().scores
     rows = stored[stored["proxy"] == "live_flops"]
 
-    def measure(proxies: Any, cells: Any, *others: Any) -> Any:
+    def measure(conditions: Any, proxies: Any, cells: Any, *others: Any) -> Any:
         return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
 
     monkeypatch.setattr(reference, "measure", measure)
@@ -188,13 +188,13 @@ def test_a_worker_that_sees_other_numbers_is_found(
 ) -> None:
     one = subject.find(str(plugin("return float(len(trace.images))", needs="'features'")))
     cells = reference.cells(quick=True)[:2]
-    plan = reference.plan((one.proxy,), cells, (), 1)
+    plan = reference.plan(reference.OWN, (one.proxy,), cells, (), 1)
     monkeypatch.setattr(reference, "plan", lambda *arguments, **named: plan)
     import pandas as pd
 
     scores = pd.DataFrame({"cell": cells, "status": "ok", "value": 64.0})
-    assert conformance.workers(one, scores).verdict == "pass"
-    answer = conformance.workers(one, scores.assign(value=[64.0, 65.0]))
+    assert conformance.workers(one, reference.OWN, scores).verdict == "pass"
+    answer = conformance.workers(one, reference.OWN, scores.assign(value=[64.0, 65.0]))
     assert answer.verdict == "fail"
     assert answer.figure == f"cell {cells[1]} scores 64.0 here and 65.0 in a worker process"
 

@@ -46,7 +46,7 @@ def computed() -> dict[tuple[str, int], tuple[str, float]]:
     """Statuses and scores of every built-in on two of the cells."""
     torch.set_num_threads(1)
     records = [registry.get(name) for name in BUILT_IN]
-    context = sweep.prepare(reference.plan(records, CELLS, (), workers=1))
+    context = sweep.prepare(reference.plan(reference.OWN, records, CELLS, (), workers=1))
     return {
         (record.proxy, cell): (record.status, np.nan if record.value is None else record.value)
         for cell in CELLS
@@ -86,7 +86,7 @@ def test_a_changed_built_in_needs_a_new_version(
 
 
 def test_its_settings_are_those_of_a_check(stored: reference.Reference) -> None:
-    settings = reference.settings_of(reference.plan((), reference.cells(quick=True), (), workers=1))
+    settings = reference.settings_of(reference.plan(reference.OWN, (), reference.cells(quick=True), (), workers=1))
     assert settings.as_dict() == stored.settings
     assert settings.hash == stored.settings_hash
 

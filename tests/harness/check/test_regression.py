@@ -26,7 +26,7 @@ TIMES = (1.0, 1.1, 1.05, 0.95, 1.02)
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return reference.settings_of(reference.plan((), reference.cells(quick=True), (), workers=1))
+    return reference.settings_of(reference.plan(reference.OWN, (), reference.cells(quick=True), (), workers=1))
 
 
 @pytest.fixture(scope="module")

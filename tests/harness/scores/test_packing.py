@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -123,3 +124,19 @@ def test_a_proxy_of_ones_own_is_not_shipped(finished: Path, shelf: Path, tmp_pat
 def test_a_name_is_plain(finished: Path, shelf: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"NAME: .* must be lower-case letters, digits and single hyphens"):
         packing.pack(finished, name)
+
+
+def test_some_proxies_of_a_run_can_be_packed(finished: Path, shelf: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    with sqlite3.connect(run_folder.store_path(run)) as store:
+        store.execute("DELETE FROM scores WHERE proxy = 'nwot' AND cell = 333")
+    store.close()
+    with pytest.raises(InputError, match="is not complete"):
+        packing.pack(run, "x")
+    one = packing.pack(run, "x", ["live_flops"])
+    assert list(one.versions) == ["live_flops"]
+    assert one.card["scores"] == one.card["cells"] == 64
+    assert set(one.frame()["proxy"]) == {"live_flops"}
+    with pytest.raises(InputError, match=r"--proxies: 'nwott' is not known.*nwot"):
+        packing.pack(run, "x", ["nwott"])

@@ -1,0 +1,91 @@
+"""A check beside a shipped set of scores: its conditions, and its built-ins to be compared with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import spaces
+from benchmarks.errors import InputError
+from harness import run_folder, sweep
+from harness.check import reference
+from harness.evidence import bootstrap
+from harness.scores import packing, sets
+from harness.scores.sets import ScoreSet
+from harness.store import Record, Store
+from proxies import registry
+
+Cli = Callable[..., Any]
+
+BATCH_SIZE = 2
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreSet:
+    """A set of live_flops, and of snip that is the same, on all cells of NAS-Bench-201 and for tiny batches."""
+    monkeypatch.setattr(sets, "FOLDER", tmp_path / "package" / "data")
+    conditions = reference.Conditions(batch_size=BATCH_SIZE, teacher="s0:111")
+    built_in = registry.select("live_flops,snip")
+    space = spaces.get(reference.SPACE)
+    context = sweep.prepare(reference.plan(conditions, built_in, space.cells, (), workers=1))
+    settings, folder = context.settings, tmp_path / "made"
+    run_folder.claim(folder, settings, built_in, device="test", plugins=())
+    identity = {"space": settings.space, "settings": settings.hash, "seed": 0, "status": "ok", "cause": None}
+    with Store(run_folder.store_path(folder), create=True) as store:
+        store.write(
+            [
+                Record(
+                    cell=cell,
+                    proxy=one.name,
+                    version=one.version,
+                    value=float(space.live_flops(cell)),
+                    seconds=0.1,
+                    **identity,
+                )
+                for one in built_in
+                for cell in space.cells
+            ]
+        )
+    return packing.pack(folder, "nb201-tiny")
+
+
+@pytest.mark.usefixtures("few_cells")
+def test_a_check_compares_under_the_conditions_of_the_set(
+    cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = plugin("return trace.features[-1].square().mean()", needs="'features'")
+    line = ("check", path, "--quick", "--only", "worth", "--with", shipped.name, "--against", "best,snip")
+    said = cli(*line, "--out", tmp_path / "kept", "--json")
+    info = run_folder.read_info(tmp_path / "kept")
+    assert info["settings_hash"] == shipped.card["settings_hash"] != reference.load().settings_hash
+    answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
+    assert {"not_behind live_flops", "not_behind snip"} <= set(answers)
+    assert f"--with {shipped.name}" in answers["not_behind snip"]["reproduce"]
+    assert f"n = {bootstrap.FEWEST_CELLS}, 0 undefined" in answers["direction nb201-kd:distilled"]["figure"]
+
+
+def test_the_reference_holds_the_set_s_scores_of_the_fixed_cells(shipped: ScoreSet) -> None:
+    found = reference.of_set(shipped)
+    assert list(found.proxies["name"]) == ["live_flops", "snip"]
+    assert found.settings_hash == shipped.card["settings_hash"]
+    own = reference.load().scores
+    own = own[own["proxy"] == "live_flops"].set_index("cell")["value"]
+    for name in found.proxies["name"]:
+        values = found.scores[found.scores["proxy"] == name].set_index("cell")["value"]
+        assert values.sort_index().equals(own.astype(float).sort_index())
+
+
+def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:
+    path = plugin("return 1.0")
+    said = cli("check", path, "--with", "nb201-tinny")
+    assert (said.status, "scores: 'nb201-tinny' is not known; did you mean 'nb201-tiny'" in said.sentence) == (2, True)
+    said = cli("check", path, "--image-dir", "somewhere")
+    assert (said.status, "--image-dir: a check uses noise" in said.sentence) == (2, True)
+    card = sets.card_path(shipped.name)
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"seeds": [1, 2]}))
+    with pytest.raises(InputError, match=r"of nb201 with weight seeds 1, 2; a check compares on nb201 with seed 0"):
+        reference.conditions_of(sets.load(shipped.name), None)
