@@ -15,7 +15,7 @@ from harness.evidence import bootstrap, panel
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
-from reports.summary import conditions
+from reports.summary import conditions, undefined_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -29,7 +29,7 @@ COLOURS, NOT_DEFINED = "RdBu_r", "#BBBBBB"
 
 def drawings(results: Results) -> list[Drawing]:
     """Return the heat map of Spearman correlations between scores; nothing with fewer than 2 proxies or 3 cells."""
-    scores = panel.build(results.scores, results.proxies)
+    scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
     if scores.members < 2 or len(scores.cells) < FEWEST_CELLS:
         return []
     between = _clustered(agreement(scores))

@@ -14,15 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.evidence.table import by_evidence
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted, span
 from reports.summary import (
+    best_first,
     circumstances,
     column_of,
     measure_of,
-    on_all_cells,
     table_of,
     targets_of,
     vanilla_of,
@@ -77,10 +76,8 @@ def bar_data(results: Results) -> pd.DataFrame:
     targets = targets_of(results)
     both = {table_of(target) for target in vanilla_of(results)}
     shown = [target for target in targets if column_of(target) != "gain" or table_of(target) not in both]
-    summary = on_all_cells(results)
-    place = {name: number for number, name in enumerate(by_evidence(summary))}
-    summary = summary[summary["target"].isin(shown)]
-    return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+    summary = best_first(results)
+    return summary[summary["target"].isin(shown)].reset_index(drop=True)
 
 
 def correlation_bars(results: Results) -> Figure:
@@ -142,7 +139,7 @@ def _panel(table: str, targets: list[str], width: float) -> Panel:
 def _limits(data: pd.DataFrame, measure: str) -> tuple[float, float]:
     shown = data[[measure, "low", "high"]].to_numpy(float)
     lowest, highest = float(np.fmin.reduce(shown, axis=None)), float(np.fmax.reduce(shown, axis=None))
-    if _has_ceiling(data, measure):
+    if data["ceiling"].notna().any():
         highest = float(np.fmax(highest, data["ceiling"].astype(float).max()))
     # A bar that starts anywhere but at zero, or a scale that a single small value stretches, would mislead.
     low = min(0.0, math.floor(lowest * 10) / 10) if math.isfinite(lowest) else 0.0
@@ -166,15 +163,10 @@ def _draw_panel(axes: Axes, panel: Panel, data: pd.DataFrame, proxies: list[str]
         )
         bars.set_label(panel.labels[number])
         _draw_whiskers(axes, middle, rows, measure)
-        if _has_ceiling(rows, measure):
+        if rows["ceiling"].notna().any():
             limit = float(rows["ceiling"].astype(float).max())
             axes.axvline(limit, color=colours[number], linewidth=0.8, linestyle=(0, (4, 2)), zorder=0.9)
     axes.set_ylim(len(proxies) - 0.5 + 0.03 / row, -0.5 - 0.03 / row)
-
-
-def _has_ceiling(data: pd.DataFrame, measure: str) -> bool:
-    # The ceiling is Spearman's, and says nothing about another measure.
-    return measure == "spearman" and bool(data["ceiling"].notna().any())
 
 
 def _draw_whiskers(axes: Axes, middle: np.ndarray, rows: pd.DataFrame, measure: str) -> None:
@@ -230,7 +222,7 @@ def _note(results: Results, data: pd.DataFrame) -> str:
         parts.append("whiskers: 95 % interval over cells")
     if data["level_with_best"].eq(True).any():
         parts.append("dots: not told from the target's best (p > 0.05, Holm)")
-    if _has_ceiling(data, measure):
+    if data["ceiling"].notna().any():
         parts.append("dashed: ceiling set by the noise of the accuracies")
     if data[measure].isna().any():
         parts.append("\N{MULTIPLICATION SIGN} correlation not defined")

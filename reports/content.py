@@ -13,9 +13,9 @@ from harness.evidence import bootstrap
 from harness.evidence.ensembles import ENSEMBLES, Ensemble
 from harness.evidence.measures import MEASURES
 from harness.evidence.panel import UNDEFINED
-from harness.evidence.table import SIGNIFICANCE, Method, by_evidence
+from harness.evidence.table import SIGNIFICANCE, Method
 from reports.numbers import NOT_DEFINED, Number, counted, number, probability, span, whole, with_interval
-from reports.summary import circumstances, on_all_cells, setting, table_of, targets_of
+from reports.summary import best_first, circumstances, on_all_cells, setting, table_of, targets_of, undefined_of
 from reports.tables import Column, Table, flat, listed, of_texts, plain, records
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def findings(results: Results) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences: the best by target, and distilled against
     vanilla.
     """
-    summary = _arranged(results)
+    summary = best_first(results)
     found = [(target, _best(summary[summary["target"] == target])) for target in targets_of(results)]
     return found + [
         (f"{table_of(target)}: distilled against vanilla", _over_vanilla(summary[summary["target"] == target]))
@@ -112,7 +112,7 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
 
 def correlation_table(results: Results) -> Table:
     """Return the main table: a row per proxy and target on all cells, best proxy first."""
-    summary = _arranged(results)
+    summary = best_first(results)
     measure = measure_of(summary)
     others = tuple(name for name in MAIN if name != measure)
     columns = (
@@ -178,7 +178,7 @@ def sampled(results: Results) -> str:
     summary = on_all_cells(results)
     if summary.empty:
         return ""
-    undefined = "are left out" if omits_undefined(results) else "rank worst"
+    undefined = "are left out" if undefined_of(results) == "omit" else "rank worst"
     return (
         f"{circumstances(results, summary)}. Means over seeds, ± standard deviation where there is more "
         f"than one seed. Scores that are not defined {undefined}."
@@ -208,7 +208,7 @@ def reading(results: Results) -> list[str]:
 
 def distilled_tables(results: Results) -> list[tuple[str, Table]]:
     """Return the names of the accuracy tables with a distilled and a vanilla column, and how the two compare."""
-    summary = _arranged(results)
+    summary = best_first(results)
     return [
         (table_of(target), _distilled_table(summary, target, place))
         for place, target in enumerate(_distilled(summary), start=1)
@@ -267,7 +267,7 @@ def subset_table(results: Results) -> Table | None:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(value(name, row["proxy"], row["target"]) for name in present), row["family"]]
-        for row in records(_arranged(results))
+        for row in records(best_first(results))
     ]
     return Table("subsets", f"{MEASURES[measure].label} by subset of the cells", columns, rows)
 
@@ -290,7 +290,7 @@ def measure_table(results: Results) -> Table:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(_measured(row, measure.name) for measure in rest), row["family"]]
-        for row in records(_arranged(results))
+        for row in records(best_first(results))
     ]
     return Table("measures", "Other measures by proxy and target", columns, rows)
 
@@ -362,11 +362,6 @@ def rebuilt_by(results: Results) -> list[str]:
     return [shlex.join(["diswot", verb, run, *options]) for verb in verbs]
 
 
-def omits_undefined(results: Results) -> bool:
-    """Return whether correlations were taken without the cells whose scores are not defined."""
-    return results.method.get("undefined") == "omit"
-
-
 def provenance(results: Results) -> Table:
     """Return all that was stored about how the run was made and stands nowhere else."""
     left = {name: value for name, value in results.info.items() if name not in ("command", "commands", "proxies")}
@@ -433,12 +428,6 @@ def citations(results: Results) -> list[tuple[str, str]]:
 def measure_of(evidence: pd.DataFrame) -> str:
     """Return the measure that intervals, comparisons and the order of proxies are about."""
     return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
-
-
-def _arranged(results: Results) -> pd.DataFrame:
-    summary = on_all_cells(results)
-    place = {name: position for position, name in enumerate(by_evidence(summary))}
-    return summary.sort_values("proxy", key=lambda names: names.map(place), kind="stable")
 
 
 def _distilled(summary: pd.DataFrame) -> list[str]:

@@ -14,7 +14,7 @@ from harness.evidence.measures import Column, oriented, share_found
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
-from reports.summary import conditions, targets_of, toward
+from reports.summary import conditions, targets_of, toward, undefined_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -52,9 +52,10 @@ def drawings(results: Results) -> list[Drawing]:
 def recall_data(results: Results, target: str, seed: int) -> pd.DataFrame:
     """Return proxy, k, share (k of the cells), recall, cells and undefined for the best proxies, best first.
 
-    Scores of one seed only; cells whose unit failed are left out.
+    Scores of one seed only; cells whose unit failed are left out, as are undefined scores where correlations do so.
     """
-    scores = panel.build(results.scores[results.scores["seed"] == seed], results.proxies)
+    chosen = results.scores[results.scores["seed"] == seed]
+    scores = panel.build(chosen, results.proxies, undefined=undefined_of(results))
     truth = results.targets[results.targets["target"] == target].set_index("cell")["accuracy"].dropna()
     known = np.isin(scores.cells, truth.index)
     if not known.any():

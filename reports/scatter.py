@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from reports import canvas, names, typography
 from reports.drawing import Drawing
 from reports.numbers import counted, with_deviation
-from reports.summary import circumstances, column_of, targets_of, toward, troubles
+from reports.summary import circumstances, column_of, targets_of, toward, troubles, undefined_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -35,24 +35,32 @@ def drawings(results: Results) -> list[Drawing]:
     # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
     scores = dict(iter(results.scores.groupby("proxy", sort=False)))
     return [
-        _drawing(results, row, scatter_data(scores[row["proxy"]], accuracies, row["direction"]))
+        _drawing(
+            results,
+            row,
+            scatter_data(scores[row["proxy"]], accuracies, row["direction"], undefined_of(results)),
+        )
         for _, row in toward(results, target).iterrows()
         if row["proxy"] in scores
     ]
 
 
-def scatter_data(scores: pd.DataFrame, accuracies: pd.DataFrame, direction: str) -> pd.DataFrame:
+def scatter_data(
+    scores: pd.DataFrame, accuracies: pd.DataFrame, direction: str, undefined: str = "worst"
+) -> pd.DataFrame:
     """Return one row per scored cell and seed: cell, seed, status, score, score_rank, accuracy, accuracy_rank.
 
     Ranks are taken within a seed, 1 is the best, ties share their mean rank, and a score that is undefined or not
-    finite ranks worst. Failed units have no score and no row.
+    finite ranks worst or, with ``omit``, has no row. Failed units have no score and no row.
 
     Args:
         scores: of one proxy; columns cell, seed, status and value.
         accuracies: columns cell and accuracy.
         direction: ``higher`` or ``lower``, whichever is better.
+        undefined: one of `harness.evidence.panel.UNDEFINED`.
     """
-    points = scores.loc[scores["status"] != "failed", ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
+    kept = scores["status"] != "failed" if undefined == "worst" else np.isfinite(scores["value"].astype(float))
+    points = scores.loc[kept, ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
     points = points.sort_values(["seed", "cell"], ignore_index=True)
     finite = np.isfinite(points["value"].to_numpy(dtype=float))
     sign = 1.0 if direction == "higher" else -1.0

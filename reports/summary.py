@@ -65,12 +65,22 @@ def measure_of(results: Results) -> str:
     return str(measures.iloc[0]) if len(measures) else "spearman"
 
 
-def toward(results: Results, target: str) -> pd.DataFrame:
-    """Return the evidence on all cells for one target, best proxy by the first target first."""
+def undefined_of(results: Results) -> str:
+    """Return what became of undefined scores: one of `harness.evidence.panel.UNDEFINED`."""
+    return str(results.method.get("undefined", "worst"))
+
+
+def best_first(results: Results) -> pd.DataFrame:
+    """Return the evidence on all cells, best proxy by the first target first."""
     evidence = on_all_cells(results)
     place = {name: number for number, name in enumerate(by_evidence(evidence))}
-    mine = evidence[evidence["target"] == target]
-    return mine.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+    return evidence.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def toward(results: Results, target: str) -> pd.DataFrame:
+    """Return what `best_first` does, for one target."""
+    evidence = best_first(results)
+    return evidence[evidence["target"] == target].reset_index(drop=True)
 
 
 def vanilla_of(results: Results) -> dict[str, str]:

@@ -260,7 +260,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
         if t in vanilla:
             other = vanilla[t]
             over_low, over_high = bootstrap.interval(over.correlation[:, :, t] - over.correlation[:, :, other])
-        limit = ceiling.of(target.seeds.reindex(panel.cells))
+        limit = ceiling.of(target.seeds.reindex(panel.cells)) if method.measure == "spearman" else np.nan
         for p, proxy in enumerate(panel.proxies):
             row = {
                 "proxy": proxy,
