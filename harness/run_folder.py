@@ -182,7 +182,10 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
     else:
         info = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
         commands, known, hashes = [command], {}, {}
-    known.update({proxy.name: describe(proxy) for proxy in proxies})
+    described = {proxy.name: describe(proxy) for proxy in proxies}
+    if any(name in known and known[name] != record for name, record in described.items()):
+        forget_derived(folder)  # stored scores of another version count now, or others in another direction
+    known.update(described)
     info |= {
         "schema": SCHEMA,
         "space": settings.space,
@@ -207,6 +210,16 @@ def environment(device: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "git_revision": _git_revision(),
     }
+
+
+def processor() -> str:
+    """Return what the processor is called by its maker, as far as the system says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def describe(proxy: Proxy) -> dict[str, Any]:

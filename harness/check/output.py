@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from benchmarks.errors import InputError
 from harness import files
-from harness.check.answer import Answer
+from harness.check.answer import VERDICTS, Answer
 
 #: The width of a question's name, and of a line; figures that are longer go on below.
 _NAME, _LINE = 34, 160
@@ -28,7 +28,7 @@ def line(answer: Answer) -> str:
 def summary(answers: Sequence[Answer], status: int) -> str:
     """Say how a check ended, and how to ask again what did not pass."""
     counts = Counter(answer.verdict for answer in answers if answer.decides)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("pass", "fail", "undecided") if counts[verdict])
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     again = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict != "pass"}
     lines = [f"{_ENDS[status]}: {told}; what stands in brackets is for information"]
     return "\n".join([*lines, *(f"  again: {command}" for command in again)])

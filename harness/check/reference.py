@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,7 +186,7 @@ def plan(
         augment=conditions.augment,
         teacher=conditions.teacher,
         devices=("cpu",),
-        device_name=platform.processor() or platform.machine(),
+        device_name=run_folder.processor(),
         workers=workers,
         plugins=plugins,
     )

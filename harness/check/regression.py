@@ -25,9 +25,6 @@ STAGE = "regression"
 #: The number of the file's form.
 SCHEMA = 1
 
-#: float32 on other kernels: sums move in the fifth digit, gradients' in the fourth.
-TOLERANCE = 2e-3
-
 #: Slower is: by this factor and by so many units, and less likely by chance than this. A smaller factor would find
 #: other machines, on which a unit takes its time elsewhere than a proxy.
 _FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
@@ -62,19 +59,26 @@ class Baseline:
     times: tuple[float, ...]
 
 
-def default_path(subject: Subject) -> Path | None:
-    """Return where a baseline is looked for: beside the file, under the proxy's name; None where there is none."""
+def default_path(subject: Subject, beside: str | None) -> Path | None:
+    """Return where a baseline is looked for, if there is one there: beside the file, under the proxy's name.
+
+    Args:
+        subject: the proxy.
+        beside: the shipped set that it is compared with, whose name is then a part of the file's, since its pictures
+            make another baseline.
+    """
     if subject.file is None:
         return None
-    path = subject.file.with_name(f"{subject.proxy.name}.baseline.json")
+    name = subject.proxy.name if beside is None else f"{subject.proxy.name}.{beside}"
+    path = subject.file.with_name(f"{name}.baseline.json")
     return path if path.is_file() else None
 
 
-def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
-    """Read a baseline, which must be this proxy's and made with these settings.
+def read(path: Path, subject: Subject) -> Baseline:
+    """Read a baseline, which must be this proxy's.
 
     Raises:
-        InputError: if it is missing or damaged, or of another schema, proxy or settings; the sentence says which.
+        InputError: if it is missing or damaged, or of another schema or proxy; the sentence says which.
     """
     if not path.is_file():
         raise InputError(f"--baseline: {path} is not a file; --save {path} writes it.")
@@ -92,9 +96,6 @@ def read(path: Path, subject: Subject, settings: Settings) -> Baseline:
         raise InputError(f"--baseline: {path} is damaged: it has no times.")
     if baseline.name != subject.proxy.name:
         raise InputError(f"--baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
-    if baseline.settings_hash != settings.hash:
-        different = ", ".join(settings.differences(baseline.settings))
-        raise InputError(f"--baseline: {path} was made with other settings: {different}; --save {path} renews it.")
     return baseline
 
 

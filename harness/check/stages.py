@@ -76,6 +76,9 @@ def answers(request: Request) -> Iterator[Answer]:
     stored = _stored(request) if only in (None, worth.STAGE) else None
     if stored is not None:
         worth.baselines(request.against, stored)
+        if request.beside is not None and stored.settings_hash != settings.hash:
+            different = ", ".join(settings.differences(stored.settings))
+            raise InputError(f"--with: a check has other settings than {request.beside}: {different}.")
     old = _baseline(request, settings)
     with _one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
@@ -93,8 +96,7 @@ def answers(request: Request) -> Iterator[Answer]:
         if stored is not None and settings.hash != stored.settings_hash:
             different = ", ".join(settings.differences(stored.settings))
             figure = f"the reference was made with other settings: {different}"
-            again = "diswot check --refresh-reference" if request.beside is None else subject.command()
-            yield Answer(worth.STAGE, "reference", "undecided", figure, again)
+            yield Answer(worth.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
         elif stored is not None:
             yield from worth.answers(subject, scores, stored, accuracies, request.against, request.margin)
         compared = []
@@ -134,12 +136,29 @@ def _asked(request: Request) -> set[str]:
 
 
 def _baseline(request: Request, settings: Settings) -> Baseline | None:
-    path = request.baseline or regression.default_path(request.subject)
-    if request.only not in (None, regression.STAGE):
+    path = request.baseline or regression.default_path(request.subject, request.beside)
+    saved = request.save if request.save is not None and request.save.is_file() else None
+    asked = request.only in (None, regression.STAGE)
+    path = path or saved
+    if saved is not None and not (asked and path is not None and saved.resolve() == path.resolve()):
+        compared = f"--baseline {path}" if asked else f"--only {request.only}"
+        raise InputError(
+            f"--save: {saved} is there, and with {compared} nothing is compared with it; leave that away, or remove "
+            "the file."
+        )
+    if not asked:
         return None
-    if path is None and request.only is not None:
+    if path is None:
+        if request.only is None:
+            return None
         raise InputError(f"--only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")
-    return None if path is None else regression.read(path, request.subject, settings)
+    baseline = regression.read(path, request.subject)
+    if baseline.settings_hash == settings.hash:
+        return baseline
+    if saved is not None:  # it is renewed, and nothing can be compared with it
+        return None
+    different = ", ".join(settings.differences(baseline.settings))
+    raise InputError(f"--baseline: {path} was made with other settings: {different}; --save {path} renews it.")
 
 
 @contextmanager
@@ -160,4 +179,7 @@ def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> p
     subject = request.subject
     with tempfile.TemporaryDirectory() as folder:  # never one with scores: a proxy may change and keep its version
         place = request.out or Path(folder)
-        return reference.measure(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
+        scores = reference.measure(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
+        if request.out is not None:  # for `diswot evaluate --cells`, which puts built-ins beside it
+            (request.out / "cells.txt").write_text("".join(f"{cell}\n" for cell in cells))
+        return scores

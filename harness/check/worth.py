@@ -52,7 +52,7 @@ def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
 
 
 def baselines(against: Sequence[str], stored: Reference) -> tuple[str, ...]:
-    """Return the names that ``--against`` stands for, or the default; see `BEST`.
+    """Return the names that ``--against`` stands for, or the default, as far as the reference has it; see `BEST`.
 
     Raises:
         InputError: if one is no built-in.
@@ -62,7 +62,7 @@ def baselines(against: Sequence[str], stored: Reference) -> tuple[str, ...]:
     for name in asked:
         if name not in known:
             raise unknown("--against", name, known)
-    return asked or DEFAULT_AGAINST
+    return asked or tuple(name for name in DEFAULT_AGAINST if name in known)
 
 
 def answers(
@@ -155,8 +155,11 @@ def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd
 def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
     found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, (), draws=1)
     values = {other: found.correlation(other, 0).value for other in found.names if other in set(stored.proxies["name"])}
+    defined = [other for other in values if not np.isnan(values[other])]
+    if not defined:
+        raise InputError(f"--against: no built-in of the reference has a correlation with {accuracies.columns[0]}.")
     # Of those with the same ranks the size, which is compared with anyway.
-    return max((other for other in values if not np.isnan(values[other])), key=lambda o: (values[o], o == _SIZE))
+    return max(defined, key=lambda other: (values[other], other == _SIZE))
 
 
 def _direction(estimate: gate.Estimate, counts: str, proxy: Proxy) -> tuple[str, str]:

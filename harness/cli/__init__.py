@@ -13,7 +13,7 @@ import click
 from benchmarks.errors import InputError, unknown
 
 _COMMANDS = {
-    "run": "evaluate, correlate and report on the embedded default; the main job",
+    "run": "evaluate, correlate, search and report on the embedded default; the main job",
     "evaluate": "score proxies x cells x seeds into a store; resumable",
     "correlate": "rank correlations of a store with accuracies",
     "search": "evolutionary search driven by a proxy, beside random search and both optima",
@@ -23,7 +23,7 @@ _COMMANDS = {
     "tables": "list, show, fetch and import accuracy tables",
     "scores": "list and show the sets of scores that are shipped",
     "images": "list image sets, and fetch CIFAR-10 and CIFAR-100",
-    "proxies": "list and show proxies",
+    "proxies": "list and show proxies, and begin one of your own",
     "cell": "show one cell: string, index, drawing, counts, known accuracies",
     "bench": "cost of each proxy and of the suite, in seconds and in units",
 }

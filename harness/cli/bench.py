@@ -14,7 +14,7 @@ from harness.cli import options
 @options.space
 @click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies
-@options.sweep
+@options.conditions
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file.")
 @options.as_json
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
@@ -29,7 +29,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
 
     if out is not None:
         files.check_table_path(out)
-    plan = plan_of(**settings)
+    plan = plan_of(**settings, seeds="1", stack=1, workers=1)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):

@@ -11,7 +11,13 @@ from harness.cli import options
 
 @click.command()
 @options.space
-@options.cells
+@click.option(
+    "--cells",
+    default="12",
+    show_default=True,
+    help="all | N (a seeded sample of N isomorphism classes) | 3,7,9 (one: 3,) | TABLE | TABLE:N | FILE with one "
+    "cell a line.",
+)
 @options.seeds
 @click.option(
     "--distillers",
@@ -51,7 +57,7 @@ from harness.cli import options
 @options.config
 def command(
     space: str,
-    cells: str | None,
+    cells: str,
     seeds: str,
     distillers: str,
     recipe: str,
@@ -82,7 +88,7 @@ def command(
     place = options.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,
-        cells=samples.cells(str(min(_DEFAULT_CELLS, len(walked.cells))) if cells is None else cells, walked),
+        cells=samples.cells(cells, walked),
         seeds=samples.seeds(seeds),
         distillers=registry.select(distillers),
         recipe=recipes.get(recipe, changes),
@@ -100,7 +106,3 @@ def command(
     for path in written:
         click.echo(f"wrote {path}", err=True)
     return 1 if tally.causes else 0
-
-
-#: How many classes are sampled unless something else is asked for.
-_DEFAULT_CELLS = 12

@@ -65,10 +65,13 @@ space = click.option("--space", default="nb201", show_default=True, help="Search
 cells = click.option(
     "--cells",
     show_default="100, or all of a smaller space",
-    help="all | N (a seeded sample) | 3,7,9 | TABLE (its cells, one a function) | TABLE:N | FILE with one cell a line.",
+    help="all | N (a seeded sample of N) | 3,7,9 (one: 3,) | TABLE (its cells, one a function) | TABLE:N | FILE with "
+    "one cell a line.",
 )
 proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
-seeds = click.option("--seeds", default="1", show_default=True, help="How many weight seeds, or a list such as 0,1,2.")
+seeds = click.option(
+    "--seeds", default="1", show_default=True, help="How many weight seeds, or a list: 0,1,2 (one: 5,)."
+)
 images = click.option(
     "--images", default="noise", show_default=True, help="noise | cifar10 | cifar100 | imagenet16-120."
 )
@@ -147,26 +150,16 @@ def out(default: str) -> Callable[[F], F]:
     )
 
 
+def conditions(function: F) -> F:
+    """Add every option that says under which conditions a network is scored."""
+    for option in (config, plugin, deterministic, tf32, device, teacher, augment, batch_seed, batch_size):
+        function = option(function)
+    return images(image_dir(function))
+
+
 def sweep(function: F) -> F:
     """Add every option that a sweep's settings come from."""
-    for option in (
-        config,
-        plugin,
-        workers,
-        stack,
-        deterministic,
-        tf32,
-        device,
-        teacher,
-        augment,
-        batch_seed,
-        batch_size,
-        image_dir,
-        images,
-        seeds,
-    ):
-        function = option(function)
-    return function
+    return seeds(conditions(stack(workers(function))))
 
 
 def evidence(function: F) -> F:
@@ -234,7 +227,9 @@ def devices(text: str) -> tuple[str, ...]:
 def device_name(device: str) -> str:
     """Return what the device is called by its maker, as far as the system says."""
     if device == "cpu":
-        return _processor()
+        from harness.run_folder import processor
+
+        return processor()
     import torch
 
     return torch.cuda.get_device_name(device)
@@ -242,16 +237,9 @@ def device_name(device: str) -> str:
 
 def machine() -> str:
     """Return what of this machine explains how long something takes: the processor and how many there are."""
-    return f"{_processor()} ({platform.machine()}), {os.cpu_count()} processors"
+    from harness.run_folder import processor
 
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # not Linux
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{processor()} ({platform.machine()}), {os.cpu_count()} processors"
 
 
 def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:

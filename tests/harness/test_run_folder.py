@@ -53,6 +53,23 @@ def test_a_run_is_continued(claim: Claim, tmp_path: Path) -> None:
     assert claim("params", argv="evaluate --seeds 2")["commands"] == second["commands"]
 
 
+def test_what_was_made_of_another_version_is_forgotten(
+    claim: Claim, tmp_path: Path, plugin: Callable[..., Path]
+) -> None:
+    registry.load_file(plugin("return 1.0"))
+    claim("mine,params")
+    (tmp_path / "evidence.csv").write_text("")
+    claim("mine")
+    assert (tmp_path / "evidence.csv").exists()
+    info = run_folder.read_info(tmp_path)
+    info["proxies"][0]["version"] = "another"
+    run_folder.info_path(tmp_path).write_text(json.dumps(info))
+    claim("params")
+    assert (tmp_path / "evidence.csv").exists()
+    claim("mine")
+    assert not (tmp_path / "evidence.csv").exists()
+
+
 def test_another_runs_folder_is_refused_and_left_alone(claim: Claim, tmp_path: Path) -> None:
     claim()
     before = run_folder.info_path(tmp_path).read_bytes()

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import spaces
 from benchmarks.errors import InputError
 from harness import run_folder, sweep
-from harness.check import reference
+from harness.check import reference, worth
 from harness.evidence import bootstrap
 from harness.scores import packing, sets
 from harness.scores.sets import ScoreSet
@@ -61,6 +61,8 @@ def test_a_check_compares_under_the_conditions_of_the_set(
     line = ("check", path, "--quick", "--only", "worth", "--with", shipped.name, "--against", "best,snip")
     said = cli(*line, "--out", tmp_path / "kept", "--json")
     info = run_folder.read_info(tmp_path / "kept")
+    cells = tuple(map(int, (tmp_path / "kept" / "cells.txt").read_text().split()))
+    assert cells == reference.cells(quick=True)
     assert info["settings_hash"] == shipped.card["settings_hash"] != reference.load().settings_hash
     answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
     assert {"not_behind live_flops", "not_behind snip"} <= set(answers)
@@ -79,6 +81,16 @@ def test_the_reference_holds_the_set_s_scores_of_the_fixed_cells(shipped: ScoreS
         assert values.sort_index().equals(own.astype(float).sort_index())
 
 
+def test_a_set_without_the_usual_baselines_is_compared_with_what_it_has(
+    cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    packing.pack(tmp_path / "made", "nb201-one", ["snip"])
+    found = reference.of_set(sets.load("nb201-one"))
+    assert worth.baselines((), found) == ("best",)
+    with pytest.raises(InputError, match="--against: 'live_flops' is not known"):
+        worth.baselines(("live_flops",), found)
+
+
 def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:
     path = plugin("return 1.0")
     said = cli("check", path, "--with", "nb201-tinny")
@@ -86,6 +98,10 @@ def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plug
     said = cli("check", path, "--image-dir", "somewhere")
     assert (said.status, "--image-dir: a check uses noise" in said.sentence) == (2, True)
     card = sets.card_path(shipped.name)
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"seeds": [1, 2]}))
+    stored = json.loads(card.read_text())
+    card.write_text(json.dumps(stored | {"settings": stored["settings"] | {"stack": 2}, "settings_hash": "0"}))
+    said = cli("check", path, "--with", shipped.name)
+    assert (said.status, "a check has other settings than nb201-tiny: stack 1 (there: 2)" in said.sentence) == (2, True)
+    card.write_text(json.dumps(stored | {"seeds": [1, 2]}))
     with pytest.raises(InputError, match=r"of nb201 with weight seeds 1, 2; a check compares on nb201 with seed 0"):
         reference.conditions_of(sets.load(shipped.name), None)

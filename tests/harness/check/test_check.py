@@ -256,6 +256,41 @@ def test_a_baseline_that_the_proxy_fails_is_not_overwritten(
     assert cli(*line).status == 0
 
 
+@pytest.mark.usefixtures("as_live_flops")
+def test_a_baseline_that_nothing_is_compared_with_is_not_overwritten(
+    cli: Cli, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, kept = plugin("return 1.0"), tmp_path / "kept.json"
+    assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
+    before = kept.read_bytes()
+    said = cli("check", path, "--quick", "--only", "worth", "--save", kept)
+    assert (said.status, "is there, and with --only worth nothing is compared with it" in said.sentence) == (2, True)
+    other = tmp_path / "other.json"
+    other.write_bytes(before)
+    said = cli("check", path, "--quick", "--only", "regression", "--baseline", other, "--save", kept)
+    assert (said.status, f"with --baseline {other} nothing is compared with it" in said.sentence) == (2, True)
+    assert kept.read_bytes() == before
+    assert "values" in cli("check", path, "--quick", "--only", "regression", "--save", kept).out
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_a_baseline_of_other_settings_is_refused_and_renewed(
+    cli: Cli, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, kept = plugin("return 1.0"), tmp_path / "mine.baseline.json"
+    line = ("check", path, "--quick", "--only", "regression")
+    assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
+    stored = json.loads(kept.read_text())
+    stored["settings"]["batch_size"] = 32
+    kept.write_text(json.dumps(stored | {"settings_hash": "0"}))
+    said = cli(*line)
+    assert said.status == 2
+    assert "was made with other settings: batch_size 64 (there: 32); --save" in said.sentence
+    assert cli(*line, "--save", kept).status == 0
+    assert json.loads(kept.read_text())["settings"]["batch_size"] == 64
+    assert cli(*line).status == 0
+
+
 def test_what_is_wrong_with_a_file_is_said_of_the_file(cli: Cli, tmp_path: Path, plugin: object) -> None:
     path = tmp_path / "broken.py"
     path.write_text("def x(")
