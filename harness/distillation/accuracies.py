@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -90,7 +91,7 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
     if (found["status"] == "ok").any():
         table = by_cell(found, settings["space"]).round(4).reset_index()
         path = files.write_table(folder / "accuracies.csv", table)
-        card = _card(folder, info, said, hashlib.sha256(path.read_bytes()).hexdigest())
+        card = _card(folder, info, found, said, hashlib.sha256(path.read_bytes()).hexdigest())
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
     return paths, said
 
@@ -160,7 +161,7 @@ def _agreement(pair: pd.DataFrame, measure: str = "spearman") -> str:
     return f"{'not defined' if np.isnan(value) else format(value, '.3f')} (n = {len(pair)})"
 
 
-def _card(folder: Path, info: dict[str, Any], said: dict[str, str], data_hash: str) -> Card:
+def _card(folder: Path, info: dict[str, Any], found: pd.DataFrame, said: dict[str, str], data_hash: str) -> Card:
     settings = info["settings"]
     recipe = Recipe(**{name: settings[name] for name in Recipe.__dataclass_fields__})
     file = folder / "teacher.pt"
@@ -168,7 +169,7 @@ def _card(folder: Path, info: dict[str, Any], said: dict[str, str], data_hash: s
         source=f"trained by diswot distill {info['versions']['diswot-bench']}, torch {info['versions']['torch']}",
         licence="none needed; computed by the project",
         images=f"{settings['images']}, pictures of SHA-256 {settings['pictures'][:16]}; accuracy on all test pictures",
-        recipe=recipe.describe_pair(),
+        recipe=_describe_students(settings["space"], recipe, sorted(found["distiller"].unique())),
         teacher=_describe_teacher(teacher.load(file, "cpu"), recipe) if file.is_file() else "none",
         seeds=said["trainings"],
         epochs=str(recipe.epochs),
@@ -176,6 +177,13 @@ def _card(folder: Path, info: dict[str, Any], said: dict[str, str], data_hash: s
         data_hash=data_hash,
         measured="; ".join(f"{name}: {value}" for name, value in said.items()),
     )
+
+
+def _describe_students(space: str, recipe: Recipe, trained: Sequence[str]) -> str:
+    losses = [f"{COLUMNS.get(text, text)}: {distillers.describe(text, recipe)}" for text in trained]
+    skeleton = [f"skeleton C={recipe.C} N={recipe.N}"] if space == "nb201" else []  # S0's networks have their own
+    alike = f"T={recipe.temperature:g}; all from the same initial weights, with the same order of batches and views"
+    return "; ".join([*skeleton, recipe.describe(), *losses, alike])
 
 
 def _describe_teacher(one: teacher.Teacher, recipe: Recipe) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from benchmarks.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from harness.distillation.recipes import Recipe
 
 #: The vanilla student: cross-entropy alone.
 NONE = "none"
@@ -70,11 +72,6 @@ class Distiller:
     aligned: bool
     weight: float | None
     source: str
-
-    @property
-    def summary(self) -> str:
-        """The first line of the loss's docstring."""
-        return (self.loss.__doc__ or "").splitlines()[0]
 
 
 _registered: dict[str, Distiller] = {}
@@ -146,6 +143,26 @@ def select(text: str) -> tuple[str, ...]:
 def version(text: str) -> str:
     """Return the versions of the distillers that a text stands for, such as ``1+1``; ``1`` for the vanilla student."""
     return "+".join(distiller.version for distiller in parse(text)) or "1"
+
+
+def weights(distillers: Sequence[Distiller], recipe: Recipe) -> tuple[float, tuple[float, ...]]:
+    """Return the weight of the labels' cross-entropy, and that of each distiller's loss.
+
+    Knowledge distillation's weight is the recipe's, and the labels' too where it takes part; else the labels count in
+    full.
+    """
+    own = tuple(recipe.kd_weight if distiller.weight is None else distiller.weight for distiller in distillers)
+    return (recipe.label_weight if any(distiller.weight is None for distiller in distillers) else 1.0), own
+
+
+def describe(text: str, recipe: Recipe) -> str:
+    """Return the loss that ``kd``, ``kd+diswot`` or ``none`` stands for, in words."""
+    distillers = parse(text)
+    if not distillers:
+        return "cross-entropy"
+    label_weight, own = weights(distillers, recipe)
+    terms = [f"{weight:g} {one.name} ({one.source})" for weight, one in zip(own, distillers, strict=True)]
+    return " + ".join([f"{label_weight:g} cross-entropy", *terms])
 
 
 @register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")

@@ -79,14 +79,6 @@ class Recipe:
             f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
         )
 
-    def describe_pair(self) -> str:
-        """Return how a vanilla and a distilled student are trained, in words."""
-        return (
-            f"skeleton C={self.C} N={self.N}; {self.describe()}; vanilla: cross-entropy; distilled: "
-            f"{self.label_weight:g} cross-entropy + {self.kd_weight:g} T^2 KL, T={self.temperature:g}; both from the "
-            "same initial weights, with the same order of batches and the same views"
-        )
-
 
 _MINI_TEACHER = "mini-teacher"
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from benchmarks.images import draw
 from harness import files
 from harness.distillation import pictures as shown
-from harness.distillation.distillers import Distiller, Lesson
+from harness.distillation.distillers import Distiller, Lesson, weights
 from harness.distillation.pictures import Lens, Pictures
 from harness.distillation.recipes import Recipe
 
@@ -74,14 +74,12 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
     """Return the loss of a student that is taught.
 
     Args:
-        distillers: what teaches, each with its weight; knowledge distillation's weight is the recipe's, and the
-            labels' too where it takes part, else the labels count in full.
+        distillers: what teaches, each with its weight: `harness.distillation.distillers.weights`.
         answers: of the teacher.
         connector: gives the student's last map the teacher's channels.
         recipe: of the training.
     """
-    weights = [recipe.kd_weight if distiller.weight is None else distiller.weight for distiller in distillers]
-    label_weight = recipe.label_weight if any(distiller.weight is None for distiller in distillers) else 1.0
+    label_weight, own_weights = weights(distillers, recipe)
 
     def loss(step: Step) -> Tensor:
         teacher_logits, teacher_features = answers(step)
@@ -95,7 +93,7 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
             teacher_features=teacher_features,
         )
         total = label_weight * vanilla(step)
-        for weight, distiller in zip(weights, distillers, strict=True):
+        for weight, distiller in zip(own_weights, distillers, strict=True):
             total = total + weight * distiller.loss(lesson)
         return total
 

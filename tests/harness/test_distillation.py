@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -301,7 +302,7 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     card = json.loads(accuracies.write(tmp_path, None)[0][2].read_text())
     assert card["teacher"].startswith(f"s0:111, {made.accuracy:.2f} percent of the test pictures")
     assert "8 epochs" in card["teacher"]
-    assert "distilled: 0.1 cross-entropy + 0.9 T^2 KL, T=4" in card["recipe"]
+    assert "distilled: 0.1 cross-entropy + 0.9 kd (Hinton" in card["recipe"]
     distil(make_plan(teacher=str(tmp_path / "teacher.pt")), tmp_path / "again")
     again = teacher.load(tmp_path / "again" / "teacher.pt", "cpu")
     assert (again.name, again.lens, again.accuracy) == (made.name, made.lens, made.accuracy)
@@ -408,8 +409,16 @@ def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
 def test_every_recipe_says_how_it_trains(name: str) -> None:
     recipe = recipes.get(name)
     assert recipe.teacher_recipe in recipes.RECIPES
-    assert f"{recipe.epochs} epochs" in recipe.describe_pair()
+    assert f"{recipe.epochs} epochs" in recipe.describe()
     assert recipe.digest() != recipes.get(name, ["epochs=7"]).digest()
+
+
+def test_a_loss_is_described_as_it_is_computed() -> None:
+    recipe = recipes.get("mini")
+    assert distillers.describe("none", recipe) == "cross-entropy"
+    assert distillers.describe("kd", recipe).startswith("0.1 cross-entropy + 0.9 kd (Hinton")
+    assert distillers.describe("sp", recipe).startswith("1 cross-entropy + 3000 sp (Tung and Mori")
+    assert re.match(r"0\.1 cross-entropy \+ 0\.9 kd \(.*\) \+ 1 diswot \(", distillers.describe("kd+diswot", recipe))
 
 
 def test_the_paper_s_recipe_is_the_paper_s() -> None:
