@@ -14,13 +14,14 @@ from harness.cli import options
 @options.space
 @click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies
-@options.conditions
+@options.sweep
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file.")
 @options.as_json
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """Measure each proxy's cost and the suite's, in seconds and in units, on one thread.
 
-    A unit is one plain forward and backward of the same network, batch and machine.
+    A unit is one plain forward and backward of the same network, batch and machine. Of several weight seeds the first
+    is taken; --workers and --stack are those of a sweep with the same options, and play no part here.
     """
     import torch
 
@@ -29,7 +30,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
 
     if out is not None:
         files.check_table_path(out)
-    plan = plan_of(**settings, seeds="1", stack=1, workers=1)
+    plan = plan_of(**settings)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):

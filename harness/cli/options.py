@@ -150,16 +150,26 @@ def out(default: str) -> Callable[[F], F]:
     )
 
 
-def conditions(function: F) -> F:
-    """Add every option that says under which conditions a network is scored."""
-    for option in (config, plugin, deterministic, tf32, device, teacher, augment, batch_seed, batch_size):
-        function = option(function)
-    return images(image_dir(function))
-
-
 def sweep(function: F) -> F:
     """Add every option that a sweep's settings come from."""
-    return seeds(conditions(stack(workers(function))))
+    for option in (
+        config,
+        plugin,
+        workers,
+        stack,
+        deterministic,
+        tf32,
+        device,
+        teacher,
+        augment,
+        batch_seed,
+        batch_size,
+        image_dir,
+        images,
+        seeds,
+    ):
+        function = option(function)
+    return function
 
 
 def evidence(function: F) -> F:
