@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from harness import run_folder
 from reports import canvas
@@ -55,7 +56,10 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
         for name in samples.columns.drop(["seconds", "cells"]):
             axes.plot(samples["cells"], samples[name], label=name.replace("_", " "))
         axes.set(xlabel="cells done", ylabel="resident size, MiB", ylim=(0, None), xlim=(0, None))
-        axes.legend()
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.legend(loc="center right")
     path.write_bytes(canvas.png(figure, 300))
 
 
