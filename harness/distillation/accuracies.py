@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -169,7 +169,7 @@ def _card(folder: Path, info: dict[str, Any], found: pd.DataFrame, said: dict[st
         source=f"trained by diswot distill {info['versions']['diswot-bench']}, torch {info['versions']['torch']}",
         licence="none needed; computed by the project",
         images=f"{settings['images']}, pictures of SHA-256 {settings['pictures'][:16]}; accuracy on all test pictures",
-        recipe=_describe_students(settings["space"], recipe, sorted(found["distiller"].unique())),
+        recipe=describe_students(settings["space"], recipe, found["distiller"].unique()),
         teacher=_describe_teacher(teacher.load(file, "cpu"), recipe) if file.is_file() else "none",
         seeds=said["trainings"],
         epochs=str(recipe.epochs),
@@ -179,8 +179,10 @@ def _card(folder: Path, info: dict[str, Any], found: pd.DataFrame, said: dict[st
     )
 
 
-def _describe_students(space: str, recipe: Recipe, trained: Sequence[str]) -> str:
-    losses = [f"{COLUMNS.get(text, text)}: {distillers.describe(text, recipe)}" for text in trained]
+def describe_students(space: str, recipe: Recipe, trained: Iterable[str]) -> str:
+    """Return how students are trained, in words: the recipe, and the loss of each distiller, the vanilla one first."""
+    ordered = sorted(trained, key=lambda text: (text != distillers.NONE, text))
+    losses = [f"{COLUMNS.get(text, text)}: {distillers.describe(text, recipe)}" for text in ordered]
     skeleton = [f"skeleton C={recipe.C} N={recipe.N}"] if space == "nb201" else []  # S0's networks have their own
     alike = f"T={recipe.temperature:g}; all from the same initial weights, with the same order of batches and views"
     return "; ".join([*skeleton, recipe.describe(), *losses, alike])
