@@ -52,7 +52,7 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
     """Draw the resident sizes against the cells done."""
     with canvas.style():
         figure = canvas.sheet(canvas.SINGLE_COLUMN, 2.2)
-        axes = canvas.axes_at(figure, 0.5, 0.42, 2.65, 1.65)
+        axes = canvas.axes_at(figure, 0.58, 0.42, 2.57, 1.65)
         for name in samples.columns.drop(["seconds", "cells"]):
             axes.plot(samples["cells"], samples[name], label=name.replace("_", " "))
         axes.set(xlabel="cells done", ylabel="resident size, MiB", ylim=(0, None), xlim=(0, None))
