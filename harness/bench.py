@@ -108,24 +108,25 @@ def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
     return pd.DataFrame([vars(cost) for cost in costs])
 
 
-def keep(context: Context, plan: Plan, path: Path) -> None:
-    """Measure the cost of a sweep's proxies on its first cells, on one thread, unless the file has it already.
+def keep(context: Context, plan: Plan, run: Path) -> None:
+    """Measure the cost of a sweep's proxies on its first cells, on one thread, unless its folder has it already.
 
     Raises:
         InputError: if a proxy fails; then nothing is kept.
     """
-    import pandas as pd
+    from harness import costs
 
     names = [proxy.name for proxy in plan.proxies]
-    if path.is_file() and set(names) <= set(pd.read_csv(path)["name"]):
+    known = costs.read(run)
+    if known is not None and set(names) <= set(known.index):
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        costs = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+        measured = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
     finally:
         torch.set_num_threads(threads)
-    files.write_table(path, as_table(costs))
+    files.write_table(costs.path_of(run), as_table(measured))
 
 
 def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:

@@ -101,7 +101,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
     Raises:
         InputError: if the ending is none of these.
     """
-    check_table_path(path)
+    check_table_path(path, "path")
     return write(path, lambda temporary: WRITERS[path.suffix](frame, temporary))
 
 
@@ -133,14 +133,14 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
     return made[0]
 
 
-def check_table_path(path: Path) -> None:
-    """Refuse a path that `write_table` cannot write to, before there is something to write.
+def check_table_path(path: Path, argument: str) -> None:
+    """Refuse a path, named by an argument, that `write_table` cannot write to, before there is something to write.
 
     Raises:
         InputError: if the ending is none of CSV's, Parquet's and JSON's.
     """
     if path.suffix not in WRITERS:
-        raise InputError(f"{path} must end in {', '.join(WRITERS)}.")
+        raise InputError(f"{argument}: {path} must end in {', '.join(WRITERS)}.")
 
 
 def _umask() -> int:

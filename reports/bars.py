@@ -55,7 +55,7 @@ def drawings(results: Results) -> list[Drawing]:
     """Return the bars of all targets in one figure."""
     data = bar_data(results)
     shown = ", ".join(dict.fromkeys(data["target"]))
-    measure = measure_of(results).capitalize()
+    measure = measure_of(results.evidence).capitalize()
     proxies = counted(data["proxy"].nunique(), "proxy", "proxies")
     return [
         Drawing(
@@ -106,7 +106,7 @@ def correlation_bars(results: Results) -> Figure:
     lines = canvas.footnote_lines(_note(results, data), across)
     foot = canvas.foot_height(lines)
     heads = [max(panel.head for panel in strip) for strip in strips]
-    measure = measure_of(results)
+    measure = measure_of(results.evidence)
     limits = _limits(data, measure)
     with canvas.style():
         figure = canvas.sheet(across, foot + sum(heads) + len(strips) * (AXIS_LABELS + body))
@@ -216,7 +216,7 @@ def _dress(axes: Axes, panel: Panel, limits: tuple[float, float], measure: str) 
 
 
 def _note(results: Results, data: pd.DataFrame) -> str:
-    measure = measure_of(results)
+    measure = measure_of(results.evidence)
     parts = [circumstances(results, data)]
     if data[["low", "high"]].notna().all(axis=1).any():
         parts.append("whiskers: 95 % interval over cells")

@@ -15,7 +15,16 @@ from harness.evidence.measures import MEASURES
 from harness.evidence.panel import UNDEFINED
 from harness.evidence.table import SIGNIFICANCE, Method
 from reports.numbers import NOT_DEFINED, Number, counted, number, probability, span, whole, with_interval
-from reports.summary import best_first, circumstances, on_all_cells, setting, table_of, targets_of, undefined_of
+from reports.summary import (
+    best_first,
+    circumstances,
+    measure_of,
+    on_all_cells,
+    setting,
+    table_of,
+    targets_of,
+    undefined_of,
+)
 from reports.tables import Column, Table, flat, listed, of_texts, plain, records
 
 if TYPE_CHECKING:
@@ -87,12 +96,15 @@ def _best(rows: pd.DataFrame) -> str:
 def _level(others: pd.DataFrame) -> str:
     if others.empty:
         return ""
-    level = [str(row["proxy"]) for row in records(others) if _holds(row["level_with_best"])]
+    compared = others[others["behind_p"].notna()]
+    if compared.empty:
+        return f"Whether others are level with it is not known: that takes {bootstrap.FEWEST_CELLS} cells."
+    level = [str(row["proxy"]) for row in records(compared) if _holds(row["level_with_best"])]
     if not level:
         return f"No other one is level with it (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
-    if len(level) == len(others):
+    if len(level) == len(compared):
         return "No other one can be told from it."
-    return f"Of the {counted(len(others), 'other')} {len(level)} cannot be told from it: {listed(level)}."
+    return f"Of the {counted(len(compared), 'other')} {len(level)} cannot be told from it: {listed(level)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:
@@ -423,11 +435,6 @@ def citations(results: Results) -> list[tuple[str, str]]:
         if plain(source):
             found.setdefault(plain(source), []).append(str(name))
     return [(source, ", ".join(names)) for source, names in found.items()]
-
-
-def measure_of(evidence: pd.DataFrame) -> str:
-    """Return the measure that intervals, comparisons and the order of proxies are about."""
-    return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
 
 
 def _distilled(summary: pd.DataFrame) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.errors import InputError
+from harness import costs
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
@@ -36,11 +35,12 @@ def drawings(results: Results) -> list[Drawing]:
     Raises:
         InputError: the file cannot be read as costs.
     """
-    if not (results.folder / "costs.csv").is_file():
+    known_costs = costs.read(results.folder)
+    if known_costs is None:
         return []
-    target, measure = targets_of(results)[0], measure_of(results)
+    target, measure = targets_of(results)[0], measure_of(results.evidence)
     evidence = toward(results, target)
-    data = cost_data(results, evidence, measure)
+    data = cost_data(known_costs["units"], evidence, measure)
     if data.empty:
         return []
     known = evidence[evidence["proxy"].isin(data["proxy"])]
@@ -61,15 +61,14 @@ def drawings(results: Results) -> list[Drawing]:
     ]
 
 
-def cost_data(results: Results, evidence: pd.DataFrame, measure: str) -> pd.DataFrame:
+def cost_data(units: pd.Series, evidence: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return one row a proxy, cheapest first: its cost in units, its correlation, and whether no cheaper is as good.
 
     Args:
-        results: the run.
+        units: by proxy.
         evidence: rows of one target.
         measure: the column of the correlation.
     """
-    units = _units(results.folder / "costs.csv")
     data = pd.DataFrame(
         {
             "proxy": evidence["proxy"],
@@ -83,14 +82,6 @@ def cost_data(results: Results, evidence: pd.DataFrame, measure: str) -> pd.Data
     data = data.sort_values(["units", "correlation"], ascending=[True, False], kind="stable", ignore_index=True)
     best_before = data["correlation"].cummax().shift(fill_value=-math.inf)
     return data.assign(front=data["correlation"] > best_before)
-
-
-def _units(path: Path) -> pd.Series:
-    try:
-        found = pd.read_csv(path).set_index("name")["units"].astype(float)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"run: {path} cannot be read as costs: {error}; `diswot bench --out` makes it.") from error
-    return found[~found.index.duplicated()]
 
 
 def _figure(data: pd.DataFrame, label: str, note: str) -> Figure:

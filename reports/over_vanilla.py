@@ -36,7 +36,7 @@ def _drawing(results: Results, target: str) -> Drawing | None:
     left_out = f"; {counted(hidden, 'proxy', 'proxies')} without a correlation left out" if hidden else ""
     marks = "whiskers: 95 % interval over cells, paired; filled: the interval excludes zero"
     note = f"{target}; {circumstances(results, known)}; {marks}{left_out}."
-    measure = measure_of(results).capitalize()
+    measure = measure_of(results.evidence).capitalize()
     with canvas.style():
         figure, axes = rows.sheet(list(known["proxy"]), f"{measure}, distilled minus vanilla", note)
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=0.9)

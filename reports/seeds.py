@@ -20,7 +20,7 @@ BOX = 0.62
 
 def drawings(results: Results) -> list[Drawing]:
     """Return the box plot over seeds for the first target; nothing where no proxy has two seeds that are defined."""
-    target, measure = targets_of(results)[0], measure_of(results)
+    target, measure = targets_of(results)[0], measure_of(results.evidence)
     evidence = toward(results, target)
     by_seed = results.correlations[results.correlations["target"] == target]
     data = by_seed[["proxy", "seed", measure]].dropna().rename(columns={measure: "correlation"})

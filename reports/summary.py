@@ -59,10 +59,9 @@ def sample(rows: pd.DataFrame) -> str:
     return f"{cells}, {seeds}"
 
 
-def measure_of(results: Results) -> str:
+def measure_of(evidence: pd.DataFrame) -> str:
     """Return the measure that intervals, comparisons and the order of proxies are about."""
-    measures = on_all_cells(results)["measure"]
-    return str(measures.iloc[0]) if len(measures) else "spearman"
+    return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
 
 
 def undefined_of(results: Results) -> str:

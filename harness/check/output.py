@@ -30,7 +30,7 @@ def summary(answers: Sequence[Answer], status: int) -> str:
     counts = Counter(answer.verdict for answer in answers if answer.decides)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     again = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict != "pass"}
-    lines = [f"{_ENDS[status]}: {told}; what stands in brackets is for information"]
+    lines = [f"{_ENDS[status]}: {told or 'nothing asked for decides'}; what stands in brackets is for information"]
     return "\n".join([*lines, *(f"  again: {command}" for command in again)])
 
 
@@ -51,12 +51,12 @@ def markdown(answers: Sequence[Answer], status: int, title: str) -> str:
     return "\n".join([f"### `{title}`", "", ending, "", *table, *again]) + "\n"
 
 
-def junit(answers: Sequence[Answer], status: int, title: str) -> str:
-    """Return JUnit XML: a suite a stage; undecided is an error where it counts, and skipped where it does not."""
+def junit(answers: Sequence[Answer], undecided: str, title: str) -> str:
+    """Return JUnit XML: a suite a stage; undecided is an error where it counts as a fail, and skipped elsewhere."""
     root = ElementTree.Element("testsuites", name=title)
     for stage, group in groupby(answers, key=lambda answer: answer.stage):
         suite = ElementTree.SubElement(root, "testsuite", name=stage)
-        results = [_case(suite, answer, undecided_counts=status == 2) for answer in group]
+        results = [_case(suite, answer, undecided_counts=undecided == "fail") for answer in group]
         counted = Counter(results)
         names = {"failure": "failures", "error": "errors", "skipped": "skipped"}
         suite.attrib |= {"tests": str(len(results))} | {names[kind]: str(counted[kind]) for kind in names}

@@ -20,6 +20,7 @@ from harness.check.regression import Baseline
 from harness.check.subject import Subject
 from harness.scores import sets
 from harness.settings import Settings
+from proxies.testing import PROPERTIES
 from proxies.testing.cost import time_in_units
 
 #: How often the time is measured: as often as a test needs to tell ten times from chance, and more.
@@ -130,6 +131,10 @@ def _asked(request: Request) -> set[str]:
     stages = (conformance.STAGE, worth.STAGE, regression.STAGE)
     if request.only is not None and request.only not in (*questions, *stages):
         raise unknown("--only", request.only, (*questions, *stages))
+    if request.only in PROPERTIES and not PROPERTIES[request.only].applies(request.subject.proxy):
+        raise InputError(
+            f"--only: {request.only} is asked of proxies that declare it, and {request.subject.proxy.name} does not."
+        )
     if request.out is not None and run_folder.store_path(request.out).exists():
         raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
     return {name for name in questions if request.only in (None, name, conformance.STAGE)}

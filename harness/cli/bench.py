@@ -29,7 +29,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     from harness.cli.evaluate import plan_of
 
     if out is not None:
-        files.check_table_path(out)
+        files.check_table_path(out, "--out")
     plan = plan_of(**settings)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do
@@ -43,8 +43,8 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
             f"one thread on {plan.devices[0]}; shared_units: what the proxy adds to the suite, "
             "in the order of `diswot proxies list`"
         )
-        table = table.round(3)
-    options.show(table.astype(object).where(table.notna(), None), as_json)
+    shown = table if as_json else table.round(3)
+    options.show(shown.astype(object).where(shown.notna(), None), as_json)
     if out is not None:
         click.echo(f"wrote {files.write_table(out, table)}", err=True)
     return 0

@@ -131,7 +131,7 @@ def command(
     click.echo(output.as_json(found, status) if as_json else output.summary(found, status))
     title = f"diswot check {file}"
     if junit is not None:
-        click.echo(f"wrote {output.write(junit, output.junit(found, status, title), '--junit')}", err=True)
+        click.echo(f"wrote {output.write(junit, output.junit(found, undecided, title), '--junit')}", err=True)
     if markdown is not None:
         click.echo(f"wrote {output.write(markdown, output.markdown(found, status, title), '--markdown')}", err=True)
     return status

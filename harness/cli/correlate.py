@@ -43,13 +43,20 @@ def command(
     """
     import pandas as pd
 
+    from benchmarks import spaces
+    from benchmarks.errors import unknown
     from harness import files, results, run_folder
     from harness.cli import say
     from harness.evidence.table import Method
     from harness.scores import taking
 
     method = Method(measure=measure, draws=draws)
+    paths = _tables(out)
     folders = run_folder.find(run_folder.named(run))
+    for folder in folders:
+        known = spaces.get(run_folder.read_info(folder)["space"]).subsets
+        if subset not in known:
+            raise unknown("--subset", subset, known)
     if beside is not None:
         for folder in folders:
             taken = taking.beside(folder, beside)
@@ -60,8 +67,17 @@ def command(
         click.echo(files.as_json(table))
     else:
         click.echo("\n\n".join(say.correlations(one, subset) for one in found))
-    if out is not None:
-        paths = [out] if out.suffix else [out / f"correlations{suffix}" for suffix in files.WRITERS]
-        for path in paths:
-            click.echo(f"wrote {files.write_table(path, table)}", err=True)
+    for path in paths:
+        click.echo(f"wrote {files.write_table(path, table)}", err=True)
     return 0
+
+
+def _tables(out: Path | None) -> list[Path]:
+    from harness import files
+
+    if out is None:
+        return []
+    if out.is_dir() or not out.suffix:
+        return [out / f"correlations{suffix}" for suffix in files.WRITERS]
+    files.check_table_path(out, "--out")
+    return [out]

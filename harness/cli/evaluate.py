@@ -33,7 +33,7 @@ def command(out: Path, export: Path | None, **settings: Any) -> int:
     from harness.cli import say
 
     if export is not None:
-        files.check_table_path(export)
+        files.check_table_path(export, "--export")
     plan = plan_of(**settings)
     click.echo(say.plan(plan, out), err=True)
     tally = sweep.run(plan, out)

@@ -51,6 +51,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     from harness.cli import say
     from harness.cli.evaluate import plan_of
     from harness.search import study
+    from harness.search.winner import NoWinnerError
 
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
@@ -70,14 +71,16 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
         context = sweep.prepare(plan)
         relations.write(context, plan.seeds[0], one)
         try:
-            bench.keep(context, plan, folder / "costs.csv")
+            bench.keep(context, plan, folder)
         except InputError as error:  # the scores stand without it; one figure does not
             click.echo(f"no figure of costs: {error}", err=True)
     searched = []
     for (plan, folder), one, asked in zip(plans, found, (_live_search, _replayed_search), strict=True):
         try:
             search = study.study(asked(plan, folder, targets if one is found[0] else ()))
-        except InputError as error:  # such as too few cells to choose the winner on; the scores stand without it
+            failures += len(search.info["failed"])
+            click.echo(say.failures(search), nl=False, err=True)
+        except NoWinnerError as error:  # such as of too few cells; the scores stand without it
             click.echo(f"{folder}: no search: {error}", err=True)
             search = None
         searched.append(replace(one, search=search))

@@ -10,7 +10,6 @@ import pandas as pd
 from tabulate import tabulate
 
 from benchmarks import spaces
-from benchmarks.errors import unknown
 from harness import run_folder
 from harness.evidence.table import by_evidence
 from harness.results import Results
@@ -47,8 +46,17 @@ def tally(tally: Tally, folder: Path) -> str:
         f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
     )
     for (proxy, cause), count in tally.causes.most_common(10):
-        text += f"\n  failed {_count(count, 'time')}: {proxy}: {cause}"
+        text += f"\n{_failed(proxy, cause, count)}"
     return text
+
+
+def failures(found: Search) -> str:
+    """Say what could not be scored on the way of a search, a line each; nothing where all could."""
+    return "".join(f"{_failed(one['proxy'], one['cause'], one['scores'])}\n" for one in found.info["failed"][:10])
+
+
+def _failed(name: str, cause: str, count: int) -> str:
+    return f"  failed {_count(count, 'time')}: {name}: {cause}"
 
 
 def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
@@ -65,7 +73,7 @@ def distillation_tally(tally: DistillationTally, folder: Path) -> str:
     text = f"{folder}: {_count(tally.done, 'training')} in {tally.seconds:.0f} s"
     text += f", {tally.before} were there already" if tally.before else ""
     for (distiller, cause), count in tally.causes.most_common(10):
-        text += f"\n  failed {_count(count, 'time')}: {distiller}: {cause}"
+        text += f"\n{_failed(distiller, cause, count)}"
     return text
 
 
@@ -76,9 +84,6 @@ def measured(figures: dict[str, str]) -> str:
 
 def correlations(results: Results, subset: str = "all") -> str:
     """Return the sorted table of a run's correlations on a subset of its cells, with n and undefined counts."""
-    known = spaces.get(results.info["space"]).subsets
-    if subset not in known:
-        raise unknown("--subset", subset, known)
     evidence = results.evidence[results.evidence["subset"] == subset]
     if evidence.empty:
         whole = "the same cells as all" if _holds(results, subset) else "none of the cells"
@@ -104,7 +109,13 @@ def correlations(results: Results, subset: str = "all") -> str:
             row["given size" + mark] = _decimal(found["partial"])
         rows.append(row)
     keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
-    body = tabulate(pd.DataFrame(rows).to_dict("list"), headers="keys", tablefmt="simple", disable_numparse=True)
+    columns = dict.fromkeys(column for row in rows for column in row)
+    body = tabulate(
+        {column: [row.get(column, "-") for row in rows] for column in columns},
+        headers="keys",
+        tablefmt="simple",
+        disable_numparse=True,
+    )
     notes = _notes(evidence)
     if results.method.get("kept"):
         shown = results.info["shipped"]["name"]
@@ -131,12 +142,14 @@ def _conditions(results: Results, evidence: pd.DataFrame, subset: str) -> str:
 def _notes(evidence: pd.DataFrame) -> list[str]:
     several = (evidence["seeds"] > 1).any()
     draws = sorted({int(number) for number in evidence["draws"].dropna()})
-    notes = [
-        f"In brackets the 95 % interval over cells ({', '.join(map(str, draws))} bootstrap draws)"
-        + ("; before it the mean ± standard deviation over seeds; undefined is summed over seeds." if several else "."),
-        "* cannot be told from the best one (paired differences, Holm-corrected for all pairs, 5 %).",
-        "given size: the same correlation with live_flops held fixed.",
-    ]
+    notes = []
+    if evidence["low"].notna().any():
+        notes.append(f"In brackets the 95 % interval over cells ({', '.join(map(str, draws))} bootstrap draws).")
+    if several:
+        notes.append("± is the standard deviation over seeds; undefined is summed over seeds.")
+    if evidence["behind_p"].notna().any():
+        notes.append("* cannot be told from the best one (paired differences, Holm-corrected for all pairs, 5 %).")
+    notes.append("given size: the same correlation with live_flops held fixed.")
     limits = evidence.groupby("target", sort=False)["ceiling"].first().dropna()
     notes += [f"The seeds of {target} let no proxy go beyond about {limit:.3f}." for target, limit in limits.items()]
     return notes

@@ -69,7 +69,11 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     "--seeds", "searches", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many searches."
 )
 @click.option(
-    "--weight-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Weights whose scores are followed."
+    "--weight-seed",
+    type=click.IntRange(0, 10**18 - 1),
+    default=0,
+    show_default=True,
+    help="Weights whose scores are followed.",
 )
 @click.option(
     "--cells",
@@ -161,7 +165,8 @@ def command(
         )
     )
     click.echo(files.as_json(found.summary) if as_json else say.search(found))
-    return 0
+    click.echo(say.failures(found), nl=False, err=True)
+    return 1 if found.info["failed"] else 0
 
 
 def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:

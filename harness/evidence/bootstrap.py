@@ -24,6 +24,9 @@ _CELLS_DRAWN, _FEWEST, _MOST = 1_000_000, 100, 1000
 
 _CACHED = 32_768
 
+#: The share of draws that must be defined.
+_ENOUGH = 0.5
+
 #: Of fewer cells a draw says nothing: three that happen to be in order are in order in every draw.
 FEWEST_CELLS = 10
 
@@ -95,7 +98,7 @@ def draw(
         groups: (n,), numbers of groups of cells that are drawn together; None to draw cells.
 
     Returns:
-        The draws; all NaN where there are fewer than `FEWEST_CELLS` cells.
+        The draws; NaN for a proxy with scores of fewer than `FEWEST_CELLS` cells.
     """
     statistic = STATISTICS[measure]
     # Ranks do not change when values are replaced by their order, and small whole numbers are sorted fastest.
@@ -116,6 +119,8 @@ def draw(
         found.correlation[number] = mean(rows.reshape(by_seed)[..., :targets], axis=1)
         if size is not None:
             found.partial[number] = mean(given.reshape(by_seed), axis=1)
+    few = (~np.isnan(one.scores)).sum(axis=-1).max(axis=1) < FEWEST_CELLS
+    found.correlation[:, few] = found.partial[:, few] = np.nan
     return found
 
 
@@ -138,10 +143,15 @@ def mean(values: np.ndarray, axis: int) -> np.ndarray:
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the percentile interval over the first axis; NaN where fewer than half of the draws are defined."""
-    enough = np.isfinite(draws).mean(axis=0) >= 0.5
+    enough = np.isfinite(draws).mean(axis=0) >= _ENOUGH
     kept = np.where(enough, draws, 0.0)
     low, high = np.nanquantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def comparable(found: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return which correlations, (P,), are defined and in at least half of the draws, (B, P), too."""
+    return np.isfinite(found) & (np.isfinite(draws).mean(axis=0) >= _ENOUGH)
 
 
 def compared_with_best(found: np.ndarray, draws: np.ndarray, best: int) -> np.ndarray:
@@ -157,19 +167,20 @@ def compared_with_best(found: np.ndarray, draws: np.ndarray, best: int) -> np.nd
         best: which one is the best.
 
     Returns:
-        p-values; 1 for the best itself, NaN where a correlation is not defined.
+        p-values; 1 for the best itself, NaN where no comparison is possible: see `comparable`.
     """
-    defined = np.flatnonzero(np.isfinite(found) & np.isfinite(draws).all(axis=0))
+    defined = np.flatnonzero(comparable(found, draws))
     values = np.full(len(found), np.nan)
     if best not in defined:
         return values
-    covariance = np.atleast_2d(np.cov(draws[:, defined], rowvar=False))
+    known = np.ma.masked_invalid(draws[:, defined])
     first, second = np.triu_indices(len(defined), 1)
-    variance = covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
+    variance = (known[:, first] - known[:, second]).var(axis=0, ddof=1).filled(np.nan)
     distance = np.abs(found[defined][first] - found[defined][second])
     # Scores that agree in every draw differ by rounding alone.
-    same = variance <= 1e-12 * (covariance[first, first] + covariance[second, second])
-    z = np.divide(distance, np.sqrt(np.maximum(variance, 0)), out=np.zeros(len(distance)), where=~same)
+    own = known.var(axis=0, ddof=1).filled(np.nan)
+    same = variance <= 1e-12 * (own[first] + own[second])
+    z = np.divide(distance, np.sqrt(variance), out=np.zeros(len(distance)), where=~same)
     corrected = holm(2 * stats.norm.sf(z))
     place = int(np.flatnonzero(defined == best)[0])
     mine = (first == place) | (second == place)

@@ -100,10 +100,16 @@ def ranked(values: np.ndarray) -> np.ndarray:
 
 
 def combine(ranks: np.ndarray, proxies: Sequence[str], combined: Sequence[Ensemble]) -> np.ndarray:
-    """Return the scores of ensembles, (ensembles, S, n), from ranks (members, S, n) of the first of the proxies."""
+    """Return the scores of ensembles, (ensembles, S, n), from ranks (members, S, n) of the first of the proxies.
+
+    An ensemble's pool is the cells that all its members have; NaN elsewhere.
+    """
     found = np.empty((len(combined), *ranks.shape[1:]))
     for number, one in enumerate(combined):
         chosen = ranks[[proxies.index(name) for name in one.members]]
+        lacking = np.isnan(chosen).any(axis=0)
+        if lacking.any():
+            chosen = ranked(np.where(lacking, np.nan, chosen))
         for seed in range(ranks.shape[1]):
             found[number, seed] = one.combine(chosen[:, seed])
     return found

@@ -253,7 +253,10 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
     vanilla = _vanilla_of(names)
     rows = []
     for t, target in enumerate(group.targets):
-        best = int(np.nanargmax(found[:, t])) if np.isfinite(found[:, t]).any() else None
+        # A correlation on a handful of cells is not the best one, unless all are.
+        judged = np.where(bootstrap.comparable(found[:, t], over.correlation[:, :, t]), found[:, t], np.nan)
+        judged = judged if np.isfinite(judged).any() else found[:, t]
+        best = int(np.nanargmax(judged)) if np.isfinite(judged).any() else None
         if best is not None:
             behind_low, behind_high = bootstrap.interval(over.correlation[:, [best], t] - over.correlation[:, :, t])
             chance = bootstrap.compared_with_best(found[:, t], over.correlation[:, :, t], best)
@@ -280,7 +283,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
             if best is not None:
                 row |= {
                     "best": panel.proxies[best],
-                    "behind": found[best, t] - found[p, t],
+                    "behind": judged[best] - judged[p],
                     "behind_low": behind_low[p],
                     "behind_high": behind_high[p],
                     "behind_p": chance[p],

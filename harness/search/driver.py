@@ -66,23 +66,11 @@ def oriented(driver: Driver, values: Sequence[float | None]) -> tuple[float, ...
     )
 
 
-def stored(driver: Driver, scores: pd.DataFrame, seed: int) -> Scores:
-    """Return what a run knows of the driver's members.
-
-    Args:
-        driver: of the search.
-        scores: as `harness.results.Results.scores`.
-        seed: of the weights.
-
-    Returns:
-        The cells of which every member was scored and none failed.
-    """
-    chosen = (scores["seed"] == seed) & scores["proxy"].isin(driver.members) & (scores["status"] != "failed")
-    own = scores.loc[chosen, ["cell", "proxy", "value"]]
-    counts = own.groupby("cell").size()
-    own = own[own["cell"].isin(counts.index[counts == len(driver.members)])]
-    wide = own.pivot(index="cell", columns="proxy", values="value").reindex(columns=list(driver.members))
-    return {int(cell): oriented(driver, values) for cell, *values in wide.itertuples()}
+def known(driver: Driver, values: Mapping[str, Mapping[int, float | None]]) -> Scores:
+    """Return the scores of the cells of which every member has a value, by proxy and cell; undefined ones count."""
+    of_members = [values[member] for member in driver.members]
+    cells = [cell for cell in of_members[0] if all(cell in of_member for of_member in of_members)]
+    return {cell: oriented(driver, [of_member[cell] for of_member in of_members]) for cell in cells}
 
 
 def judged(driver: Driver, scores: Mapping[int, tuple[float, ...]], pool: Sequence[int]) -> dict[int, float]:

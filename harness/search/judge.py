@@ -267,7 +267,8 @@ def _worth(
         "known": len(reached),
     }
     if len(reached):
-        over = _over_searches(reached)
+        # Without a seed the rows are all cells that tie, and their mean is no estimate.
+        over = _over_searches(reached) if searched else _over_searches(reached.mean(keepdims=True))
         highest = accuracies.max()
         row |= {
             "accuracy": over["mean"],

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections import ChainMap, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.errors import InputError
-from harness import pool, results, run_folder, sweep
+from harness import costs, pool, results, run_folder, sweep
 from harness.cluster.executor import executors
 from harness.results import Results
 from harness.search import driver as drivers
-from harness.search import stored
 from harness.search.driver import Driver, Scores
+from harness.search.stored import folder_of
 from harness.settings import Settings, differences
 from proxies import registry
 
@@ -28,60 +28,63 @@ class Source:
 
     Attributes:
         known: what is known, by driver.
-        provide: scores cells for a driver, calling the second argument for each, and adds them to what is known.
+        provide: scores cells for a driver, calling the second argument for each, and adds them to what is known of all.
+        failed: how often scoring failed, by proxy and cause; such a score counts as undefined in this search.
     """
 
     known: dict[str, Scores]
     provide: Callable[[Driver, Callable[[], None], list[int]], None]
+    failed: Counter[tuple[str, str]]
 
 
 def live_folder(run: Path, teacher: str) -> Path:
     """Return where what searches score beside a teacher is kept: apart from the run's sample, which it would bias."""
-    return stored.folder_of(run) / f"live-{teacher.replace(':', '-')}"
+    return folder_of(run) / f"live-{teacher.replace(':', '-')}"
 
 
-@contextmanager
-def opened(
-    base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int, live: sweep.Plan | None
-) -> Iterator[Source]:
-    """Open the scores beside a teacher.
+def stored(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int) -> dict[str, Scores]:
+    """Return by driver what a run and earlier searches know beside a teacher.
 
     Args:
         base: the run.
         teacher: its canonical name.
         driven: whose scores are wanted.
         weight_seed: of the weights.
-        live: how to score what is not known; None if nothing is to be scored.
 
     Raises:
-        InputError: if nothing is known and nothing is to be scored, or it was or would be scored under other settings.
+        InputError: if nothing is known, or it was scored under other settings.
     """
-    known: dict[str, Scores] = {driver.name: {} for driver in driven}
     earlier = _earlier(base, teacher)
-    with ExitStack() as stack:
-        session = None
-        members = dict.fromkeys(member for driver in driven for member in driver.members)
-        if live is not None:
-            mine = replace(
-                live, proxies=tuple(map(registry.get, members)), seeds=(weight_seed,), cells=(), teacher=teacher
-            )
-            context = sweep.prepare(mine)
-            _refuse_other_settings(context.settings, base)
-            made = executors(mine.devices, mine.scheduler, mine.plugins)
-            kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
-            folder = live_folder(base.folder, teacher)
-            session = stack.enter_context(sweep.opened(mine, folder, context, stack.enter_context(kept)))
-            earlier = results.load(folder)  # of the versions that are scored now
-        frames = [base.scores] if teacher == base.info["settings"]["teacher"] else []
-        frames += [earlier.scores] if earlier else []
-        versions = _versions(frames) if live is None else {name: registry.get(name).version for name in members}
-        for frame in frames:
-            alike = frame[frame["proxy"].map(versions) == frame["version"]]
-            for driver in driven:
-                known[driver.name] |= drivers.stored(driver, alike, weight_seed)
-        if session is None:
-            _refuse_nothing(base, teacher, known, weight_seed)
-        yield Source(known, functools.partial(_provide, session, known, weight_seed))
+    frames = _frames(base, teacher, earlier)
+    values = _values(frames, _members(driven), _versions(frames), weight_seed)
+    known = {driver.name: drivers.known(driver, values) for driver in driven}
+    _refuse_nothing(base, teacher, known, weight_seed)
+    return known
+
+
+@contextmanager
+def live(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int, plan: sweep.Plan) -> Iterator[Source]:
+    """Open the scores beside a teacher, what is not known being scored under a plan; the other arguments as `stored`.
+
+    Raises:
+        InputError: if something was or would be scored under other settings than the run's.
+    """
+    members = _members(driven)
+    mine = replace(plan, proxies=tuple(map(registry.get, members)), seeds=(weight_seed,), cells=(), teacher=teacher)
+    context = sweep.prepare(mine)
+    _refuse_other_settings(context.settings, base)
+    _earlier(base, teacher)
+    made = executors(mine.devices, mine.scheduler, mine.plugins)
+    kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
+    folder = live_folder(base.folder, teacher)
+    with kept as executor, sweep.opened(mine, folder, context, executor) as session:
+        frames = _frames(base, teacher, results.load(folder))
+        versions = {name: registry.get(name).version for name in members}
+        values = _values(frames, members, versions, weight_seed)
+        known = {driver.name: drivers.known(driver, values) for driver in driven}
+        failed: Counter[tuple[str, str]] = Counter()
+        provide = functools.partial(_provide, session, tuple(driven), values, known, failed, weight_seed)
+        yield Source(known, provide, failed)
 
 
 def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, str]:
@@ -92,16 +95,15 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         found = _mean_seconds(earlier.scores, members)
         if found is not None:
             return found, "mean of the cells that searches scored, on one worker"
-    path = base.folder / "costs.csv"
-    costs = pd.read_csv(path).set_index("name")["seconds"] if path.is_file() else pd.Series(dtype=float)
-    if set(members) <= set(costs.index):
+    alone = costs.read(base.folder)
+    if alone is not None and set(members) <= set(alone.index):
         several = ", summed over the members, each computed alone" if len(members) > 1 else ", computed alone"
-        return float(costs[members].sum()), f"costs.csv, one thread{several}"
+        return float(alone.loc[members, "seconds"].sum()), f"costs.csv, one thread{several}"
     if set(base.scores["proxy"]) == set(members):
         elsewhere = base.info.get("shipped") or base.info.get("taken")
         where = ", for shipped scores on the machine that made them" if elsewhere else ""
         return _mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
-    measured = f"`diswot bench --out {path}` measures it"
+    measured = f"`diswot bench --out {costs.path_of(base.folder)}` measures it"
     return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
 
 
@@ -121,9 +123,31 @@ def _earlier(base: Results, teacher: str) -> Results | None:
     return earlier
 
 
+def _members(driven: Sequence[Driver]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(member for driver in driven for member in driver.members))
+
+
+def _frames(base: Results, teacher: str, earlier: Results | None) -> list[pd.DataFrame]:
+    own = [base.scores] if teacher == base.info["settings"]["teacher"] else []
+    return own + ([earlier.scores] if earlier else [])
+
+
 def _versions(frames: Sequence[pd.DataFrame]) -> dict[str, str]:
     # Of each proxy, the version that the first of the runs has scores of.
     return dict(ChainMap(*(dict(zip(frame["proxy"], frame["version"], strict=True)) for frame in frames)))
+
+
+def _values(
+    frames: Sequence[pd.DataFrame], members: Sequence[str], versions: Mapping[str, str], seed: int
+) -> dict[str, dict[int, float | None]]:
+    # By proxy and cell, of one version each and of what did not fail.
+    values: dict[str, dict[int, float | None]] = {member: {} for member in members}
+    for frame in frames:
+        chosen = (frame["seed"] == seed) & frame["proxy"].isin(members) & (frame["status"] != "failed")
+        own = frame[chosen & (frame["proxy"].map(versions) == frame["version"])]
+        for name, rows in own.groupby("proxy"):
+            values[str(name)] |= dict(zip(rows["cell"].tolist(), rows["value"].tolist(), strict=True))
+    return values
 
 
 def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:
@@ -132,24 +156,29 @@ def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:
 
 
 def _provide(
-    session: sweep.Session | None,
+    session: sweep.Session,
+    driven: tuple[Driver, ...],
+    values: dict[str, dict[int, float | None]],
     known: dict[str, Scores],
+    failed: Counter[tuple[str, str]],
     seed: int,
     driver: Driver,
     advance: Callable[[], None],
     cells: list[int],
 ) -> None:
-    assert session is not None  # without one, searches are kept among the cells that are known
     from harness.work import tasks
 
-    values: dict[int, dict[str, float | None]] = defaultdict(dict)
-    lacking = [(cell, seed, driver.members) for cell in cells]
+    lacking = [(cell, seed, tuple(name for name in driver.members if cell not in values[name])) for cell in cells]
     for records in sweep.score(session, tasks(session.context.settings, lacking)):
         for record in records:
-            values[record.cell][record.proxy] = record.value
-            if len(values[record.cell]) == len(driver.members):
-                scores = [values[record.cell][name] for name in driver.members]
-                known[driver.name][record.cell] = drivers.oriented(driver, scores)
+            values[record.proxy][record.cell] = record.value
+            if record.status == "failed":
+                failed[record.proxy, record.cause or ""] += 1
+        for cell in dict.fromkeys(record.cell for record in records):
+            for one in driven:
+                if all(cell in values[name] for name in one.members):
+                    known[one.name][cell] = drivers.oriented(one, [values[name][cell] for name in one.members])
+            if cell in known[driver.name]:
                 advance()
 
 

@@ -14,9 +14,6 @@ from harness import files
 #: The number of ``search.json``'s form.
 SCHEMA = 1
 
-#: Who picked: two searches, the best of all cells by the driver's score, and the best of all by accuracy.
-ALGORITHMS = ("evolution", "random", "exhaustive", "oracle")
-
 #: One row a teacher, driver, algorithm, quantity and number of evaluations, over searches with different seeds.
 CURVE_COLUMNS = (
     *("teacher", "driver", "algorithm", "quantity", "evaluation", "seconds"),

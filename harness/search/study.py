@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -44,36 +45,38 @@ def study(plan: Plan) -> Search:
             raise unknown("--algorithm", algorithm, ALGORITHMS)
     settings = _settings(plan)
     space = spaces.get(settings["space"])
-    found, truth = [], None
-    if plan.live is not None:  # what is wrong with the request is said before anything is begun
-        cells = _cells(plan, space, {}, settings["classes"])
-        check(_options(plan, len(cells)), cells)
-        truth = _truth(plan, space, cells, settings["classes"])
+    teachers = plan.teachers or (settings["teacher"],)
+    # What is wrong with a request is said before anything is begun.
+    prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings["classes"]) if plan.live else None
     base = _base(plan)
     chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
     names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
     driven = [drivers.get(name, base.proxies) for name in names]
-    teachers = plan.teachers or (settings["teacher"],)
-    for teacher in teachers:
-        with sources.opened(base, teacher, driven, plan.weight_seed, plan.live) as source:
-            cells = _cells(plan, space, source.known, settings["classes"])
-            options = _options(plan, len(cells))
-            check(options, cells)
-            truth = truth or _truth(plan, space, cells, settings["classes"])
+    keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
+    failed: Counter[tuple[str, str]] = Counter()
+    found = []
+    if plan.live is not None and prepared is not None:
+        options, truth = prepared
+        for teacher in teachers:
+            with sources.live(base, teacher, driven, plan.weight_seed, plan.live) as source:
+                for driver in driven:
+                    trails = searching.live(space.name, truth.cells, options, driver, source, keys)
+                    _refuse_undefined(driver, trails, source.failed)
+                    found.append(_found(base, teacher, driver, source.known[driver.name], trails, truth))
+            failed.update(source.failed)
+    else:
+        known = {teacher: sources.stored(base, teacher, driven, plan.weight_seed) for teacher in teachers}
+        options, truth = _prepared(plan, space, _known_to_all(plan, space, known), settings["classes"])
+        for teacher in teachers:
             for driver in driven:
-                keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
-                if plan.live is None:
-                    trails = searching.replay(space.name, cells, options, driver, source.known[driver.name], keys)
-                else:
-                    trails = searching.live(space.name, cells, options, driver, source, keys)
-                _refuse_undefined(driver, trails)
-                cost = sources.seconds(base, teacher, driver)
-                found.append(Found(teacher, driver, source.known[driver.name], trails, *cost, cells))
-    assert truth is not None  # there is at least one teacher
+                scores = known[teacher][driver.name]
+                trails = searching.replay(space.name, truth.cells, options, driver, scores, keys)
+                _refuse_undefined(driver, trails, failed)
+                found.append(_found(base, teacher, driver, scores, trails, truth))
     _refuse_unknown(plan, found, truth)
     picked = judge.picks(found, truth)
     search = Search(
-        info=_info(plan, found, truth, options, chosen, picked),
+        info=_info(plan, found, truth, options, chosen, picked, failed),
         curves=judge.curves(found, truth),
         picks=picked,
         summary=judge.summary(found, picked, truth),
@@ -81,6 +84,24 @@ def study(plan: Plan) -> Search:
     )
     stored.write(plan.run, search)
     return search
+
+
+def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> tuple[Options, Truth]:
+    held = budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
+    options = _options(plan, len(held))
+    check(options, held)
+    return options, _truth(plan, space, held, classes)
+
+
+def _found(
+    base: Results,
+    teacher: str,
+    driver: Driver,
+    scores: Scores,
+    trails: Mapping[tuple[str, int], Trail],
+    truth: Truth,
+) -> Found:
+    return Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
 
 def _options(plan: Plan, cells: int) -> Options:
@@ -123,26 +144,33 @@ def _winner(plan: Plan, base: Results, space: Space) -> Winner:
     return winner.choose(own, base.proxies, target.name, accuracies, space, Method())
 
 
-def _cells(plan: Plan, space: Space, known: Mapping[str, Scores], classes: int) -> tuple[int, ...]:
-    # Without live scoring, those that every driver knows.
-    cells = plan.cells or tuple(space.cells)
-    if plan.live is None:
-        cells = tuple(cell for cell in cells if all(cell in scores for scores in known.values()))
-        if not cells:
-            raise InputError(
-                f"--cells: {plan.run} has scores of all of {', '.join(known)} for none of the cells; "
-                "`--scores live` makes them."
-            )
-    return budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
-
-
-def _refuse_undefined(driver: Driver, trails: Mapping[tuple[str, int], Trail]) -> None:
-    if not any(trail.picks for trail in trails.values()):
-        cells = {cell for trail in trails.values() for cell in trail.cells}
+def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Scores]]) -> tuple[int, ...]:
+    # So that all drivers, beside all teachers, are compared on the same cells.
+    every = [scores for of_teacher in known.values() for scores in of_teacher.values()]
+    cells = tuple(cell for cell in plan.cells or space.cells if all(cell in scores for scores in every))
+    if not cells:
+        names = dict.fromkeys(name for of_teacher in known.values() for name in of_teacher)
+        beside = f" beside all of {', '.join(known)}" if len(known) > 1 else ""
         raise InputError(
-            f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
-            "another one."
+            f"--cells: {plan.run} has scores of all of {', '.join(names)}{beside} for none of the cells; "
+            "`--scores live` makes them."
         )
+    return cells
+
+
+def _refuse_undefined(
+    driver: Driver, trails: Mapping[tuple[str, int], Trail], failed: Counter[tuple[str, str]]
+) -> None:
+    if any(trail.picks for trail in trails.values()):
+        return
+    cells = {cell for trail in trails.values() for cell in trail.cells}
+    causes = [cause for (proxy, cause), _ in failed.most_common() if proxy in driver.members]
+    if causes:
+        raise InputError(f"--proxy: {driver.name} has no score of the {len(cells)} cells searched: {causes[0]}.")
+    raise InputError(
+        f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
+        "another one."
+    )
 
 
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
@@ -185,6 +213,7 @@ def _info(
     options: Options,
     chosen: Winner | None,
     picked: pd.DataFrame,
+    failed: Counter[tuple[str, str]],
 ) -> dict[str, Any]:
     oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
     described: dict[str, dict[str, Any]] = {}
@@ -221,6 +250,7 @@ def _info(
             }
             for name, accuracies in truth.accuracies.items()
         },
+        "failed": [{"proxy": proxy, "cause": cause, "scores": n} for (proxy, cause), n in failed.most_common()],
         "trainings": {name: asdict(costs) for name, costs in truth.trainings.items()},
         "machine": plan.machine,
     }

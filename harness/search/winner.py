@@ -18,6 +18,10 @@ from harness.evidence.table import SIGNIFICANCE, Method, Target, by_evidence, ta
 FEWEST_CELLS = 2 * bootstrap.FEWEST_CELLS
 
 
+class NoWinnerError(InputError):
+    """No proxy can be chosen: too few cells have a score and an accuracy, or nothing correlates."""
+
+
 @dataclass(frozen=True)
 class Winner:
     """A choice, and how it stood the test on cells that had no part in it.
@@ -69,12 +73,12 @@ def choose(
         method: of correlating.
 
     Raises:
-        InputError: if too few cells have a score and an accuracy, or nothing correlates.
+        NoWinnerError: if too few cells have a score and an accuracy, or nothing correlates.
     """
     whole = panel.build(scores, proxies)
     known = np.flatnonzero(np.isin(whole.cells, accuracies.index))
     if len(known) < FEWEST_CELLS:
-        raise InputError(
+        raise NoWinnerError(
             f"--proxy: the winner is chosen on one half of the cells and judged on the other, which takes at least "
             f"{FEWEST_CELLS} scored cells with an accuracy in {target}; there are {len(known)}. Name a proxy instead."
         )
@@ -85,9 +89,12 @@ def choose(
         for side in (chooses, ~chooses)
     )
     measure = method.measure
-    ranking = [name for name in by_evidence(chosen.reset_index()) if np.isfinite(chosen.loc[name, measure])]
+    compared = set(chosen.index[chosen["behind"].notna()]) & set(judged.index)
+    ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
-        raise InputError(f"--proxy: no proxy has a correlation with {target} on half of the cells; name one instead.")
+        raise NoWinnerError(
+            f"--proxy: no proxy has a correlation with {target} on half of the cells; name one instead."
+        )
     best, second = ranking[0], ranking[1] if len(ranking) > 1 else None
     chance = None if second is None else _number(chosen.loc[second, "behind_p"])
     return Winner(

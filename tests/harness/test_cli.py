@@ -118,8 +118,9 @@ MISTAKES = {
     "correlate run --target unknown.csv": ("table: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",),
     "correlate run --target twice.csv": ("table: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
     "correlate run --target text.csv": ("table: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
-    "correlate run --out table.txt": ("table.txt must end in .csv, .parquet, .json",),
-    "evaluate --export table.txt": ("table.txt must end in .csv, .parquet, .json",),
+    "correlate run --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
+    "bench --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
+    "evaluate --export table.txt": ("--export: table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
     "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, s0-diswot"),
     "tables show nonsense": ("table: 'nonsense' is not known",),
@@ -144,6 +145,7 @@ MISTAKES = {
     "correlate run --measure kendal": ("--measure: 'kendal' is not known; did you mean 'kendall'?",),
     "correlate run --undefined drop": ("--undefined: 'drop' is not known", "worst, omit"),
     "correlate run --subset connected": ("--subset: 'connected' is not known", "all"),
+    "correlate run --subset connected --json": ("--subset: 'connected' is not known", "all"),
     # checks
     "check": ("FILE: name the file of a proxy, or an installed proxy; `diswot proxies new NAME` writes a file.",),
     "check nowhere.py": ("FILE: nowhere.py is not a file; `diswot proxies new NAME` writes one to begin with.",),
@@ -154,6 +156,9 @@ MISTAKES = {
     "check two.py:one_of_too": ("FILE: two.py: proxy: 'one_of_too' is not known; did you mean 'one_of_two'?",),
     "check snip --undecided maybe": ("--undecided: 'maybe' is not known. Allowed: fail, pass.",),
     "check snip --only floats64": ("--only: 'floats64' is not known; did you mean 'float64'?",),
+    "check l2_norm --only live_edges": (
+        "--only: live_edges is asked of proxies that declare it, and l2_norm does not.",
+    ),
     "check snip --only regression": ("--only: there is no baseline of snip; --save FILE writes one.",),
     "check snip --margin 0": ("'--margin': 0.0 is not in the range x>0",),
     "check snip --against snipp": ("--against: 'snipp' is not known; did you mean 'snip'?",),
@@ -429,7 +434,11 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     names = [row["name"] for row in json.loads(said.out)]
     assert sorted(names[:2]) == ["params", "snip"]
     assert names[2:] == ["suite", "suite, one by one", "unit", "unit, channels_last"]
-    assert (tmp_path / "costs.csv").is_file()
+    kept = pd.read_csv(tmp_path / "costs.csv", engine="python")
+    assert kept["units"].tolist() == [row["units"] for row in json.loads(said.out)]
+    cli("bench", *TINY, "--proxies", "params,snip", "--out", tmp_path / "costs.csv")
+    seconds = pd.read_csv(tmp_path / "costs.csv")["seconds"]
+    assert (seconds.round(3) != seconds).any()  # what is rounded for the screen is not rounded in the file
 
 
 def settings_of(folder: Path) -> tuple[dict[str, Any], list[tuple[int, int]]]:

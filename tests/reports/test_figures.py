@@ -300,7 +300,7 @@ def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
 def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
     results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
     costs = results.folder / "costs.csv"
-    pd.DataFrame({"name": list("abcd"), "units": [1.0, 2.0, 3.0, 0.0]}).to_csv(costs, index=False)
+    pd.DataFrame({"name": list("abcd"), "seconds": 1.0, "units": [1.0, 2.0, 3.0, 0.0]}).to_csv(costs, index=False)
     results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
     drawing = only(cost.drawings(results))
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}

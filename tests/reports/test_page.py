@@ -260,6 +260,8 @@ def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[...,
     assert "No other one can be told from it." in content.findings(results)[0][1]
     results.evidence["level_with_best"] = False
     assert "No other one is level with it" in content.findings(results)[0][1]
+    results.evidence["behind_p"] = float("nan")
+    assert "Whether others are level with it is not known: that takes 10 cells." in content.findings(results)[0][1]
 
 
 def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:

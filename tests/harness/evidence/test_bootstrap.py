@@ -95,6 +95,21 @@ def test_a_copy_of_the_best_is_level_with_it() -> None:
     assert chance[1] == 1
 
 
+def test_what_is_undefined_in_some_draws_is_compared_in_the_others() -> None:
+    generator = np.random.default_rng(4)
+    truth = generator.normal(size=40)
+    scores = np.array([truth + 0.5 * generator.normal(size=40), np.zeros(40), generator.normal(size=40)])[:, None]
+    scores[1, 0, truth.argmax()] = 1  # constant where a draw lacks that cell, in 36 % of them
+    found = drawn(scores, truth[None])
+    assert 0.2 < np.isnan(found.correlation[:, 1, 0]).mean() < 0.5
+    values = np.array([stats.spearmanr(own[0], truth).statistic for own in scores])
+    chance = bootstrap.compared_with_best(values, found.correlation[:, :, 0], 0)
+    draws = pd.DataFrame(found.correlation[:, :, 0])
+    z = [abs(values[i] - values[j]) / (draws[i] - draws[j]).std() for i, j in ((0, 1), (0, 2), (1, 2))]
+    expected = bootstrap.holm(2 * stats.norm.sf(z))
+    assert chance == pytest.approx([1, *expected[:2]])
+
+
 def test_equal_input_gives_equal_draws_and_another_seed_others() -> None:
     generator = np.random.default_rng(5)
     scores, truth = generator.normal(size=(2, 2, 30)), generator.normal(size=(2, 30))
@@ -129,6 +144,8 @@ def test_every_draw_is_what_scipy_finds_on_the_cells_drawn(seed: int) -> None:
                     below = (1 - xz**2) * (1 - yz**2)
                     held.append((values[-1] - xz * yz) / math.sqrt(below) if below > 1e-11 else math.nan)
                 expected, given_size = (np.nanmean(v) if np.isfinite(v).any() else math.nan for v in (values, held))
+                if (~np.isnan(scores[proxy])).sum(axis=-1).max() < bootstrap.FEWEST_CELLS:
+                    expected = given_size = math.nan
                 assert found.correlation[draw, proxy, target] == pytest.approx(expected, abs=1e-9, nan_ok=True)
                 assert found.partial[draw, proxy, target] == pytest.approx(given_size, abs=1e-6, nan_ok=True)
 
@@ -137,6 +154,17 @@ def _or_nan(function: Any, x: np.ndarray, y: np.ndarray) -> float:
     if len(x) < 2 or (x == x[0]).all() or (y == y[0]).all():
         return math.nan
     return float(function(stats.rankdata(x), y).statistic)
+
+
+def test_few_cells_have_no_draws_however_many_others_have() -> None:
+    generator = np.random.default_rng(6)
+    truth = generator.normal(size=40)
+    scores = np.array([truth, truth])[:, None].copy()
+    scores[1, 0, bootstrap.FEWEST_CELLS - 1 :] = math.nan
+    found = drawn(scores, truth[None], size=truth**2)
+    assert np.isfinite(found.correlation[:, 0]).all()
+    assert np.isnan(found.correlation[:, 1]).all()
+    assert np.isnan(found.partial[:, 1]).all()
 
 
 def test_classes_are_drawn_whole() -> None:

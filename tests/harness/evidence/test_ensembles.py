@@ -50,3 +50,23 @@ def test_an_ensemble_ranks_as_its_source_does(name: str, members: list[str], log
         total += np.log(ranks / CELLS) if logarithms else ranks
     found = made.scores[made.proxies.index(name), 0]
     np.testing.assert_array_equal(rankdata(found), rankdata(total.round(9)))
+
+
+def test_members_are_ranked_on_the_cells_that_all_of_them_have() -> None:
+    generator = np.random.default_rng(1)
+    names = ["synflow", "jacov", "snip"]
+    records = pd.DataFrame({"name": names, "direction": "higher"})
+    scores = pd.DataFrame(
+        {
+            "cell": np.tile(np.arange(CELLS), 3),
+            "proxy": np.repeat(names, CELLS),
+            "seed": 0,
+            "status": "ok",
+            "value": generator.normal(size=3 * CELLS),
+        }
+    )
+    some = scores[(scores["proxy"] != "jacov") | (scores["cell"] < 15)]
+    whole, pool = panel.build(some, records), panel.build(scores[scores["cell"] < 15], records)
+    place = whole.proxies.index("vote")
+    np.testing.assert_array_equal(whole.scores[place, 0, :15], pool.scores[place, 0])
+    assert np.isnan(whole.scores[place, 0, 15:]).all()

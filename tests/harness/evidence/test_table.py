@@ -74,6 +74,21 @@ def sampled() -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
     return lambda **options: made(frame(values), proxies(**dict.fromkeys(names, "higher")), targets, **options)
 
 
+def test_a_proxy_on_a_handful_of_cells_is_not_the_best_and_leaves_the_others_compared() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.normal(size=64)
+    values: Any = {("lucky", cell, 0): float(truth[cell]) for cell in range(3)}
+    for name, noise in (("good", 0.3), ("bad", 3.0)):
+        values |= {(name, cell, 0): float(truth[cell] + noise * generator.normal()) for cell in range(64)}
+    records = proxies(lucky="higher", good="higher", bad="higher")
+    _, evidence = made(frame(values), records, [target(dict(enumerate(truth)))])
+    rows = evidence.query("subset == 'all'").set_index("proxy")
+    assert set(rows["best"]) == {"good"}
+    assert rows.loc["lucky", ["spearman", "n_lowest"]].tolist() == pytest.approx([1, 3])
+    assert rows.loc["lucky", ["low", "behind", "behind_p", "level_with_best"]].isna().all()
+    assert rows.loc["bad", "behind_p"] < 0.05
+
+
 def test_the_table_counts_what_enters_and_what_does_not() -> None:
     scores = frame(
         {("p", 1, 0): 1.0, ("p", 2, 0): 2.0, ("p", 3, 0): None, ("p", 4, 0): "failed", ("p", 5, 0): 9.0}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,17 @@ def test_the_summary_is_what_the_picks_say() -> None:
     assert row["seconds_saved"] == pytest.approx(100 * np.median(trainings) / 8.0)
     oracle = summary.set_index("algorithm").loc["oracle"]
     assert (oracle["regret"], oracle["percentile"]) == (0, pytest.approx(100 - 50 / 64))
+
+
+def test_the_best_of_all_is_no_sample_of_searches() -> None:
+    scores = {cell: float(value > np.median(list(SCORE.values()))) for cell, value in SCORE.items()}  # half of all tie
+    found = replace(made(), scores={cell: (score,) for cell, score in scores.items()})
+    summary = judge.summary([found], judge.picks([found], truth()), truth()).set_index("algorithm")
+    row = summary.loc["exhaustive"]
+    assert row["picks"] == row["known"] == 32
+    best = [cell for cell, score in scores.items() if score]
+    assert row["regret"] == pytest.approx(ACCURACY.max() - ACCURACY.loc[best].mean())
+    assert row[["accuracy_deviation", "accuracy_low", "accuracy_high", "regret_low", "regret_high"]].isna().all()
 
 
 def test_what_is_saved_is_measured_at_a_bar_that_random_search_clears_by_theory() -> None:

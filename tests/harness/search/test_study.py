@@ -87,7 +87,7 @@ def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) ->
         "s0-diswot:vanilla",
     ]
     assert f"winner: {search.info['winner']['driver']}" in said.out
-    assert set(search.summary["algorithm"]) == set(stored.ALGORITHMS)
+    assert set(search.summary["algorithm"]) == {"evolution", "random", "exhaustive", "oracle"}
     assert (search.info["cells"], search.info["options"]["evaluations"]) == (64, 32)
     assert search.info["oracles"]["s0-diswot:distilled"]["cell"] == 557
     # Twice the same gives the same to the last bit, and --json every digit.
@@ -197,13 +197,11 @@ def test_scores_of_two_versions_are_not_mixed(cli: Cli, run: Path) -> None:
             connection.execute("UPDATE scores SET version = ?, value = ?", (version, value))
     base = harness.load(run)
     driver = drivers.get("params", base.proxies)
-    with sources.opened(base, "s0:111", [driver], 0, None) as source:
-        assert source.known["params"] == {111: (1.0,), 113: (1.0,)}
+    assert sources.stored(base, "s0:111", [driver], 0) == {"params": {111: (1.0,), 113: (1.0,)}}
     # Live, it is neither of them but the version that is loaded.
     plan = ("--proxy", "params", "--scores", "live", "--device", "cpu", "--workers", "1", *SMALL)
     assert cli("search", run, *plan).status == 0
-    with sources.opened(harness.load(run), "s0:111", [driver], 0, None) as source:
-        assert source.known["params"] == {111: (1.0,), 113: (1.0,)}
+    assert sources.stored(harness.load(run), "s0:111", [driver], 0) == {"params": {111: (1.0,), 113: (1.0,)}}
     assert (found(run).picks["score"].dropna() > 2).all()
 
 
@@ -271,6 +269,59 @@ def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
     assert best["score"].max() == picks["score"].max()
 
 
+def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
+    other = live_folder(run, "s0:311")
+    shutil.copytree(run, other)
+    info = run_folder.read_info(other)
+    info["settings"] |= {"teacher": "s0:311"}
+    run_folder.info_path(other).write_text(json.dumps(info))
+    for folder, cells in ((run, "cell > 500"), (other, "cell < 300")):
+        with closing(sqlite3.connect(run_folder.store_path(folder))) as connection, connection:
+            connection.execute(f"DELETE FROM scores WHERE {cells}")
+    line = ("search", run, "--proxy", "diswot", "--evaluations", "8", "--seeds", "2")
+    assert cli(*line, "--teacher", "s0:111,s0:311").status == 0
+    search = found(run)
+    base = harness.load(run)
+    diswot = drivers.get("diswot", base.proxies)
+    known = {name: set(sources.stored(base, name, [diswot], 0)["diswot"]) for name in ("s0:111", "s0:311")}
+    assert search.info["cells"] == len(known["s0:111"] & known["s0:311"]) < min(map(len, known.values()))
+    assert set(search.picks.query("algorithm != 'oracle'")["cell"]) <= known["s0:111"] & known["s0:311"]
+    assert (search.summary["known"] > 0).all()
+
+
+def test_drivers_that_share_a_proxy_score_it_once(cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
+        connection.execute("DELETE FROM scores WHERE proxy = 'diswot_relation' OR cell > 300")
+    units: list[tuple[str, int]] = []
+    real = sweep.score
+
+    def counted(session: Any, tasks: Any) -> Any:
+        units.extend((name, cell) for task in tasks for name, _, cells in task.wanted for cell in cells)
+        return real(session, tasks)
+
+    monkeypatch.setattr(sweep, "score", counted)
+    line = ("search", run, "--proxy", "diswot_rank,diswot_semantic,diswot_relation", *SMALL, "--scores", "live")
+    assert cli(*line, "--device", "cpu", "--workers", "1").status == 0
+    assert len(units) == len(set(units)) > 0
+    assert all(name == "diswot_relation" or cell > 300 for name, cell in units)
+
+
+def test_failed_scores_of_a_live_search_are_told_and_counted_in_the_status(
+    cli: Cli, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    body = "if sum(w.numel() for w in trace.weights) > 2e5:\n    raise MemoryError('too large')\nreturn 1.0"
+    line = ("search", tmp_path / "run", "--proxy", "mine", "--plugin", plugin(body, needs="'weights'"), *SMALL, *LIVE)
+    said = cli(*line)
+    assert said.status == 1
+    (failed,) = found(tmp_path / "run").info["failed"]
+    assert (failed["proxy"], failed["cause"]) == ("mine", "MemoryError: too large")
+    assert failed["scores"] > 0
+    assert f"failed {failed['scores']} times: mine: MemoryError: too large" in said.sentence
+    all_fail = cli(*line, "--budget", "params=1e9", "--cells", "777,775", "--evaluations", "2", "--population", "2")
+    assert all_fail.status == 2
+    assert "--proxy: mine has no score of the 2 cells searched: MemoryError: too large." in all_fail.sentence
+
+
 def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> None:
     said = cli("search", run, "--proxy", "diswot", "--weight-seed", "1")
     assert said.status == 2
@@ -292,6 +343,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--evaluations 20 --population 65": ("--population: 65 cells are more than the 20 that may be scored",),
         "--population 4 --tournament 5": ("--tournament: 5 cells cannot be drawn from a population of 4",),
         "--crossover 1.5": ("'--crossover': 1.5 is not in the range",),
+        "--weight-seed 1000000000000000000": ("'--weight-seed': 1000000000000000000 is not in the range",),
         "--seeds 0": ("'--seeds': 0 is not in the range",),
         "--budget params=10": ("--budget: no cell that may be scored has params of 10 or less; the least there is",),
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),

@@ -35,6 +35,19 @@ def test_the_winner_is_chosen_on_one_half_and_judged_on_the_other() -> None:
     assert found.chosen_on == found.judged_on == 32
 
 
+@pytest.mark.parametrize("half", [True, False])
+def test_a_proxy_scored_on_a_handful_of_cells_is_no_winner(half: bool) -> None:
+    cells = list(S0.cells)
+    random = np.random.default_rng(0)
+    truth = random.normal(size=64)
+    scores, records = run(cells, good=truth + 0.3 * random.normal(size=64), lucky=truth)
+    side = np.array(cells)[winner.first_half(S0, np.array(cells))]
+    few = side[:6] if half else [*side[:3], *sorted(set(cells) - set(side.tolist()))[:3]]
+    scores = scores[(scores["proxy"] != "lucky") | scores["cell"].isin(few)]
+    found = winner.choose(scores, records, "t", pd.Series(truth, index=cells), S0, METHOD)
+    assert (found.driver, found.runner_up) == ("good", None)
+
+
 def test_the_second_half_has_no_part_in_the_choice() -> None:
     cells = list(S0.cells)
     random = np.random.default_rng(1)
