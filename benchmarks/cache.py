@@ -7,11 +7,17 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from benchmarks.paths import expanded
+
 #: The environment variable that names another folder.
 VARIABLE = "DISWOT_CACHE"
 
 
 def folder() -> Path:
-    """Return ``$DISWOT_CACHE``, or the folder that the system has for such things; it need not be there yet."""
+    """Return ``$DISWOT_CACHE``, or the folder that the system has for such things; it need not be there yet.
+
+    Raises:
+        InputError: if the variable names a home folder that there is not.
+    """
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else user_cache_path("diswot", appauthor=False)
+    return expanded(f"${VARIABLE}", named) if named else user_cache_path("diswot", appauthor=False)

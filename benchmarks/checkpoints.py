@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,31 +10,37 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks import s0, teachers
+from benchmarks import s0, teachers, unpickle
 from benchmarks.errors import InputError
 from benchmarks.resnet import CONVOLUTION, ZERO_PADDING
 
 #: What the classifier is called elsewhere (akamaster's and chenyaofo's CIFAR ResNets).
 _CLASSIFIERS = ("linear", "fc")
 
+#: Where files that hold more have their state dictionary: those of most trainers, and RepDistiller's.
+_STATES = ("state_dict", "model")
+
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the weights in a file, by the names that this project's networks give them.
 
-    The file holds a state dictionary, or one under ``state_dict``, as ``torch.save`` writes it; prefixes that
-    ``DataParallel`` adds are taken off.
+    The file holds a state dictionary, or one under ``state_dict`` or ``model``, as ``torch.save`` writes it; prefixes
+    that ``DataParallel`` adds are taken off.
 
     Raises:
-        InputError: if the file is missing, or holds anything but tensors.
+        InputError: if the file is missing or damaged, or holds anything but tensors.
     """
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"--teacher: {path} cannot be read: {error.strerror or error}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        detail = str(error).partition("\n")[0]
-        raise InputError(f"--teacher: {path} is no file of weights that can be read safely ({detail}).") from error
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    except (RuntimeError, *unpickle.DAMAGE) as error:  # whose text may advise to read the file unsafely
+        raise InputError(
+            f"--teacher: {path} is damaged or no file of weights that can be read safely, which holds tensors, numbers "
+            "and texts in dictionaries and lists, and nothing else."
+        ) from error
+    holder = content if isinstance(content, Mapping) else {}
+    state = next((holder[key] for key in _STATES if key in holder), content)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
         raise InputError(f"--teacher: {path} holds no state dictionary, which gives every weight's tensor by its name.")
     return {_our_name(str(name)): value for name, value in state.items()}
@@ -58,6 +63,8 @@ def network(
     head = state.get("classifier.weight")
     if head is None:
         raise InputError(f"--teacher: {path} has no classifier; it is looked for under {', '.join(_CLASSIFIERS)}.")
+    if head.dim() != 2:
+        raise InputError(f"--teacher: {path} has a classifier of {head.dim()} dimensions; weights of one have 2.")
     if len(head) != num_classes:
         raise InputError(f"--teacher: {path} tells {len(head)} classes apart; the pictures have {num_classes}.")
     called = teachers.canonical(name) if name else _resnet(state, path)

@@ -44,7 +44,6 @@ class Space:
         build: makes the network of a cell for a number of classes, with torch's default initialisation; the
             skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
-        live_flops: multiply-accumulates of what is live in a cell's network, for one picture.
         costs: what a network may cost, by name, each from a cell and a number of classes: weights and, of one picture,
             multiply-accumulates; of all that is there, and of what is live.
         options: how many options there are at each place where a cell can be changed.
@@ -62,7 +61,6 @@ class Space:
     canonical: Callable[[int], int]
     build: Callable[..., nn.Module]
     classes: int
-    live_flops: Callable[[int], int]
     costs: dict[str, Callable[[int, int], int]]
     options: tuple[int, ...]
     encode: Callable[[int], tuple[int, ...]]
@@ -131,7 +129,6 @@ _SPACES = {
         canonical=lambda index: nb201.Cell.from_index(index).canonical.index,
         build=lambda index, classes, **skeleton: nb201.build(index, num_classes=classes, **skeleton),
         classes=10,
-        live_flops=lambda index: nb201.counts.live(nb201.Cell.from_index(index)).flops,
         costs={
             "params": lambda index, classes: _count(nb201.counts.official, index, classes).params,
             "flops": lambda index, classes: _count(nb201.counts.official, index, classes).flops,
@@ -171,7 +168,6 @@ _SPACES = {
         canonical=lambda number: number,
         build=lambda number, classes, **_skeleton: s0.build(number, num_classes=classes),
         classes=100,
-        live_flops=s0.flops,
         costs={
             "params": lambda number, classes: s0.params(number, num_classes=classes),
             "flops": lambda number, classes: s0.flops(number, num_classes=classes),

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -20,8 +21,8 @@ import numpy as np
 
 from benchmarks.errors import InputError
 
-# What the two unpicklers and the readers of compressed files raise on a damaged stream, beside their own errors.
-_DAMAGE = (
+#: What unpicklers and the readers of compressed files raise on a damaged stream, beside their own errors.
+DAMAGE = (
     pickle.UnpicklingError,
     struct.error,
     zipfile.BadZipFile,
@@ -94,7 +95,7 @@ def explained(path: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         detail = str(error) or type(error).__name__
         raise InputError(f"'{path}' is damaged or is not a pickle ({detail}); get the file again.") from error
 
@@ -169,36 +170,75 @@ def _listed(allowed: Mapping[tuple[str, str], object], module: str, name: str, f
     return allowed[module, name]
 
 
-def _dtype(code: str | bytes, align: object = False, copy: object = True) -> np.dtype[Any]:
-    # Files written by Python 2 hold 0 and 1 for the two flags, of which newer versions of numpy warn.
-    # The state that follows in the stream is set on the value returned, which must not be numpy's own.
-    kind = np.dtype(code.decode("ascii") if isinstance(code, bytes) else code, copy=True)
+@dataclass(frozen=True)
+class _Function:
+    # A pickle may set attributes of whatever it holds, which of a plain function would change what the next file gets.
+    call: Callable[..., object]
+
+    def __call__(self, *arguments: object) -> object:
+        return self.call(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it would change a function")
+
+
+class _Type:
+    # Stands in for numpy's own, in which a pickle could also set how the memory of an array is taken.
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order: Any = _text(state[1])  # the second of eight or nine
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array(np.ndarray):
+    # Filled in place by the state that follows in the stream, which brings shape, type and contents.
+    def __setstate__(self, state: tuple[Any, ...], /) -> None:
+        version, shape, kind, fortran, raw = state
+        super().__setstate__((version, shape, kind.dtype, fortran, raw))
+
+
+def _text(written: str | bytes) -> str:
+    return written.decode("ascii") if isinstance(written, bytes) else str(written)
+
+
+@_Function
+def _dtype(code: str | bytes, _align: object = False, _copy: object = True) -> _Type:
+    kind = np.dtype(_text(code))
     if kind.kind not in "biuf":
         raise ValueError(f"an array of {kind} is not an array of numbers")
-    return kind
+    return _Type(kind)
 
 
+@_Function
 def _reconstruct(_class: object, _shape: object, _code: object) -> np.ndarray:
-    return np.ndarray((0,), np.uint8)  # the state that follows in the stream brings shape, type and contents
+    return _Array((0,), np.uint8)
 
 
-def _frombuffer(buffer: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -> np.ndarray:
-    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+@_Function
+def _frombuffer(buffer: bytes, kind: _Type, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    # Copied, because what lends its memory may be changed by what follows in the stream.
+    return np.array(np.frombuffer(buffer, kind.dtype).reshape(shape, order=order))
 
 
-def _scalar(dtype: np.dtype[Any], raw: bytes) -> np.generic:
-    return np.frombuffer(raw, dtype)[0]
+@_Function
+def _scalar(kind: _Type, raw: bytes) -> np.generic:
+    return np.frombuffer(raw, kind.dtype)[0]
 
 
+@_Function
 def _encode(text: str, _encoding: str = "latin1") -> bytes:
     return text.encode("latin1")  # how Python 3 writes bytes for Python 2; the encoding is always this one
 
 
+@_Function
 def _no_bytes() -> bytes:
     return b""  # how Python 3 writes the empty string for Python 2: bytes(), without an argument
 
 
-#: The globals with which numpy, of any version, writes arrays of numbers, and Python 3 bytes for Python 2.
+#: The globals with which numpy, of any version, writes arrays of numbers, and Python 3 bytes for Python 2. Arrays come
+#: back as a subclass of numpy's own, of which `numpy.asarray` makes these.
 ARRAYS: Mapping[tuple[str, str], object] = {
     ("numpy", "ndarray"): "ndarray",  # only ever handed to _reconstruct, so it need not be callable
     ("numpy", "dtype"): _dtype,

@@ -23,6 +23,7 @@ from benchmarks.cache import VARIABLE
 from benchmarks.errors import InputError, unknown
 from benchmarks.images import cifar
 from benchmarks.images import files as image_files
+from benchmarks.paths import expanded
 from benchmarks.remote import Remote
 from benchmarks.tables import nb201
 from harness import files
@@ -74,7 +75,7 @@ def images(name: str, image_dir: Path | None, mirror: Path | None) -> Path:
     if name not in image_sets.fetchable():
         raise unknown("images", name, image_sets.fetchable(), "`diswot images list` says where the others come from.")
     layout = cifar.LAYOUTS[name]
-    path = (image_files.location() if image_dir is None else image_dir.expanduser()) / layout.folder
+    path = (image_files.location() if image_dir is None else expanded("--image-dir", image_dir)) / layout.folder
     if path.exists():
         missing = [file for file in layout.files if not (path / file).is_file()]
         if missing:

@@ -6,20 +6,18 @@ changes no number. Draws are made picture by picture: a longer one begins with t
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks import seeding
 from benchmarks.images.batch import Batch
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
     """Return a generator for one purpose, so that one kind of draw never shifts another."""
-    digest = hashlib.sha256(f"benchmarks.images/{purpose}/{seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return seeding.generator(f"benchmarks.images/{purpose}/{seed}")
 
 
 def noise(count: int, size: int, classes: int, seed: int) -> Batch:

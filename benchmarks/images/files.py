@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks import cache, unpickle
 from benchmarks.errors import InputError
+from benchmarks.paths import expanded
 
 
 def location() -> Path:
@@ -33,7 +34,7 @@ def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[s
     if image_dir is None and not (location() / folder).is_dir():
         known = layout + (f"; {hint}" if hint else "")
         raise InputError(f"--image-dir: the pictures of {name} are read from a folder and none was given; {known}.")
-    given = location() if image_dir is None else Path(image_dir).expanduser()
+    given = location() if image_dir is None else expanded("--image-dir", image_dir)
     if not given.is_dir():
         raise InputError(f"--image-dir: there is no folder '{given}'; for {name}, {layout}.")
     inner = given / folder
@@ -45,7 +46,7 @@ def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[s
 
 
 def entries(path: Path) -> dict[str, object]:
-    """Return the dictionary that a pickle of the official layout holds, with its keys as text.
+    """Return the dictionary that a pickle of the official layout holds, its keys as text, its arrays numpy's own.
 
     Raises:
         InputError: if the file is damaged, holds something else, or asks for more than arrays.
@@ -53,7 +54,7 @@ def entries(path: Path) -> dict[str, object]:
     content = unpickle.load(path, unpickle.ARRAYS, encoding="bytes")
     if not isinstance(content, dict):
         raise InputError(f"'{path}' holds a {type(content).__name__}; the official file holds a dictionary.")
-    return {key.decode("latin1") if isinstance(key, bytes) else str(key): value for key, value in content.items()}
+    return {_name(key): np.asarray(value) if isinstance(value, np.ndarray) else value for key, value in content.items()}
 
 
 def pixels(content: Mapping[str, object], path: Path, size: int) -> np.ndarray:
@@ -76,8 +77,9 @@ def labels(content: Mapping[str, object], path: Path, key: str, count: int, lowe
     Raises:
         InputError: if they are missing, are not ``count`` whole numbers, or one is outside lowest..highest.
     """
-    values = content.get(key)
-    if not isinstance(values, (list, np.ndarray)):
+    found = content.get(key)
+    values = found.tolist() if isinstance(found, np.ndarray) else found  # of an array without dimensions, a number
+    if not isinstance(values, list):
         raise InputError(
             f"'{path}': '{key}' is {_absent(values)}; found {_listed(sorted(content)) or 'nothing'}, "
             f"and the official file has a list of {count} labels."
@@ -90,6 +92,10 @@ def labels(content: Mapping[str, object], path: Path, key: str, count: int, lowe
     if wrong is not None:
         raise InputError(f"'{path}': '{key}' has the label {wrong}; the set's labels are {lowest} to {highest}.")
     return np.asarray(values, dtype=np.int64)
+
+
+def _name(key: object) -> str:
+    return key.decode("latin1") if isinstance(key, bytes) else str(key)
 
 
 def _absent(value: object) -> str:

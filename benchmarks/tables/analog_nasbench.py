@@ -69,8 +69,12 @@ def read(path: Path, version: str) -> Table:
     Raises:
         InputError: if the file is missing, damaged, or does not hold these accuracies of all cells.
     """
+
+    class Record:  # made anew for every file, which may set attributes of the class too
+        """Stands in for the package's classes: takes whatever attributes the file gives it, and does nothing."""
+
     module = "analognasbench.data"
-    allowed = {(module, "Architecture"): _Record, (module, "DriftMeasurement"): _Record}
+    allowed = {(module, "Architecture"): Record, (module, "DriftMeasurement"): Record}
     content = unpickle.load(path, allowed)
     if not isinstance(content, dict) or len(content) != SIZE:
         raise InputError(f"'{path}' does not hold a dictionary of {SIZE} cells as {_PACKAGE} 0.1.3 does.")
@@ -84,10 +88,6 @@ def read(path: Path, version: str) -> Table:
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS), dtype="float64")
     frame.index.name = "cell"
     return Table(NAME, SPACE, frame.sort_index(), _card(hashlib.sha256(path.read_bytes()).hexdigest(), version))
-
-
-class _Record:
-    """Stands in for the package's classes: takes whatever attributes the file gives it, and does nothing."""
 
 
 def _card(data_hash: str, version: str) -> Card:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.errors import InputError
+from benchmarks.paths import expanded
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read(path: str | Path) -> Rows:
         InputError: if the file is missing, damaged, empty, has another suffix, or a column twice.
     """
     stem(path)
-    file = Path(path).expanduser()
+    file = expanded("table", path)
     try:
         return _READERS[_suffix(path) or ""](file)
     except InputError as error:

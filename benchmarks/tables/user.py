@@ -22,6 +22,7 @@ import pandas as pd
 from benchmarks import s0
 from benchmarks.errors import InputError, unknown
 from benchmarks.nb201 import SIZE, as_cell
+from benchmarks.paths import expanded
 from benchmarks.tables import readers
 from benchmarks.tables.readers import Rows
 from benchmarks.tables.table import NOT_STATED, Card, Table
@@ -57,7 +58,7 @@ def load(path: str | Path, space: str = "nb201") -> Table:
 
 def card_path(path: str | Path) -> Path:
     """Return where the card of a table's file lies: beside it."""
-    file = Path(path).expanduser()
+    file = expanded("table", path)
     return file.with_name(f"{file.name}.card.json")
 
 
@@ -152,7 +153,7 @@ def _number(value: object) -> float | None:
 
 
 def _card(path: str | Path) -> Card:
-    data_hash = hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    data_hash = hashlib.sha256(expanded("table", path).read_bytes()).hexdigest()
     beside = card_path(path)
     if beside.is_file():
         return _card_beside(beside, path, data_hash)

@@ -143,7 +143,7 @@ def compared(
     """
     one = panel.build(scores[scores["cell"].isin(accuracies.index)], proxies, others=others)
     space = spaces.get(reference.SPACE)
-    sizes = np.array([space.live_flops(int(cell)) for cell in one.cells], float)
+    sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in one.cells], float)
     return gate.compare(one, accuracies.loc[one.cells].to_numpy(float).T, sizes, draws=draws)
 
 

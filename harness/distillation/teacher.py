@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from benchmarks import checkpoints, images, teachers
 from benchmarks.errors import InputError
 from benchmarks.images import draw
+from benchmarks.paths import expanded
 from benchmarks.resnet import CONVOLUTION
 from harness import files
 from harness.distillation import recipes
@@ -93,9 +94,9 @@ def parse(text: str) -> Source:
     """
     name, equals, file = text.rpartition("=")
     if equals and not Path(text).is_file():
-        return Source(teachers.canonical(name), Path(file).expanduser().resolve())
-    if Path(text).suffix in (".pt", ".pth", ".th") or Path(text).expanduser().is_file():
-        return Source(None, Path(text).expanduser().resolve())
+        return Source(teachers.canonical(name), expanded("--teacher", file).resolve())
+    if Path(text).suffix in (".pt", ".pth", ".th") or expanded("--teacher", text).is_file():
+        return Source(None, expanded("--teacher", text).resolve())
     return Source(teachers.canonical(text), None)
 
 

@@ -172,7 +172,7 @@ def _groups(panel: Panel, targets: Sequence[Target], space: Space) -> list[_Grou
         name: np.array([subset.holds(int(cell)) for cell in panel.cells], bool)
         for name, subset in space.subsets.items()
     }
-    sizes = np.array([space.live_flops(int(cell)) for cell in panel.cells], float)
+    sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in panel.cells], float)
     classes = np.array([space.representative(int(cell)) for cell in panel.cells])
     found = []
     for places, group in together.items():

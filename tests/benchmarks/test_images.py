@@ -324,6 +324,8 @@ def with_labels(alter: Callable[[list], object]) -> Callable[[dict], dict]:
         (lambda content: {**content, "data": content["data"] / 255}, r"'data' is float64 \(30, 3072\); the official"),
         (without("labels"), "'labels' is missing; found data, mean, and the official file has a list of 30 labels"),
         (with_labels(lambda labels: "cat"), "'labels' is a str"),
+        (with_labels(lambda labels: np.array(3)), "'labels' is a int; .* a list of 30 labels"),
+        (with_labels(lambda labels: np.array([labels])), "'labels' is not a list of whole numbers"),
         (with_labels(lambda labels: labels[1:]), "'labels' is 29 values; the file has 30 pictures"),
         (with_labels(lambda labels: [0.5] * 30), "'labels' is not a list of whole numbers"),
         (with_labels(lambda labels: [*labels[1:], 10]), "'labels' has the label 10; the set's labels are 0 to 9"),

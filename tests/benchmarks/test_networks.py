@@ -137,7 +137,6 @@ def test_weights_depend_on_seed_and_name_alone(kind: str) -> None:
         initialisation.BY_NAME[kind](network, seed)
         return {name: value.clone() for name, value in network.state_dict().items()}
 
-    before = torch.get_rng_state()
     one, again, other, another_cell = weights(0, 13), weights(0, 13), weights(1, 13), weights(0, 6111)
     for name, value in one.items():
         assert torch.equal(value, again[name])
@@ -266,7 +265,6 @@ def test_a_cell_costs_what_its_network_does(name: str, cell: int) -> None:
     with torch.device("meta"):
         network = space.build(cell, 20)
     assert space.costs["params"](cell, 20) == sum(parameter.numel() for parameter in network.parameters())
-    assert space.costs["live_flops"](cell, space.classes) == space.live_flops(cell)
     assert space.costs["flops"](cell, 20) >= space.costs["live_flops"](cell, 20)
 
 

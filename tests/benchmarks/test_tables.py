@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import io
 import json
 import pickle
 import subprocess
@@ -133,6 +134,21 @@ def test_other_data_in_the_package_are_one_sentence(tmp_path: Path, content: obj
     path = tmp_path / "data.anb"
     path.write_bytes(pickle.dumps(content))
     with pytest.raises(InputError, match=sentence):
+        analog_nasbench.read(path, "9")
+
+
+def test_what_one_file_does_to_a_class_reaches_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "data.anb"
+    named = b"canalognasbench.data\nArchitecture\n"
+    path.write_bytes(named + b"N}X\x11\0\0\0baseline_accuracyK\1s\x86b.")
+    with pytest.raises(InputError, match="does not hold a dictionary"):
+        analog_nasbench.read(path, "9")
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content, 2)
+    pickler.fast = True  # so that no byte but the opcode of None is an N
+    pickler.dump({Cell.from_index(index).to_naslib(): None for index in range(SIZE)})
+    path.write_bytes(content.getvalue().replace(b"N", named + b")\x81"))
+    with pytest.raises(InputError, match="no attribute 'baseline_accuracy'"):
         analog_nasbench.read(path, "9")
 
 

@@ -87,6 +87,16 @@ def test_the_array_of_a_python_2_file_comes_back_without_a_warning(tmp_path: Pat
     np.testing.assert_array_equal(read[b"data"], array)
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("order", "<>")
+def test_either_byte_order_is_read(tmp_path: Path, protocol: int, order: str) -> None:
+    array = np.array([1, 256, -7]).astype(f"{order}i4")
+    file = write(tmp_path / "file", pickle.dumps([array, array[1]], protocol=protocol))
+    read, scalar = unpickle.load(file, unpickle.ARRAYS)
+    np.testing.assert_array_equal(read, [1, 256, -7])
+    assert scalar == 256
+
+
 def test_reading_leaves_the_types_of_numpy_alone(tmp_path: Path) -> None:
     swapped = pickle.dumps(np.arange(3, dtype="<i4"), protocol=2).replace(b"<", b">")
     unpickle.load(write(tmp_path / "file", swapped), unpickle.ARRAYS)
@@ -125,6 +135,47 @@ def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "file", pickle.dumps(np.array([{}, []], dtype=object)))
     with pytest.raises(InputError, match="not an array of numbers"):
         unpickle.load(file, unpickle.ARRAYS)
+
+
+# Opcodes by hand, as no pickler writes them: "b" sets on what lies below it the state that lies on top.
+EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btRq\0"
+U8 = b"cnumpy\ndtype\n(X\2\0\0\0u8tR"
+OF_OBJECTS = b"(K\3X\1\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftb"  # but for its last flags, as numpy writes it
+
+
+def array(kind: bytes, count: int) -> bytes:
+    """What goes on top of an empty array to make it one of so many numbers, all alike."""
+    raw = bytes([0xAB]) * 8 * count
+    return b"(K\1(J%bt%bI00\nB%b%bt" % (count.to_bytes(4, "little"), kind, len(raw).to_bytes(4, "little"), raw)
+
+
+@pytest.mark.parametrize("function", sorted(unpickle.ARRAYS))
+@pytest.mark.parametrize(
+    "state",
+    [b"}X\4\0\0\0callNs", b"N}X\4\0\0\0callNs\x86", b"N}X\x0c\0\0\0__defaults__Ns\x86"],
+    ids=["dictionary", "attribute", "defaults"],
+)
+def test_a_pickle_cannot_change_what_it_may_call(function: tuple[str, str], state: bytes) -> None:
+    content = "c{}\n{}\n".format(*function).encode() + state + b"b."
+    with pytest.raises(InputError, match="is damaged"), unpickle.explained("file"):
+        unpickle.read(io.BytesIO(content), "file", unpickle.ARRAYS)
+    with pytest.raises(InputError, match="is damaged"):
+        reduced(content, {})
+
+
+def test_a_pickle_sets_the_byte_order_of_a_type_and_nothing_else(tmp_path: Path) -> None:
+    file = write(tmp_path / "file", b"\x80\4" + EMPTY + array(U8 + OF_OBJECTS, 3) + b"b.")
+    read = np.asarray(unpickle.load(file, unpickle.ARRAYS))
+    assert not read.dtype.hasobject
+    np.testing.assert_array_equal(read, np.full(3, 0xABABABABABABABAB, np.uint64))
+
+
+def test_an_array_keeps_its_memory_when_what_lent_it_changes(tmp_path: Path) -> None:
+    count = 200_000
+    lent = b"cnumpy.core.numeric\n_frombuffer\n(h\0%b(J%btX\1\0\0\0CtR" % (U8, count.to_bytes(4, "little"))
+    content = b"\x80\4" + EMPTY + array(U8, count) + b"b0" + lent + b"h\0" + array(U8, 1) + b"b0."
+    read = unpickle.load(write(tmp_path / "file", content), unpickle.ARRAYS)
+    assert (read == 0xABABABABABABABAB).all()
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])

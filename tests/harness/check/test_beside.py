@@ -42,7 +42,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreSet:
                     cell=cell,
                     proxy=one.name,
                     version=one.version,
-                    value=float(space.live_flops(cell)),
+                    value=float(space.costs["live_flops"](cell, space.classes)),
                     seconds=0.1,
                     **identity,
                 )

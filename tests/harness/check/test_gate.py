@@ -33,7 +33,7 @@ def population() -> tuple[np.ndarray, np.ndarray]:
     """The built-in's ranks, with deviation 1, and the accuracies of all cells."""
     accuracies = tables.load("analog-nasbench").frame["baseline"].dropna()
     space = spaces.get("nb201")
-    sizes = np.array([space.live_flops(int(cell)) for cell in accuracies.index], float)
+    sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in accuracies.index], float)
     return stats.zscore(stats.rankdata(sizes)), accuracies.to_numpy(float)
 
 
