@@ -32,7 +32,7 @@ def score(
         network: has ``features(images) -> list[Tensor]`` (feature maps, the pooled vector last) and ``classifier``.
         images: (batch, 3, height, width); or a pair of such, of which proxies that need a second batch
             (``zico``) read the second. Given one, they halve it.
-        labels: (batch,) class numbers; a pair where images are a pair.
+        labels: (batch,) class numbers, integers; a pair where images are a pair.
         names: which proxies.
         teacher: what proxies of the KD and DisWOT families compare with; the same interface as the network.
         init: ``keep`` scores the given weights, of network and teacher alike, for every proxy; ``default`` gives
@@ -43,7 +43,7 @@ def score(
         The score by name, in the order of ``names``.
 
     Raises:
-        InputError: if a name is not known, or a proxy needs a teacher and there is none.
+        InputError: if a name is not known, a proxy needs a teacher and there is none, or what is given is not as above.
         UndefinedScore: if a score has no value on this network and batch.
     """
     from proxies import scoring

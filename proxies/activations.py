@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from proxies.conditions import require_two_pictures
 from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _WIDTH = 1532.0**2
 )
 def nwot(trace: Trace) -> Tensor:
     """Take the log-determinant of the kernel that counts agreeing ReLU signs between pictures."""
+    from torch.linalg import matrix_rank
+
     kernel: Tensor | float = 0.0
     for output, times in _different(trace.relu_outputs):
         codes = output.sign()  # of what a ReLU has let through: one or zero
@@ -48,7 +51,8 @@ def nwot(trace: Trace) -> Tensor:
     if isinstance(kernel, float):
         raise UndefinedScore("no ReLU module ran")
     sign, log_determinant = kernel.slogdet()
-    if sign <= 0:
+    # Rounding leaves some finite number for the determinant of a singular kernel; the rank is taken to rounding.
+    if sign <= 0 or matrix_rank(kernel, hermitian=True) < len(kernel):
         raise UndefinedScore("the kernel of ReLU signs is singular: two pictures have the same signs")
     return log_determinant
 
@@ -67,8 +71,7 @@ def jacov(trace: Trace) -> Tensor:
 
     jacobian = trace.input_gradients.double()
     _require_varying(jacobian)
-    if len(jacobian) < 2:
-        raise UndefinedScore("one picture has nothing to be correlated with")
+    require_two_pictures(jacobian)
     regular = eigvalsh(jacobian.corrcoef()) + _REGULARISER
     return -(regular.log() + 1 / regular).sum()
 

@@ -68,7 +68,9 @@ def live_flops(trace: Trace) -> int:
 )
 def live_convs(trace: Trace) -> int:
     """Count the convolutions that can change the logits."""
-    return sum(layer.live and layer.module.__class__.__name__ == "Conv2d" for layer in trace.layers)
+    from torch import nn
+
+    return sum(layer.live and isinstance(layer.module, nn.Conv2d) for layer in trace.layers)
 
 
 @register(

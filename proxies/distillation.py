@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxies.registry import UndefinedScore, register
+from proxies.conditions import require_different_pictures, require_maps, require_two_pictures
+from proxies.registry import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def at(trace: Trace) -> Tensor:
     """Minus the distance of the spatial attention maps, summed over the maps from the second stage on."""
     from proxies import losses
 
-    return -_summed(losses.attention, trace)
+    return -_summed("at", losses.attention, trace)
 
 
 @_zero_proxy(
@@ -68,6 +69,7 @@ def sp(trace: Trace) -> Tensor:
     """Minus the distance of the pictures' relations in the last activation map."""
     from proxies import losses
 
+    require_two_pictures(trace.features[-2])
     return -losses.similarity(trace.features[-2], trace.teacher.features[-2])
 
 
@@ -79,8 +81,7 @@ def cc(trace: Trace) -> Tensor:
     """Minus the mean product of consecutive pictures' differences between the pooled vectors."""
     from proxies import losses
 
-    if len(trace.features[-1]) < 2:
-        raise UndefinedScore("one picture has no next one")
+    require_two_pictures(trace.features[-1])
     return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -92,7 +93,7 @@ def rkd(trace: Trace) -> Tensor:
     """Minus the distance and angle terms between the pooled vectors."""
     from proxies import losses
 
-    _require_different_pictures(trace.features[-1])
+    require_different_pictures(trace.features[-1])
     return -losses.relational(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -104,6 +105,7 @@ def pkt(trace: Trace) -> Tensor:
     """Minus the divergence of the pooled vectors' similarities read as probabilities."""
     from proxies import losses
 
+    require_two_pictures(trace.features[-1])
     return -losses.probabilistic(trace.features[-1].double(), trace.teacher.features[-1].double())
 
 
@@ -112,7 +114,7 @@ def nst(trace: Trace) -> Tensor:
     """Minus the maximum mean discrepancy of channel patterns, summed over the maps from the second stage on."""
     from proxies import losses
 
-    return -_summed(losses.neuron_selectivity, trace)
+    return -_summed("nst", losses.neuron_selectivity, trace)
 
 
 @_zero_proxy(
@@ -124,9 +126,11 @@ def kdsvd(trace: Trace) -> Tensor:
     """Minus the distance of the leading singular vectors' relations between the last two maps."""
     from proxies import losses
 
-    for feature in trace.features[1:-1]:
-        _require_different_pictures(feature)
-    return -losses.singular_vectors(trace.features[1:-1], trace.teacher.features[1:-1])
+    maps = trace.features[1:-1]
+    require_maps(maps, 2)
+    for one in maps:
+        require_different_pictures(one)
+    return -losses.singular_vectors(maps, trace.teacher.features[1:-1])
 
 
 @_zero_proxy(
@@ -137,6 +141,7 @@ def fsp(trace: Trace) -> Tensor:
     """Minus the distance of the flow matrices between consecutive maps."""
     from proxies import losses
 
+    require_maps(trace.features[:-1], 2)
     return -losses.flow(trace.features[:-1], trace.teacher.features[:-1])
 
 
@@ -156,18 +161,15 @@ def rmi(trace: Trace) -> Tensor:
     """Minus (3 - the sum of the linear CKA of the three maps)."""
     from proxies import losses
 
+    require_maps(trace.features[:-1], 1)
     for feature in trace.features[:-1]:
-        _require_different_pictures(feature)
+        require_different_pictures(feature)
     return -losses.kernel_alignment(trace.features[:-1], trace.teacher.features[:-1])
 
 
-def _require_different_pictures(feature: Tensor) -> None:
-    if not (feature != feature[:1]).any():
-        raise UndefinedScore("a feature is the same for every picture")
-
-
-def _summed(distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:
+def _summed(name: str, distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:
     from proxies import losses
 
-    maps = losses.pairs(distance.__name__, trace.features[1:-1], trace.teacher.features[1:-1])
+    require_maps(trace.features[1:-1], 1)
+    maps = losses.pairs(name, trace.features[1:-1], trace.teacher.features[1:-1])
     return sum((distance(one, other) for one, other in maps), start=trace.features[-1].new_zeros(()))

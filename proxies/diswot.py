@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxies.conditions import require_two_pictures
 from proxies.registry import register
 
 if TYPE_CHECKING:
@@ -72,4 +73,5 @@ def _semantic_distance(trace: Trace) -> Tensor:
 def _relation_distance(trace: Trace) -> Tensor:
     from proxies.losses import similarity
 
+    require_two_pictures(trace.features[-2])
     return similarity(trace.features[-2], trace.teacher.features[-2])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxies.conditions import require_two_pictures
 from proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
@@ -167,8 +168,7 @@ def ntk_cond(trace: Trace) -> Tensor:
     from torch.linalg import eigvalsh
 
     kernel = trace.tangent_kernel
-    if len(kernel) < 2:
-        raise UndefinedScore("one picture has a kernel of one number")
+    require_two_pictures(kernel)
     eigenvalues = eigvalsh(kernel)
     # Gradients are known to their own precision, and so are small eigenvalues beside the largest.
     if eigenvalues[0] <= finfo(trace.images.dtype).eps * eigenvalues[-1]:

@@ -13,8 +13,17 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
+from benchmarks.errors import InputError
 from proxies.registry import UndefinedScore
+
+NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+
+#: Modules that are affine in their parameters, for a given input in evaluation mode.
+_AFFINE = (_ConvNd, nn.Linear, *NORMALISATIONS)
 
 #: How many pictures the tangent kernel is of.
 KERNEL_PICTURES = 16
@@ -41,6 +50,27 @@ class Blocks(NamedTuple):
     outputs: tuple[Tensor, ...]
     received: tuple[Tensor, ...]
     returned: tuple[Tensor, ...]
+
+
+def features(network: Any, images: Tensor) -> Sequence[Tensor]:
+    """Return what the network's ``features`` returns: feature maps, and the pooled vector last.
+
+    Raises:
+        InputError: if that is no list.
+    """
+    found = network.features(images)
+    if not isinstance(found, Sequence):
+        raise InputError(
+            f"network: features(images) of a {type(network).__name__} returns a {type(found).__name__}, not a list of "
+            "feature maps with the pooled vector last."
+        )
+    return found
+
+
+def logits(network: Any, images: Tensor) -> Tensor:
+    """Return what the network's ``classifier`` makes of the pooled vector: (batch, classes)."""
+    found: Tensor = network.classifier(features(network, images)[-1])
+    return found
 
 
 def blocks(network: Any, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Blocks:
@@ -87,12 +117,12 @@ def tangent_kernel(network: Any, images: Tensor) -> Tensor:
         (pictures, pictures), float64.
     """
     with torch.enable_grad():
-        logits = network.classifier(network.features(images.detach())[-1])
+        outputs = logits(network, images.detach())
     weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
-    gradients = logits.new_empty((len(logits), sum(weight.numel() for weight in weights)))
-    for row, picture in zip(gradients, logits, strict=True):
+    gradients = outputs.new_empty((len(outputs), sum(weight.numel() for weight in weights)))
+    for row, picture in zip(gradients, outputs, strict=True):
         row.copy_(torch.cat([part.flatten() for part in gradient(picture.sum(), weights)]))
-    kernel = gradients.new_zeros((len(logits), len(logits)), dtype=torch.float64)
+    kernel = gradients.new_zeros((len(outputs), len(outputs)), dtype=torch.float64)
     for part in gradients.split(1 << 16, dim=1):  # float64, and not all of it at once
         kernel += part.double() @ part.double().T
     return kernel
@@ -120,7 +150,7 @@ def gradient_signs(
     totals = [torch.zeros_like(weight) for weight in weights]
     for picture, label in zip(images.detach().split(1), labels.split(1), strict=True):
         with torch.enable_grad():
-            one = loss(network.classifier(network.features(picture)[-1]), label)
+            one = loss(logits(network, picture), label)
         for total, slope in zip(totals, gradient(one, weights), strict=True):
             total += slope.sign()
     return tuple(totals)
@@ -161,7 +191,7 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
     mixed with 5 % of a uniform one. Convolutions, linear layers and normalisations are affine in their parameters:
     a weight that is larger by d adds to a module's output d times what the module puts out where that weight is 1
     and all others are 0. So each picture gets a d of its own for each weight, and one backward pass a class gives
-    the Jacobians of all pictures.
+    the Jacobians of all pictures. A weight that several modules share is shifted in each.
 
     Args:
         network: in evaluation mode, so that pictures do not know of each other; taken over.
@@ -169,31 +199,45 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
 
     Returns:
         (weights, weights), float64.
+
+    Raises:
+        UndefinedScore: if one of these tensors is neither a convolution's, a linear layer's nor a normalisation's.
     """
     network.requires_grad_(False)
-    names = [name for name, _ in itertools.islice(network.named_parameters(), FISHER_WEIGHTS)]
-    owners = [(network.get_submodule(owner), key) for owner, _, key in (name.rpartition(".") for name in names)]
-    directions = [_only_first_weight(module, key) for module, key in owners]
+    positions = {one: number for number, one in enumerate(itertools.islice(network.parameters(), FISHER_WEIGHTS))}
     shifts: list[Tensor] = []
 
-    def shifted(position: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    def shifted(position: int, direction: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             shift = shifts[-1][:, position].reshape(-1, *(1 for _ in output.shape[1:]))
-            return output + shift * directions[position](inputs[0].detach())
+            return output + shift * direction(inputs[0].detach())
 
         return hook
 
-    for position, (module, _) in enumerate(owners):
-        module.register_forward_hook(shifted(position))
-    total = images.new_zeros((len(names), len(names)), dtype=torch.float64)
+    owned = [
+        (positions[parameter], name, module, key)
+        for name, module in network.named_modules()
+        for key, parameter in module.named_parameters(recurse=False)
+        if parameter in positions
+    ]
+    for _, name, module, key in owned:
+        if not isinstance(module, _AFFINE):
+            raise UndefinedScore(
+                f"{f'{name}.{key}'.lstrip('.')} is a parameter of a {type(module).__name__}, and only convolutions, "
+                "linear layers and normalisations are sure to be affine in theirs"
+            )
+    hooks = [(module, shifted(position, _only_first_weight(module, key))) for position, _, module, key in owned]
+    for module, hook in hooks:
+        module.register_forward_hook(hook)
+    total = images.new_zeros((len(positions), len(positions)), dtype=torch.float64)
     for pictures in images.detach().split(_CHUNK):
-        shifts[:] = [pictures.new_zeros((len(pictures), len(names))).requires_grad_()]
+        shifts[:] = [pictures.new_zeros((len(pictures), len(positions))).requires_grad_()]
         with torch.enable_grad():
-            logits = network.classifier(network.features(pictures)[-1])
-        rows = [gradient(logit.sum(), shifts)[0] for logit in logits.unbind(1)]
+            outputs = logits(network, pictures)
+        rows = [gradient(logit.sum(), shifts)[0] for logit in outputs.unbind(1)]
         jacobian = torch.stack(rows, dim=1).double()
-        classes = logits.shape[1]
-        p = (1 - _SMOOTHING) * logits.detach().double().softmax(1) + _SMOOTHING / classes
+        classes = outputs.shape[1]
+        p = (1 - _SMOOTHING) * outputs.detach().double().softmax(1) + _SMOOTHING / classes
         covariance = p.diag_embed() - p[:, :, None] * p[:, None, :]
         total += torch.einsum("nkv,nkl,nlw->vw", jacobian, covariance, jacobian)
     return total / len(images)

@@ -135,7 +135,7 @@ def register(
     never taken for those of newer code.
 
     Raises:
-        InputError: if the name is taken or a declaration is not known.
+        InputError: if the name is taken, a declaration is not known, or there is neither a version nor a source.
     """
 
     def decorate(function: Callable[[Trace], Any]) -> Callable[[Trace], Any]:
@@ -143,7 +143,7 @@ def register(
             Proxy(
                 name=name or function.__name__,
                 function=function,
-                version=version or hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:8],
+                version=version or _hash_of_source(name or function.__name__, function),
                 direction=direction,
                 family=family,
                 needs=frozenset(needs),
@@ -160,6 +160,14 @@ def register(
         return function
 
     return decorate
+
+
+def _hash_of_source(name: str, function: Callable[[Trace], Any]) -> str:
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError) as error:
+        raise InputError(f"proxy {name}: its source cannot be read; give version=.") from error
+    return hashlib.sha256(source.encode()).hexdigest()[:8]
 
 
 def add(proxy: Proxy) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks import initialisation
 from benchmarks.errors import InputError
 from proxies.registry import Proxy, UndefinedScore, get, is_built_in
-from proxies.trace import Trace
+from proxies.trace import Trace, bits
 
 #: The passes of a teacher that a student may read.
 TEACHER_PASSES = frozenset({"features", "logits", "classifier_gradient"})
@@ -48,6 +48,7 @@ class Outcome:
         return "undefined" if isinstance(self.error, UndefinedScore) else "failed"
 
 
+@torch.inference_mode(False)  # where the caller has it on, no gradient could be computed
 def score(
     network: nn.Module,
     images: Tensor | Sequence[Tensor],
@@ -61,8 +62,14 @@ def score(
     """Score one network on one batch; see `proxies.score`, the public name of this."""
     if init not in ("keep", "default"):
         raise InputError(f"init: {init!r} is not known; allowed: keep, default.")
+    if isinstance(names, str):
+        raise InputError(f"names: {names!r} is a text; give a list of names, such as ['nwot'].")
     chosen = [get(name) for name in names]
     batches = _batches(images, labels)
+    _require_interface("network", network, chosen)
+    compared = [proxy for proxy in chosen if proxy.needs_teacher]
+    if teacher is not None and compared:
+        _require_interface("teacher", teacher, compared)
     results: dict[str, float] = {}
     for kind in dict.fromkeys("keep" if init == "keep" else proxy.init for proxy in chosen):
         group = [proxy for proxy in chosen if init == "keep" or proxy.init == kind]
@@ -150,10 +157,12 @@ def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tup
         _restored_random_state(trace.images.device) as random_state_is_untouched,
         _restored_settings() as settings_are_untouched,
     ):
+        if not all(is_built_in(proxy) for proxy in group):
+            trace.handed_out.watch_contents()
         answers = {proxy.name: _ask(proxy, trace) for proxy in group}
         outcomes = _outcomes(answers)
         meddled = _difference(before, _state(trace.network))
-        if meddled is None and trace.is_written_to:
+        if meddled is None and trace.handed_out.is_written_to:
             meddled = "it writes to a tensor of the trace, which other proxies read"
         if meddled is None and not random_state_is_untouched():
             meddled = "it draws from the global random state; draw from a generator seeded by trace.seed"
@@ -184,7 +193,7 @@ def _ask(proxy: Proxy, trace: Trace) -> _Answer:
 def _one_number(value: object) -> Tensor | float:
     if isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex() and value.dtype != torch.bool:
         return value.detach()
-    if isinstance(value, bool | str | Tensor | Sequence | Mapping) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
         raise TypeError(f"it returned a {type(value).__name__}{shape}, not one number")
     return float(value)
@@ -205,19 +214,43 @@ def _outcomes(answers: Mapping[str, _Answer]) -> dict[str, Outcome]:
 
 
 def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:
-    if isinstance(images, Tensor) != isinstance(labels, Tensor):
-        raise InputError("images, labels: give a tensor each, or a pair of tensors each.")
-    if isinstance(images, Tensor) and isinstance(labels, Tensor):
-        pairs = [(images, labels)]
-    else:
-        pairs = list(zip(images, labels, strict=True))
-    for x, y in pairs:
-        if x.dim() != 4 or y.shape != x.shape[:1]:
-            raise InputError(
-                f"images, labels: shapes {tuple(x.shape)} and {tuple(y.shape)} are not (batch, channels, height, "
-                "width) and (batch,)."
-            )
-    return pairs
+    pictures, classes = ([one] if isinstance(one, Tensor) else list(one) for one in (images, labels))
+    if (
+        isinstance(images, Tensor) != isinstance(labels, Tensor)
+        or (len(pictures), len(classes)) not in ((1, 1), (2, 2))
+        or not all(isinstance(one, Tensor) for one in (*pictures, *classes))
+    ):
+        given = " and ".join(f"a {type(one).__name__} of {len(one)}" for one in (images, labels))
+        raise InputError(f"images, labels: give a tensor each, or a pair of tensors each, not {given}.")
+    return [_batch(x, y) for x, y in zip(pictures, classes, strict=True)]
+
+
+def _batch(images: Tensor, labels: Tensor) -> Batch:
+    if images.dim() != 4 or labels.shape != images.shape[:1] or not len(labels):
+        raise InputError(
+            f"images, labels: shapes {tuple(images.shape)} and {tuple(labels.shape)} are not (batch, channels, height, "
+            "width) and (batch,) with one picture or more."
+        )
+    if labels.is_floating_point() or labels.is_complex():
+        raise InputError(f"labels: {labels.dtype} holds no class numbers; give integers.")
+    # Copies: autograd takes no tensor that was made in inference mode.
+    return images.clone(), labels.to(torch.int64, copy=True)
+
+
+def _require_interface(argument: str, network: nn.Module, proxies: Sequence[Proxy]) -> None:
+    lacks = [name for name in ("features", "classifier") if not callable(getattr(network, name, None))]
+    if lacks:
+        raise InputError(
+            f"{argument}: a {type(network).__name__} has no {' and no '.join(lacks)}; a network has features(images), "
+            "the pooled vector last, and classifier."
+        )
+    reads = next((proxy.name for proxy in proxies if "classifier_gradient" in proxy.needs), None)
+    weight = getattr(network.classifier, "weight", None)
+    if reads and not isinstance(weight, Tensor):
+        raise InputError(
+            f"{argument}: {reads} reads classifier.weight, and the classifier is a {type(network.classifier).__name__} "
+            "without one; give a linear layer."
+        )
 
 
 def _initialised(network: nn.Module, kind: str, seed: object) -> nn.Module:
@@ -256,7 +289,7 @@ def _state(network: nn.Module) -> _State:
 
 def _difference(before: _State, after: _State) -> str | None:
     same = len(before.weights) == len(after.weights) and all(
-        one.shape == other.shape and torch.equal(_bits(one), _bits(other))
+        one.shape == other.shape and torch.equal(bits(one), bits(other))
         for one, other in zip(before.weights, after.weights, strict=True)
     )
     if not same:
@@ -272,11 +305,6 @@ def _difference(before: _State, after: _State) -> str | None:
     if before.hooks != after.hooks:
         return "it leaves a hook on the network"
     return None
-
-
-def _bits(weights: Tensor) -> Tensor:
-    # NaN is not equal to itself, its bits are.
-    return weights.view({2: torch.int16, 4: torch.int32, 8: torch.int64}[weights.element_size()])
 
 
 @contextmanager

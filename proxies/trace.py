@@ -7,6 +7,7 @@ batch's own statistics, as in every reference implementation; everything else is
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,18 +19,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils.weak import WeakIdKeyDictionary
 
 from benchmarks.errors import InputError
 from benchmarks.seeding import generator
 from proxies import passes
-from proxies.passes import gradient
+from proxies.passes import NORMALISATIONS, gradient
 from proxies.registry import PASSES, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
-_NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
 
 T = TypeVar("T")
@@ -61,9 +60,33 @@ class Pass(Generic[T]):
         if self.name not in trace.computed:
             with trace.reading(PASSES):  # a pass may build on others
                 trace.computed[self.name] = self.compute(trace)
-                trace.handed_out += [(tensor, tensor._version) for tensor in _tensors(trace.computed[self.name])]
+                trace.handed_out.add(trace.computed[self.name])
         value: T = trace.computed[self.name]
         return value
+
+
+class HandedOut:
+    """The tensors that proxies can reach, and whether one of them has been written to."""
+
+    def __init__(self) -> None:
+        """Begin with none, and go by torch's count of in-place writes."""
+        self._mark: Callable[[Tensor], object] = _writes
+        self._marked: list[tuple[Tensor, object]] = []
+
+    def add(self, value: object) -> None:
+        """Hand out the tensors in a value."""
+        self._marked += [(tensor, self._mark(tensor)) for tensor in _tensors(value)]
+
+    def watch_contents(self) -> None:
+        """From now on go by contents too: writing through ``.numpy()`` or ``.data`` is not counted."""
+        if self._mark is not _writes_and_contents:
+            self._mark = _writes_and_contents
+            self._marked = [(tensor, self._mark(tensor)) for tensor, _ in self._marked]
+
+    @property
+    def is_written_to(self) -> bool:
+        """Whether a tensor is another one than when it was handed out."""
+        return any(self._mark(tensor) != mark for tensor, mark in self._marked)
 
 
 @dataclass(frozen=True)
@@ -73,7 +96,7 @@ class Layer:
     Attributes:
         name: its name in the network.
         module: the module of the traced network.
-        params: how many weights it has.
+        params: how many weights it has; those that it shares with a module before it are that one's.
         multiply_accumulates: of one picture's forward pass; 0 for normalisation. The classifier's bias counts.
         live: whether a signal passes from the network's input through it to the logits; the classifier always is.
         synflow: the sum over its weight tensor of weight times gradient in the synflow pass (float64); 0 for
@@ -103,7 +126,7 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class _Run:
-    features: list[Tensor]
+    features: Sequence[Tensor]
     logits: Tensor
     relu_outputs: list[Tensor]
     outputs: dict[nn.Module, Tensor]
@@ -120,7 +143,7 @@ class Trace:
         seed: what the randomness of this trace derives from.
         readable: the passes that may be read at the moment.
         computed: the passes computed so far.
-        handed_out: the tensors that proxies can reach, each with its number of in-place writes at that time.
+        handed_out: the tensors that proxies can reach, the teacher's included.
     """
 
     def __init__(
@@ -141,7 +164,7 @@ class Trace:
         Args:
             network: has ``features(images)`` and ``classifier``; it is written to.
             images: (batch, channels, height, width).
-            labels: (batch,) class numbers.
+            labels: (batch,) class numbers, int64.
             second_batch: images and labels of a second batch of the same size; without one, the batch is halved
                 where two are needed.
             teacher: the trace of the teacher on the same batch.
@@ -156,11 +179,13 @@ class Trace:
         self.seed = seed
         self.readable = frozenset(needs)
         self.computed: dict[str, Any] = dict(given or {})
-        self.handed_out = [
-            (tensor, tensor._version) for tensor in (self.images, self.labels, *_tensors(list(self.computed.values())))
-        ]
+        self.handed_out = HandedOut()
+        self.handed_out.add([self.images, self.labels, *self.computed.values()])
         self._second_batch = second_batch
-        self._teacher = None if teacher is None else Teacher(teacher)
+        known = torch.cat([labels, second_batch[1]]) if second_batch else labels
+        # Looked at once: on an accelerator each look would wait for all that runs.
+        self._extreme_labels: list[int] = torch.stack(known.aminmax()).tolist()
+        self._teacher = None if teacher is None else Teacher(teacher, self.handed_out)
         self._noise = noise
         self._needed = self.readable
         # Copied before any pass: a network may keep activations on itself, which cannot be copied.
@@ -177,12 +202,6 @@ class Trace:
             yield
         finally:
             self.readable = before
-
-    @property
-    def is_written_to(self) -> bool:
-        """Whether a tensor that was handed out, the teacher's included, has been written to in place."""
-        handed_out = self.handed_out + (self._teacher.handed_out if self._teacher else [])
-        return any(tensor._version != version for tensor, version in handed_out)
 
     @Pass
     def weights(self) -> tuple[Tensor, ...]:
@@ -260,7 +279,7 @@ class Trace:
         """d(mean cross-entropy)/d(classifier weight): (classes, features)."""
         classifier = self.network.classifier
         with torch.enable_grad():
-            loss = _cross_entropy(classifier(self.features[-1]), self.labels)
+            loss = self._cross_entropy(classifier(self.features[-1]), self.labels)
             return gradient(loss, [classifier.weight])[0]
 
     @Pass
@@ -306,7 +325,8 @@ class Trace:
     @Pass
     def gradient_signs(self) -> tuple[Tensor, ...]:
         """For every tensor of `weights`, the sum over pictures of the sign of its loss's gradient, passed alone."""
-        return passes.gradient_signs(self.network, self._weight_parameters, self.images, self.labels, _cross_entropy)
+        weights = self._weight_parameters
+        return passes.gradient_signs(self.network, weights, self.images, self.labels, self._cross_entropy)
 
     @Pass
     def picture_maps(self) -> tuple[Tensor, ...]:
@@ -339,12 +359,18 @@ class Trace:
 
     @property
     def _loss(self) -> Tensor:
-        return _cross_entropy(self._run.logits, self.labels)
+        return self._cross_entropy(self._run.logits, self.labels)
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        for label in self._extreme_labels:
+            if not 0 <= label < logits.shape[1]:
+                raise InputError(f"labels: {label} is not a class of a network with {logits.shape[1]} outputs.")
+        return F.cross_entropy(logits, labels)
 
     def _gradients_on(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         with torch.enable_grad():
-            logits = self.network.classifier(self.network.features(images.detach())[-1])
-            return gradient(_cross_entropy(logits, labels), self._weight_parameters)
+            logits = passes.logits(self.network, images.detach())
+            return gradient(self._cross_entropy(logits, labels), self._weight_parameters)
 
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
@@ -367,7 +393,7 @@ class Trace:
         if "channel_saliency" in self._needed:
             hooks += [module.register_forward_hook(keep_output) for module in self._weighted]
         try:
-            features = self.network.features(images)
+            features = passes.features(self.network, images)
             logits = self.network.classifier(features[-1])
         finally:
             for hook in hooks:
@@ -382,11 +408,11 @@ class Teacher:
     A teacher's trace serves many students. Whatever a proxy does to these copies ends with its student.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        """Stand before a teacher's trace."""
+    def __init__(self, trace: Trace, handed_out: HandedOut) -> None:
+        """Stand before a teacher's trace, and tell the student's of what is handed out."""
         self._trace = trace
+        self._handed_out = handed_out
         self._copies: dict[str, Any] = {}
-        self.handed_out: list[tuple[Tensor, int]] = []
 
     @property
     def features(self) -> tuple[Tensor, ...]:
@@ -406,18 +432,9 @@ class Teacher:
     def _copy(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._copies:
             self._copies[name] = make()
-            self.handed_out += [(tensor, tensor._version) for tensor in _tensors(self._copies[name])]
+            self._handed_out.add(self._copies[name])
         value: T = self._copies[name]
         return value
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    try:
-        return F.cross_entropy(logits, labels)
-    except IndexError as error:
-        raise InputError(
-            f"labels: {int(labels.max())} is not a class of a network with {logits.shape[1]} outputs."
-        ) from error
 
 
 def use_batch_statistics(network: nn.Module) -> list[tuple[float | None, Tensor | None]]:
@@ -477,6 +494,22 @@ def _keep_saliency(found: dict[nn.Module, Tensor], module: nn.Module, output: Te
     found[module] = saliency(module, output, gradient)
 
 
+def bits(tensor: Tensor) -> Tensor:
+    """Return a tensor's bits as integers of its shape: NaN is not equal to itself, its bits are."""
+    return tensor.view({1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()])
+
+
+def _writes(tensor: Tensor) -> int:
+    return tensor._version
+
+
+def _writes_and_contents(tensor: Tensor) -> tuple[int, int]:
+    values = bits(tensor.detach().flatten()).long()
+    # By place, since a tensor may be sorted; odd, so that no change of one value is lost where the product overflows.
+    places = torch.arange(1, 2 * len(values), 2, device=values.device)
+    return tensor._version, int((values * places).sum())
+
+
 def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
@@ -498,8 +531,7 @@ class _Logits(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network.classifier(self.network.features(images)[-1])
-        return logits
+        return passes.logits(self.network, images)
 
 
 def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
@@ -512,9 +544,10 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
 
     hooks = [module.register_forward_hook(keep) for _, module in named]
     whole = _Logits(network)
-    tensors = {name: parameter.detach().double().abs() for name, parameter in whole.named_parameters()}
-    for weight in tensors.values():
-        weight.requires_grad_()
+    absolute: dict[Tensor, Tensor] = {
+        parameter: parameter.detach().double().abs().requires_grad_() for parameter in whole.parameters()
+    }
+    tensors = {name: absolute[parameter] for name, parameter in whole.named_parameters()}
     for name, buffer in whole.named_buffers():
         tensors[name] = buffer.double() if buffer.is_floating_point() else buffer.clone()
     try:
@@ -526,7 +559,13 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
             hook.remove()
     # An output of nothing but zeros is not in the graph; nothing comes back to it.
     reached = [module for module, output in outputs.items() if output.requires_grad]
-    weights = {m: tensors[f"network.{name}.weight"] for name, m in named if isinstance(m, WEIGHTED) and m in outputs}
+    # A tensor that several modules share is the first one's.
+    first = {m.weight: m for _, m in reversed(named) if isinstance(m, WEIGHTED) and m in outputs}
+    weights = {m: absolute[weight] for weight, m in first.items()}
+    owners = {parameter: m for _, m in reversed(named) for parameter in m.parameters(recurse=False)}
+    sizes: Counter[nn.Module] = Counter()
+    for parameter, owner in owners.items():
+        sizes[owner] += parameter.numel()
     found = gradient(total, [*(outputs[m] for m in reached), *weights.values()])
     signals = dict(zip(reached, found[: len(reached)], strict=True))
     flows = dict(zip(weights, found[len(reached) :], strict=True))
@@ -536,7 +575,7 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
         Layer(
             name=name,
             module=module,
-            params=sum(parameter.numel() for parameter in module.parameters(recurse=False)),
+            params=sizes[module],
             multiply_accumulates=_multiply_accumulates(module, outputs.get(module)),
             live=live or module is network.classifier,  # its bias reaches the logits whatever comes before it
             synflow=(weights[module] * flows[module]).abs().sum().detach() if module in flows else nothing,
@@ -547,7 +586,7 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
 
 @contextmanager
 def _without_normalisation(network: nn.Module) -> Iterator[None]:
-    changed = [module for module in network.modules() if isinstance(module, _NORMALISATIONS)]
+    changed = [module for module in network.modules() if isinstance(module, NORMALISATIONS)]
     before = [vars(module).get("forward") for module in changed]
     try:
         for module in changed:

@@ -222,6 +222,51 @@ def test_fisher_information_is_that_of_jacobians_by_autograd(made: Callable[[], 
     assert score("vkdnw", made(), batch) == pytest.approx(count + entropy, rel=1e-9)
 
 
+class Small(nn.Module):
+    """A convolution, an activation, and two linear layers."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, bias=False)
+        self.activation = activation
+        self.first = nn.Linear(4, 4)
+        self.classifier = nn.Linear(4, 4)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        maps = self.activation(self.stem(images))
+        return [maps, self.first(maps.mean((2, 3)))]
+
+
+def test_the_fisher_information_of_a_weight_that_two_layers_share(batch: Batch) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        small: Any = Small(nn.ReLU()).double()
+    small.classifier.weight = small.first.weight
+    parameters = list(small.parameters())
+    total = torch.zeros(len(parameters), len(parameters), dtype=torch.float64)
+    for picture in batch[0]:
+        logits = small.classifier(small.features(picture[None])[-1])[0]
+        p = 0.95 * logits.detach().softmax(0) + 0.05 / len(logits)
+        rows = [torch.autograd.grad(logit, parameters, retain_graph=True, allow_unused=True) for logit in logits]
+        jacobian = torch.stack(
+            [
+                torch.stack([(o * 0 if g is None else g).flatten()[0] for o, g in zip(parameters, row, strict=True)])
+                for row in rows
+            ]
+        )
+        total += (jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian / len(batch[0])).detach()
+    torch.testing.assert_close(passes.fisher_information(small, batch[0]), total)
+
+
+def test_fisher_information_is_not_taken_where_a_module_may_not_be_affine_in_its_parameters(batch: Batch) -> None:
+    with pytest.raises(UndefinedScore, match=r"^activation\.weight is a parameter of a PReLU, and only convolutions"):
+        score("vkdnw", Small(nn.PReLU()).double(), batch)
+    own = Small(nn.ReLU()).double()
+    own.scale = nn.Parameter(torch.ones(1))
+    with pytest.raises(UndefinedScore, match=r"^scale is a parameter of a Small, and only convolutions"):
+        score("vkdnw", own, batch)
+
+
 def test_swap_counts_the_codes_of_neurons(made: Callable[[], Any], batch: Batch) -> None:
     codes = set()
     trace = Trace(made(), *batch)

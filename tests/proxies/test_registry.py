@@ -100,6 +100,14 @@ def test_a_version_follows_the_source(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
+def test_a_proxy_without_a_source_needs_a_version() -> None:
+    text = "import proxies\n@proxies.register(needs=[], source='x'{})\ndef typed_in(trace):\n    return 1.0\n"
+    with pytest.raises(InputError, match=r"^proxy typed_in: its source cannot be read; give version=\.$"):
+        exec(text.format(""), {})
+    exec(text.format(", version='3'"), {})
+    assert get("typed_in").version == "3"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -33,6 +33,9 @@ DEAD_BRANCH = Cell(("nor_conv_3x3", *("none",) * 5)).index  # a convolution runs
 ALL = names()
 
 
+IMAGES, LABELS = torch.zeros(8, 3, 16, 16), torch.zeros(8, dtype=torch.long)
+
+
 def teacher_trace(network: Maker, batch: Batch) -> Trace:
     """The trace of a small teacher."""
     return trace_teacher(network(seed=1), batch)
@@ -153,8 +156,24 @@ def test_keep_initialises_nothing(network: Maker, batch: Batch) -> None:
         ({"names": ["nwott"]}, "proxy: 'nwott' is not known; did you mean 'nwot'?"),
         ({"init": "kaiming"}, "init: 'kaiming' is not known; allowed: keep, default."),
         ({"names": ["diswot"], "teacher": None}, "teacher: the proxy compares with a teacher and none was given."),
+        ({"names": "nwot"}, "names: 'nwot' is a text; give a list of names, such as ['nwot']."),
         ({"labels": torch.zeros(3, dtype=torch.long)}, "images, labels: shapes"),
-        ({"images": [torch.zeros(8, 3, 16, 16)] * 2}, "images, labels: give a tensor each, or a pair"),
+        ({"images": torch.zeros(0, 3, 16, 16), "labels": LABELS[:0]}, "images, labels: shapes (0, 3, 16, 16) and (0,)"),
+        (
+            {"images": [IMAGES] * 2},
+            "images, labels: give a tensor each, or a pair of tensors each, not a list of 2 and a",
+        ),
+        (
+            {"images": [], "labels": []},
+            "images, labels: give a tensor each, or a pair of tensors each, not a list of 0",
+        ),
+        ({"images": [IMAGES] * 2, "labels": [LABELS]}, "images, labels: give a tensor each, or a pair of tensors each"),
+        ({"images": [IMAGES] * 3, "labels": [LABELS] * 3}, "images, labels: give a tensor each, or a pair of tensors"),
+        ({"images": [IMAGES.numpy()], "labels": [LABELS]}, "images, labels: give a tensor each, or a pair of tensors"),
+        ({"labels": LABELS.float()}, "labels: torch.float32 holds no class numbers; give integers."),
+        ({"names": ["snip"], "labels": LABELS - 1}, "labels: -1 is not a class of a network with 10 outputs."),
+        ({"names": ["snip"], "labels": LABELS - 100}, "labels: -100 is not a class of a network with 10 outputs."),
+        ({"names": ["gradsign"], "labels": LABELS + 10}, "labels: 10 is not a class of a network with 10 outputs."),
     ],
 )
 def test_wrong_arguments_get_one_sentence(
@@ -165,6 +184,83 @@ def test_wrong_arguments_get_one_sentence(
         proxies.score(network(), **(defaults | arguments))
     assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_class_numbers_may_be_of_any_integer_type(network: Maker, batch: Batch, dtype: torch.dtype) -> None:
+    images, labels = batch
+    chosen = ["snip", "epe_nas", "zico", "gradsign"]
+    assert proxies.score(network(), images, labels.to(dtype), chosen) == proxies.score(network(), *batch, chosen)
+
+
+@pytest.mark.parametrize("init", ["keep", "default"])
+def test_in_inference_mode_the_numbers_are_the_same(network: Maker, batch: Batch, init: Any) -> None:
+    def scores() -> dict[str, float]:
+        images, labels = ([one.clone(), one.clone()] for one in batch)
+        return proxies.score(network(), images, labels, ALL, teacher=network(seed=1), init=init)
+
+    with torch.inference_mode():
+        found = scores()
+        assert torch.is_inference_mode_enabled()
+    assert found == scores()
+
+
+def test_a_network_without_the_interface_is_refused_in_a_sentence(network: Maker, batch: Batch) -> None:
+    whole: Any = network()
+
+    def refused(names: list[str], student: nn.Module, teacher: nn.Module | None = None) -> str:
+        with pytest.raises(InputError) as raised:
+            proxies.score(student, *batch, names, teacher=teacher)
+        assert "\n" not in str(raised.value)
+        return str(raised.value)
+
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(768, 10))
+    assert refused(["params"], plain).startswith(
+        "network: a Sequential has no features and no classifier; a network has"
+    )
+    assert refused(["kd"], whole, plain).startswith("teacher: a Sequential has no features and no classifier")
+    one_map: Any = nn.Module()
+    one_map.features, one_map.classifier = nn.Sequential(whole.stem, nn.Flatten()), whole.classifier
+    for name in ("params", "snip", "zico", "gradsign", "ntk_cond", "vkdnw", "nwot"):
+        assert refused([name], one_map).startswith(
+            "network: features(images) of a Module returns a Tensor, not a list of feature maps"
+        )
+    deep: Any = network()
+    deep.classifier = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 10))
+    for student, teacher, argument in ((deep, whole, "network"), (whole, deep, "teacher")):
+        assert refused(["nwot", "diswot_semantic"], student, teacher).startswith(
+            f"{argument}: diswot_semantic reads classifier.weight, and the classifier is a Sequential without one"
+        )
+        assert math.isfinite(proxies.score(student, *batch, ["kd"], teacher=teacher)["kd"])
+
+
+class Tied(nn.Module):
+    """Two linear layers that share a weight, in front of the classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3)
+        self.one, self.two = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.two.weight = self.one.weight
+        self.classifier = nn.Linear(6, 10)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        maps = self.stem(images)
+        return [maps, self.two(self.one(maps.mean((2, 3))))]
+
+
+def test_a_weight_that_two_layers_share_counts_once(batch: Batch) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tied = Tied()
+    scores = proxies.score(tied, *batch, ["params", "live_params", "synflow"])
+    assert scores["params"] == scores["live_params"] == sum(p.numel() for p in tied.parameters())
+    absolute: Any = copy.deepcopy(tied).double()
+    for parameter in absolute.parameters():
+        parameter.data.abs_()
+    absolute.classifier(absolute.features(torch.ones(1, 3, 16, 16, dtype=torch.float64))[-1]).sum().backward()
+    weights = [absolute.stem.weight, absolute.one.weight, absolute.classifier.weight]
+    assert scores["synflow"] == pytest.approx(sum(float((w.detach() * w.grad).sum()) for w in weights))
 
 
 def test_a_teacher_of_another_shape_is_refused_by_those_that_need_one(network: Maker, batch: Batch) -> None:
@@ -188,6 +284,57 @@ def test_a_wider_teacher_is_refused_by_name(network: Maker, batch: Batch) -> Non
             proxies.score(network(), *batch, [name], teacher=teacher)
     free = proxies.score(network(), *batch, ["sp", "at", "nst", "rkd", "pkt", "rmi", "kd"], teacher=teacher)
     assert all(math.isfinite(value) for value in free.values())
+
+
+class Offers(nn.Module):
+    """A network that offers only the last of another's feature maps."""
+
+    def __init__(self, whole: Any, maps: int) -> None:
+        super().__init__()
+        self.whole, self.classifier, self.maps = whole, whole.classifier, maps
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        offered: list[Tensor] = self.whole.features(images)[-self.maps - 1 :]
+        return offered
+
+
+@pytest.mark.parametrize(("name", "least"), [("at", 2), ("nst", 2), ("kdsvd", 3), ("fsp", 2), ("rmi", 1)])
+def test_too_few_feature_maps_are_no_perfect_score(network: Maker, batch: Batch, name: str, least: int) -> None:
+    for maps in range(least):
+        student, teacher = (Offers(network(seed=seed), maps) for seed in (0, 1))
+        with pytest.raises(UndefinedScore, match=f"^{name}: the network has too few feature maps: "):
+            proxies.score(student, *batch, [name], teacher=teacher)
+    student, teacher = (Offers(network(seed=seed), least) for seed in (0, 1))
+    assert proxies.score(student, *batch, [name], teacher=teacher)[name] < 0
+
+
+@pytest.mark.parametrize("name", ["at", "nst", "kdsvd", "fsp", "rmi"])
+def test_a_teacher_with_other_feature_maps_is_refused_by_the_proxy_s_name(
+    network: Maker, batch: Batch, name: str
+) -> None:
+    with pytest.raises(InputError, match=f"^teacher: {name} compares feature by feature"):
+        proxies.score(network(), *batch, [name], teacher=Offers(network(seed=1), 2))
+
+
+COMPARES_PICTURES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation", "diswot", "jacov", "ntk_cond")
+
+
+@pytest.mark.parametrize("name", COMPARES_PICTURES)
+def test_one_picture_has_nothing_to_be_compared_with(network: Maker, name: str) -> None:
+    picture = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(UndefinedScore, match=f"^{name}: it compares pictures, and the batch has one$"):
+        proxies.score(network(), picture, torch.tensor([3]), [name], teacher=network(seed=1))
+
+
+@pytest.mark.parametrize("cell", [6111, LARGEST, SKIPS, DEAD_EDGES, 284, 1462])
+@pytest.mark.parametrize("C", [4, 16])
+def test_a_batch_with_a_picture_twice_has_no_nwot(network: Maker, cell: int, C: int) -> None:
+    images = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(64, dtype=torch.long)
+    assert math.isfinite(proxies.score(network(cell, C=C), images, labels, ["nwot"])["nwot"])
+    images[40] = images[3]
+    with pytest.raises(UndefinedScore, match="nwot: the kernel of ReLU signs is singular"):
+        proxies.score(network(cell, C=C), images, labels, ["nwot"])
 
 
 def test_one_picture_is_enough_or_too_few(network: Maker) -> None:
@@ -353,6 +500,10 @@ def returns_nothing(trace: Any) -> None:
     return None
 
 
+def returns_a_complex_number(trace: Any) -> Any:
+    return np.complex128(1 + 2j)
+
+
 def returns_nan(trace: Any) -> float:
     return math.nan
 
@@ -386,6 +537,7 @@ BAD = {
     returns_text: ("failed", "it returned a str, not one number"),
     returns_vector: ("failed", "it returned a Tensor of shape (3,), not one number"),
     returns_nothing: ("failed", "it returned a NoneType, not one number"),
+    returns_a_complex_number: ("failed", "it returned a complex128, not one number"),
     returns_nan: ("undefined", "the score is nan"),
     returns_infinity: ("undefined", "the score is inf"),
     reads_undeclared: ("failed", "it reads trace.logits without declaring it in needs"),
@@ -407,6 +559,48 @@ def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[An
     assert {n: o.value for n, o in found.items()} == {n: o.value for n, o in expected.items()}
     assert torch.equal(states[0], torch.get_rng_state())
     assert np.array_equal(states[1][1], np.random.get_state()[1])
+
+
+WRITES: dict[str, Callable[[Tensor], object]] = {
+    "numpy": lambda tensor: tensor.numpy().fill(0),
+    "numpy, in another order": lambda tensor: tensor.numpy().sort(),
+    "data": lambda tensor: tensor.data.neg_(),
+    "data of one element": lambda tensor: tensor.data[0, :1].mul_(2),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("whose", ["student", "teacher"])
+def test_a_write_that_no_counter_sees_ends_with_the_plug_in_that_writes(
+    network: Maker, batch: Batch, write: Callable[[Tensor], object], whose: str
+) -> None:
+    def features(trace: Any) -> Any:
+        return (trace if whose == "student" else trace.teacher).features
+
+    def reads(trace: Any) -> Tensor:
+        return (features(trace)[-1].double() * torch.arange(1, 17)).sum()
+
+    def writes(trace: Any) -> float:
+        write(features(trace)[-1])
+        return 1.0
+
+    def reads_again(trace: Any) -> Tensor:
+        return reads(trace)
+
+    plugins = [plugin(one, ("features", "teacher")) for one in (reads, writes, reads_again)]
+    found = evaluate([get("cc"), *plugins], network, [batch], teacher=teacher_trace(network, batch), seed=0)
+    assert "it writes to a tensor of the trace" in str(found["writes"].error)
+    assert found["reads_again"].value == found["reads"].value is not None
+    assert {found[name].status for name in ("cc", "reads", "reads_again")} == {"ok"}
+
+
+@pytest.mark.parametrize("number", [3, 3.0, np.int64(3), np.float32(3)])
+def test_a_number_of_python_or_numpy_is_a_number(network: Maker, batch: Batch, number: Any) -> None:
+    def constant(trace: Any) -> Any:
+        return number
+
+    (outcome,) = evaluate([plugin(constant)], network, [batch], teacher=None, seed=0).values()
+    assert outcome.value == 3.0
 
 
 def test_a_scalar_tensor_is_a_number(network: Maker, batch: Batch) -> None:

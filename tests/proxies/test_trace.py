@@ -77,24 +77,21 @@ def test_channel_saliency_is_output_times_gradient(network: Maker, batch: Batch)
     _ = trace.input_gradients  # another backward pass before and after must not matter
     found = trace.channel_saliency
     oracle = network().train()
-    outputs = []
+    outputs: dict[nn.Module, Tensor] = {}
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         output.retain_grad()
-        outputs.append(output)
+        outputs[module] = output
 
-    for module in oracle.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(keep)
+    weighted = [module for module in oracle.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    for module in weighted:
+        module.register_forward_hook(keep)
     F.cross_entropy(oracle(batch[0]), batch[1]).backward()
-    by_shape = sorted((float(s.square().sum()) for s in found), reverse=True)
-    expected = []
-    for output in outputs:
-        if output.grad is not None:
-            product = output.detach() * output.grad
-            sums = product.sum((2, 3)) if product.dim() == 4 else product
-            expected.append(float(sums.square().sum()))
-    assert by_shape[: len(expected)] == pytest.approx(sorted(expected, reverse=True), rel=1e-4)
+    for module, saliency in zip(weighted, found, strict=True):
+        output = outputs[module]
+        product = output.detach() * (torch.zeros_like(output) if output.grad is None else output.grad)
+        expected = product.sum((2, 3)) if product.dim() == 4 else product
+        torch.testing.assert_close(saliency.expand_as(expected), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_classifier_gradient_is_the_full_network_s(network: Maker, batch: Batch) -> None:
