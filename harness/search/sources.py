@@ -28,13 +28,12 @@ class Source:
 
     Attributes:
         known: what is known, by driver.
-        provide: scores cells for a driver, calling the second argument for each, and adds them to what is known of all.
-        failed: how often scoring failed, by proxy and cause; such a score counts as undefined in this search.
+        provide: scores cells for a driver, calling the second argument for each, and adds them to what is known of all;
+            a score that fails counts as undefined in this search.
     """
 
     known: dict[str, Scores]
     provide: Callable[[Driver, Callable[[], None], list[int]], None]
-    failed: Counter[tuple[str, str]]
 
 
 def live_folder(run: Path, teacher: str) -> Path:
@@ -63,8 +62,23 @@ def stored(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: i
 
 
 @contextmanager
-def live(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int, plan: sweep.Plan) -> Iterator[Source]:
-    """Open the scores beside a teacher, what is not known being scored under a plan; the other arguments as `stored`.
+def live(
+    base: Results,
+    teacher: str,
+    driven: Sequence[Driver],
+    weight_seed: int,
+    plan: sweep.Plan,
+    failed: Counter[tuple[str, str]],
+) -> Iterator[Source]:
+    """Open the scores beside a teacher, where what is not known is scored.
+
+    Args:
+        base: as in `stored`, as are the next three.
+        teacher: its canonical name.
+        driven: whose scores are wanted.
+        weight_seed: of the weights.
+        plan: how to score.
+        failed: counts what fails, by proxy and cause.
 
     Raises:
         InputError: if something was or would be scored under other settings than the run's.
@@ -82,9 +96,8 @@ def live(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int
         versions = {name: registry.get(name).version for name in members}
         values = _values(frames, members, versions, weight_seed)
         known = {driver.name: drivers.known(driver, values) for driver in driven}
-        failed: Counter[tuple[str, str]] = Counter()
         provide = functools.partial(_provide, session, tuple(driven), values, known, failed, weight_seed)
-        yield Source(known, provide, failed)
+        yield Source(known, provide)
 
 
 def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -54,25 +54,16 @@ def study(plan: Plan) -> Search:
     driven = [drivers.get(name, base.proxies) for name in names]
     keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
     failed: Counter[tuple[str, str]] = Counter()
-    found = []
-    if plan.live is not None and prepared is not None:
-        options, truth = prepared
-        for teacher in teachers:
-            with sources.live(base, teacher, driven, plan.weight_seed, plan.live) as source:
-                for driver in driven:
-                    trails = searching.live(space.name, truth.cells, options, driver, source, keys)
-                    _refuse_undefined(driver, trails, source.failed)
-                    found.append(_found(base, teacher, driver, source.known[driver.name], trails, truth))
-            failed.update(source.failed)
-    else:
+    found: list[Found] = []
+    if prepared is None:
         known = {teacher: sources.stored(base, teacher, driven, plan.weight_seed) for teacher in teachers}
         options, truth = _prepared(plan, space, _known_to_all(plan, space, known), settings["classes"])
         for teacher in teachers:
-            for driver in driven:
-                scores = known[teacher][driver.name]
-                trails = searching.replay(space.name, truth.cells, options, driver, scores, keys)
-                _refuse_undefined(driver, trails, failed)
-                found.append(_found(base, teacher, driver, scores, trails, truth))
+            found += _replayed(base, teacher, driven, known[teacher], options, truth, keys)
+    else:
+        options, truth = prepared
+        for teacher in teachers:
+            found += _live(plan, base, teacher, driven, options, truth, keys, failed)
     _refuse_unknown(plan, found, truth)
     picked = judge.picks(found, truth)
     search = Search(
@@ -93,15 +84,39 @@ def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> t
     return options, _truth(plan, space, held, classes)
 
 
-def _found(
+def _replayed(
     base: Results,
     teacher: str,
-    driver: Driver,
-    scores: Scores,
-    trails: Mapping[tuple[str, int], Trail],
+    driven: Sequence[Driver],
+    known: Mapping[str, Scores],
+    options: Options,
     truth: Truth,
-) -> Found:
-    return Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
+    keys: Sequence[searching.Key],
+) -> Iterator[Found]:
+    for driver in driven:
+        scores = known[driver.name]
+        trails = searching.replay(truth.space.name, truth.cells, options, driver, scores, keys)
+        _refuse_undefined(driver, trails, {})
+        yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
+
+
+def _live(
+    plan: Plan,
+    base: Results,
+    teacher: str,
+    driven: Sequence[Driver],
+    options: Options,
+    truth: Truth,
+    keys: Sequence[searching.Key],
+    failed: Counter[tuple[str, str]],
+) -> Iterator[Found]:
+    assert plan.live is not None
+    with sources.live(base, teacher, driven, plan.weight_seed, plan.live, failed) as source:
+        for driver in driven:
+            trails = searching.live(truth.space.name, truth.cells, options, driver, source, keys)
+            _refuse_undefined(driver, trails, failed)
+            scores = source.known[driver.name]
+            yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
 
 def _options(plan: Plan, cells: int) -> Options:
@@ -159,12 +174,12 @@ def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Sco
 
 
 def _refuse_undefined(
-    driver: Driver, trails: Mapping[tuple[str, int], Trail], failed: Counter[tuple[str, str]]
+    driver: Driver, trails: Mapping[searching.Key, Trail], failed: Mapping[tuple[str, str], int]
 ) -> None:
     if any(trail.picks for trail in trails.values()):
         return
     cells = {cell for trail in trails.values() for cell in trail.cells}
-    causes = [cause for (proxy, cause), _ in failed.most_common() if proxy in driver.members]
+    causes = [cause for proxy, cause in failed if proxy in driver.members]
     if causes:
         raise InputError(f"--proxy: {driver.name} has no score of the {len(cells)} cells searched: {causes[0]}.")
     raise InputError(
