@@ -17,7 +17,7 @@ import proxies
 from proxies import registry
 from proxies.trace import Trace
 
-for _name in ("grad_norm", "snip", "grasp", "nwot", "jacov"):
+for _name in ("grad_norm", "snip", "grasp", "nwot", "jacov", "ntk_cond"):
     registry.add(replace(registry.get(_name), name=f"{_name}_kaiming", init="kaiming"))
 
 
