@@ -109,8 +109,8 @@ def note_taken(folder: Path, one: ScoreSet, proxies: Iterable[str]) -> None:
     """Note in ``run.json`` that scores of some proxies were taken from a shipped set; twice is as good as once."""
     info = read_info(folder)
     known = {record["name"] for record in info["proxies"]}
-    here = {"set": one.name, "data_hash": one.data_hash}
-    earlier = [note for note in info.get("taken", []) if {key: note[key] for key in here} == here]
+    here = {"set": one.name, "data_hash": one.data_hash, "device": one.card["device"]}
+    earlier = [note for note in info.get("taken", []) if {key: note.get(key) for key in here} == here]
     others = [note for note in info.get("taken", []) if note not in earlier]
     names = set(proxies).union(*(note["proxies"] for note in earlier))
     info["taken"] = [*others, here | {"proxies": sorted(names)}]

@@ -57,7 +57,8 @@ def test_what_a_set_has_is_taken_and_the_rest_computed(
     of_set = found[(found["proxy"] == "nwot") & (found["seed"] == 0)]
     pd.testing.assert_frame_equal(of_set.reset_index(drop=True), asked.reset_index(drop=True), check_exact=True)
     info = run_folder.read_info(tmp_path / "run")
-    assert info["taken"] == [{"set": "s0-noise", "data_hash": shipped.data_hash, "proxies": ["nwot"]}]
+    here = {"set": "s0-noise", "data_hash": shipped.data_hash, "device": shipped.card["device"]}
+    assert info["taken"] == [here | {"proxies": ["nwot"]}]
 
 
 def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
