@@ -264,6 +264,8 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
             other = vanilla[t]
             over_low, over_high = bootstrap.interval(over.correlation[:, :, t] - over.correlation[:, :, other])
         limit = ceiling.of(target.seeds.reindex(panel.cells)) if method.measure == "spearman" else np.nan
+        # Cells that have several seeds may differ less than all do; what a proxy exceeds is no ceiling.
+        limit = np.nan if (low[:, t] > limit).any() else limit
         for p, proxy in enumerate(panel.proxies):
             row = {
                 "proxy": proxy,

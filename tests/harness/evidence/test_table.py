@@ -14,7 +14,7 @@ from scipy import stats
 
 from benchmarks import spaces
 from benchmarks.nb201 import Cell, counts
-from harness.evidence import panel, table
+from harness.evidence import ceiling, panel, table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
 
 #: Few cells of the benchmark, of every kind: the first 200 indices.
@@ -259,6 +259,19 @@ def test_the_seeds_of_a_table_give_its_ceiling() -> None:
     assert math.isnan(everything["t:b"])
     _, other = made(scores, proxies(p="higher"), [target(accuracies, seeds=seeds)], measure="kendall")
     assert other["ceiling"].isna().all()
+
+
+def test_a_ceiling_that_a_proxy_exceeds_is_not_shown() -> None:
+    # The cells that have two seeds are nearly alike, and all cells are not.
+    generator = np.random.default_rng(4)
+    truth = np.where(np.arange(len(CELLS)) < 50, 0.3, 5) * generator.normal(size=len(CELLS))
+    first, second = (truth + generator.normal(size=len(CELLS)) for _ in range(2))
+    second[50:] = math.nan
+    scores = frame({("p", cell, 0): float(truth[cell]) for cell in CELLS})
+    aimed = target(dict(enumerate(first)), seeds={"0": first, "1": second})
+    _, evidence = made(scores, proxies(p="higher"), [aimed])
+    assert 0 < ceiling.of(aimed.seeds) < evidence["low"].iloc[0]
+    assert evidence["ceiling"].isna().all()
 
 
 def test_large_runs_are_judged_in_processes_with_the_same_numbers(
