@@ -87,7 +87,7 @@ def live(
     mine = replace(plan, proxies=tuple(map(registry.get, members)), seeds=(weight_seed,), cells=(), teacher=teacher)
     context = sweep.prepare(mine)
     _refuse_other_settings(context.settings, base)
-    _earlier(base, teacher)
+    _refuse_earlier_settings(base, teacher)
     made = executors(mine.devices, mine.scheduler, mine.plugins)
     kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
     folder = live_folder(base.folder, teacher)
@@ -121,19 +121,23 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
 
 
 def _earlier(base: Results, teacher: str) -> Results | None:
-    # What earlier searches scored; a run that shows a shipped set may show one of other settings by now.
+    folder = live_folder(base.folder, teacher)
+    _refuse_earlier_settings(base, teacher)
+    return results.load(folder) if run_folder.info_path(folder).is_file() else None
+
+
+def _refuse_earlier_settings(base: Results, teacher: str) -> None:
+    # A run that shows a shipped set may show one of other settings by now than when searches scored.
     folder = live_folder(base.folder, teacher)
     if not run_folder.info_path(folder).is_file():
-        return None
-    earlier = results.load(folder)
+        return
     wanted = base.info["settings"] | {"teacher": teacher}
-    different = differences(wanted, earlier.info["settings"], Settings.consequences)
+    different = differences(wanted, run_folder.read_info(folder)["settings"], Settings.consequences)
     if different:
         raise InputError(
             f"run: {folder} has scores of earlier searches that were made with other settings than those of "
             f"{base.folder}: {', '.join(different)}; move it elsewhere."
         )
-    return earlier
 
 
 def _members(driven: Sequence[Driver]) -> tuple[str, ...]:
