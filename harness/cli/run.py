@@ -51,7 +51,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     from harness.cli import say
     from harness.cli.evaluate import plan_of
     from harness.search import study
-    from harness.search.winner import NoWinnerError
+    from harness.search.plan import NoSearchError
 
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
@@ -80,7 +80,7 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
             search = study.study(asked(plan, folder, targets if one is found[0] else ()))
             failures += len(search.info["failed"])
             click.echo(say.failures(search), nl=False, err=True)
-        except NoWinnerError as error:  # such as of too few cells; the scores stand without it
+        except NoSearchError as error:  # such as of too few cells; the scores stand without it
             click.echo(f"{folder}: no search: {error}", err=True)
             search = None
         searched.append(replace(one, search=search))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.errors import InputError
 from harness import sweep
 from harness.search.budget import Budget
 
 #: The driver that stands for the one that ranks best.
 WINNER = "winner"
+
+
+class NoSearchError(InputError):
+    """A search has nothing to follow or to be judged by: no winner, no score that is defined, no accuracy."""
 
 
 @dataclass(frozen=True)

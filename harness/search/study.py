@@ -23,7 +23,7 @@ from harness.search.algorithms import ALGORITHMS, Options, check
 from harness.search.conduct import Trail
 from harness.search.driver import Driver, Scores
 from harness.search.judge import Costs, Found, Truth
-from harness.search.plan import WINNER, Plan
+from harness.search.plan import WINNER, NoSearchError, Plan
 from harness.search.stored import Search
 from harness.search.winner import Winner
 from proxies import registry
@@ -182,7 +182,7 @@ def _refuse_undefined(
     causes = [cause for proxy, cause in failed if proxy in driver.members]
     if causes:
         raise InputError(f"--proxy: {driver.name} has no score of the {len(cells)} cells searched: {causes[0]}.")
-    raise InputError(
+    raise NoSearchError(
         f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
         "another one."
     )
@@ -216,7 +216,7 @@ def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
         if plan.targets and not visited & set(accuracies.index):
             table = name.rpartition(":")[0]
             hint = f"; --cells {table} keeps them to its cells" if table in tables.names() else ""
-            raise InputError(
+            raise NoSearchError(
                 f"--target: {name} has an accuracy for none of the {len(visited)} cells that the searches scored{hint}."
             )
 

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.errors import InputError
 from benchmarks.seeding import derive
 from benchmarks.spaces import Space
 from harness.evidence import bootstrap, panel
 from harness.evidence.table import SIGNIFICANCE, Method, Target, by_evidence, tables
+from harness.search.plan import NoSearchError
 
 #: A half of fewer cells has no intervals.
 FEWEST_CELLS = 2 * bootstrap.FEWEST_CELLS
-
-
-class NoWinnerError(InputError):
-    """No proxy can be chosen: too few cells have a score and an accuracy, or nothing correlates."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +69,12 @@ def choose(
         method: of correlating.
 
     Raises:
-        NoWinnerError: if too few cells have a score and an accuracy, or nothing correlates.
+        NoSearchError: if too few cells have a score and an accuracy, or nothing correlates.
     """
     whole = panel.build(scores, proxies)
     known = np.flatnonzero(np.isin(whole.cells, accuracies.index))
     if len(known) < FEWEST_CELLS:
-        raise NoWinnerError(
+        raise NoSearchError(
             f"--proxy: the winner is chosen on one half of the cells and judged on the other, which takes at least "
             f"{FEWEST_CELLS} scored cells with an accuracy in {target}; there are {len(known)}. Name a proxy instead."
         )
@@ -92,7 +88,7 @@ def choose(
     compared = set(chosen.index[chosen["behind"].notna()]) & set(judged.index)
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
-        raise NoWinnerError(
+        raise NoSearchError(
             f"--proxy: no proxy has a correlation with {target} on half of the cells; name one instead."
         )
     best, second = ranking[0], ranking[1] if len(ranking) > 1 else None

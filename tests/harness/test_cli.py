@@ -429,6 +429,18 @@ def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
     assert cli("correlate", tmp_path).out.strip() in said.out
 
 
+def test_the_main_job_stands_where_a_search_cannot_be_judged(cli: Cli, tmp_path: Path) -> None:
+    known = load_table("nb201-kd", "nb201").frame["distilled"].dropna().iloc[:24]
+    known.rename("accuracy").rename_axis("cell").to_csv(tmp_path / "few.csv")
+    cells = ",".join(map(str, known.index))
+    tiny = [*QUICK, "--cells", cells, "--s0-cells", "111,113", "--proxies", "l2_norm", "--target", tmp_path / "few.csv"]
+    said = cli("run", *tiny, "--out", tmp_path / "run")
+    assert said.status == 0, said.sentence
+    assert "nb201: no search: --target: few:accuracy has an accuracy for none of the" in said.sentence
+    assert "few:accuracy" in said.out
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     said = cli("bench", *TINY, "--proxies", "params,snip", "--json", "--out", tmp_path / "costs.csv")
     names = [row["name"] for row in json.loads(said.out)]
