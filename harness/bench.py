@@ -114,6 +114,8 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
     Raises:
         InputError: if a proxy fails; then nothing is kept.
     """
+    import pandas as pd
+
     from harness import costs
 
     names = [proxy.name for proxy in plan.proxies]
@@ -126,7 +128,11 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
         measured = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
     finally:
         torch.set_num_threads(threads)
-    files.write_table(costs.path_of(run), as_table(measured))
+    table = as_table(measured)
+    if known is not None:
+        earlier = pd.read_csv(costs.path_of(run))
+        table = pd.concat([table, earlier[~earlier["name"].isin(table["name"])]], ignore_index=True)
+    files.write_table(costs.path_of(run), table)
 
 
 def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:

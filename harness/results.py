@@ -32,6 +32,9 @@ DEFAULT_TARGETS = {
 #: A default target that knows fewer of the evaluated cells, and not all, is left out.
 _ENOUGH_CELLS = 30
 
+#: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
+_ROUNDED = 0.011
+
 T = TypeVar("T")
 
 _COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
@@ -74,9 +77,10 @@ def load(run: Path | str) -> Results:
         InputError: if it is not one, or is damaged.
     """
     folder = Path(run)
-    stored = _stored(folder)
+    stored = scored(folder)
     return replace(
         stored,
+        search=stored_search.read(folder),
         targets=_read(folder / "targets.csv", _csv, stored.targets),
         correlations=_read(folder / "correlations.csv", _csv, stored.correlations),
         evidence=_read(folder / "evidence.csv", _csv, stored.evidence),
@@ -85,7 +89,13 @@ def load(run: Path | str) -> Results:
     )
 
 
-def _stored(folder: Path) -> Results:
+def scored(run: Path | str) -> Results:
+    """Load what a run has scored, and nothing that was made of it.
+
+    Raises:
+        InputError: if it is not one, or is damaged.
+    """
+    folder = Path(run)
     info = run_folder.read_info(folder)
     proxies = pd.DataFrame(info["proxies"])
     shipped = run_folder.shipped(folder, info)
@@ -99,7 +109,6 @@ def _stored(folder: Path) -> Results:
         evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         cards={},
         method={},
-        search=stored_search.read(folder),
     )
 
 
@@ -136,7 +145,7 @@ def correlate(
     if undefined not in panel.UNDEFINED:
         raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = Path(run)
-    results = _stored(folder)
+    results = replace(scored(folder), search=stored_search.read(folder))
     if results.scores.empty and results.search is not None:
         return results  # a run that a search began, with nothing of its own to correlate
     space = results.info["space"]
@@ -146,14 +155,14 @@ def correlate(
     cards: dict[str, dict[str, Any]] = {}
     for name, target in chosen.items():
         table = tables.load(target.table, space)
-        one = _target(name, target.column, table.frame[table.frame.index.isin(evaluated)])
+        one = target_of(name, target.column, table.frame[table.frame.index.isin(evaluated)])
         if one.accuracies.empty:
             raise InputError(
                 f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
             )
         found.append(one)
         cards[table.name] = asdict(table.card)
-    found += _gains(found)
+    found += gains(found)
     targets = pd.concat(
         [
             pd.DataFrame({"cell": one.accuracies.index, "target": one.name, "accuracy": one.accuracies.to_numpy()})
@@ -190,28 +199,39 @@ def _judged(
     return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
 
 
-def _target(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
+def target_of(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
+    """Return a column of a table as a target, with its training seeds: columns ``COLUMN-0`` or ``COLUMN-seed0``, ..."""
     accuracies = frame[column].dropna()
     of_seeds = {
         match.group(1): frame[other]
         for other in frame.columns
         if (match := re.fullmatch(re.escape(column) + r"-(?:seed)?([0-9]+)", str(other)))
     }
-    return evidence_table.Target(name, accuracies, pd.DataFrame(of_seeds, index=accuracies.index))
+    seeds = pd.DataFrame(of_seeds, index=accuracies.index)
+    # Columns whose mean is not the accuracy are something else, such as its epochs.
+    if not ((seeds.mean(axis=1) - accuracies).abs().dropna() <= _ROUNDED).all():
+        seeds = seeds.iloc[:, :0]
+    return evidence_table.Target(name, accuracies, seeds)
 
 
-def _gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
-    # What distillation adds, cell by cell; seeds are paired, since both students begin alike.
+def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
+    """Return what distillation adds, cell by cell, for each table of which both accuracies are there.
+
+    Seeds are paired, since both students begin alike.
+    """
     by_name = {one.name: one for one in found}
-    gains = []
+    made = []
     for name, distilled in by_name.items():
         table, _, column = name.rpartition(":")
         vanilla = by_name.get(f"{table}:vanilla")
         if column == "distilled" and vanilla is not None and f"{table}:gain" not in by_name:
             gain = (distilled.accuracies - vanilla.accuracies).dropna()
-            seeds = (distilled.seeds - vanilla.seeds).reindex(gain.index).dropna(axis=1, how="all")
-            gains.append(evidence_table.Target(f"{table}:gain", gain, seeds))
-    return [one for one in gains if not one.accuracies.empty]
+            ones, others = (seeds.reindex(gain.index) for seeds in distilled.seeds.align(vanilla.seeds))
+            seeds = (ones - others).dropna(axis=1, how="all")
+            uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
+            gain = gain.mask(uneven, seeds.mean(axis=1))
+            made.append(evidence_table.Target(f"{table}:gain", gain, seeds))
+    return [one for one in made if not one.accuracies.empty]
 
 
 def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
@@ -234,13 +254,16 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
         InputError: if one is not known, or two tables have the same name.
     """
     chosen: dict[str, tables.Target] = {}
+    of_table: dict[str, str] = {}
     for name in target_names:
         for target in _targets(name, space):
-            if chosen.setdefault(target.name, target) != target:
+            called = target.name.rpartition(":")[0]
+            if of_table.setdefault(called, target.table) != target.table:
                 raise InputError(
-                    f"--target: {chosen[target.name].table} and {target.table} would both be called {target.name}; "
+                    f"--target: {of_table[called]} and {target.table} would both be called {called}; "
                     "rename one of the files."
                 )
+            chosen[target.name] = target
     return chosen
 
 

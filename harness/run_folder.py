@@ -126,13 +126,17 @@ def find(folder: Path) -> list[Path]:
     """
     if info_path(folder).is_file():
         return [folder]
-    inside = sorted(path.parent for path in folder.glob(f"*/{info_path(folder).name}")) if folder.is_dir() else []
+    inside = _inside(folder)
     if not inside:
         hint = f" A shipped set may be named instead: {', '.join(sets.names())}." if sets.names() else ""
         raise InputError(
             f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.{hint}"
         )
     return inside
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"*/{info_path(folder).name}")) if folder.is_dir() else []
 
 
 def forget_derived(folder: Path) -> None:
@@ -165,6 +169,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         InputError: if the folder has a run with other settings, or cannot be written to.
     """
     command = shlex.join(["diswot", *sys.argv[1:]])
+    machine = environment(device)  # takes a moment, in which another process might write what is read next
     if info_path(folder).is_file():
         info = read_info(folder)
         refuse_shipped("--out", folder, info)
@@ -179,6 +184,10 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         hashes = info["hashes"]
     elif store_path(folder).exists():
         raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
+    elif inside := _inside(folder):  # a run here would hide them
+        raise InputError(
+            f"--out: {folder} holds several runs; name one of {', '.join(map(str, inside))}, or another folder."
+        )
     else:
         info = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
         commands, known, hashes = [command], {}, {}
@@ -193,7 +202,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         "settings_hash": settings.hash,
         "command": command,
         "commands": commands,
-        **environment(device),
+        **machine,
         "hashes": hashes
         | {"batch": settings.batch}
         | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},

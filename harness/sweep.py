@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,9 +189,8 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     with opened(plan, folder, context, make_executor) as session:
         taken = taking.for_sweep(plan, context.settings, session.store, folder)
         tasks, before = missing(plan, session.store, context.settings)
-        if tasks:
-            run_folder.forget_derived(folder)
         with (
+            _forgetting_derived(folder) if tasks else nullcontext(),
             closing(score(session, tasks)) as results,
             progress.shown(len(tasks), "network", f"{_units(tasks)} scores") as advance,
         ):
@@ -200,6 +199,15 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
                 causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
                 advance()
     return Tally(before - taken, statuses, causes, time.monotonic() - start)
+
+
+@contextmanager
+def _forgetting_derived(folder: Path) -> Iterator[None]:
+    run_folder.forget_derived(folder)
+    try:
+        yield
+    finally:  # another process may have correlated a part meanwhile
+        run_folder.forget_derived(folder)
 
 
 def _units(tasks: Sequence[Task]) -> int:

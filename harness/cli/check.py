@@ -37,10 +37,10 @@ TOLERANCE = 2e-3
     help="Compare with this shipped set of scores, with its pictures, instead of the stored scores of noise.",
 )
 @options.image_dir
-@click.option("--save", type=click.Path(path_type=Path), help="Write the proxy's baseline into this .json file.")
+@click.option("--save", type=options.PATH, help="Write the proxy's baseline into this .json file.")
 @click.option(
     "--baseline",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Baseline to compare with.  [default: NAME.baseline.json beside FILE, where there is one; "
     "NAME.SET.baseline.json of a check --with SET]",
 )
@@ -55,9 +55,9 @@ TOLERANCE = 2e-3
 @click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")
 @options.workers
 @options.as_json
-@click.option("--junit", type=click.Path(path_type=Path), help="Write the answers as JUnit XML.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the answers as Markdown, for a pull request.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the scores as a run's folder, for `diswot report`.")
+@click.option("--junit", type=options.PATH, help="Write the answers as JUnit XML.")
+@click.option("--markdown", type=options.PATH, help="Write the answers as Markdown, for a pull request.")
+@click.option("--out", type=options.PATH, help="Keep the scores as a run's folder, for `diswot report`.")
 @click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
 @options.config
 def command(

@@ -10,7 +10,7 @@ from harness.cli import options
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate")
+@click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
 @click.option(
     "--with",
@@ -19,9 +19,7 @@ from harness.cli import options
     help="Take the scores of this shipped set on the same cells, seeds and settings into RUN first.",
 )
 @click.option("--subset", default="all", show_default=True, help="Which cells the table on the screen is about.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="A .csv, .parquet or .json file, or a folder for all three."
-)
+@click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.as_json
 @options.config
 def command(

@@ -49,7 +49,7 @@ from harness.cli import options
 @click.option(
     "--merge",
     "merged",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     multiple=True,
     help="trainings.csv of another run with the same settings, not to be done again; repeatable.",
 )

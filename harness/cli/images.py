@@ -41,9 +41,7 @@ def _state(name: str) -> str:
 @command.command()
 @click.argument("name")
 @options.mirror
-@click.option(
-    "--image-dir", type=click.Path(path_type=Path), help="Folder to put the set's folder into.  [default: the cache]"
-)
+@click.option("--image-dir", type=options.PATH, help="Folder to put the set's folder into.  [default: the cache]")
 def fetch(name: str, mirror: Path | None, image_dir: Path | None) -> None:
     """Fetch the official archive of NAME, cifar10 or cifar100 (170 MB), and unpack its pictures.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from benchmarks.errors import InputError, unknown
+from benchmarks.paths import expanded
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _UserPath(click.Path):
+    """A path that may begin with ``~``, also where no shell sees it, as in a configuration."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        named = param.opts[0] if param is not None else "path"
+        return expanded(named, super().convert(value, param, ctx))
+
+
+PATH = _UserPath()
+
+
 def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
@@ -34,12 +46,15 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
         raise InputError(f"--config: {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # of the encoding, or of TOML
         raise InputError(f"--config: {path} cannot be read as TOML: {error}.") from error
-    allowed = {name.lstrip("-"): p for p in ctx.command.params for name in p.opts if name.startswith("--")}
+    options = [p for p in ctx.command.params if isinstance(p, click.Option)]
+    allowed = {name.lstrip("-"): p for p in options for name in p.opts if name.startswith("--")}
     del allowed["config"]
     defaults: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in allowed:
             raise unknown(f"--config: {path}: setting", name, sorted(allowed))
+        if isinstance(value, bool) and not allowed[name].is_flag:
+            raise InputError(f"--config: {path}: setting {name} takes a value; {str(value).lower()} is a flag's.")
         defaults[str(allowed[name].name)] = _as_given(value, several=allowed[name].multiple)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
@@ -55,7 +70,7 @@ def _as_given(value: Any, *, several: bool) -> Any:
 
 config = click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     is_eager=True,
     expose_value=False,
     callback=_read_config,
@@ -77,7 +92,7 @@ images = click.option(
 )
 image_dir = click.option(
     "--image-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Folder of the image set, in its official layout.  [default: where `diswot images fetch` puts it]",
 )
 batch_size = click.option(
@@ -113,18 +128,14 @@ deterministic = click.option(
     help="On a GPU: the same bits each time, or the fastest kernels.",
 )
 scheduler = click.option("--scheduler", help="tcp://HOST:PORT of a Dask cluster whose workers do the work.")
-plugin = click.option(
-    "--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="File with proxies; repeatable."
-)
+plugin = click.option("--plugin", "plugins", type=PATH, multiple=True, help="File with proxies; repeatable.")
 shipped = click.option(
     "--shipped/--no-shipped",
     default=True,
     show_default=True,
     help="Take scores that a shipped set has under the same settings instead of computing them.",
 )
-mirror = click.option(
-    "--from", "mirror", type=click.Path(path_type=Path), help="Folder to take the files from, instead of the network."
-)
+mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the files from, instead of the network.")
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
@@ -145,9 +156,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def out(default: str) -> Callable[[F], F]:
     """Return the option for a run's folder."""
-    return click.option(
-        "--out", type=click.Path(path_type=Path), default=default, show_default=True, help="The run's folder."
-    )
+    return click.option("--out", type=PATH, default=default, show_default=True, help="The run's folder.")
 
 
 def sweep(function: F) -> F:

@@ -10,7 +10,7 @@ from harness.cli import options
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate")
+@click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.config

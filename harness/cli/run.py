@@ -46,19 +46,26 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     continues; complete, it prints its tables at once. Options hold for both spaces, but for --target, which holds for
     NAS-Bench-201, and --images other than noise, whose number of classes both networks then have.
     """
+    import torch
+
     import reports
-    from harness import bench, relations, results, sweep
+    from harness import bench, relations, results, run_folder, sweep
     from harness.cli import say
     from harness.cli.evaluate import plan_of
     from harness.search import study
     from harness.search.plan import NoSearchError
 
+    if run_folder.info_path(out).is_file():
+        raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
         (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),
         (plan_of(space="s0", cells=s0_cells, **settings), out / "s0"),
     ]
-    options.devices(plans[0][0].devices[0])  # costs and relations are computed on this machine, whoever scores
+    # Costs and relations are computed on this machine, whoever scores.
+    (device, *_) = options.devices(plans[0][0].devices[0])
+    if device != "cpu":
+        torch.cuda.set_device(device)
     for plan, folder in plans:
         click.echo(say.plan(plan, folder), err=True)
     failures = 0

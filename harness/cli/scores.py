@@ -67,7 +67,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command(hidden=True)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.PATH)
 @click.argument("name")
 @click.option("--proxies", help="name,name: those that are packed.  [default: all of RUN]")
 def pack(run: Path, name: str, proxies: str | None) -> None:

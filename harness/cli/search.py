@@ -34,7 +34,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), default="runs/evaluate", is_eager=True, callback=_take_settings)
+@click.argument("run", type=options.PATH, default="runs/evaluate", is_eager=True, callback=_take_settings)
 @click.option(
     "--proxy",
     default="winner",
@@ -143,7 +143,7 @@ def command(
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
     loaded = options.load_plugins(plugins)
     walked = spaces.get(space)
-    beside = tuple(teachers.canonical(part) for part in _parts("--teacher", teacher))
+    beside = tuple(dict.fromkeys(teachers.canonical(part) for part in _parts("--teacher", teacher)))
     found = study.study(
         Plan(
             run=run,

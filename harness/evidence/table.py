@@ -108,10 +108,14 @@ def tables(
 
 
 def by_evidence(evidence: pd.DataFrame) -> list[str]:
-    """Return the proxies, best first by the first target on all cells; those without a correlation last."""
+    """Return the proxies, best first by the first target on the first subset; those without a correlation last.
+
+    The first subset is ``all``, unless the rows are of another one.
+    """
     if evidence.empty:
         return []
-    first = evidence[(evidence["target"] == evidence["target"].iloc[0]) & (evidence["subset"] == "all")]
+    leading = evidence[["target", "subset"]].iloc[0]
+    first = evidence[(evidence[["target", "subset"]] == leading).all(axis=1)]
     measure = str(first["measure"].iloc[0])
     ranked = first.sort_values([measure, "proxy"], ascending=[False, True], na_position="last", kind="stable")
     names = [*ranked["proxy"], *evidence["proxy"]]

@@ -105,7 +105,7 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
     members = list(driver.members)
     earlier = _earlier(base, teacher)
     if earlier:
-        found = _mean_seconds(earlier.scores, members)
+        found = mean_seconds(earlier.scores, members)
         if found is not None:
             return found, "mean of the cells that searches scored, on one worker"
     alone = costs.read(base.folder)
@@ -115,7 +115,7 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
     if set(base.scores["proxy"]) == set(members):
         elsewhere = base.info.get("shipped") or base.info.get("taken")
         where = ", for shipped scores on the machine that made them" if elsewhere else ""
-        return _mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
+        return mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
     measured = f"`diswot bench --out {costs.path_of(base.folder)}` measures it"
     return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
 
@@ -167,9 +167,19 @@ def _values(
     return values
 
 
-def _mean_seconds(scores: pd.DataFrame, members: list[str]) -> float | None:
-    own = scores[scores["proxy"].isin(members)]
-    return float(own.groupby(["cell", "seed"])["seconds"].sum().mean()) if len(own) else None
+def mean_seconds(scores: pd.DataFrame, members: Sequence[str]) -> float | None:
+    """Return the mean seconds of the networks of which exactly these proxies have a score; None where there is none.
+
+    Beside another one a shared pass may have been charged to that.
+    """
+    other = ~scores["proxy"].isin(members) | (scores["status"] == "failed")
+    of_network = (
+        scores.assign(other=other)
+        .groupby(["cell", "seed"])
+        .agg(other=("other", "any"), members=("proxy", "nunique"), seconds=("seconds", "sum"))
+    )
+    alone = of_network.loc[~of_network["other"] & (of_network["members"] == len(members)), "seconds"]
+    return float(alone.mean()) if len(alone) else None
 
 
 def _provide(

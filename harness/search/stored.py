@@ -84,6 +84,7 @@ def folder_of(run: Path) -> Path:
 def write(run: Path, search: Search) -> None:
     """Write a search into its run's folder, in place of an earlier one."""
     folder = folder_of(run)
+    (folder / "search.json").unlink(missing_ok=True)
     for name in _TABLES:
         files.write_table(folder / f"{name}.csv", getattr(search, name))
     files.write_json(folder / "search.json", search.info)  # last: what it stands for is whole

@@ -51,7 +51,9 @@ def study(plan: Plan) -> Search:
     base = _base(plan)
     chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
     names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
-    driven = [drivers.get(name, base.proxies) for name in names]
+    # What is scored live has the direction that its proxy has now, which may not be that of the run's scores.
+    recorded = base.proxies if prepared is None else base.proxies.iloc[:0]
+    driven = [drivers.get(name, recorded) for name in names]
     keys = [(algorithm, seed) for algorithm in plan.algorithms for seed in range(plan.searches)]
     failed: Counter[tuple[str, str]] = Counter()
     found: list[Found] = []
@@ -148,7 +150,7 @@ def _base(plan: Plan) -> Results:
         begun = replace(plan.live, proxies=tuple(map(registry.get, members)))
         with sweep.opened(begun, plan.run, sweep.prepare(begun)):
             pass
-    return results.load(plan.run)
+    return results.scored(plan.run)  # an earlier search that cannot be read is no hindrance to a new one
 
 
 def _winner(plan: Plan, base: Results, space: Space) -> Winner:

@@ -105,6 +105,7 @@ MISTAKES = {
         "Allowed: augment, batch-seed",
     ),
     "evaluate --config itself.toml": ("setting: 'config' is not known",),
+    "evaluate --config flag.toml": ("--config: flag.toml: setting out takes a value; true is a flag's",),
     "evaluate --config wrong.toml": ("'--batch-size': 'many' is not a valid integer",),
     # runs, targets and tables
     "correlate nowhere": ("run: nowhere is not a run's folder and holds none; `diswot evaluate --out nowhere`",),
@@ -175,6 +176,7 @@ MISTAKES = {
     "evaluate --out file/below": ("--out: file/below cannot be written to: ",),
     "evaluate --out /proc/run": ("--out: /proc/run cannot be written to: ",),
     "run --out file": ("--out: file",),
+    "run --out run": ("--out: run is the folder of one run; `diswot run` makes two",),
     "evaluate --space s0 --device cpu --out other_settings": (
         "--out: other_settings holds a run with other settings: batch_size 64 (there: 4), teacher resnet56 "
         "(there: s0:111); choose another folder or the same settings",
@@ -197,6 +199,7 @@ FILES = {
     "binary.toml": b"\xff\xfe",
     "unknown.toml": b"proxie = 'snip'\n",
     "itself.toml": b"config = 'itself.toml'\n",
+    "flag.toml": b"out = true\n",
     "wrong.toml": b"batch-size = 'many'\n",
     "elsewhere.csv": b"cell,accuracy\n777,90\n",
     "unknown.csv": b"cell,accuracy\n712,90\n",
@@ -451,6 +454,28 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     cli("bench", *TINY, "--proxies", "params,snip", "--out", tmp_path / "costs.csv")
     seconds = pd.read_csv(tmp_path / "costs.csv")["seconds"]
     assert (seconds.round(3) != seconds).any()  # what is rounded for the screen is not rounded in the file
+
+
+def test_the_costs_of_a_run_that_grows_are_kept(tmp_path: Path) -> None:
+    from harness import bench, costs, sweep
+    from harness.cli.evaluate import plan_of
+
+    drawn = {"images": "noise", "image_dir": None, "batch_size": 4, "batch_seed": 0, "augment": False}
+    shared = {"device": "cpu", "workers": 1, "teacher": "s0:111", "tf32": False, "deterministic": True, "stack": 1}
+    for names in ("l2_norm", "synflow", "l2_norm"):
+        plan = plan_of(space="s0", cells="111,", proxies=names, seeds="1", plugins=(), **drawn, **shared)
+        bench.keep(sweep.prepare(plan), plan, tmp_path)
+        before = costs.read(tmp_path)
+    assert before is not None
+    assert {"l2_norm", "synflow", "suite"} <= set(before.index)
+
+
+def test_a_path_may_begin_with_the_home_folder_where_no_shell_sees_it(
+    cli: Cli, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli("correlate", finished, "--out", "~/here.csv").status == 0
+    assert (tmp_path / "here.csv").is_file()
 
 
 def settings_of(folder: Path) -> tuple[dict[str, Any], list[tuple[int, int]]]:

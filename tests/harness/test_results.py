@@ -148,3 +148,37 @@ def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings:
     ceilings = found.evidence[found.evidence["subset"] == "all"].set_index("target")["ceiling"]
     assert list(ceilings.index) == [f"nb201-kd:{column}" for column in ("distilled", "vanilla", "gain")]
     assert ceilings["nb201-kd:vanilla"] > 0.8
+
+
+def test_columns_whose_mean_is_not_the_accuracy_are_no_seeds() -> None:
+    frame = pd.DataFrame({"a": [90.0, 91.0], "a-12": [60.0, 62.0], "a-200": [90.0, 91.0]}, index=[1, 2])
+    assert results.target_of("t:a", "a", frame).seeds.empty
+    of_seeds = pd.DataFrame({"a": [90.0, 91.33], "a-0": [89.0, 91.33], "a-seed777": [91.0, None]}, index=[1, 2])
+    assert list(results.target_of("t:a", "a", of_seeds).seeds.columns) == ["0", "777"]
+
+
+def test_the_gain_is_paired_by_seed() -> None:
+    frame = pd.DataFrame(
+        {
+            "vanilla": [50.0, 51.0],
+            "vanilla-0": [48.0, 50.0],
+            "vanilla-1": [52.0, 52.0],
+            "distilled": [51.0, 52.0],
+            "distilled-0": [51.0, 51.0],
+            "distilled-1": [None, 53.0],
+        },
+        index=[1, 2],
+    )
+    pair = [results.target_of(f"t:{name}", name, frame) for name in ("distilled", "vanilla")]
+    (gain,) = results.gains(pair)
+    assert gain.accuracies.to_dict() == {1: 3.0, 2: 1.0}
+
+
+def test_two_files_of_one_name_are_refused_whatever_their_columns(run: Path, tmp_path: Path) -> None:
+    paths = []
+    for folder, column in (("a", "distilled"), ("b", "vanilla")):
+        paths.append(tmp_path / folder / "kd.csv")
+        paths[-1].parent.mkdir()
+        paths[-1].write_text(f"cell,{column}\n111,50\n113,60\n")
+    with pytest.raises(InputError, match=r"a/kd.csv and .*b/kd.csv would both be called kd; rename one"):
+        results.correlate(run, tuple(map(str, paths)))

@@ -84,6 +84,15 @@ def test_a_store_of_nobody_is_refused(claim: Claim, tmp_path: Path) -> None:
         claim()
 
 
+def test_a_folder_of_runs_becomes_no_run(claim: Claim, tmp_path: Path) -> None:
+    claim()
+    (tmp_path / "nb201").mkdir()
+    run_folder.info_path(tmp_path).rename(run_folder.info_path(tmp_path / "nb201"))
+    with pytest.raises(InputError, match=r"holds several runs; name one of .*nb201, or another folder"):
+        claim()
+    assert run_folder.find(tmp_path) == [tmp_path / "nb201"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -172,6 +172,9 @@ def test_subsets_stand_beside_each_other(sampled: Callable[..., Any]) -> None:
     assert sizes == {name: sum(subset.holds(cell) for cell in CELLS) for name, subset in subsets.items()}
     assert list(sizes) == list(subsets)
     assert len(set(sizes.values())) == 5
+    for name in subsets:  # which may be asked for alone
+        own = evidence[(evidence["subset"] == name) & (evidence["target"] == "t:distilled")]
+        assert table.by_evidence(own) == own.sort_values("spearman", ascending=False)["proxy"].tolist()
 
 
 def test_a_subset_that_changes_nothing_has_no_rows_of_its_own() -> None:

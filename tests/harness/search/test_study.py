@@ -247,7 +247,7 @@ def found_nothing(run: Path) -> bool:
 
 def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311")
+    line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311,s0:0111")
     assert cli(*line).status == 0
     search = found(run)
     assert search.info["teachers"] == ["s0:111", "s0:311"]
@@ -287,6 +287,35 @@ def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_al
     assert search.info["cells"] == len(known["s0:111"] & known["s0:311"]) < min(map(len, known.values()))
     assert set(search.picks.query("algorithm != 'oracle'")["cell"]) <= known["s0:111"] & known["s0:311"]
     assert (search.summary["known"] > 0).all()
+
+
+def test_a_live_search_follows_the_direction_that_the_proxy_has_now(cli: Cli, run: Path) -> None:
+    info = run_folder.read_info(run)
+    info["proxies"] = [record | {"direction": "lower", "version": "old"} for record in info["proxies"]]
+    run_folder.info_path(run).write_text(json.dumps(info))
+    with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
+        connection.execute("UPDATE scores SET version = 'old'")
+    line = ("search", run, "--proxy", "params", *SMALL)
+    assert cli(*line).status == 0
+    assert found(run).info["drivers"][0]["direction"] == "lower"
+    assert cli(*line, "--scores", "live", "--device", "cpu", "--workers", "1").status == 0
+    assert found(run).info["drivers"][0]["direction"] == "higher"
+
+
+def test_an_evaluation_costs_what_its_networks_cost_that_have_exactly_its_members(run: Path) -> None:
+    base = harness.load(run)
+    semantic = drivers.get("diswot_semantic", base.proxies)
+    both = drivers.get("diswot_rank", base.proxies)
+    rows = [
+        ("diswot_semantic", 111, 5.0),
+        ("diswot_relation", 111, 1.0),
+        ("diswot_semantic", 113, 7.0),
+        ("diswot_relation", 115, 2.0),
+    ]
+    scores = pd.DataFrame(rows, columns=["proxy", "cell", "seconds"]).assign(seed=0, status="ok")
+    assert sources.mean_seconds(scores, semantic.members) == 7.0
+    assert sources.mean_seconds(scores, both.members) == 6.0
+    assert sources.mean_seconds(scores.assign(status="failed"), both.members) is None
 
 
 def test_drivers_that_share_a_proxy_score_it_once(cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,6 +459,11 @@ def test_a_damaged_search_is_said_to_be(cli: Cli, run: Path) -> None:
     assert "search.json has schema 99; this version reads 1" in cli("report", run).sentence
     path.write_text("{")
     assert "`diswot search` makes it anew" in cli("report", run).sentence
+    assert cli("search", run, "--proxy", "params", "--seeds", "1").status == 0
+    (path.parent / "curves.csv").unlink()
+    assert "`diswot search` makes it anew" in cli("report", run).sentence
+    assert cli("search", run, "--proxy", "params", "--seeds", "1").status == 0
+    assert cli("report", run).status == 0
 
 
 def test_a_pool_that_is_kept_serves_many_calls_and_is_replaced_when_it_breaks(
