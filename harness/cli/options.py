@@ -31,7 +31,7 @@ class _UserPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         named = param.opts[0] if param is not None else "path"
-        return expanded(named, super().convert(value, param, ctx))
+        return expanded(named, Path(os.fsdecode(super().convert(value, param, ctx))))
 
 
 PATH = _UserPath()
