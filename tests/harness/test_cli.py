@@ -555,7 +555,7 @@ def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:
         Path(folder, "x.csv").write_text("cell,vanilla\n111,60\n113,61\n")
     said = cli("correlate", "run", "--target", "a/x.csv:vanilla", "--target", "b/x.csv:vanilla")
     assert said.status == 2
-    assert "a/x.csv and b/x.csv would both be called x:vanilla" in said.sentence
+    assert "a/x.csv and b/x.csv would both be called x;" in said.sentence
 
 
 def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: Path) -> None:
