@@ -13,8 +13,9 @@ import pandas as pd
 
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError, unknown
+from benchmarks.spaces import Space
 from harness import files, progress, run_folder
-from harness.evidence import bootstrap, panel
+from harness.evidence import influence, panel
 from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from harness.scores import kept
@@ -53,7 +54,7 @@ class Results:
         correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
         evidence: over seeds, by subset, with intervals; see `harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
         cards: the cards of the tables that the targets are from, by table.
-        method: how the scores were correlated: targets, as they can be asked for again; measure, draws, seed,
+        method: how the scores were correlated: targets, as they can be asked for again; measure,
             undefined; empty before `correlate`.
         search: what `diswot search` found; None where there was no search.
     """
@@ -140,8 +141,8 @@ def correlate(
         InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
     """
     method = method or Method()
-    if method.measure not in bootstrap.STATISTICS:
-        raise unknown("--measure", method.measure, bootstrap.STATISTICS)
+    if method.measure not in influence.INFLUENCES:
+        raise unknown("--measure", method.measure, influence.INFLUENCES)
     if undefined not in panel.UNDEFINED:
         raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = Path(run)
@@ -155,7 +156,7 @@ def correlate(
     cards: dict[str, dict[str, Any]] = {}
     for name, target in chosen.items():
         table = tables.load(target.table, space)
-        one = target_of(name, target.column, table.frame[table.frame.index.isin(evaluated)])
+        one = target_of(name, target.column, table.frame, evaluated, spaces.get(space))
         if one.accuracies.empty:
             raise InputError(
                 f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
@@ -165,8 +166,9 @@ def correlate(
     found += gains(found)
     targets = pd.concat(
         [
-            pd.DataFrame({"cell": one.accuracies.index, "target": one.name, "accuracy": one.accuracies.to_numpy()})
+            pd.DataFrame({"cell": counted.index, "target": one.name, "accuracy": counted.to_numpy()})
             for one in found
+            for counted in [evidence_table.counted(one, spaces.get(space))]
         ],
         ignore_index=True,
     )
@@ -199,8 +201,12 @@ def _judged(
     return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
 
 
-def target_of(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
+def target_of(
+    name: str, column: str, table: pd.DataFrame, evaluated: Sequence[int], space: Space
+) -> evidence_table.Target:
     """Return a column of a table as a target, with its training seeds: columns ``COLUMN-0`` or ``COLUMN-seed0``, ..."""
+    by_function = one_training_a_function(table[column].dropna(), space)
+    frame = table[table.index.isin(evaluated)]
     accuracies = frame[column].dropna()
     of_seeds = {
         match.group(1): frame[other]
@@ -211,7 +217,13 @@ def target_of(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Tar
     # Columns whose mean is not the accuracy are something else, such as its epochs.
     if not ((seeds.mean(axis=1) - accuracies).abs().dropna() <= _ROUNDED).all():
         seeds = seeds.iloc[:, :0]
-    return evidence_table.Target(name, accuracies, seeds)
+    return evidence_table.Target(name, accuracies, seeds, by_function)
+
+
+def one_training_a_function(accuracies: pd.Series, space: Space) -> bool:
+    """Return whether cells that compute the same function share one accuracy, so that the others are copies of it."""
+    functions = [space.representative(int(cell)) for cell in accuracies.index]
+    return bool((accuracies.groupby(functions).nunique() == 1).all())
 
 
 def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
@@ -230,7 +242,8 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
             seeds = (ones - others).dropna(axis=1, how="all")
             uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
             gain = gain.mask(uneven, seeds.mean(axis=1))
-            made.append(evidence_table.Target(f"{table}:gain", gain, seeds))
+            by_function = distilled.by_function and vanilla.by_function
+            made.append(evidence_table.Target(f"{table}:gain", gain, seeds, by_function))
     return [one for one in made if not one.accuracies.empty]
 
 

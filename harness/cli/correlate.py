@@ -18,7 +18,11 @@ from harness.cli import options
     metavar="NAME",
     help="Take the scores of this shipped set on the same cells, seeds and settings into RUN first.",
 )
-@click.option("--subset", default="all", show_default=True, help="Which cells the table on the screen is about.")
+@click.option(
+    "--subset",
+    show_default="one cell a function",
+    help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
+)
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.as_json
 @options.config
@@ -26,10 +30,9 @@ def command(
     run: Path,
     targets: tuple[str, ...],
     measure: str,
-    draws: int | None,
     undefined: str,
     beside: str | None,
-    subset: str,
+    subset: str | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -48,12 +51,12 @@ def command(
     from harness.evidence.table import Method
     from harness.scores import taking
 
-    method = Method(measure=measure, draws=draws)
+    method = Method(measure=measure)
     paths = _tables(out)
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
         known = spaces.get(run_folder.read_info(folder)["space"]).subsets
-        if subset not in known:
+        if subset is not None and subset not in known:
             raise unknown("--subset", subset, known)
     if beside is not None:
         for folder in folders:

@@ -142,11 +142,15 @@ target = click.option(
 measure = click.option(
     "--measure", default="spearman", show_default=True, help="What intervals are about: spearman | kendall."
 )
+
+
+def _draws(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
+
+
 draws = click.option(
-    "--draws",
-    type=click.IntRange(min=20),
-    show_default="1000, and fewer, to 100, of more than 1000 cells",
-    help="Bootstrap draws of an interval.",
+    "--draws", type=click.IntRange(min=1, max=1_000_000), hidden=True, expose_value=False, callback=_draws
 )
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."

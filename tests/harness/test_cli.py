@@ -169,7 +169,7 @@ MISTAKES = {
     "check snip --out run": ("--out: run holds a run already, and a check scores anew; choose another folder.",),
     "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
     "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
-    "correlate run --draws 3": ("'--draws': 3 is not in the range x>=20",),
+    "correlate run --draws 0": ("'--draws': 0 is not in the range 1<=x<=1000000",),
     "report run --figures bar": ("--figures: 'bar' is not known; did you mean 'bars'?",),
     # folders
     "evaluate --out file": ("--out: file cannot be written to: ",),

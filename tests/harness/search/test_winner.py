@@ -11,7 +11,7 @@ from harness.evidence.table import Method
 from harness.search import winner
 
 S0, NB201 = spaces.get("s0"), spaces.get("nb201")
-METHOD = Method(draws=200)
+METHOD = Method()
 
 
 def run(cells: list[int], **values: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
