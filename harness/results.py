@@ -173,6 +173,7 @@ def correlate(
         ignore_index=True,
     )
     said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
+    _say_what_is_replaced(folder, said)
     answered, correlations, evidence = _judged(results, found, method, undefined)
     said |= answered
     files.write_table(folder / "targets.csv", targets)
@@ -181,6 +182,27 @@ def correlate(
     files.write_json(folder / "cards.json", cards)
     files.write_json(folder / "method.json", said)
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
+
+
+def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
+    # A run's folder holds one answer; the one to another question must not go without a word.
+    before = _read(folder / "method.json", _json, {})
+    if before and {key: before.get(key) for key in asked} != asked:
+        targets = ", ".join(map(str, before.get("targets", [])))
+        progress.say(
+            f"{folder}: the correlations with {targets} ({before.get('measure')}) are replaced; "
+            "--out FOLDER keeps answers side by side"
+        )
+
+
+def with_intervals(results: Results) -> pd.DataFrame:
+    """Return the correlations by seed with the intervals, comparisons and functions of the evidence on all cells.
+
+    These columns are of the mean over seeds, so every seed's row repeats them.
+    """
+    columns = ["proxy", "target", "measure", "low", "high", "n_functions", "partial", "behind_p", "level_with_best"]
+    evidence = results.evidence[results.evidence["subset"] == "all"]
+    return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
 
 
 def _judged(

@@ -1,7 +1,7 @@
 """Simulate how often the 95 % intervals of `harness.evidence` hold the true value; write a table.
 
 Run: ``python docs/measurements/coverage.py [--repeats 2000] [--out docs/measurements/coverage.csv]``. The population is
-every function of a table with its shipped scores (set nb201-cifar10); a sample is drawn from it with replacement, so the
+every function of a table with its shipped scores (nb201-cifar10); a sample is drawn from it with replacement, so the
 true correlation is known and ties are as frequent as in truth. It takes about 20 minutes on one core.
 """
 

@@ -39,8 +39,8 @@ def command(
     """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
 
     Positive means that the proxy predicts in its declared direction. --json and --out give the correlations by seed on
-    all cells; what they are worth, with intervals and by subset, is written into RUN as evidence.csv; of a shipped set
-    into runs/NAME.
+    all cells, with intervals. RUN/evidence.csv has the means over seeds by subset; for a shipped set
+    runs/NAME/evidence.csv.
     """
     import pandas as pd
 
@@ -63,7 +63,7 @@ def command(
             taken = taking.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
-    table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
+    table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
         click.echo(files.as_json(table))
     else:

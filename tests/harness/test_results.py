@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import harness
-from benchmarks import tables
+from benchmarks import spaces, tables
 from benchmarks.errors import InputError
 from harness import results, run_folder
-from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS
+from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from harness.settings import Settings
 from harness.store import Record, Store
 from proxies import registry
@@ -182,3 +182,28 @@ def test_two_files_of_one_name_are_refused_whatever_their_columns(run: Path, tmp
         paths[-1].write_text(f"cell,{column}\n111,50\n113,60\n")
     with pytest.raises(InputError, match=r"a/kd.csv and .*b/kd.csv would both be called kd; rename one"):
         results.correlate(run, tuple(map(str, paths)))
+
+
+def test_correlate_says_which_answer_it_replaces(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results.correlate(run)
+    results.correlate(run)
+    assert "replaced" not in capsys.readouterr().err
+    results.correlate(run, ("s0-diswot:vanilla",), method=Method("kendall"))
+    assert "the correlations with s0-diswot:distilled, s0-diswot:vanilla (spearman) are replaced" in (
+        capsys.readouterr().err
+    )
+
+
+def test_with_intervals_keeps_every_row_of_the_correlations(run: Path) -> None:
+    answered = results.correlate(run)
+    wide = results.with_intervals(answered)
+    pd.testing.assert_frame_equal(wide[list(CORRELATION_COLUMNS)], answered.correlations)
+    assert {"low", "high", "n_functions"} <= set(wide.columns)
+
+
+def test_table_counts_a_function_once_where_its_cells_share_one_accuracy() -> None:
+    space = spaces.get("nb201")
+    shared = tables.load("nb201-kd").frame
+    assert results.target_of("t", "distilled", shared, shared.index, space).by_function
+    each = tables.load("analog-nasbench").frame
+    assert not results.target_of("t", "baseline", each, each.index, space).by_function
