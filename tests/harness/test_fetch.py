@@ -44,8 +44,8 @@ def published(name: str, offset: float) -> str:
     return "\n".join([*lines, ""])
 
 
-def batch(classes: int, key: str) -> bytes:
-    random = np.random.default_rng(classes)
+def batch(classes: int, key: str, seed: int) -> bytes:
+    random = np.random.default_rng(seed)
     labels = [number % classes for number in range(20)]
     return pickle.dumps({b"data": random.integers(0, 256, (20, 3072), np.uint8), key.encode(): labels}, protocol=2)
 
@@ -62,7 +62,9 @@ def archive(path: Path, members: dict[str, bytes], *others: tarfile.TarInfo) -> 
 
 def members(name: str) -> dict[str, bytes]:
     layout = cifar.LAYOUTS[name]
-    contents = {f"{layout.folder}/{file}": batch(layout.classes, layout.key) for file in layout.files}
+    contents = {
+        f"{layout.folder}/{file}": batch(layout.classes, layout.key, seed) for seed, file in enumerate(layout.files)
+    }
     return contents | {f"{layout.folder}/readme.html": b"not wanted", "elsewhere": b"not wanted"}
 
 
