@@ -111,7 +111,7 @@ def joined(
     parts = {path: part(path) for path in (*paths, *(path for path in others if path.is_file()))}
     first: dict[bytes, Path] = {}
     for path, (images, _) in parts.items():
-        original = first.setdefault(hashlib.sha256(np.ascontiguousarray(images)).digest(), path)
+        original = first.setdefault(hashlib.sha256(images.tobytes()).digest(), path)
         if original != path and len(images):
             raise InputError(f"'{path}' holds the same images as {original.name}; get both files again.")
     images, labels = zip(*(parts[path] for path in paths), strict=True)

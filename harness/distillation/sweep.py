@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import images, spaces
 from benchmarks.errors import InputError
+from benchmarks.tables import trainings
 from harness import files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.distillation import distillers, teacher
@@ -84,7 +85,7 @@ def store_path(folder: Path) -> Path:
 
 def info_path(folder: Path) -> Path:
     """Return where a distillation keeps its provenance."""
-    return folder / "distillation.json"
+    return folder / trainings.INFO
 
 
 def run(

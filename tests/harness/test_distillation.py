@@ -556,8 +556,8 @@ def test_the_command_fills_a_table_that_scores_are_correlated_with(
     cli("evaluate", "--cells", cells, "--proxies", "params", "--batch-size", 2, "--out", tmp_path / "run")
     table = tmp_path / "kd" / "accuracies.csv"
     said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled")
-    assert "accuracies:distilled" in said.out
-    assert "accuracies:vanilla" in said.out
+    assert "kd:distilled" in said.out
+    assert "kd:vanilla" in said.out
 
 
 @pytest.mark.parametrize(

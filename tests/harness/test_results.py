@@ -182,3 +182,30 @@ def test_two_files_of_one_name_are_refused_whatever_their_columns(run: Path, tmp
         paths[-1].write_text(f"cell,{column}\n111,50\n113,60\n")
     with pytest.raises(InputError, match=r"a/kd.csv and .*b/kd.csv would both be called kd; rename one"):
         results.correlate(run, tuple(map(str, paths)))
+
+
+def test_correlate_compares_two_distillations(run: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "distillation.json").write_text("{}")
+        (tmp_path / folder / "accuracies.csv").write_text("cell,distilled\n111,50\n113,60\n")
+    names = [f"{tmp_path / folder / 'accuracies.csv'}:distilled" for folder in ("one", "two")]
+    correlations = results.correlate(run, tuple(names)).correlations
+    assert set(correlations["target"]) == {"one:distilled", "two:distilled"}
+
+
+def test_correlate_says_that_fractions_are_read_as_percent(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,gain,percent\n111,0.5,0.5,50\n113,0.6,0.6,60\n")
+    targets = results.correlate(run, (str(tmp_path / "t.csv"),)).targets
+    assert targets[targets["target"] == "t:acc"]["accuracy"].tolist() == [0.5, 0.6]
+    said = "--target: all accuracies of t:acc lie within 0 and 1 and are read as percent; if they are fractions, "
+    assert capsys.readouterr().err == f"{said}multiply them by 100.\n"
+
+
+def test_correlate_refuses_accuracies_above_100(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,latency\n111,5000,5000\n113,60,60\n")
+    with pytest.raises(InputError, match="--target: t:acc is 5000 for cell 111, and accuracies are percent, 0 to 100;"):
+        results.correlate(run, (str(tmp_path / "t.csv"),))
+    assert len(results.correlate(run, (f"{tmp_path / 't.csv'}:latency",)).targets) == 2
