@@ -64,11 +64,10 @@ class Cell:
         Raises:
             InputError: if the text is not one, naming what is wrong.
         """
-        short = text[:_LONGEST]  # the time of the search grows with the square of the length
-        terms = re.findall(r"([^|+~]+)~([^|+~]+)", short)
+        terms = re.findall(r"([^|+~]+)~([^|+~]+)", text[:_LONGEST])  # takes the square of the length in time
         if len(terms) != len(EDGES) or text != _joined(terms):
             raise InputError(
-                f"cell: {short!r}{'...' if short != text else ''} is not an architecture string; it has the form "
+                f"cell: {text!r} is not an architecture string; it has the form "
                 "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with operations from " + ", ".join(OPERATIONS) + "."
             )
         return cls(tuple(operation for operation, _ in terms))

@@ -25,7 +25,7 @@ from benchmarks.errors import InputError, unknown
 from benchmarks.nb201 import SIZE, as_cell
 from benchmarks.paths import expanded, printable
 from benchmarks.tables import readers, trainings
-from benchmarks.tables.readers import CELL_COLUMNS, Rows, quoted
+from benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
 from benchmarks.tables.table import NOT_STATED, Card, Table
 
 SPACES = ("nb201", "s0")
@@ -118,8 +118,8 @@ def _some(names: Iterable[str]) -> str:
 
 def _cell(value: object, where: str, space: str) -> int:
     text, number = str(value).strip(), _whole(value)
-    if isinstance(value, bool):
-        raise InputError(f"{where}: {text!r} is no cell.")
+    if isinstance(value, bool) or len(text) > MOST_LETTERS:
+        raise InputError(f"{where}: {quoted(text)} is no cell.")
     if space == "s0":
         if number not in s0.NUMBERS:
             raise InputError(

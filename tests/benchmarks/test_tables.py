@@ -420,13 +420,13 @@ LARGE = {
     "value.csv": (b"cell,a\n5," + b"x" * 20_000, "line 2, column 'a': 'x+[.]{3}x+' is not a number"),
     "cell.csv": (
         b"cell,a\n" + b"x" * 20_000 + b",9",
-        "line 2, column 'cell': cell: 'x+'[.]{3} is not an architecture string",
+        "line 2, column 'cell': 'x+[.]{3}x+' is no cell",
     ),
     "bomb.csv.gz": (gzipped(bytes(70 << 20)), "is too large; a table has at most 64 MiB, also when it is unpacked"),
     "wide.json": (json.dumps({"5": dict.fromkeys(map(str, range(2000)), 1)}).encode(), "has 2001 columns"),
     "name.json": (json.dumps({"5": {"a" * 20_000: 1}}).encode(), "has a column's name of 20000 characters"),
     "digits.json": (b'{"5": 1%s}' % (b"0" * 5000), "key '5', column 'accuracy': '10+[.]{3}0+' is not finite"),
-    "key.json": (b'{"%s": 1}' % (b"x" * 5000), "key 'x+[.]{3}x+', column 'cell': cell: 'x+'[.]{3} is not an arch"),
+    "key.json": (b'{"%s": 1}' % (b"x" * 5000), "key 'x+[.]{3}x+', column 'cell': 'x+[.]{3}x+' is no cell"),
     "nested.json": (b'{"5": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "cannot be read as json"),
     "list.json": (json.dumps({"5": [[0] * 100] * 100}).encode(), r"'\[\[0, 0, 0.*' is not a number"),
 }
@@ -438,7 +438,7 @@ def test_load_refuses_what_is_too_large_in_a_short_sentence(tmp_path: Path, name
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=rf"table: '.*{name}'.* ?{sentence}") as error:
         tables.load(tmp_path / name)
-    assert len(str(error.value)) < len(str(tmp_path)) + 600
+    assert len(str(error.value)) < len(str(tmp_path)) + 400
 
 
 @pytest.mark.parametrize("bomb", ["rows", "values", "texts"])
