@@ -24,8 +24,9 @@ from benchmarks.paths import expanded, printable
 #: What the column of the cells is called.
 CELL_COLUMNS = ("cell", "index", "arch", "arch_str")
 
-#: The largest table: bytes on disk and unpacked, columns, fields, and characters of a column's name.
+#: The largest table: bytes on disk and unpacked, rows or lines, columns, fields, and characters of a column's name.
 MOST_BYTES = 64 << 20
+MOST_ROWS = 100_000
 MOST_COLUMNS = 1000
 MOST_FIELDS = 10_000_000
 MOST_LETTERS = 200
@@ -124,7 +125,7 @@ def _refuse_large(size: int) -> None:
 def _csv(file: IO[bytes] | gzip.GzipFile) -> Rows:
     # utf-8-sig, because spreadsheets write a mark in front that would become part of the first name.
     text = io.TextIOWrapper(io.BytesIO(_content(file)), encoding="utf-8-sig", newline="")
-    lines = csv.reader(_narrow(text), strict=True)
+    lines = csv.reader(_bounded(text), strict=True)
     first = next(lines, [])
     if len(first) == 1 and re.search("[;\t]", first[0]):
         raise InputError(f"has one column, {quoted(first[0])}; columns are separated by commas, decimals by a point.")
@@ -147,8 +148,9 @@ def _csv_gz(file: IO[bytes]) -> Rows:
         return _csv(unpacked)
 
 
-def _narrow(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        _refuse_long(number, 1)
         _refuse_wide(line.count(",") + 1)
         yield line
 
@@ -203,6 +205,7 @@ def _json(file: IO[bytes]) -> Rows:
 def _records(rows: list[object]) -> Rows:
     if not rows:
         raise InputError(f"is empty; it must be {_JSON_FORMS}.")
+    _refuse_long(len(rows), 1)
     records = [row for row in rows if isinstance(row, dict)]
     if len(records) < len(rows):
         raise InputError(f"holds a JSON list; it must be {_JSON_FORMS}.")
@@ -246,8 +249,8 @@ def _refuse_wide(columns: int) -> None:
 
 
 def _refuse_long(rows: int, columns: int) -> None:
-    if rows * columns > MOST_FIELDS:
-        raise InputError(f"has more than {MOST_FIELDS} fields; a table has one row a cell.")
+    if rows > MOST_ROWS or rows * columns > MOST_FIELDS:
+        raise InputError(f"has more than {MOST_ROWS} rows or {MOST_FIELDS} fields; a table has one row a cell.")
 
 
 def _refuse_twice(names: list[str]) -> None:

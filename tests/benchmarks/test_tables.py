@@ -423,6 +423,9 @@ LARGE = {
         "line 2, column 'cell': 'x+[.]{3}x+' is no cell",
     ),
     "bomb.csv.gz": (gzipped(bytes(70 << 20)), "is too large; a table has at most 64 MiB, also when it is unpacked"),
+    "tall.csv": (b"cell,a\n" + b"5,9\n" * 200_000, "has more than 100000 rows"),
+    "blank.csv": (b"cell,a\n" + b"\n" * 200_000, "has more than 100000 rows"),
+    "tall.json": (b"[" + b"[]," * 200_000 + b"[]]", "has more than 100000 rows"),
     "wide.json": (json.dumps({"5": dict.fromkeys(map(str, range(2000)), 1)}).encode(), "has 2001 columns"),
     "name.json": (json.dumps({"5": {"a" * 20_000: 1}}).encode(), "has a column's name of 20000 characters"),
     "digits.json": (b'{"5": 1%s}' % (b"0" * 5000), "key '5', column 'accuracy': '10+[.]{3}0+' is not finite"),
@@ -444,8 +447,8 @@ def test_load_refuses_what_is_too_large_in_a_short_sentence(tmp_path: Path, name
 @pytest.mark.parametrize("bomb", ["rows", "values", "texts"])
 def test_load_refuses_a_small_parquet_file_that_unpacks_to_much(tmp_path: Path, bomb: str) -> None:
     if bomb == "rows":
-        columns = {"cell": pa.array(np.zeros(6_000_000, np.int8)), "a": pa.array(np.zeros(6_000_000, np.int8))}
-        sentence = "has more than 10000000 fields; a table has one row a cell"
+        columns = {"cell": pa.array(np.zeros(2_000_000, np.int8)), "a": pa.array(np.zeros(2_000_000, np.int8))}
+        sentence = "has more than 100000 rows or 10000000 fields; a table has one row a cell"
     elif bomb == "values":
         columns = {"cell": pa.array([5]), "a": pa.array([np.zeros(1_000_000, np.int8)])}
         sentence = "has several values in a field of the column 'a'; a field holds one"
