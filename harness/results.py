@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import pandas as pd
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError, unknown
 from benchmarks.spaces import Space
+from benchmarks.tables import units
 from harness import files, progress, run_folder
 from harness.evidence import influence, panel
 from harness.evidence import table as evidence_table
@@ -152,6 +153,7 @@ def correlate(
     space = results.info["space"]
     evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names or default_targets(space, evaluated))
+    say_fractions(chosen.values(), space)
     found: list[evidence_table.Target] = []
     cards: dict[str, dict[str, Any]] = {}
     for name, target in chosen.items():
@@ -286,7 +288,7 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
     """Return the targets that are meant, by their names; see `correlate`.
 
     Raises:
-        InputError: if one is not known, or two tables have the same name.
+        InputError: if one is not known, an accuracy is no percentage, or two tables have the same name.
     """
     chosen: dict[str, tables.Target] = {}
     of_table: dict[str, str] = {}
@@ -295,20 +297,30 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
             called = target.name.rpartition(":")[0]
             if of_table.setdefault(called, target.table) != target.table:
                 raise InputError(
-                    f"--target: {of_table[called]} and {target.table} would both be called {called}; "
-                    "rename one of the files."
+                    f"--target: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
+                    "files, or of two distillations one of the folders."
                 )
             chosen[target.name] = target
     return chosen
 
 
+def say_fractions(chosen: Iterable[tables.Target], space: str) -> None:
+    """Print a line for every target whose accuracies may be fractions; they are read as percent."""
+    for target in chosen:
+        if units.may_be_fractions(tables.load(target.table, space).frame[target.column]):
+            progress.say(
+                f"--target: all accuracies of {target.name} lie within 0 and 1 and are read as percent; "
+                "if they are fractions, multiply them by 100."
+            )
+
+
 def _targets(name: str, space: str) -> list[tables.Target]:
-    found = tables.targets(name, space)
-    for target in tuple(found):
-        other = _COUNTERPARTS.get(target.column)
-        if other in tables.load(target.table, space).frame.columns:
-            found += tables.targets(f"{target.table}:{other}", space)
-    return found
+    asked = tables.targets(name, space)
+    others = [other for target in asked if (other := _COUNTERPARTS.get(target.column))]
+    table = asked[0].table
+    columns = tables.load(table, space).frame.columns if others else ()
+    brought = [tables.targets(f"{table}:{other}", space) for other in others if other in columns]
+    return asked + [target for found in brought for target in found]
 
 
 def _csv(path: Path) -> pd.DataFrame:

@@ -152,9 +152,12 @@ def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings:
 
 def test_columns_whose_mean_is_not_the_accuracy_are_no_seeds() -> None:
     frame = pd.DataFrame({"a": [90.0, 91.0], "a-12": [60.0, 62.0], "a-200": [90.0, 91.0]}, index=[1, 2])
-    assert results.target_of("t:a", "a", frame).seeds.empty
+    assert results.target_of("t:a", "a", frame, frame.index, spaces.get("nb201")).seeds.empty
     of_seeds = pd.DataFrame({"a": [90.0, 91.33], "a-0": [89.0, 91.33], "a-seed777": [91.0, None]}, index=[1, 2])
-    assert list(results.target_of("t:a", "a", of_seeds).seeds.columns) == ["0", "777"]
+    assert list(results.target_of("t:a", "a", of_seeds, of_seeds.index, spaces.get("nb201")).seeds.columns) == [
+        "0",
+        "777",
+    ]
 
 
 def test_the_gain_is_paired_by_seed() -> None:
@@ -169,7 +172,10 @@ def test_the_gain_is_paired_by_seed() -> None:
         },
         index=[1, 2],
     )
-    pair = [results.target_of(f"t:{name}", name, frame) for name in ("distilled", "vanilla")]
+    pair = [
+        results.target_of(f"t:{name}", name, frame, frame.index, spaces.get("nb201"))
+        for name in ("distilled", "vanilla")
+    ]
     (gain,) = results.gains(pair)
     assert gain.accuracies.to_dict() == {1: 3.0, 2: 1.0}
 
@@ -207,3 +213,30 @@ def test_table_counts_a_function_once_where_its_cells_share_one_accuracy() -> No
     assert results.target_of("t", "distilled", shared, shared.index, space).by_function
     each = tables.load("analog-nasbench").frame
     assert not results.target_of("t", "baseline", each, each.index, space).by_function
+
+
+def test_correlate_compares_two_distillations(run: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "distillation.json").write_text("{}")
+        (tmp_path / folder / "accuracies.csv").write_text("cell,distilled\n111,50\n113,60\n")
+    names = [f"{tmp_path / folder / 'accuracies.csv'}:distilled" for folder in ("one", "two")]
+    correlations = results.correlate(run, tuple(names)).correlations
+    assert set(correlations["target"]) == {"one:distilled", "two:distilled"}
+
+
+def test_correlate_says_that_fractions_are_read_as_percent(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,gain,percent\n111,0.5,0.5,50\n113,0.6,0.6,60\n")
+    targets = results.correlate(run, (str(tmp_path / "t.csv"),)).targets
+    assert targets[targets["target"] == "t:acc"]["accuracy"].tolist() == [0.5, 0.6]
+    said = "--target: all accuracies of t:acc lie within 0 and 1 and are read as percent; if they are fractions, "
+    assert capsys.readouterr().err == f"{said}multiply them by 100.\n"
+
+
+def test_correlate_refuses_accuracies_above_100(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,latency\n111,5000,5000\n113,60,60\n")
+    with pytest.raises(InputError, match="--target: t:acc is 5000 for cell 111, and accuracies are percent, 0 to 100;"):
+        results.correlate(run, (str(tmp_path / "t.csv"),))
+    assert len(results.correlate(run, (f"{tmp_path / 't.csv'}:latency",)).targets) == 2

@@ -157,6 +157,13 @@ def test_hostile_names_and_causes_stay_text(run: Callable[..., Any], tmp_path: P
     assert all(path.parent.name == "figures" and path.is_relative_to(tmp_path) for path in paths[1:])
 
 
+def test_build_writes_the_page_of_a_table_whose_name_is_no_utf8(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run(names=["snip"], cells=8, seeds=2)
+    results = replace(results, method={**results.method, "targets": ["Pr\udcfcfung.csv:a"]})
+    page = reports.build([results], tmp_path, figures=["bars"])[0]
+    assert "Pr\\udcfcfung.csv:a" in page.read_text(encoding="utf-8")
+
+
 def test_equal_results_give_equal_bytes(run: Callable[..., Any], tmp_path: Path) -> None:
     def contents() -> list[bytes]:
         return [path.read_bytes() for path in reports.build([run(names=["snip"], cells=8, seeds=2)], tmp_path)]
