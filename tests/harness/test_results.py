@@ -13,7 +13,7 @@ import harness
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError
 from harness import results, run_folder
-from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
+from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
 from harness.settings import Settings
 from harness.store import Record, Store
 from proxies import registry
@@ -135,7 +135,7 @@ def test_the_default_targets_are_those_that_know_enough_cells() -> None:
 
 
 def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings: Settings) -> None:
-    cells = tables.load("nb201-kd").frame.dropna().index[:40]
+    cells = tables.load("nb201-kd").frame.dropna().index
     folder = tmp_path / "run"
     nb201 = replace(settings, space="nb201")
     run_folder.claim(folder, nb201, registry.select("params"), device="cpu", plugins=())
@@ -150,9 +150,13 @@ def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings:
     assert ceilings["nb201-kd:vanilla"] > 0.8
 
 
+def aimed(column: str, frame: pd.DataFrame) -> Target:
+    return results.target_of(f"t:{column}", column, frame, frame.index.tolist(), spaces.get("nb201"))
+
+
 def test_columns_whose_mean_is_not_the_accuracy_are_no_seeds() -> None:
     frame = pd.DataFrame({"a": [90.0, 91.0], "a-12": [60.0, 62.0], "a-200": [90.0, 91.0]}, index=[1, 2])
-    assert results.target_of("t:a", "a", frame, frame.index, spaces.get("nb201")).seeds.empty
+    assert aimed("a", frame).seeds.empty
     of_seeds = pd.DataFrame({"a": [90.0, 91.33], "a-0": [89.0, 91.33], "a-seed777": [91.0, None]}, index=[1, 2])
     assert list(results.target_of("t:a", "a", of_seeds, of_seeds.index, spaces.get("nb201")).seeds.columns) == [
         "0",
@@ -208,11 +212,10 @@ def test_with_intervals_keeps_every_row_of_the_correlations(run: Path) -> None:
 
 
 def test_table_counts_a_function_once_where_its_cells_share_one_accuracy() -> None:
-    space = spaces.get("nb201")
     shared = tables.load("nb201-kd").frame
-    assert results.target_of("t", "distilled", shared, shared.index, space).by_function
+    assert aimed("distilled", shared).by_function
     each = tables.load("analog-nasbench").frame
-    assert not results.target_of("t", "baseline", each, each.index, space).by_function
+    assert not aimed("baseline", each).by_function
 
 
 def test_correlate_compares_two_distillations(run: Path, tmp_path: Path) -> None:
