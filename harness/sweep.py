@@ -18,6 +18,7 @@ from harness.cluster.executor import executors
 from harness.scores import taking
 from harness.settings import Settings
 from harness.store import Record, Store
+from proxies import registry
 from proxies.registry import Proxy
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def prepare(plan: Plan) -> Context:
     """Draw the batches and fix the settings.
 
     Raises:
-        InputError: if the image set, the teacher or the space is not known, or the pictures cannot be read.
+        InputError: if the image set, the teacher or the space is not known, the pictures cannot be read, or a proxy
+            is defined where no worker can load it.
     """
     from harness.work import Context
 
@@ -113,7 +115,8 @@ def prepare(plan: Plan) -> Context:
         deterministic=plan.deterministic,
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
-    return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))
+    scripts, modules = registry.homes(plan.proxies)
+    return Context(settings=settings, batches=batches, plugins=(*plan.plugins, *scripts), modules=modules)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +154,9 @@ def opened(
     Raises:
         InputError: if the folder is no good.
     """
-    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
+    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=context.plugins)
     with Store(run_folder.store_path(folder), create=True) as store:
-        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, plan.plugins))
+        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
 
 
 def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:

@@ -263,6 +263,7 @@ class _Link:
     def __init__(self, client: distributed.Client, demand: Demand) -> None:
         self.client = client
         self.running: dict[object, _Sent] = {}
+        self._seen: set[str] = set()
         self.reports: queue.SimpleQueue[distributed.Future | None] = queue.SimpleQueue()
         self._demand = demand
         self._function: Callable[[Any], Any] | None = None
@@ -273,6 +274,9 @@ class _Link:
         # As `Client.nthreads`, which waits for ever where something else has taken a scheduler's port.
         client = self.client
         found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=SECONDS_TO_CONNECT)
+        if not found.keys() <= self._seen:
+            client.sync(_refuse_other_dask, client.scheduler, callback_timeout=SECONDS_TO_CONNECT)
+            self._seen |= found.keys()
         return found
 
     def send(self, chunk: list[_Unit], worker: str) -> None:
@@ -347,8 +351,28 @@ async def _until_answered(scheduler: str) -> None:
         with suppress(Exception):  # what else listens there answers what it will; a scheduler may take its place
             async with rpc(scheduler) as there:
                 if (await there.identity())["type"] == "Scheduler":
-                    return
+                    break
         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+    async with rpc(scheduler) as there:
+        await _refuse_other_dask(there)
+
+
+async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
+    # Versions of Dask understand each other's first question alone: a connection, or a task, breaks or hangs.
+    from distributed.versions import get_versions
+
+    here = get_versions()["packages"]
+    asked = {f"scheduler {scheduler.address}": await scheduler.versions()}
+    workers = await scheduler.broadcast(msg={"op": "versions", "packages": []}, on_error="ignore")
+    asked |= {f"worker {address}": versions for address, versions in workers.items() if versions}
+    for who, versions in asked.items():
+        there = versions["packages"]
+        for name in ("dask", "distributed"):
+            if there[name] != here[name]:
+                raise InputError(
+                    f"--scheduler: the {who} has {name} {there[name]}, and this machine has {here[name]}; "
+                    "install the same there and restart it."
+                )
 
 
 def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) -> None:

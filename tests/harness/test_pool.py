@@ -6,7 +6,7 @@ import functools
 import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -17,9 +17,7 @@ from harness import pool
 DIE = ("__import__('os')._exit(3)", "__import__('os').kill(__import__('os').getpid(), 9)")
 
 
-def quick(workers: int) -> Executor:
-    """Workers that load no torch."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+quick = pool.plain  # loads no torch
 
 
 def refuse(task: Any) -> Any:
@@ -99,11 +97,10 @@ def test_a_worker_has_one_thread_and_one_gpu_and_leaves_ctrl_c_to_its_parent() -
 
 
 def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, Any] = {}
-    monkeypatch.setattr(pool, "ProcessPoolExecutor", lambda **arguments: made.update(arguments))
+    made: list[Any] = []
+    monkeypatch.setattr(pool, "Workers", made.extend)
     pool.local(5, ("cuda:0", "cuda:2"))
-    slots = made["initargs"][0]
-    assert [slots.get() for _ in range(5)] == ["cuda:0", "cuda:2", "cuda:0", "cuda:2", "cuda:0"]
+    assert [prepare.args for prepare in made] == [(f"cuda:{number}",) for number in (0, 2, 0, 2, 0)]
 
 
 def test_the_default_is_a_worker_a_processor() -> None:
