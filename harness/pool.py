@@ -324,8 +324,10 @@ def _end_of(status: int) -> str:
         memory = "; memory may have run out, and fewer --workers need less" if status == -signal.SIGKILL else ""
         return f"was ended by signal {-status} before it began{memory}"
     # Python before 3.11, and with -E, reads the files of the working directory before its own.
-    hiding = [path for name in sorted(sys.stdlib_module_names) if (path := Path.cwd() / f"{name}.py").is_file()]
-    reason = f"rename {hiding[0]}, which hides a module of Python" if hiding else "its own message stands above"
+    hiding = [f"{name}.py" for name in sorted(sys.stdlib_module_names) if Path(f"{name}.py").is_file()]
+    reason = "its own message stands above"
+    if hiding:
+        reason = f"rename {', '.join(hiding)} in {Path.cwd()}, which may hide a module of Python"
     return f"ended with status {status} before it began; {reason}"
 
 

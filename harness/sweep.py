@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import images, spaces, teachers
-from harness import pool, progress, run_folder
+from harness import files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.scores import taking
 from harness.settings import Settings
@@ -155,6 +155,7 @@ def opened(
         InputError: if the folder is no good.
     """
     run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=context.plugins)
+    files.forget_abandoned(folder)
     with Store(run_folder.store_path(folder), create=True) as store:
         yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
 
@@ -174,6 +175,7 @@ def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], No
     with closing(results):
         for _, records in results:
             session.store.write(records)
+            session.store.refuse_removed()
             yield records
 
 

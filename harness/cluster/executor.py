@@ -364,9 +364,9 @@ async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
     here = get_versions()["packages"]
     asked = {f"scheduler {scheduler.address}": await scheduler.versions()}
     workers = await scheduler.broadcast(msg={"op": "versions", "packages": []}, on_error="ignore")
-    asked |= {f"worker {address}": versions for address, versions in workers.items() if versions}
-    for who, versions in asked.items():
-        there = versions["packages"]
+    asked |= {f"worker {address}": answer for address, answer in workers.items() if answer}
+    for who, answer in asked.items():
+        there = answer["packages"]
         for name in ("dask", "distributed"):
             if there[name] != here[name]:
                 raise InputError(
