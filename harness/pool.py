@@ -56,6 +56,7 @@ class Workers(Executor):
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()  # no task may come in while the last ones are given up
         self._end: Exception | None = None
+        self._is_cancelled = False
 
     def submit(self, function: Callable[..., R], /, *arguments: Any, **named: Any) -> Future[R]:
         """Hand a task to the next process that is free.
@@ -81,6 +82,7 @@ class Workers(Executor):
         with self._lock:
             self._end = self._end or RuntimeError("the pool has ended")
             if cancel_futures:
+                self._is_cancelled = True
                 for task in self._queued():
                     task.future.cancel()
             self._dismiss()
@@ -93,7 +95,7 @@ class Workers(Executor):
         task = None
         try:
             with _process(prepare) as (process, pipe):
-                if self._end is not None:
+                if self._is_cancelled:  # too late for who ended all others
                     process.kill()
                 _wait_until_ready(process, pipe)
                 while (task := self._tasks.get()) is not None:

@@ -37,6 +37,9 @@ SECONDS_TO_CONNECT = 15.0
 #: Seconds that work under way waits for a scheduler that has gone, or for a worker.
 SECONDS_TO_RETURN = 300.0
 
+#: Seconds within which a scheduler that answers must tell its versions; at first it imports packages for it.
+_SECONDS_TO_TELL = 60.0
+
 #: Tasks that travel together, at most.
 _TASKS = 64
 
@@ -275,7 +278,7 @@ class _Link:
         client = self.client
         found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=SECONDS_TO_CONNECT)
         if not found.keys() <= self._seen:
-            client.sync(_refuse_other_dask, client.scheduler, callback_timeout=SECONDS_TO_CONNECT)
+            client.sync(_refuse_other_dask, client.scheduler, callback_timeout=_SECONDS_TO_TELL)
             self._seen |= found.keys()
         return found
 
@@ -339,6 +342,7 @@ def _connect(scheduler: str, seconds: float) -> distributed.Client:
     try:
         # First without a client: that waits for ever for something else that listens there, and its thread would stay.
         LoopRunner().run_sync(_until_answered, scheduler, callback_timeout=seconds)
+        LoopRunner().run_sync(_refuse_other_dask_at, scheduler, callback_timeout=_SECONDS_TO_TELL)
         return distributed.Client(scheduler, timeout=seconds, set_as_default=False, name="diswot")
     except (OSError, distributed.TimeoutError) as error:
         raise InputError(f"--scheduler: no scheduler answers at {scheduler} within {seconds:.0f} s.") from error
@@ -351,26 +355,32 @@ async def _until_answered(scheduler: str) -> None:
         with suppress(Exception):  # what else listens there answers what it will; a scheduler may take its place
             async with rpc(scheduler) as there:
                 if (await there.identity())["type"] == "Scheduler":
-                    break
+                    return
         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
-    async with rpc(scheduler) as there:
-        await _refuse_other_dask(there)
+
+
+async def _refuse_other_dask_at(address: str) -> None:
+    from distributed import rpc
+
+    async with rpc(address) as scheduler:
+        await _refuse_other_dask(scheduler)
 
 
 async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
     # Versions of Dask understand each other's first question alone: a connection, or a task, breaks or hangs.
-    from distributed.versions import get_versions
+    import dask
+    import distributed
 
-    here = get_versions()["packages"]
+    here = {"dask": dask.__version__, "distributed": distributed.__version__}
     asked = {f"scheduler {scheduler.address}": await scheduler.versions()}
     workers = await scheduler.broadcast(msg={"op": "versions", "packages": []}, on_error="ignore")
     asked |= {f"worker {address}": answer for address, answer in workers.items() if answer}
     for who, answer in asked.items():
-        there = answer["packages"]
-        for name in ("dask", "distributed"):
-            if there[name] != here[name]:
+        for name, version in here.items():
+            found = answer["packages"][name]
+            if found != version:
                 raise InputError(
-                    f"--scheduler: the {who} has {name} {there[name]}, and this machine has {here[name]}; "
+                    f"--scheduler: the {who} has {name} {found}, and this machine has {version}; "
                     "install the same there and restart it."
                 )
 
