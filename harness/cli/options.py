@@ -41,15 +41,15 @@ class _Count(click.IntRange):
     """A whole number from 1 to a bound; the sentence that refuses more says why."""
 
     def __init__(self, most: int, why: str) -> None:
-        super().__init__(min=1, max=most)
+        super().__init__(min=1)
         self.most = most
         self.why = why
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number: int = click.INT.convert(value, param, ctx)
+        number = int(super().convert(value, param, ctx))
         if number > self.most:
             self.fail(f"{_shortened(number)} is more than {self.most}: {self.why}.", param, ctx)
-        return int(super().convert(value, param, ctx))
+        return number
 
 
 def _shortened(number: int) -> str:

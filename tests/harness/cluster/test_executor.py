@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from distributed import Client
 
 from benchmarks.errors import InputError
 from harness import pool, run_folder, sweep
@@ -252,6 +253,7 @@ def test_nobody_there_and_no_worker_are_two_sentences(own_cluster: Any, monkeypa
     with pytest.raises(InputError, match=rf"no scheduler answers at {own_cluster.address} within 1 s"):
         executors(("cpu",), own_cluster.address)(1)
     own_cluster.start(workers=0)
+    Client(own_cluster.address, timeout=60, set_as_default=False).close()
     with pytest.raises(InputError, match=rf"{own_cluster.address} has no worker"):
         executors(("cpu",), own_cluster.address)(1)
 
