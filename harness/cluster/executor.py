@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import importlib
 import importlib.util
 import logging
 import pickle
@@ -368,10 +369,7 @@ async def _refuse_other_dask_at(address: str) -> None:
 
 async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
     # Versions of Dask understand each other's first question alone: a connection, or a task, breaks or hangs.
-    import dask
-    import distributed
-
-    here = {"dask": dask.__version__, "distributed": distributed.__version__}
+    here = {name: importlib.import_module(name).__version__ for name in ("dask", "distributed")}
     asked = {f"scheduler {scheduler.address}": await scheduler.versions()}
     workers = await scheduler.broadcast(msg={"op": "versions", "packages": []}, on_error="ignore")
     asked |= {f"worker {address}": answer for address, answer in workers.items() if answer}
