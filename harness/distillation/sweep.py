@@ -127,6 +127,8 @@ def run(
         for path in merge:
             store.write(same_settings(path, context.settings.hash))
         tasks, before = missing(plan, store, context.settings.hash)
+        files.forget_abandoned(folder)
+        files.forget_abandoned(context.checkpoints)
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
@@ -141,6 +143,7 @@ def run(
         with closing(results), progress.shown(len(tasks), "training", "trainings") as advance:
             for _, row in results:
                 store.write([row])
+                store.refuse_removed()
                 done += row.status == "ok"
                 causes.update([(row.distiller, row.cause)] if row.cause is not None else [])
                 advance()

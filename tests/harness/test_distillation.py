@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import signal
@@ -25,7 +26,7 @@ from scipy import stats
 from benchmarks import checkpoints, images, nb201, resnet, spaces, teachers
 from benchmarks.errors import InputError
 from benchmarks.tables import trainings as trained_tables
-from harness import samples
+from harness import files, samples
 from harness.distillation import accuracies, distillers, pictures, recipes, sweep, teacher, training
 from harness.distillation.distillers import NONE
 from harness.distillation.pictures import Lens
@@ -254,6 +255,20 @@ def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights:
         subprocess.run(command(folder, workers), check=True, capture_output=True)
     assert len(found(tmp_path / "whole")) == 8
     assert found(tmp_path / "killed") == found(tmp_path / "whole")
+
+
+def test_distillation_removes_temporary_checkpoints_of_dead_processes(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / f".111-0-none-1{files._mark(dead.pid)}abc.pt").touch()
+    living = folder / f".111-0-none-1{files._mark(os.getpid())}abc.pt"
+    living.touch()
+    distil(make_plan(distillers=(NONE,)), tmp_path)
+    assert list(folder.iterdir()) == [living]
 
 
 def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
