@@ -11,7 +11,7 @@ import pytest
 from benchmarks.errors import InputError
 from harness import run_folder
 from harness.settings import Settings
-from harness.store import Store
+from harness.store import Record, Store
 from proxies import registry
 
 Claim = Callable[..., dict[str, Any]]
@@ -78,8 +78,9 @@ def test_another_runs_folder_is_refused_and_left_alone(claim: Claim, tmp_path: P
     assert run_folder.info_path(tmp_path).read_bytes() == before
 
 
-def test_a_store_of_nobody_is_refused(claim: Claim, tmp_path: Path) -> None:
-    Store(run_folder.store_path(tmp_path), create=True).__exit__()
+def test_a_store_of_nobody_is_refused(claim: Claim, tmp_path: Path, record: Callable[..., Record]) -> None:
+    with Store(run_folder.store_path(tmp_path), create=True) as store:
+        store.write([record()])
     with pytest.raises(InputError, match=r"has a store but no .*run\.json; choose another folder"):
         claim()
 

@@ -13,6 +13,7 @@ import pytest
 from harness import results, run_folder
 from harness.scores import sets
 from harness.scores.sets import ScoreSet
+from harness.settings import hash_of
 from harness.store import Record, Store
 
 Cli = Callable[..., Any]
@@ -182,6 +183,7 @@ def test_a_run_without_a_setting_is_another(cli: Cli, evaluate: Callable[..., st
     evaluate(cells="12", proxies="live_flops")
     info = run_folder.read_info(tmp_path / "run")
     del info["settings"]["stack"]  # as an older version left it
+    info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(tmp_path / "run").write_text(json.dumps(info))
     said = cli("correlate", "run", "--with", "s0-noise")
     assert (said.status, "stack None (there: 1);" in said.sentence) == (2, True)
