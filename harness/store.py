@@ -7,6 +7,7 @@ if it holds exactly the table that this module makes, and every value has its co
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -28,6 +29,9 @@ _PATIENCE = 60.0
 
 #: Seconds that the first access waits before it is asked whether the folder's file system has locks at all.
 _FIRST_PATIENCE = 1.0
+
+#: Seconds between two tries to open a store that another process locks.
+_PAUSE = 0.05
 
 #: What SQLite says where write-ahead logging finds no memory that processes share.
 _NO_SHARED_MEMORY = ("disk I/O error", "unable to open database file", "locking protocol")
@@ -205,43 +209,47 @@ class Store:
         return sqlite3.connect(uri, isolation_level=None, timeout=_FIRST_PATIENCE, uri=True)
 
     def _open(self, create: bool) -> None:
-        try:
-            self._schema()
-        except sqlite3.OperationalError as error:
-            if not files.has_locks(self.path.parent):
-                raise InputError(
-                    f"store: the file system of {self.path.parent} has no file locks, which a store needs; use a "
-                    "folder on a local disk, for example with --out."
-                ) from error
-            if str(error) in _NO_SHARED_MEMORY:
-                self._leave_write_ahead()
-        self._run(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
+        write_ahead = True
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._prepare(create, write_ahead)
+            except sqlite3.OperationalError as error:
+                if not files.has_locks(self.path.parent):
+                    raise InputError(
+                        f"store: the file system of {self.path.parent} has no file locks, which a store needs; use a "
+                        "folder on a local disk, for example with --out."
+                    ) from error
+                if write_ahead and str(error) in _NO_SHARED_MEMORY:
+                    write_ahead = False
+                elif "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(_PAUSE)  # SQLite itself does not wait wherever it changes the journal
+
+    def _prepare(self, create: bool, write_ahead: bool) -> None:
+        if not write_ahead:
+            self._leave_write_ahead()
         if create and not self._schema():
             self._create()
         self._refuse_another_schema()
+        if create and write_ahead and not self._run(f"SELECT 1 FROM {self.kind.table} LIMIT 1"):
+            self._run("PRAGMA journal_mode = WAL")
+            self._schema()
         if self._run("PRAGMA journal_mode") == [("wal",)]:
             self._run("PRAGMA synchronous = NORMAL")  # a killed process loses nothing that was committed
+        self._run(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
 
     def _create(self) -> None:
         with self._transaction():
-            if self._schema() or self._run("PRAGMA user_version") != [(0,)]:
-                return  # another process was faster, or the file is something else
-            self._run(self.kind.create)
-            self._run(f"PRAGMA user_version = {SCHEMA}")
-        try:
-            self._run("PRAGMA journal_mode = WAL")
-            self._schema()
-        except sqlite3.OperationalError as error:
-            if str(error) not in _NO_SHARED_MEMORY:
-                raise
-            self._leave_write_ahead()
+            if not self._schema() and self._run("PRAGMA user_version") == [(0,)]:  # no other process was faster
+                self._run(self.kind.create)
+                self._run(f"PRAGMA user_version = {SCHEMA}")
 
     def _leave_write_ahead(self) -> None:
         # Write-ahead logging needs memory that processes share, which network file systems may lack. An exclusive
         # connection needs none, and can choose the older journal.
         self._connection.close()
         self._connection = self._connect()
-        self._run(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
         self._run("PRAGMA locking_mode = EXCLUSIVE")
         self._run("PRAGMA journal_mode = DELETE")
         self._run("PRAGMA locking_mode = NORMAL")

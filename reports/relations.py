@@ -51,7 +51,8 @@ def drawings(results: Results) -> list[Drawing]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     needed = [*NETWORKS, *(f"{network}_{matrix}" for matrix in MATRICES for network in NETWORKS)]
-    with files.reading(path, "run", "; `diswot run` makes it anew"), np.load(path, allow_pickle=False) as stored:
+    hint = "; `diswot run` makes it anew"
+    with files.reading(path, "run", hint), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in needed}
     flat = [name for name in needed if "_" in name and not _is_matrix(arrays[name])]
     if flat:
