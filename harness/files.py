@@ -176,7 +176,9 @@ def read_csv(
         raise InputError(f"{argument}: {path} cannot be read: it lacks the column {lacking[0]}{hint}.")
     for name in frame.columns.difference(list(texts), sort=False):
         if not types.is_numeric_dtype(frame[name]) and not frame[name].dropna().map(type).eq(bool).all():
-            raise InputError(f"{argument}: {path} cannot be read: its column {name!r:.40} holds what is no number{hint}.")
+            raise InputError(
+                f"{argument}: {path} cannot be read: its column {name!r:.40} holds what is no number{hint}."
+            )
     return frame
 
 

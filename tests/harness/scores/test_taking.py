@@ -62,6 +62,31 @@ def test_what_a_set_has_is_taken_and_the_rest_computed(
     assert info["taken"] == [here | {"proxies": ["nwot"]}]
 
 
+def test_the_device_is_noted_by_proxy(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
+    recarded(shipped, device="one", devices={"live_flops": "one", "nwot": "another"})
+    evaluate(proxies="live_flops,nwot,params")
+    info = run_folder.read_info(tmp_path / "run")
+    assert {note["device"]: note["proxies"] for note in info["taken"]} == {"one": ["live_flops"], "another": ["nwot"]}
+    assert info["computed"] == [{"device": info["device"], "proxies": ["params"]}]
+    assert sets.devices(info) == {"live_flops": "one", "nwot": "another", "params": info["device"]}
+
+
+def test_an_older_card_says_the_device_by_what_it_took(shipped: ScoreSet) -> None:
+    card = {key: value for key, value in shipped.card.items() if key not in ("devices", "computed")}
+    note = {"set": "x", "data_hash": "0", "device": "another", "proxies": ["nwot"]}
+    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "another"}
+    del note["device"]
+    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "not recorded"}
+
+
+def test_the_shipped_set_names_the_device_of_each_proxy() -> None:
+    (one,) = map(sets.load, sets.names())
+    amd = {"az_expressivity", "az_progressivity", "az_trainability", "ntk_cond", "gradsign", "grasp"}
+    assert {name for name, device in one.devices.items() if device == "AMD EPYC"} == amd
+    assert set(one.devices.values()) == {"AMD EPYC", "Intel(R) Xeon(R) Processor"}
+    assert set(one.devices) == set(one.versions)
+
+
 def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
     assert TAKEN.format(4, 4) in evaluate(out="taken", cells="113,117")
     said = evaluate("--no-shipped", out="computed", cells="113,117")

@@ -1,11 +1,31 @@
-"""Damaged run files and hostile stores, from a seed."""
+"""Runs that came from elsewhere, or were damaged: one sentence, or what they held before; never anything else."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pytest
+
+import harness
+from benchmarks.errors import InputError
+from harness import files, results, run_folder
+from harness.evidence.table import Method
+from harness.results import Results
+from harness.store import Record, Store
+
+#: A run as version 0.1.0 left it, correlated and searched.
+STORED = Path(__file__).with_name("stored_run")
+
+QUICK = Method(draws=20)
 
 #: What somebody may have done to a store, as SQL after which it is no longer the one that a command made.
 HOSTILE_SQL = {
@@ -110,3 +130,82 @@ def _removed(value: Any, path: tuple[Any, ...]) -> Any:
     else:
         copy[path[0]] = _removed(value[path[0]], path[1:])
     return copy
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STORED, tmp_path / "run"))
+
+
+def loaded(run: Path) -> tuple[Results | None, str]:
+    try:
+        return harness.load(run), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def test_a_run_of_version_0_1_0_can_be_read_and_continued(run: Path) -> None:
+    found = harness.load(run)
+    assert found.scores.groupby("proxy")["value"].count().to_dict() == {"nwot": 5, "params": 5}
+    assert set(found.evidence["proxy"]) == {"nwot", "params"}
+    assert found.search is not None
+    assert found.method["targets"] == ["s0-diswot:distilled", "s0-diswot:vanilla"]
+    assert not results.correlate(run, method=QUICK).evidence.empty
+    with Store(run_folder.store_path(run), create=False) as store:
+        row = store.frame().iloc[0].to_dict()
+        store.write([Record(**row | {"cell": 777, "seed": 0})])
+        assert len(store.frame()) == 11
+
+
+@pytest.mark.parametrize("name", HOSTILE_SQL)
+def test_a_hostile_store_is_one_sentence(run: Path, name: str) -> None:
+    path = run_folder.store_path(run)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(HOSTILE_SQL[name])
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=rf"^store: {path} [^\n]+\.$"):
+        harness.load(run)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_one_sentence_or_changes_nothing(run: Path) -> None:
+    whole = harness.load(STORED)
+    names = sorted(path.relative_to(STORED) for path in STORED.rglob("*") if path.is_file())
+    outcomes = set()
+    for seed, name in zip(range(80), itertools.cycle(names)):
+        content = (STORED / name).read_bytes()
+        (run / name).write_bytes(damaged_bytes(content, seed))
+        found, sentence = loaded(run)
+        outcomes.add("read" if found is not None else "refused")
+        assert "\n" not in sentence
+        assert len(sentence) < 500
+        if found is not None and name.suffix != ".json":
+            pd.testing.assert_frame_equal(found.scores, whole.scores)
+        for leftover in run.glob("scores.sqlite-*"):
+            leftover.unlink()
+        (run / name).write_bytes(content)
+    assert outcomes == {"refused", "read"}
+
+
+@pytest.mark.parametrize("name", ["run.json", "search/search.json", "method.json", "cards.json"])
+def test_json_edited_by_hand_is_one_sentence_or_read(run: Path, name: str) -> None:
+    every = list(edits((STORED / name).read_text()))
+    refused = 0
+    for text in random.Random(0).sample(every, 25):
+        (run / name).write_text(text)
+        found, sentence = loaded(run)
+        assert "\n" not in sentence
+        assert found is None or len(found.scores) in (0, 5, 10)  # another name or version of a proxy has no scores
+        refused += found is None
+    assert refused > 8
+
+
+def test_a_run_that_may_only_be_read_is_read(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setattr(files, "can_be_written", lambda path: False)
+    assert len(harness.load(run).scores) == 10
+    assert not results.correlate(run, ("s0-diswot:vanilla",), method=QUICK).evidence.empty
+    assert capsys.readouterr().err == f"{run} cannot be written to: nothing is kept there\n"
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
