@@ -209,3 +209,69 @@ def test_a_run_that_may_only_be_read_is_read(
     assert not results.correlate(run, ("s0-diswot:vanilla",), method=QUICK).evidence.empty
     assert capsys.readouterr().err == f"{run} cannot be written to: nothing is kept there\n"
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+SMALL = ("--space", "s0", "--cells", "111,113", "--proxies", "params", "--batch-size", "2", "--device", "cpu")
+
+
+def test_a_command_leaves_files_of_somebodys_own_alone(cli: Callable[..., Any], tmp_path: Path) -> None:
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "targets.csv").write_text("mine")
+    (own / "accuracies.csv").write_text("mine")
+    (own / "report.html").write_text("mine")
+    evaluated = cli("evaluate", *SMALL, "--out", own)
+    assert evaluated.status == 2
+    assert f"--out: {own} holds report.html, targets.csv and no run.json" in evaluated.sentence
+    main_job = cli("run", "--out", own)
+    assert (main_job.status, "holds report.html and no run" in main_job.sentence) == (2, True)
+    assert {path.name: path.read_text() for path in own.iterdir()} == dict.fromkeys(
+        ("targets.csv", "accuracies.csv", "report.html"), "mine"
+    )
+
+
+def test_a_distillation_leaves_files_of_somebodys_own_alone(tmp_path: Path) -> None:
+    (tmp_path / "accuracies.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"holds accuracies\.csv and no distillation\.json"):
+        run_folder.refuse_somebodys("--out", tmp_path, "distillation.json")
+
+
+def test_options_do_not_write_over_a_runs_own_files(cli: Callable[..., Any], run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for line in (
+        ("evaluate", *SMALL, "--out", run, "--export", run / "evidence.csv"),
+        ("correlate", run, "--out", run),
+        ("correlate", run, "--out", run / "targets.csv"),
+        ("bench", "--space", "s0", "--proxies", "params", "--out", run / "correlations.csv"),
+        ("check", "params", "--junit", run / "run.json"),
+    ):
+        said = cli(*line)
+        assert said.status == 2
+        assert f"is a file that the run in {run} keeps" in said.sentence
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_report_of_a_run_that_may_only_be_read_lies_elsewhere(
+    cli: Callable[..., Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writable = files.can_be_written
+    monkeypatch.setattr(files, "can_be_written", lambda path: run not in (path, *path.parents) and writable(path))
+    refused = cli("report", run)
+    assert (refused.status, "--out FOLDER writes the page and its figures elsewhere" in refused.sentence) == (2, True)
+    said = cli("report", run, "--out", tmp_path / "page", "--figures", "bars")
+    assert said.status == 0
+    assert (tmp_path / "page" / "report.html").is_file()
+    assert (tmp_path / "page" / "run" / "figures" / "correlations.png").is_file()
+    assert f"figures and their data in {tmp_path / 'page' / 'run' / 'figures'}" in said.out
+    assert not (run / "figures").exists()
+
+
+def test_other_instructions_are_refused_by_the_command(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MKL_CBWR", raising=False)
+    assert cli("evaluate", *SMALL, "--out", tmp_path / "new").status == 0
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    said = cli("evaluate", *SMALL, "--out", tmp_path / "new")
+    assert said.status == 2
+    assert "MKL_CBWR COMPATIBLE (there: not set)" in said.sentence
