@@ -93,6 +93,8 @@ def scored(run: Path | str) -> Results:
         InputError: if it is not one, or is damaged.
     """
     folder = run_folder.named(Path(run))
+    if not folder.exists():
+        run_folder.find(folder)  # whose sentence says what else there is
     info = run_folder.read_info(folder)
     proxies = pd.DataFrame(info["proxies"])
     shipped = run_folder.shipped(folder, info)
