@@ -18,7 +18,7 @@ class Identified:
     @property
     def hash(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of all settings."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """The settings by name, as they are read back from JSON."""
@@ -30,6 +30,11 @@ class Identified:
         What follows from others is named only where nothing else differs.
         """
         return differences(self.as_dict(), other, self.consequences)
+
+
+def hash_of(settings: dict[str, Any]) -> str:
+    """Return the hash of settings that are plain values, as `Identified.hash`."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(mine: dict[str, Any], other: dict[str, Any], consequences: frozenset[str]) -> list[str]:

@@ -137,6 +137,10 @@ def _asked(request: Request) -> set[str]:
         )
     if request.out is not None and run_folder.store_path(request.out).exists():
         raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
+    if request.out is not None and (request.out / "cells.txt").exists():
+        raise InputError(
+            f"--out: {request.out} holds cells.txt, which a check would write over; choose another folder."
+        )
     return {name for name in questions if request.only in (None, name, conformance.STAGE)}
 
 

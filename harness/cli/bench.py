@@ -25,11 +25,12 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """
     import torch
 
-    from harness import bench, files, pool, sweep
+    from harness import bench, files, pool, run_folder, sweep
     from harness.cli.evaluate import plan_of
 
     if out is not None:
         files.check_table_path(out, "--out")
+        run_folder.refuse_kept("--out", out)
     plan = plan_of(**settings)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do

@@ -85,7 +85,7 @@ def command(
     Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
     decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
     """
-    from harness import pool
+    from harness import pool, run_folder
     from harness.check import output, reference, stages, subject
     from harness.check.answer import UNDECIDED, Answer, exit_status
 
@@ -98,6 +98,9 @@ def command(
         raise InputError(
             "FILE: name the file of a proxy, or an installed proxy; `diswot proxies new NAME` writes a file."
         )
+    for option, path in (("--save", save), ("--junit", junit), ("--markdown", markdown)):
+        if path is not None:
+            run_folder.refuse_kept(option, path, *([] if out is None else [out]))
     if undecided not in UNDECIDED:
         raise unknown("--undecided", undecided, UNDECIDED)
     chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))

@@ -74,11 +74,15 @@ def command(
 
 
 def _tables(out: Path | None) -> list[Path]:
-    from harness import files
+    from harness import files, run_folder
 
     if out is None:
         return []
     if out.is_dir() or not out.suffix:
-        return [out / f"correlations{suffix}" for suffix in files.WRITERS]
-    files.check_table_path(out, "--out")
-    return [out]
+        paths = [out / f"correlations{suffix}" for suffix in files.WRITERS]
+    else:
+        files.check_table_path(out, "--out")
+        paths = [out]
+    for path in paths:
+        run_folder.refuse_kept("--out", path)
+    return paths

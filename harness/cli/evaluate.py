@@ -27,11 +27,12 @@ def command(out: Path, export: Path | None, **settings: Any) -> int:
 
     Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
     """
-    from harness import files, results, sweep
+    from harness import files, results, run_folder, sweep
     from harness.cli import say
 
     if export is not None:
         files.check_table_path(export, "--export")
+        run_folder.refuse_kept("--export", export, out)
     plan = plan_of(**settings)
     click.echo(say.plan(plan, out), err=True)
     tally = sweep.run(plan, out)

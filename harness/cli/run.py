@@ -57,6 +57,11 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
+    begun = any(run_folder.info_path(out / space).is_file() for space in ("nb201", "s0"))
+    if (out / "report.html").exists() and not begun:
+        raise InputError(
+            f"--out: {out} holds report.html and no run, which would write over it; choose another folder."
+        )
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
         (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tabulate import tabulate
 
+import reports
 from benchmarks import spaces
 from harness import run_folder
 from harness.evidence.intervals import FEWEST_FUNCTIONS
@@ -188,12 +189,13 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     page, *figures = paths
     lines = [f"wrote {page}"]
     for one in results:
-        own = [path for path in figures if one.folder in path.parents]
-        folders = ", ".join(sorted({str(path.parent) for path in own}))
-        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folders}")
+        folder = reports.figures_folder(one, page.parent)
+        own = [path for path in figures if path.parent == folder]
+        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folder}")
         shipped = run_folder.shipped(one.folder, one.info)
         scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
-        lines.append(f"      {scores}, {one.folder / 'correlations.csv'}")
+        correlations = one.folder / "correlations.csv"
+        lines.append(f"      {scores}{f', {correlations}' if correlations.is_file() else ''}")
     return "\n".join(lines)
 
 

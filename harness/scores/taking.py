@@ -94,7 +94,7 @@ def _copy(
     lacking = frame[[unit not in settled for unit in units]]
     if len(lacking):
         run_folder.forget_derived(folder)
-        run_folder.note_taken(folder, one, lacking["proxy"])  # first: a kill leaves no score unnoted
+        run_folder.note_taken(folder, store, one, lacking["proxy"])  # first: a kill leaves no score unnoted
         store.write(_records(lacking, one.card["settings_hash"]))
     return len(lacking)
 
