@@ -83,7 +83,7 @@ def read_json(path: Path, schema: int, keys: Iterable[str], argument: str) -> di
         InputError: if it is missing, damaged or of another schema.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{argument}: {path} cannot be read: {error}.") from error
     found = content.get("schema") if isinstance(content, dict) else None

@@ -221,7 +221,7 @@ def _note(results: Results, data: pd.DataFrame) -> str:
     if data[["low", "high"]].notna().all(axis=1).any():
         parts.append("whiskers: 95 % interval over cells")
     if data["level_with_best"].eq(True).any():
-        parts.append("dots: not told from the target's best (p > 0.05, Holm)")
+        parts.append("dots: not significantly different from the target's best (p > 0.05, Holm)")
     if data["ceiling"].notna().any():
         parts.append("dashed: ceiling set by the noise of the accuracies")
     if data[measure].isna().any():

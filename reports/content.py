@@ -98,13 +98,21 @@ def _level(others: pd.DataFrame) -> str:
         return ""
     compared = others[others["behind_p"].notna()]
     if compared.empty:
-        return f"Whether others are level with it is not known: that takes {bootstrap.FEWEST_CELLS} cells."
+        return (
+            "Whether others are significantly different from it is not known: that takes "
+            f"{bootstrap.FEWEST_CELLS} cells."
+        )
     level = [str(row["proxy"]) for row in records(compared) if _holds(row["level_with_best"])]
     if not level:
-        return f"No other one is level with it (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
+        return (
+            f"Every other one is significantly different from it (p < {SIGNIFICANCE}, corrected for all pairs of "
+            "proxies)."
+        )
     if len(level) == len(compared):
-        return "No other one can be told from it."
-    return f"Of the {counted(len(compared), 'other')} {len(level)} cannot be told from it: {listed(level)}."
+        return "No other one is significantly different from it."
+    be = "is" if len(level) == 1 else "are"
+    of = counted(len(compared), "other")
+    return f"Of the {of} {len(level)} {be} not significantly different from it: {listed(level)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:

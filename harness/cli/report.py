@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from benchmarks.errors import named
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.config
+@named("run", "--out")
 def command(
     run: Path, targets: tuple[str, ...], measure: str, draws: int | None, undefined: str, figures: str | None
 ) -> int:
@@ -26,9 +28,9 @@ def command(
     from harness.cli import say
     from harness.evidence.table import Method
 
+    names = None if figures is None else options.parts("--figures", figures)
     run = run_folder.named(run)
     method = Method(measure=measure, draws=draws)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
-    names = None if figures is None else tuple(name.strip() for name in figures.split(",") if name.strip())
     click.echo(say.written(reports.build(found, run, names), found))
     return 0

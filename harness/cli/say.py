@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tabulate import tabulate
 
-from benchmarks import spaces
+from benchmarks import spaces, tables
 from harness import run_folder
 from harness.evidence.table import by_evidence
-from harness.results import Results
+from harness.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from harness.search.stored import Search
 
 if TYPE_CHECKING:
@@ -125,6 +125,19 @@ def correlations(results: Results, subset: str = "all") -> str:
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
 
 
+def undistilled(space: str, cells: Sequence[int]) -> str:
+    """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
+    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
+    needed = min(ENOUGH_CELLS, len(cells))
+    if known >= needed:
+        return ""
+    return (
+        f"no {column} accuracy: {name} has one for {known} of these {_count(len(cells), 'cell')}, and {needed} are "
+        f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
+    )
+
+
 def _holds(results: Results, subset: str) -> bool:
     chosen = spaces.get(results.info["space"]).subsets[subset]
     return any(chosen.holds(int(cell)) for cell in results.targets["cell"].unique())
@@ -148,7 +161,8 @@ def _notes(evidence: pd.DataFrame) -> list[str]:
     if several:
         notes.append("± is the standard deviation over seeds; undefined is summed over seeds.")
     if evidence["behind_p"].notna().any():
-        notes.append("* cannot be told from the best one (paired differences, Holm-corrected for all pairs, 5 %).")
+        how = "paired differences, Holm-corrected for all pairs, 5 %"
+        notes.append(f"* not significantly different from the best ({how}).")
     notes.append("given size: the same correlation with live_flops held fixed.")
     limits = evidence.groupby("target", sort=False)["ceiling"].first().dropna()
     notes += [f"The seeds of {target} let no proxy go beyond about {limit:.3f}." for target, limit in limits.items()]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import images, spaces
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness import files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.distillation import distillers, teacher
@@ -222,6 +222,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     return files.read_json(info_path(folder), SCHEMA, ("settings", "settings_hash", "commands"), "run")
 
 
+@named("--set", "size", "samples")
 def _settings(plan: Plan, source: Source) -> Settings:
     from harness.distillation.pictures import read
 

@@ -251,17 +251,20 @@ def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[...,
     assert target == "s0-diswot:vanilla"
     assert words == (
         "zen has the highest Spearman correlation, 0.800 [0.700, 0.900] (n = 30, 2 seeds). "
-        "Of the 2 others 1 cannot be told from it: snip. "
+        "Of the 2 others 1 is not significantly different from it: snip. "
         "With the network's size held fixed its correlation is 0.400 [0.300, 0.500]. "
         "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
         "about 0.950."
     )
     results.evidence["level_with_best"] = True
-    assert "No other one can be told from it." in content.findings(results)[0][1]
+    assert "No other one is significantly different from it." in content.findings(results)[0][1]
     results.evidence["level_with_best"] = False
-    assert "No other one is level with it" in content.findings(results)[0][1]
+    assert "Every other one is significantly different from it" in content.findings(results)[0][1]
     results.evidence["behind_p"] = float("nan")
-    assert "Whether others are level with it is not known: that takes 10 cells." in content.findings(results)[0][1]
+    assert (
+        "Whether others are significantly different from it is not known: that takes 10 cells."
+        in content.findings(results)[0][1]
+    )
 
 
 def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:
