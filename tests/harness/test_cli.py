@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 
 from benchmarks.tables import load as load_table
 from harness import load, run_folder
+from harness.cli import _diswot, main
 from harness.store import Store
 from proxies import registry
 
@@ -339,6 +343,174 @@ def test_lists_as_json(cli: Cli) -> None:
     assert cell["cell"] == 12
     assert cell["accuracies"]["analog-nasbench:baseline"] > 0
     assert json.loads(cli("cell", "--space", "s0", "713", "--json").out)["string"] == "ResNet[7,1,3]"
+
+
+#: A quick line for every command that has --json, which follows it.
+JSON = {
+    ("tables", "list"): (),
+    ("tables", "show"): ("s0-diswot",),
+    ("scores", "list"): (),
+    ("scores", "show"): ("nb201-cifar10",),
+    ("images", "list"): (),
+    ("proxies", "list"): (),
+    ("proxies", "show"): ("snip",),
+    ("cell",): ("7",),
+    ("correlate",): ("run",),
+    ("search",): ("run", "--proxy", "params", "--seeds", "2", "--evaluations", "1", "--algorithm", "random"),
+    ("bench",): (*TINY, "--proxies", "params"),
+    ("check",): ("params", "--quick", "--only", "one_number"),
+}
+
+
+def with_json(group: click.Group = _diswot, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command that has --json."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from with_json(command, *words, name)
+        elif any(parameter.name == "as_json" for parameter in command.params):
+            yield (*words, name)
+
+
+@pytest.mark.parametrize("command", list(with_json()), ids=" ".join)
+def test_json_stands_alone_on_standard_output(command: tuple[str, ...], cli: Cli, place: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    said = cli(*command, *JSON[command], "--json")
+    assert said.status == 0, said.sentence
+    assert json.loads(said.out, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize("line", ["proxies list", "tables list --json", "cell 7", "correlate run"])
+def test_a_closed_stream_ends_no_command(
+    name: str, line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = "out" if name == "stderr" else "err"
+    main(line.split())
+    whole = getattr(capsys.readouterr(), other)
+    monkeypatch.setattr(sys, name, None)
+    assert main(line.split()) == 0
+    getattr(sys, name).close()
+    assert getattr(capsys.readouterr(), other) == whole
+
+
+def test_a_mistake_with_closed_streams_keeps_its_status(tmp_path: Path) -> None:
+    code = "import sys; from harness.cli import main; sys.exit(main())"
+    for line, status in (("cell 7", 0), ("cell 15625", 2)):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {line} >&- 2>&-', "sh", sys.executable, "-c", code], cwd=tmp_path, timeout=120
+        )
+        assert done.returncode == status
+
+
+def test_figures_are_drawn_whatever_backend_a_notebook_hands_on(tmp_path: Path) -> None:
+    code = """
+import os, sys
+import benchmarks, harness, harness.cli, proxies, reports
+assert os.environ["MPLBACKEND"] == "module://absent.backend"  # a notebook's own backend stays
+from harness.cli import main
+assert main(["tables", "list", "--json"]) == 0
+import reports.canvas
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+        env=os.environ | {"MPLBACKEND": "module://absent.backend"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], None]]:
+    """Makes a distribution's plug-in raise while it is loaded."""
+
+    def install(error: BaseException) -> None:
+        def load() -> None:
+            raise error
+
+        owner = SimpleNamespace(name="evil-metrics")
+        plugin = SimpleNamespace(name="evil", value="evil_metrics", dist=owner, load=load)
+        monkeypatch.setattr(registry, "entry_points", lambda group: [plugin])
+        registry._load_installed.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    registry._load_installed.cache_clear()
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SystemExit(0), "SystemExit: 0"),
+        (GeneratorExit(), "GeneratorExit"),
+        (OSError("no"), "OSError: no"),
+        (SilentError(), "SilentError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_named_with_its_distribution(
+    error: BaseException, says: str, cli: Cli, place: Path, installed: Callable[[BaseException], None]
+) -> None:
+    installed(error)
+    for line in ("proxies list", "evaluate --proxies params", "search run --proxy snip"):
+        said = cli(*line.split())
+        assert (said.status, len(said.sentence.splitlines())) == (2, 1)
+        assert (
+            "the plug-in 'evil' (evil_metrics) of the installed distribution evil-metrics cannot be " in said.sentence
+        )
+        assert says in said.sentence
+    for line in ("tables list", "scores list", "cell 7", "correlate run", "search run --proxy params --evaluations 1"):
+        assert cli(*line.split()).status == 0
+
+
+def test_cells_without_a_distilled_accuracy_are_told_which_have_one(cli: Cli, tmp_path: Path) -> None:
+    run = ["evaluate", *QUICK, "--proxies", "params", "--out", tmp_path]
+    says = (
+        "no distilled accuracy: nb201-kd has one for 0 of these 3 cells, and 3 are needed; "
+        "`diswot evaluate --cells nb201-kd:100` takes 100 cells that have one."
+    )
+    assert says in cli(*run, "--cells", "0,1,3").sentence
+    said = cli("correlate", tmp_path)
+    assert (said.status, says in said.sentence, says in said.out) == (0, True, False)
+    assert says not in cli("correlate", tmp_path, "--target", "analog-nasbench:baseline").sentence
+    known = cli(*run[:-1], tmp_path / "known", "--cells", "nb201-kd:3").sentence
+    assert "no distilled accuracy" not in known
+
+
+def test_the_seeds_of_a_set_are_counted_and_named(cli: Cli) -> None:
+    assert "1 (seed 0)" in cli("scores", "list").out
+    assert json.loads(cli("scores", "list", "--json").out)[0]["seeds"] == [0]
+
+
+def test_no_name_of_a_library_stands_where_an_option_was_typed(cli: Cli, place: Path) -> None:
+    for line in (
+        "correlate run --target nowhere.csv",
+        "report run --target nonsense",
+        "check params --quick --target nonsense",
+        "check params --quick --with nonsense",
+        "correlate run --with nonsense",
+        "search run --proxy params --budget nonsense:column=3",
+        "search run --proxy params --target nonsense",
+        "search run --proxy params --cells 3.5,",
+        "distill --compare nonsense",
+        "evaluate --teacher nb201:nonsense",
+        "evaluate --out damaged_info",
+        "run --target nonsense",
+    ):
+        (place / "damaged_info").mkdir(exist_ok=True)
+        run_folder.info_path(place / "damaged_info").write_text("[")
+        option = line.split()[-2]
+        said = cli(*line.split())
+        assert (said.status, said.sentence.splitlines()[-1].startswith(f"diswot: {option}: ")) == (2, True), said
 
 
 def test_the_lists_read_well(cli: Cli) -> None:

@@ -133,7 +133,7 @@ IDLE = {
     "search --device auto": "--device: it plays a part only with --scores live",
     "search --workers 2": "--workers: it plays a part only with --scores live",
     "search --image-dir x": "--image-dir: it plays a part only with --scores live",
-    "search --scheduler tcp://a:1": "--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.",
+    "search --scheduler tcp://a:1": "--scheduler: stored scores need no cluster; add `--scores live`",
     "search --algorithm random --population 3": "--population: it plays a part only with --algorithm evolution",
     "search --algorithm random --tournament 3": "--tournament: it plays a part only with --algorithm evolution",
     "search --algorithm random --crossover 0": "--crossover: it plays a part only with --algorithm evolution",
