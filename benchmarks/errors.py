@@ -3,11 +3,47 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: The longest value that a message repeats whole.
+_LONGEST_QUOTE = 80
 
 
 class InputError(ValueError):
-    """Wrong usage, bad input or a missing file. Its text is one clear sentence; the command line exits with 2."""
+    """Wrong usage, bad input or a missing file. Its text is one clear sentence; the command line exits with 2.
+
+    The text is ``argument: message``. A library writes the name of its own parameter, and `named` puts what the user
+    typed in its place.
+    """
+
+
+@contextmanager
+def named(typed: str, *arguments: str) -> Iterator[None]:
+    """Name the argument that the user typed in errors that name the parameter of a library.
+
+    Args:
+        typed: the argument as the user typed it, such as ``--target`` or ``RUN``.
+        arguments: the names that libraries have for it, such as ``table``; errors of other arguments stay as they are.
+    """
+    try:
+        yield
+    except InputError as error:
+        argument, _, message = str(error).partition(": ")
+        if argument not in arguments:
+            raise
+        raise type(error)(f"{typed}: {message}") from error
+
+
+def quoted(value: object) -> str:
+    """Return a value in quotes, as a message repeats it: without the middle where it is long."""
+    return repr(elided(str(value), _LONGEST_QUOTE))
+
+
+def elided(text: str, longest: int) -> str:
+    """Return a text without its middle where it has more characters than ``longest``."""
+    kept = (longest - 3) // 2
+    return text if len(text) <= longest else f"{text[:kept]}...{text[-kept:]}"
 
 
 def unknown(argument: str, value: object, allowed: Iterable[object], hint: str = "") -> InputError:
@@ -19,9 +55,9 @@ def unknown(argument: str, value: object, allowed: Iterable[object], hint: str =
         allowed: every value that would have been accepted.
         hint: how to see the allowed values, where they are too many to print.
     """
-    names = [str(name) for name in allowed]
-    nearest = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-    text = f"{argument}: {str(value)!r} is not known"
+    names = [elided(str(name), _LONGEST_QUOTE) for name in allowed]
+    nearest = difflib.get_close_matches(elided(str(value), _LONGEST_QUOTE), names, n=1, cutoff=0.5)
+    text = f"{argument}: {quoted(value)} is not known"
     if nearest:
         text += f"; did you mean {nearest[0]!r}?"
     listed = f" Allowed: {', '.join(names)}." if len(names) <= 40 else ""

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import spaces, tables
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from benchmarks.spaces import Space
 from benchmarks.tables import units
 from harness import files, forms, progress, run_folder
@@ -31,7 +31,7 @@ DEFAULT_TARGETS = {
 }
 
 #: A default target that knows fewer of the evaluated cells, and not all, is left out.
-_ENOUGH_CELLS = 30
+ENOUGH_CELLS = 30
 
 #: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
 _ROUNDED = 0.011
@@ -286,13 +286,14 @@ def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
     for name in DEFAULT_TARGETS[space]:
         table, column = tables.parse_target(name)
         known = tables.load(table, space).frame[column].dropna().index.isin(evaluated).sum()
-        if known >= min(_ENOUGH_CELLS, len(evaluated)):
+        if known >= min(ENOUGH_CELLS, len(evaluated)):
             chosen.append(name)
         if known == len(evaluated):
             break
     return tuple(chosen) or DEFAULT_TARGETS[space]
 
 
+@named("--target", "table")
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
     """Return the targets that are meant, by their names; see `correlate`.
 

@@ -7,7 +7,9 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -252,7 +254,7 @@ def load_file(path: Path) -> tuple[str, ...]:
     before = names()  # so that a clash is reported as the plug-in's
     if path == _script():
         return tuple(n for n in before if _registered[n].function.__module__ == "__main__")
-    module_name = f"{_PLUGIN_FILE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    module_name = f"{_PLUGIN_FILE}{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     if module_name in sys.modules:
         return tuple(n for n in before if _registered[n].function.__module__ == module_name)
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -325,8 +327,11 @@ def _load_installed() -> None:
     for entry_point in entry_points(group=_ENTRY_POINT_GROUP):
         try:
             entry_point.load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too, with which the whole command would end without a word
+            owner = entry_point.dist.name if entry_point.dist is not None else "without a name"
             raise InputError(
-                f"the installed plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
-                f"{type(error).__name__}: {error}"
+                f"the plug-in {entry_point.name!r} ({entry_point.value}) of the installed distribution {owner} cannot "
+                f"be loaded: {traceback.format_exception_only(error)[-1].strip()}; mend or uninstall it."
             ) from error

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.errors import InputError
+from benchmarks.errors import named
 from harness import files
 from harness.check.answer import VERDICTS, Answer
 
@@ -69,10 +69,8 @@ def write(path: Path, text: str, option: str) -> Path:
     Raises:
         InputError: if its folder cannot be written to.
     """
-    try:
+    with named(option, "--out"):
         return files.write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    except InputError as error:
-        raise InputError(f"{option}: {str(error).removeprefix('--out: ')}") from error
 
 
 _ENDS = {0: "passed", 1: "failed", 2: "undecided"}

@@ -10,7 +10,7 @@ import click
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @options.space
 @click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies

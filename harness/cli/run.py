@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness.cli import options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_CELLS = "nb201-kd:80"
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.option(
     "--cells",
     default=DEFAULT_CELLS,
@@ -36,6 +36,7 @@ DEFAULT_CELLS = "nb201-kd:80"
 @options.shipped
 @options.scheduler
 @options.out("runs/default")
+@named("--out", "run", "store")
 def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **settings: Any) -> int:
     """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.
 

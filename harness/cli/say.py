@@ -11,11 +11,11 @@ import pandas as pd
 from tabulate import tabulate
 
 import reports
-from benchmarks import spaces
+from benchmarks import spaces, tables
 from harness import run_folder
 from harness.evidence.intervals import FEWEST_FUNCTIONS
 from harness.evidence.table import LITTLE, by_evidence, leading
-from harness.results import Results
+from harness.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from harness.search.stored import Search
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def correlations(results: Results, subset: str | None = None) -> str:
     everything = results.evidence
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
     if evidence.empty:
-        whole = "the same cells as all" if _holds(results, subset) else "none of the cells"
+        whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
         return f"{results.info['space']}: the subset {subset} holds {whole}."
     targets = list(dict.fromkeys(evidence["target"]))
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
@@ -141,6 +141,19 @@ def correlations(results: Results, subset: str | None = None) -> str:
             f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
         )
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
+
+
+def undistilled(space: str, cells: Sequence[int]) -> str:
+    """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
+    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
+    needed = min(ENOUGH_CELLS, len(cells))
+    if known >= needed:
+        return ""
+    return (
+        f"no {column} accuracy: {name} has one for {known} of these {_count(len(cells), 'cell')}, and {needed} are "
+        f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
+    )
 
 
 def _holds(results: Results, subset: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import images, spaces
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from benchmarks.tables import readers, trainings
 from harness import arithmetic as arithmetics
 from harness import files, forms, pool, progress, run_folder
@@ -272,6 +272,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     return info
 
 
+@named("--set", "size", "samples")
 def _settings(plan: Plan, source: Source) -> Settings:
     from harness.distillation.pictures import read
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness import progress, results, run_folder
 from harness.scores import sets
 from harness.scores.sets import ScoreSet
@@ -47,6 +47,7 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
     return total
 
 
+@named("--with", "scores")
 def beside(folder: Path, name: str) -> int:
     """Take the scores of a set's proxies, on the cells and with the seeds of a run, into it; return how many are new.
 

@@ -382,8 +382,8 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--budget params=10": ("--budget: no cell that may be scored has params of 10 or less; the least there is",),
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
         "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
-        "--budget nowhere.csv:gpu=10": ("table: 'nowhere.csv' cannot be read",),
-        "--target nonsense": ("table: 'nonsense' is not known",),
+        "--budget nowhere.csv:gpu=10": ("--budget: 'nowhere.csv' cannot be read",),
+        "--target nonsense": ("--target: 'nonsense' is not known",),
         "--proxy params --target few.csv": (
             "--target: few:accuracy has an accuracy for none of the ",
             " cells that the searches scored.",
@@ -391,7 +391,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--proxy params --cells 111,113 --evaluations 2 --target few.csv": (
             "for none of the 2 cells that may be searched",
         ),
-        "--cells 3,7": ("cell: 3 is not in S0",),
+        "--cells 3,7": ("--cells: 3 is not in S0",),
         "--teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?",),
         "--teacher resnet20": ("run has no scores beside resnet20; its own teacher is s0:111. `--scores live`",),
         "--batch-size 8": ("--batch-size: 8 was asked for, and the scores of run were made with 4; `diswot evaluate`",),
