@@ -130,8 +130,8 @@ def zico(trace: Trace) -> Tensor | float:
     for first, second in zip(*trace.second_batch_gradients, strict=True):
         deviation = (first - second).abs() / 2  # the population standard deviation of two numbers
         ratios = (first.abs() + second.abs()) / (2 * deviation)
-        layer = ratios.where(deviation > 0, 0).sum()
-        total = total + layer.where(layer > 0, 1).log()
+        layer = ratios.where(deviation != 0, 0).sum()  # NaN is not 0, and stays
+        total = total + layer.where(layer != 0, 1).log()
     return total
 
 
