@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, printable
 from harness import files
 from harness.scores import sets
 from harness.scores.sets import ScoreSet
@@ -168,7 +168,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
     Raises:
         InputError: if the folder has a run with other settings, or cannot be written to.
     """
-    command = shlex.join(["diswot", *sys.argv[1:]])
+    command = printable(shlex.join(["diswot", *sys.argv[1:]]))
     machine = environment(device)  # takes a moment, in which another process might write what is read next
     if info_path(folder).is_file():
         info = read_info(folder)
@@ -205,7 +205,7 @@ def claim(folder: Path, settings: Settings, proxies: Iterable[Proxy], *, device:
         **machine,
         "hashes": hashes
         | {"batch": settings.batch}
-        | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
+        | {printable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
         "proxies": list(known.values()),
     }
     files.write_json(info_path(folder), info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
@@ -53,10 +54,9 @@ class _DetachedCopies(TorchFunctionMode):
 
 
 def _fold(module: nn.Module) -> None:
+    names = set(module._parameters)
     if parametrize.is_parametrized(module):
-        parametrizations: Any = module.parametrizations
-        for name in list(parametrizations):
-            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        _fold_parametrizations(module)
     for hook in list(module._forward_pre_hooks.values()):
         if isinstance(hook, WeightNorm):
             nn.utils.remove_weight_norm(module, hook.name)
@@ -64,3 +64,18 @@ def _fold(module: nn.Module) -> None:
             nn.utils.remove_spectral_norm(module, hook.name)
         elif isinstance(hook, prune.BasePruningMethod):
             prune.remove(module, hook._tensor_name)
+    parameters = module._parameters
+    if set(parameters) != names and "weight" in parameters:  # which a module of torch has first, and scores see it
+        for name in [name for name in parameters if name != "weight"]:
+            parameters[name] = parameters.pop(name)
+
+
+def _fold_parametrizations(module: nn.Module) -> None:
+    # torch's own function takes the attributes from the class, which the module shares with the one that it copies.
+    parametrizations: Any = module.parametrizations.eval()
+    with torch.no_grad():
+        values = {name: getattr(module, name).clone() for name in parametrizations}
+    del module._modules["parametrizations"]
+    module.__class__ = type(module).__bases__[0]
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import random
 import signal
@@ -30,6 +31,8 @@ from torch.nn.modules import module as global_hooks
 from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._python_dispatch import _pop_mode as _pop_dispatch_mode
+
+from proxies.registry import FAMILIES
 
 #: Settings that are plain attributes of torch. Of several that decide the same thing, the general one comes first.
 _ATTRIBUTES = (
@@ -59,6 +62,12 @@ _ATTRIBUTES = (
 #: Functions that torch itself replaces, by wrappers that do the same, when ``torch.compile`` is first used.
 _REPLACED_BY_TORCH = {(torch, "manual_seed"), (nn.Module, "__init__"), (nn.Module, "__setstate__")}
 
+#: The modules of this project that make numbers.
+_PROJECT = (
+    *(f"proxies.{name}" for name in (*FAMILIES, "conditions", "losses", "passes", "scoring", "stack", "trace")),
+    *("benchmarks.initialisation", "benchmarks.seeding"),
+)
+
 #: The types of device whose autocast is looked at.
 _DEVICE_TYPES = ("cpu", "cuda", "xpu", "mps")
 
@@ -77,7 +86,7 @@ def kept_apart() -> Iterator[Callable[[], str | None]]:
     Yields:
         A function that says, inside the block, what of the global state is another one; None for nothing.
     """
-    settings, functions = _settings(), _functions(len(sys.modules))
+    settings, functions = _settings(), _functions()
     before = [_value(setting) for setting in settings]
     is_as_before = False
 
@@ -273,18 +282,17 @@ def _changed_setting(settings: tuple[_Setting, ...], before: list[Any]) -> str |
 _Namespace = ModuleType | type
 
 
-@functools.lru_cache(maxsize=1)
-def _namespaces(modules: int) -> tuple[_Namespace, ...]:
-    # Looked up anew where the number of imported modules is another one.
+@functools.cache
+def _namespaces() -> tuple[_Namespace, ...]:
     layers = [value for value in vars(nn).values() if isinstance(value, type)]
     bases = {base for layer in layers for base in layer.__mro__ if base.__module__.startswith("torch.nn.modules.")}
-    project = [module for name, module in list(sys.modules.items()) if name.startswith(("proxies.", "benchmarks."))]
+    project = [importlib.import_module(name) for name in _PROJECT]
     return (torch, nn.functional, torch.linalg, torch.autograd, Tensor, *bases, *project)
 
 
-def _functions(modules: int) -> list[tuple[_Namespace, dict[str, Any]]]:
+def _functions() -> list[tuple[_Namespace, dict[str, Any]]]:
     # The functions that numbers are made with, and the methods of torch's modules.
-    return [(namespace, vars(namespace).copy()) for namespace in _namespaces(modules)]
+    return [(namespace, vars(namespace).copy()) for namespace in _namespaces()]
 
 
 def _replaced_function(functions: list[tuple[_Namespace, dict[str, Any]]]) -> str | None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Direction = Literal["higher", "lower"]
 
-_FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
+#: The modules that hold this project's own proxies.
+FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 
 #: Names that `select` takes for several proxies.
@@ -202,7 +203,10 @@ def _is_limit(value: object) -> bool:
 
 #: What the arguments of `register` may be, and the test for it.
 _TEXT = ("a text that UTF-8 can hold", _is_text)
-_TEXTS = ("a list of texts", lambda value: isinstance(value, list | tuple | set | frozenset) and all(map(_is_text, value)))
+_TEXTS = (
+    "a list of texts",
+    lambda value: isinstance(value, list | tuple | set | frozenset) and all(map(_is_text, value)),
+)
 _VERSION = (
     "a text, or a whole number, which becomes its text",
     lambda value: value is None or (_is_text(value) and value) or type(value) is int,
@@ -363,7 +367,7 @@ def _load_apart(load: Callable[[], object]) -> None:
 
 @functools.cache
 def _load_installed() -> None:
-    families = [importlib.import_module(f"proxies.{family}") for family in _FAMILIES]
+    families = [importlib.import_module(f"proxies.{family}") for family in FAMILIES]
     functions = [function for family in families for function in vars(family).values()]
     _built_in.update(name for name, proxy in _registered.items() if proxy.function in functions)
     for entry_point in entry_points(group=_ENTRY_POINT_GROUP):

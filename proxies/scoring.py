@@ -208,9 +208,11 @@ def _ask(proxy: Proxy, trace: Trace) -> _Answer:
 
 def _one_number(value: object) -> Tensor | float:
     if isinstance(value, Tensor):
-        shape, kind = tuple(value.shape), _kind(value)
-        if shape or kind:
-            raise TypeError(f"it returned a {kind}{type(value).__name__} of shape {shape}, not one number")
+        kind = _kind(value)
+        if kind is not None:
+            raise TypeError(f"it returned {kind} tensor, not one number")
+        if value.dim():
+            raise TypeError(f"it returned a {type(value).__name__} of shape {tuple(value.shape)}, not one number")
         return value.detach()
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"it returned a {type(value).__name__}, not one number")
@@ -220,17 +222,17 @@ def _one_number(value: object) -> Tensor | float:
         return math.inf if value > 0 else -math.inf
 
 
-def _kind(tensor: Tensor) -> str:
-    # What keeps a tensor without dimensions from being a number; nothing for most.
+def _kind(tensor: Tensor) -> str | None:
+    # What keeps a tensor without dimensions from being a number.
     kinds = {
-        "nested ": tensor.is_nested,
-        "meta ": tensor.is_meta,
-        "quantised ": tensor.is_quantized,
-        "sparse ": tensor.layout != torch.strided,
-        "complex ": tensor.is_complex(),
-        "boolean ": tensor.dtype == torch.bool,
+        "a nested": tensor.is_nested,
+        "a meta": tensor.is_meta,
+        "a quantised": tensor.is_quantized,
+        "a sparse": tensor.layout != torch.strided,
+        "a complex": tensor.is_complex(),
+        "a boolean": tensor.dtype == torch.bool,
     }
-    return next((kind for kind, is_so in kinds.items() if is_so), "")
+    return next((kind for kind, is_so in kinds.items() if is_so), None)
 
 
 def _outcomes(answers: Mapping[Proxy, _Answer]) -> dict[str, Outcome]:
