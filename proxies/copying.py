@@ -72,7 +72,8 @@ def _fold(module: nn.Module) -> None:
 
 def _fold_parametrizations(module: nn.Module) -> None:
     # torch's own function takes the attributes from the class, which the module shares with the one that it copies.
-    parametrizations: Any = module.parametrizations.eval()
+    parametrizations: Any = module.parametrizations
+    parametrizations.eval()
     with torch.no_grad():
         values = {name: getattr(module, name).clone() for name in parametrizations}
     del module._modules["parametrizations"]

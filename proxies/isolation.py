@@ -147,7 +147,7 @@ def without_autocast() -> Iterator[None]:
 
 
 def interrupts_are_heeded() -> bool:
-    """Whether Ctrl-C can reach this code; where it cannot, as in a worker process, a KeyboardInterrupt is a plug-in's."""
+    """Whether Ctrl-C can reach this code; in a worker process it cannot, and a KeyboardInterrupt is a plug-in's."""
     blocked = hasattr(signal, "pthread_sigmask") and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and not blocked and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

@@ -150,7 +150,7 @@ def register(
     """
 
     def decorate(function: Callable[[Trace], Any]) -> Callable[[Trace], Any]:
-        called = getattr(function, "__name__", None) if name is None else name
+        called: Any = getattr(function, "__name__", None) if name is None else name
         given = {
             "name": called,
             "needs": needs,
@@ -198,7 +198,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_limit(value: object) -> bool:
-    return value is None or (isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf)
+    return value is None or (isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf)
 
 
 #: What the arguments of `register` may be, and the test for it.

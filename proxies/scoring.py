@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 
 from benchmarks import initialisation
 from benchmarks.errors import InputError, described, printable
+from proxies.copying import copied
 from proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from proxies.registry import Proxy, UndefinedScore, get, is_built_in
-from proxies.copying import copied
 from proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
@@ -244,7 +243,8 @@ def _outcomes(answers: Mapping[Proxy, _Answer]) -> dict[str, Outcome]:
     for proxy, answer in answers.items():
         value, error = numbers.get(proxy, answer.value), answer.error
         if value is not None and not math.isfinite(value):
-            value, error = None, UndefinedScore(_why_undefined(value, proxy))
+            error = UndefinedScore(_why_undefined(value, proxy))
+            value = None
         outcomes[proxy.name] = Outcome(value, error, answer.seconds)
     return outcomes
 

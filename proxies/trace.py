@@ -350,7 +350,7 @@ class Trace:
 
     @Pass
     def picture_maps(self) -> tuple[Tensor, ...]:
-        """Every map (channels, height, width) that a module, or a function like one, makes of the first picture, alone."""
+        """Every map (channels, height, width) that a module, or a function like one, makes of the first picture."""
         return passes.picture_maps(self.network, self.images[:1])
 
     @Pass

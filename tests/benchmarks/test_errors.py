@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import described, printable
 
 
-class Mute(ValueError):
+class MuteError(ValueError):
     """An exception without a text."""
 
     def __str__(self) -> str:
@@ -23,7 +23,7 @@ class Mute(ValueError):
         (os.fsdecode(b"Pr\xfcfung.csv"), "Pr\\udcfcfung.csv"),
         ("Prüfung ✓\n\tok", "Prüfung ✓\n\tok"),
         ("\x00\x1b[31m\uffff", "\\x00\\x1b[31m\\uffff"),
-        (Mute(), "a Mute whose text cannot be made"),
+        (MuteError(), "a MuteError whose text cannot be made"),
         (KeyError("layer"), "'layer'"),
     ],
 )
@@ -35,5 +35,5 @@ def test_printable_fits_every_file_and_terminal(value: object, text: str) -> Non
 
 def test_described_names_the_type_of_an_exception() -> None:
     assert described(KeyError("layer")) == "KeyError: 'layer'"
-    assert described(Mute()) == "Mute: a Mute whose text cannot be made"
+    assert described(MuteError()) == "MuteError: a MuteError whose text cannot be made"
     assert described(SystemExit(0)) == "it calls sys.exit(0)"
