@@ -1,4 +1,4 @@
-"""The one error that a user can mend: what was given, what is allowed, and the nearest match."""
+"""The one error that a user can mend: what was given, what is allowed, and the nearest match; and texts for people."""
 
 from __future__ import annotations
 
@@ -62,3 +62,29 @@ def unknown(argument: str, value: object, allowed: Iterable[object], hint: str =
         text += f"; did you mean {nearest[0]!r}?"
     listed = f" Allowed: {', '.join(names)}." if len(names) <= 40 else ""
     return InputError(text + ("" if nearest else ".") + listed + (f" {hint}" if hint else ""))
+
+
+def printable(value: object) -> str:
+    """Return a text, or an exception's message, that every terminal, file and database takes.
+
+    What UTF-8 cannot hold, such as a file name of another encoding, and control characters become backslash escapes.
+
+    Args:
+        value: whose ``str`` it is; where that raises, the type is named instead.
+    """
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - the text of an exception is the code of whoever wrote that exception
+        text = f"a {type(value).__name__} whose text cannot be made"
+    return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
+
+
+def described(error: BaseException) -> str:
+    """Return the type and the message of an exception as one printable text."""
+    if isinstance(error, SystemExit):
+        return printable(f"it calls sys.exit({printable(error.code)})")
+    return printable(f"{type(error).__name__}: {printable(error)}")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import spaces
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, printable
 from harness import arithmetic as arithmetics
 from harness import files, forms, progress
 from harness.scores import sets
@@ -410,8 +410,7 @@ def refuse_other_arithmetic(folder: Path, info: dict[str, Any], arithmetic: dict
 
 def command() -> str:
     """Return the command line that is being carried out."""
-    text = shlex.join(["diswot", *sys.argv[1:]])
-    return text.encode("utf-8", "backslashreplace").decode()  # names of files need not be UTF-8
+    return printable(shlex.join(["diswot", *sys.argv[1:]]))
 
 
 def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, printable
 from harness import files
 
 if TYPE_CHECKING:
@@ -406,5 +406,4 @@ def _words(sql: str | None) -> list[str]:
 
 
 def _storable(value: Any) -> Any:
-    # SQLite stores UTF-8, and a message that quotes a file's name may hold what has none.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value

@@ -221,7 +221,8 @@ stack = click.option(
     type=Whole(min=1, most=1024, reason="the networks of a stack are computed in one pass, and fill the memory"),
     default=1,
     show_default=True,
-    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings.",
+    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings. It changes the "
+    "rounding: at a batch of 4 epe_nas moves by 1 %, zico and fisher by .4 %.",
 )
 tf32 = click.option("--tf32/--no-tf32", default=False, help="On a GPU: TF32, which is faster and rounds more.")
 deterministic = click.option(

@@ -1,8 +1,13 @@
+"""Texts for people: errors name what the user typed, and whatever a stranger's code raises can be printed."""
+
 from __future__ import annotations
+
+import os
+from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.errors import InputError, elided, named, quoted, unknown
+from benchmarks.errors import InputError, described, elided, named, printable, quoted, unknown
 
 
 class _NoSearchError(InputError):
@@ -37,3 +42,32 @@ def test_quoted_leaves_out_the_middle_of_a_long_value() -> None:
 def test_unknown_names_long_values_briefly() -> None:
     text = str(unknown("--target", "x" * 20_000, ["y" * 20_000, "x" * 19_999]))
     assert len(text) < 400
+
+
+class MuteError(ValueError):
+    """An exception without a text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (os.fsdecode(b"Pr\xfcfung.csv"), "Pr\\udcfcfung.csv"),
+        ("Prüfung ✓\n\tok", "Prüfung ✓\n\tok"),
+        ("\x00\x1b[31m\uffff", "\\x00\\x1b[31m\\uffff"),
+        (MuteError(), "a MuteError whose text cannot be made"),
+        (KeyError("layer"), "'layer'"),
+    ],
+)
+def test_printable_fits_every_file_and_terminal(value: object, text: str) -> None:
+    assert printable(value) == text
+    assert text.encode().decode() == text
+    assert ElementTree.fromstring(f"<a>{text}</a>").text == text
+
+
+def test_described_names_the_type_of_an_exception() -> None:
+    assert described(KeyError("layer")) == "KeyError: 'layer'"
+    assert described(MuteError()) == "MuteError: a MuteError whose text cannot be made"
+    assert described(SystemExit(0)) == "it calls sys.exit(0)"
