@@ -3,7 +3,8 @@
 Every example begins in a fresh copy of one folder and calls `harness.cli.main`, as the installed command does. It is
 bounded, so that whatever is typed ends soon and reaches nothing outside:
 
-* tasks go to workers that die at once, so that a sweep or a distillation goes all its way and computes nothing;
+* tasks go to workers that die at once, so that a sweep or a distillation goes all its way and computes nothing, and
+  what would be judged on all cells is not;
 * connections and processes are refused, and so is writing outside the folder, which counts as a fault;
 * a command has some seconds and some memory; one that cannot be interrupted ends the test process with a traceback.
 
@@ -52,8 +53,6 @@ _SECONDS = 20.0
 _HARD_SECONDS = 300.0
 _BYTES = 6 << 30
 
-_PACKAGE = Path(harness.__file__).parents[1]
-
 
 @pytest.fixture(scope="session")
 def explore() -> Callable[..., None]:
@@ -99,7 +98,7 @@ class Answer:
         """Return what no command may do, whatever it is given."""
         found = [f"changes {path}, outside of its folder" for path in self.outside]
         if self.error is not None:
-            found.append(f"ends with {type(self.error).__name__}: {self.error}")
+            found.append(f"ends with {type(self.error).__name__}: {_first_line(self.error)}")
         elif self.status not in (0, 1, 2):
             found.append(f"exits with {self.status}")
         if "Traceback (most recent call last)" in self.out + self.err:
@@ -116,7 +115,7 @@ class Answer:
 
 
 class Playground:
-    """A folder of small inputs, `HERE`, which every example finds as it was made.
+    """A folder of small inputs, which every example finds as it was made.
 
     Attributes:
         template: what is copied.
@@ -188,6 +187,13 @@ class Playground:
         return Answer(status, *said, error, tuple(outside))
 
 
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).partition("\n")[0][:200]
+    except Exception:  # noqa: BLE001 - of an error that a plug-in made
+        return "an error without a text"
+
+
 def _state(folder: Path) -> dict[Path, tuple[int, int]]:
     found = {path: path.lstat() for path in folder.rglob("*")}
     return {path: (of.st_size, of.st_mtime_ns) for path, of in found.items()}
@@ -207,7 +213,7 @@ def _stubbed() -> Iterator[None]:
     # At the boundary between processes, and nowhere else.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "local", lambda workers, devices: DeadWorkers())
-        patch.setattr(pool, "plain", lambda workers: Inline())
+        patch.setattr(pool, "plain", lambda workers: DeadWorkers())
         patch.setattr("harness.cluster.executor._connect", _no_cluster)
         patch.setattr(sys, "stdin", io.StringIO())
         yield

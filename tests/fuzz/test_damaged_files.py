@@ -85,9 +85,9 @@ class Damage:
     do: Callable[[Path], object]
     tells: bool = True
 
-    def __repr__(self) -> str:
-        """Say it."""
-        return self.text
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis prints a failing example by this.
+        printer.text(self.text)
 
 
 def _bytes(text: str, change: Callable[[bytes], bytes], tells: bool = True) -> Damage:
@@ -503,10 +503,11 @@ def test_damaged_file_is_told_or_changes_nothing(path: str, playground: Any, exp
         if expected is not None and answer.status == 0 and not answer.err.strip() and _numbers(answer) != expected:
             faults.append("prints other numbers and says nothing")
         if faults:
-            said = f"{'; '.join(faults)}\n  {path} {damage}: diswot {command}\n{answer.out[-500:]}{answer.err[-1000:]}"
-            raise AssertionError(said) from answer.error
+            how = f"in a copy of {playground.template} {path} {damage.text}: diswot {command}"
+            said = f"{answer.out[-500:]}{answer.err[-1000:]}"
+            raise AssertionError(f"{'; '.join(faults)}\n  {how}\n{said}") from answer.error
 
-    explore(check, COUNTS.get(path, 8), damage=damages(path), command=st.sampled_from(READERS[path]))
+    explore(check, how_many(path), damage=damages(path), command=st.sampled_from(READERS[path]))
 
 
 #: Commands that print what they make of a run anew, and the files that must not change it in silence.
@@ -516,8 +517,20 @@ TOLD = (
     *("run/cards.json", "run/method.json"),
 )
 
-#: How many damages of a file are tried; of the others eight.
-COUNTS = {"run/run.json": 40, "run/scores.sqlite": 50, "table.csv": 20, "table.parquet": 20, "plugin.py": 25}
+#: How many damages of a file are tried; of the others eight. A figure takes a second.
+COUNTS = {
+    **{"run/run.json": 40, "run/scores.sqlite": 50, "table.csv": 20, "table.parquet": 25, "table.json": 15},
+    **{"plugin.py": 25, "settings.toml": 15, "cells.txt": 15, "run/relations.npz": 4, "run/search/curves.csv": 4},
+}
+
+
+def how_many(path: str) -> int:
+    """Return how many damages of a file are tried."""
+    return COUNTS.get(path, 8)
+
+
+def test_damages_are_enough() -> None:
+    assert sum(map(how_many, READERS)) >= 300
 
 
 def _run(playground: Any, command: str) -> Any:
