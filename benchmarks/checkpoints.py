@@ -17,18 +17,22 @@ from benchmarks.resnet import CONVOLUTION, ZERO_PADDING
 #: What the classifier is called elsewhere (akamaster's and chenyaofo's CIFAR ResNets).
 _CLASSIFIERS = ("linear", "fc")
 
-#: Where files that hold more have their state dictionary: those of most trainers, and RepDistiller's.
-_STATES = ("state_dict", "model")
+#: Where files that hold more have their state dictionary: those of most trainers, of PyTorch's tutorial, RepDistiller's
+#: and kuangliu's.
+_STATES = ("state_dict", "model_state_dict", "model", "net")
+
+#: What `DataParallel`, `torch.compile` and Lightning put before the name of a weight, once or several times.
+_WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.|model\.)+|(?<=\.)_orig_mod\.")
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the weights in a file, by the names that this project's networks give them.
 
-    The file holds a state dictionary, or one under ``state_dict`` or ``model``, as ``torch.save`` writes it; prefixes
-    that ``DataParallel`` adds are taken off.
+    The file holds a state dictionary, or one under one of the keys `_STATES`, as ``torch.save`` writes it; what
+    ``DataParallel``, ``torch.compile`` and Lightning put before a name is taken off.
 
     Raises:
-        InputError: if the file is missing or damaged, or holds anything but tensors.
+        InputError: if the file is missing or damaged, holds anything but tensors, or two weights of one name.
     """
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -39,11 +43,19 @@ def read(path: Path) -> dict[str, Tensor]:
             f"--teacher: {path} is damaged or no file of weights that can be read safely, which holds tensors, numbers "
             "and texts in dictionaries and lists, and nothing else."
         ) from error
-    holder = content if isinstance(content, Mapping) else {}
-    state = next((holder[key] for key in _STATES if key in holder), content)
+    state = content
+    for _ in range(2):  # one may hold another
+        if isinstance(state, Mapping):
+            state = next((state[key] for key in _STATES if key in state), state)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
-        raise InputError(f"--teacher: {path} holds no state dictionary, which gives every weight's tensor by its name.")
-    return {_our_name(str(name)): value for name, value in state.items()}
+        raise InputError(
+            f"--teacher: {path} holds no state dictionary, which gives every weight's tensor by its name; it is looked "
+            f"for at the top and under {', '.join(_STATES)}, and the file holds {_keys(content)}."
+        )
+    weights = {_our_name(str(name)): value for name, value in state.items()}
+    if len(weights) < len(state):
+        raise InputError(f"--teacher: {path} holds the weights of several networks: {_keys(state)}.")
+    return weights
 
 
 def network(
@@ -62,7 +74,10 @@ def network(
     """
     head = state.get("classifier.weight")
     if head is None:
-        raise InputError(f"--teacher: {path} has no classifier; it is looked for under {', '.join(_CLASSIFIERS)}.")
+        raise InputError(
+            f"--teacher: {path} has no classifier; it is looked for under classifier, {', '.join(_CLASSIFIERS)}, and "
+            f"the file holds {_keys(state)}."
+        )
     if head.dim() != 2:
         raise InputError(f"--teacher: {path} has a classifier of {head.dim()} dimensions; weights of one have 2.")
     if len(head) != num_classes:
@@ -73,15 +88,22 @@ def network(
     try:
         found.load_state_dict(dict(state))
     except RuntimeError as error:
-        detail = " ".join(str(error).split("\n")[1:2]).strip() or str(error)
+        detail = (" ".join(str(error).split("\n")[1:2]).strip() or str(error))[:300]
         raise InputError(f"--teacher: the weights in {path} do not fit {called}: {detail}") from error
     return called, found
 
 
 def _our_name(name: str) -> str:
-    name = name.removeprefix("module.")
+    name = _WRAPPERS.sub("", name)
     first, dot, rest = name.partition(".")
     return f"classifier.{rest}" if dot and first in _CLASSIFIERS else name
+
+
+def _keys(content: object) -> str:
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    names = [repr(str(name)[:60]) for name in content]
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") or "nothing"
 
 
 def _resnet(state: Mapping[str, Tensor], path: Path) -> str:

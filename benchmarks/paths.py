@@ -15,8 +15,10 @@ def expanded(argument: str, path: str | Path) -> Path:
         path: what was given.
 
     Raises:
-        InputError: if nobody of that name has a home folder.
+        InputError: if nobody of that name has a home folder, or the path holds a NUL character.
     """
+    if "\0" in str(path):
+        raise InputError(f"{argument}: {str(path)!r} holds a NUL character, which no path has.")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -24,3 +26,8 @@ def expanded(argument: str, path: str | Path) -> Path:
         raise InputError(
             f"{argument}: '{path}' begins with {home}, for which there is no home folder; write the folder out."
         ) from error
+
+
+def printable(text: str) -> str:
+    """Return a text that UTF-8 can write: the lone surrogates of a file name that is no UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

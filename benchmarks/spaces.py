@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks import nb201, s0
 from benchmarks.errors import InputError, unknown
 from benchmarks.parsing import whole_number
@@ -21,11 +23,11 @@ class Subset:
 
     Attributes:
         summary: what it holds, in words.
-        holds: whether a cell is in it.
+        of: which of some cells, (n,), are in it: (n,), true or false.
     """
 
     summary: str
-    holds: Callable[[int], bool]
+    of: Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,25 @@ def _neighbours(name: str, cell: int) -> tuple[int, ...]:
     )
 
 
+def _where(holds: Callable[[nb201.Cell], bool]) -> Callable[[np.ndarray], np.ndarray]:
+    # The cells of which something holds.
+    return lambda cells: np.array([holds(nb201.Cell.from_index(int(cell))) for cell in cells], bool)
+
+
+def _one_a_function(cells: np.ndarray) -> np.ndarray:
+    # The representative where it is among the cells, else the first of the function's cells.
+    functions = np.array([nb201.Cell.from_index(int(cell)).representative.index for cell in cells], int)
+    order = np.lexsort([cells, functions != cells, functions])
+    first = np.unique(functions[order], return_index=True)[1]
+    chosen = np.zeros(len(cells), bool)
+    chosen[order[first]] = True
+    return chosen
+
+
+def _every(cells: np.ndarray) -> np.ndarray:
+    return np.ones(len(cells), bool)
+
+
 def _count(counts: Callable[..., nb201.counts.Counts], index: int, classes: int) -> nb201.counts.Counts:
     return counts(nb201.Cell.from_index(index), num_classes=classes)
 
@@ -139,22 +160,22 @@ _SPACES = {
         encode=lambda index: tuple(map(nb201.OPERATIONS.index, nb201.Cell.from_index(index).operations)),
         decode=lambda places: nb201.Cell(tuple(nb201.OPERATIONS[place] for place in places)).index,
         subsets={
-            "all": Subset("every cell", lambda index: True),
+            "all": Subset("every cell", _every),
             "connected": Subset(
                 "without the 341 cells in which no path leads from input to output",
-                lambda index: not nb201.Cell.from_index(index).is_degenerate,
+                _where(lambda cell: not cell.is_degenerate),
             ),
             "reachable": Subset(
                 "the 9,445 cells in which no operation is cut off; one of them is not connected",
-                lambda index: not nb201.Cell.from_index(index).has_unreachable_operation,
+                _where(lambda cell: not cell.has_unreachable_operation),
             ),
             "distinct": Subset(
-                "the 5,260 cells that stand for all that compute the same function",
-                lambda index: nb201.Cell.from_index(index).representative.index == index,
+                "one cell of each function; of all cells 5,260",
+                _one_a_function,
             ),
             "live-convolution": Subset(
                 "the 13,642 cells with a convolution on a live edge",
-                lambda index: nb201.Cell.from_index(index).live_convolutions > 0,
+                _where(lambda cell: cell.live_convolutions > 0),
             ),
         },
     ),
@@ -177,6 +198,6 @@ _SPACES = {
         options=(len(s0.DEPTHS),) * 3,
         encode=lambda number: tuple(map(s0.DEPTHS.index, s0.depths(number))),
         decode=lambda places: s0.number(*(s0.DEPTHS[place] for place in places)),
-        subsets={"all": Subset("every network", lambda number: True)},
+        subsets={"all": Subset("every network", _every)},
     ),
 }

@@ -6,9 +6,13 @@ import contextlib
 import gzip
 import hashlib
 import http.client
+import os
+import re
 import shutil
+import socket
 import tarfile
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -28,7 +32,10 @@ from benchmarks.remote import Remote
 from benchmarks.tables import nb201
 from harness import files
 
+#: The longest silence of the network, and the longest time and the most bytes that a file may take.
 _SECONDS = 60.0
+_MOST_SECONDS = 3600.0
+_MOST_BYTES = 1 << 28
 _BLOCK = 1 << 20
 
 
@@ -88,10 +95,15 @@ def images(name: str, image_dir: Path | None, mirror: Path | None) -> Path:
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    # What is half there lies in a folder of its own, on the same disk, that is removed whatever happens.
+    # What is half there lies in a folder of its own, on the same disk. It is removed whatever happens; after a kill, by
+    # the next fetch.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+        for left in path.parent.glob(".fetch-*"):
+            if _is_abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        prefix = f".fetch-{socket.gethostname()}-{os.getpid()}-"
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
             yield Path(folder)
     except InputError:
         raise
@@ -100,9 +112,26 @@ def _beside(path: Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {reason}; {VARIABLE} names another cache folder.") from error
 
 
+def _is_abandoned(folder: Path) -> bool:
+    """Return whether a folder is one that `_beside` made in a process that has ended."""
+    made = re.fullmatch(r"\.fetch-(.+)-([0-9]{1,9})-\w+", folder.name)
+    if made is None:
+        return False
+    if made[1] == socket.gethostname():
+        try:
+            with contextlib.suppress(PermissionError):  # it runs, and is another user's
+                os.kill(int(made[2]), 0)
+        except ProcessLookupError:
+            return True
+        return False
+    # Of another machine's process nothing is known, but that a file takes no longer than this.
+    return time.time() - folder.lstat().st_mtime > 2 * _MOST_SECONDS
+
+
 def _get(remote: Remote, mirror: Path | None, folder: Path) -> Path:
     """Copy a published file into a folder, and refuse it if its hash is another."""
     path = folder / remote.name
+    source = mirror / remote.name if mirror else remote.url
     digest = hashlib.new(remote.algorithm, usedforsecurity=False)
     bar = tqdm(unit="B", unit_scale=True, desc=remote.name, disable=None)
     with path.open("wb") as target, bar:
@@ -110,10 +139,12 @@ def _get(remote: Remote, mirror: Path | None, folder: Path) -> Path:
             digest.update(block)
             target.write(block)
             bar.update(len(block))
+            if target.tell() > _MOST_BYTES:
+                raise InputError(f"{source} is another file: it has more than {_MOST_BYTES >> 20} MiB; get it again.")
         size = target.tell()
     if digest.hexdigest() != remote.digest:
         raise InputError(
-            f"{mirror / remote.name if mirror else remote.url} is cut short, damaged or another file: its {size} bytes "
+            f"{source} is cut short, damaged or another file: its {size} bytes "
             f"have the {remote.algorithm.upper()} {digest.hexdigest()}, not {remote.digest}; get it again."
         )
     return path
@@ -123,10 +154,19 @@ def _blocks(remote: Remote, mirror: Path | None) -> Iterator[bytes]:
     # Only what reading raises is told here: an error of the caller's, who writes, does not pass through a generator.
     try:
         with _opened(remote, mirror) as source:
-            while block := source.read(_BLOCK):
+            # A response's read1 returns what has come; read would wait for a whole block, however slowly it comes.
+            read = source.read1 if isinstance(source, http.client.HTTPResponse) else source.read
+            end = time.monotonic() + _MOST_SECONDS
+            while block := read(_BLOCK):
                 yield block
-    except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if type(error) is urllib.error.URLError else error
+                if time.monotonic() > end:
+                    raise TimeoutError(f"not whole after {_MOST_SECONDS / 60:.0f} minutes")
+    except InputError:
+        raise
+    except (OSError, ValueError, http.client.HTTPException) as error:  # a ValueError: redirected to what is no address
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        reason = str(error.reason if type(error) is urllib.error.URLError else error).partition("\n")[0]
         if mirror is not None:
             raise InputError(f"--from: {mirror / remote.name} cannot be read ({reason}).") from error
         raise InputError(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import platform
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -49,7 +52,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}{_mark(os.getpid())}", suffix=path.suffix)
     except OSError as error:
         raise InputError(f"--out: {path.parent} cannot be written to: {error.strerror}.") from error
     os.close(handle)
@@ -63,6 +66,39 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def forget_abandoned(folder: Path) -> None:
+    """Remove the temporary files that processes of this machine left in a folder when they were killed."""
+    marked = re.compile(r"\..*" + _mark(r"(\d+)") + "[^~]*")
+    for path in folder.glob(".*~*"):
+        match = marked.fullmatch(path.name)
+        if match is not None and not _is_alive(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _mark(process: object) -> str:
+    # Of a temporary file: whose it is. A container has process numbers of its own, perhaps under the machine's name.
+    return f"~{_machine()}~{process}~"
+
+
+@functools.cache
+def _machine() -> str:
+    processes = Path("/proc/self/ns/pid")
+    namespace = processes.stat().st_ino if processes.exists() else ""
+    return re.sub(r"\W", "_", f"{platform.node()}_{namespace}")
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there is no asking without a signal
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def write_json(path: Path, value: Any) -> Path:

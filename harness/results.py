@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +13,10 @@ import pandas as pd
 
 from benchmarks import spaces, tables
 from benchmarks.errors import InputError, unknown
+from benchmarks.spaces import Space
+from benchmarks.tables import units
 from harness import files, progress, run_folder
-from harness.evidence import bootstrap, panel
+from harness.evidence import influence, panel
 from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from harness.scores import kept
@@ -53,7 +55,7 @@ class Results:
         correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
         evidence: over seeds, by subset, with intervals; see `harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
         cards: the cards of the tables that the targets are from, by table.
-        method: how the scores were correlated: targets, as they can be asked for again; measure, draws, seed,
+        method: how the scores were correlated: targets, as they can be asked for again; measure,
             undefined; empty before `correlate`.
         search: what `diswot search` found; None where there was no search.
     """
@@ -140,8 +142,8 @@ def correlate(
         InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
     """
     method = method or Method()
-    if method.measure not in bootstrap.STATISTICS:
-        raise unknown("--measure", method.measure, bootstrap.STATISTICS)
+    if method.measure not in influence.INFLUENCES:
+        raise unknown("--measure", method.measure, influence.INFLUENCES)
     if undefined not in panel.UNDEFINED:
         raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = Path(run)
@@ -151,11 +153,12 @@ def correlate(
     space = results.info["space"]
     evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names or default_targets(space, evaluated))
+    say_fractions(chosen.values(), space)
     found: list[evidence_table.Target] = []
     cards: dict[str, dict[str, Any]] = {}
     for name, target in chosen.items():
         table = tables.load(target.table, space)
-        one = target_of(name, target.column, table.frame[table.frame.index.isin(evaluated)])
+        one = target_of(name, target.column, table.frame, evaluated, spaces.get(space))
         if one.accuracies.empty:
             raise InputError(
                 f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
@@ -165,12 +168,14 @@ def correlate(
     found += gains(found)
     targets = pd.concat(
         [
-            pd.DataFrame({"cell": one.accuracies.index, "target": one.name, "accuracy": one.accuracies.to_numpy()})
+            pd.DataFrame({"cell": counted.index, "target": one.name, "accuracy": counted.to_numpy()})
             for one in found
+            for counted in [evidence_table.counted(one, spaces.get(space))]
         ],
         ignore_index=True,
     )
     said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
+    _say_what_is_replaced(folder, said)
     answered, correlations, evidence = _judged(results, found, method, undefined)
     said |= answered
     files.write_table(folder / "targets.csv", targets)
@@ -179,6 +184,27 @@ def correlate(
     files.write_json(folder / "cards.json", cards)
     files.write_json(folder / "method.json", said)
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
+
+
+def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
+    # A run's folder holds one answer; the one to another question must not go without a word.
+    before = _read(folder / "method.json", _json, {})
+    if before and {key: before.get(key) for key in asked} != asked:
+        targets = ", ".join(map(str, before.get("targets", [])))
+        progress.say(
+            f"{folder}: the correlations with {targets} ({before.get('measure')}) are replaced; "
+            "--out FOLDER keeps answers side by side"
+        )
+
+
+def with_intervals(results: Results) -> pd.DataFrame:
+    """Return the correlations by seed with the intervals, comparisons and functions of the evidence on all cells.
+
+    These columns are of the mean over seeds, so every seed's row repeats them.
+    """
+    columns = ["proxy", "target", "measure", "low", "high", "n_functions", "partial", "behind_p", "level_with_best"]
+    evidence = results.evidence[results.evidence["subset"] == "all"]
+    return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
 
 
 def _judged(
@@ -199,8 +225,12 @@ def _judged(
     return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
 
 
-def target_of(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Target:
+def target_of(
+    name: str, column: str, table: pd.DataFrame, evaluated: Sequence[int], space: Space
+) -> evidence_table.Target:
     """Return a column of a table as a target, with its training seeds: columns ``COLUMN-0`` or ``COLUMN-seed0``, ..."""
+    by_function = one_training_a_function(table[column].dropna(), space)
+    frame = table[table.index.isin(evaluated)]
     accuracies = frame[column].dropna()
     of_seeds = {
         match.group(1): frame[other]
@@ -211,7 +241,13 @@ def target_of(name: str, column: str, frame: pd.DataFrame) -> evidence_table.Tar
     # Columns whose mean is not the accuracy are something else, such as its epochs.
     if not ((seeds.mean(axis=1) - accuracies).abs().dropna() <= _ROUNDED).all():
         seeds = seeds.iloc[:, :0]
-    return evidence_table.Target(name, accuracies, seeds)
+    return evidence_table.Target(name, accuracies, seeds, by_function)
+
+
+def one_training_a_function(accuracies: pd.Series, space: Space) -> bool:
+    """Return whether cells that compute the same function share one accuracy, so that the others are copies of it."""
+    functions = [space.representative(int(cell)) for cell in accuracies.index]
+    return bool((accuracies.groupby(functions).nunique() == 1).all())
 
 
 def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
@@ -230,7 +266,8 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
             seeds = (ones - others).dropna(axis=1, how="all")
             uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
             gain = gain.mask(uneven, seeds.mean(axis=1))
-            made.append(evidence_table.Target(f"{table}:gain", gain, seeds))
+            by_function = distilled.by_function and vanilla.by_function
+            made.append(evidence_table.Target(f"{table}:gain", gain, seeds, by_function))
     return [one for one in made if not one.accuracies.empty]
 
 
@@ -251,7 +288,7 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
     """Return the targets that are meant, by their names; see `correlate`.
 
     Raises:
-        InputError: if one is not known, or two tables have the same name.
+        InputError: if one is not known, an accuracy is no percentage, or two tables have the same name.
     """
     chosen: dict[str, tables.Target] = {}
     of_table: dict[str, str] = {}
@@ -260,20 +297,30 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
             called = target.name.rpartition(":")[0]
             if of_table.setdefault(called, target.table) != target.table:
                 raise InputError(
-                    f"--target: {of_table[called]} and {target.table} would both be called {called}; "
-                    "rename one of the files."
+                    f"--target: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
+                    "files, or of two distillations one of the folders."
                 )
             chosen[target.name] = target
     return chosen
 
 
+def say_fractions(chosen: Iterable[tables.Target], space: str) -> None:
+    """Print a line for every target whose accuracies may be fractions; they are read as percent."""
+    for target in chosen:
+        if units.may_be_fractions(tables.load(target.table, space).frame[target.column]):
+            progress.say(
+                f"--target: all accuracies of {target.name} lie within 0 and 1 and are read as percent; "
+                "if they are fractions, multiply them by 100."
+            )
+
+
 def _targets(name: str, space: str) -> list[tables.Target]:
-    found = tables.targets(name, space)
-    for target in tuple(found):
-        other = _COUNTERPARTS.get(target.column)
-        if other in tables.load(target.table, space).frame.columns:
-            found += tables.targets(f"{target.table}:{other}", space)
-    return found
+    asked = tables.targets(name, space)
+    others = [other for target in asked if (other := _COUNTERPARTS.get(target.column))]
+    table = asked[0].table
+    columns = tables.load(table, space).frame.columns if others else ()
+    brought = [tables.targets(f"{table}:{other}", space) for other in others if other in columns]
+    return asked + [target for found in brought for target in found]
 
 
 def _csv(path: Path) -> pd.DataFrame:

@@ -183,6 +183,7 @@ class Store:
         elif self.kind.table not in tables:
             raise sqlite3.DatabaseError(f"it holds {', '.join(tables) or 'nothing'}, not {self.kind.table}")
         run("PRAGMA synchronous = NORMAL")  # with WAL: a killed process loses nothing that was committed
+        self._inode = self.path.stat().st_ino
 
     def __enter__(self) -> Store:
         """Return the store."""
@@ -212,6 +213,22 @@ class Store:
                 f"store: {self.path} cannot be written: {error}; "
                 "what was stored is kept, and the same command continues."
             ) from error
+
+    def refuse_removed(self) -> None:
+        """Refuse a store whose file was removed or replaced since it was opened: SQLite writes to what nobody sees.
+
+        Raises:
+            InputError: if it was.
+        """
+        try:
+            in_place = self.path.stat().st_ino == self._inode
+        except OSError:
+            in_place = False
+        if not in_place:
+            raise InputError(
+                f"--out: {self.path} was removed while it was written to, and what it held is lost; "
+                "the same command begins anew."
+            )
 
     def settled(self, settings: str) -> set[tuple[int, str, str, int]]:
         """Return every unit that needs no further work, as (cell, proxy or distiller, version, seed).

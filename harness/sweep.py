@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import images, spaces, teachers
-from harness import pool, progress, run_folder
+from harness import files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.scores import taking
 from harness.settings import Settings
 from harness.store import Record, Store
+from proxies import registry
 from proxies.registry import Proxy
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def prepare(plan: Plan) -> Context:
     """Draw the batches and fix the settings.
 
     Raises:
-        InputError: if the image set, the teacher or the space is not known, or the pictures cannot be read.
+        InputError: if the image set, the teacher or the space is not known, the pictures cannot be read, or a proxy
+            is defined where no worker can load it.
     """
     from harness.work import Context
 
@@ -113,7 +115,8 @@ def prepare(plan: Plan) -> Context:
         deterministic=plan.deterministic,
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
-    return Context(settings=settings, batches=batches, plugins=tuple(plan.plugins))
+    scripts, modules = registry.homes(plan.proxies)
+    return Context(settings=settings, batches=batches, plugins=(*plan.plugins, *scripts), modules=modules)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +154,10 @@ def opened(
     Raises:
         InputError: if the folder is no good.
     """
-    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=plan.plugins)
+    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=context.plugins)
+    files.forget_abandoned(folder)
     with Store(run_folder.store_path(folder), create=True) as store:
-        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, plan.plugins))
+        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
 
 
 def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
@@ -171,6 +175,7 @@ def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], No
     with closing(results):
         for _, records in results:
             session.store.write(records)
+            session.store.refuse_removed()
             yield records
 
 

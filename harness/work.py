@@ -36,11 +36,13 @@ class Context:
         settings: of the sweep.
         batches: two batches, each pictures (batch, 3, height, width) float32 and labels (batch,) int64.
         plugins: plug-in files to load.
+        modules: modules to import, which register proxies too.
     """
 
     settings: Settings
     batches: tuple[tuple[np.ndarray, np.ndarray], ...] = field(compare=False)
     plugins: tuple[Path, ...] = field(compare=False)
+    modules: tuple[str, ...] = field(compare=False, default=())
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def score_network(context: Context, task: Task) -> list[Record]:
     """Score a network; every proxy gets a record for each of its seeds and cells, whatever becomes of it."""
     for plugin in context.plugins:
         registry.load_file(plugin)
+    for module in context.modules:
+        registry.load_module(module)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = context.settings.tf32
     torch.backends.cudnn.deterministic = context.settings.deterministic
     groups: dict[str, dict[int, list[Proxy]]] = {}

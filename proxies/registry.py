@@ -23,6 +23,7 @@ Direction = Literal["higher", "lower"]
 
 _FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
+_PLUGIN_FILE = "diswot_plugin_"
 
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
@@ -249,7 +250,9 @@ def load_file(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise InputError(f"--plugin: {path} is not a file.")
     before = names()  # so that a clash is reported as the plug-in's
-    module_name = f"diswot_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if path == _script():
+        return tuple(n for n in before if _registered[n].function.__module__ == "__main__")
+    module_name = f"{_PLUGIN_FILE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if module_name in sys.modules:
         return tuple(n for n in before if _registered[n].function.__module__ == module_name)
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -269,6 +272,50 @@ def load_file(path: Path) -> tuple[str, ...]:
         del sys.modules[module_name]
         raise InputError(f"--plugin: {path} registers no proxy; decorate a function of a trace with @proxies.register.")
     return added
+
+
+def homes(proxies: Iterable[Proxy]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return what another process must load to know users' proxies: the script that runs, if it defines one; modules.
+
+    The plug-in files that were loaded are not among them.
+
+    Raises:
+        InputError: if a proxy is defined in a notebook or a session, which another process cannot load.
+    """
+    scripts: dict[Path, None] = {}
+    modules: dict[str, None] = {}
+    for proxy in proxies:
+        module = proxy.function.__module__
+        if module == "__main__":
+            script = _script()
+            if script is None:
+                raise InputError(
+                    f"proxy {proxy.name}: it is defined in a session, which worker processes cannot load; "
+                    "write it to a file and name that file as a plug-in."
+                )
+            scripts[script] = None
+        elif not is_built_in(proxy) and not module.startswith(_PLUGIN_FILE):
+            modules[module] = None
+    return tuple(scripts), tuple(modules)
+
+
+def _script() -> Path | None:
+    # The file that Python runs; None for a session, a notebook and `python -c`.
+    name = getattr(sys.modules["__main__"], "__file__", None)
+    path = Path(name).resolve() if name else None
+    return path if path is not None and path.is_file() else None
+
+
+def load_module(name: str) -> None:
+    """Import a module that registers proxies.
+
+    Raises:
+        InputError: if it cannot be imported.
+    """
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        raise InputError(f"the module {name} of proxies cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @functools.cache

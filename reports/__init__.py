@@ -38,5 +38,7 @@ def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | Non
         raise ValueError("a report needs at least one run")
     drawn = [gallery.draw(run, run.folder / "figures", figures) for run in results]
     html = page.render([page.Section(run, groups) for run, (groups, _) in zip(results, drawn, strict=True)])
-    written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(html.encode()))
+    written = files.write(
+        folder / "report.html", lambda temporary: temporary.write_bytes(html.encode("utf-8", "backslashreplace"))
+    )
     return [written, *(path for _, paths in drawn for path in paths)]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from harness.evidence import bootstrap, panel
+from harness.evidence import panel
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.numbers import counted
@@ -59,13 +59,10 @@ def agreement(scores: panel.Panel) -> pd.DataFrame:
     by_seed = []
     for seed in range(len(scores.seeds)):
         ranks = panel.ranked(scores.scores[: scores.members, seed])
-        if np.isnan(ranks).any():
-            # Pairs are ranked anew on the cells that they share.
-            found = pd.DataFrame(ranks.T).corr(method="spearman", min_periods=FEWEST_CELLS).to_numpy()
-        else:
-            found = bootstrap.spearman(ranks, ranks)
-        by_seed.append(found)
-    return pd.DataFrame(bootstrap.mean(np.array(by_seed), axis=0), index=names, columns=names)
+        # Where scores are missing, pandas ranks each pair anew on the cells that it shares.
+        method = "spearman" if np.isnan(ranks).any() else "pearson"
+        by_seed.append(pd.DataFrame(ranks.T).corr(method=method, min_periods=FEWEST_CELLS).to_numpy())
+    return pd.DataFrame(panel.mean(np.array(by_seed), axis=0), index=names, columns=names)
 
 
 def _clustered(between: pd.DataFrame) -> pd.DataFrame:

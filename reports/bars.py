@@ -69,7 +69,7 @@ def drawings(results: Results) -> list[Drawing]:
 
 
 def bar_data(results: Results) -> pd.DataFrame:
-    """Return the rows of the bars in drawing order: the evidence on all cells, best proxy first.
+    """Return the rows of the bars in drawing order: the evidence that decides, best proxy first.
 
     Gains are left out where both accuracies are there: a correlation with a difference has a scale of its own.
     """
@@ -81,7 +81,7 @@ def bar_data(results: Results) -> pd.DataFrame:
 
 
 def correlation_bars(results: Results) -> Figure:
-    """Draw the mean correlation of every proxy with every target; whiskers are intervals over cells.
+    """Draw the mean correlation of every proxy with every target; whiskers are intervals over functions.
 
     One panel per accuracy table, at most three abreast. Proxies are sorted by the first target.
 
@@ -172,7 +172,7 @@ def _draw_panel(axes: Axes, panel: Panel, data: pd.DataFrame, proxies: list[str]
 def _draw_whiskers(axes: Axes, middle: np.ndarray, rows: pd.DataFrame, measure: str) -> None:
     mean, low, high = (rows[name].to_numpy(float) for name in (measure, "low", "high"))
     seen = np.isfinite(low) & np.isfinite(high)
-    # A percentile interval need not lie around the mean, so it is drawn around its own middle.
+    # An interval of a correlation is not symmetric about it, so it is drawn around its own middle.
     axes.errorbar(
         ((low + high) / 2)[seen],
         middle[seen],
@@ -219,9 +219,9 @@ def _note(results: Results, data: pd.DataFrame) -> str:
     measure = measure_of(results.evidence)
     parts = [circumstances(results, data)]
     if data[["low", "high"]].notna().all(axis=1).any():
-        parts.append("whiskers: 95 % interval over cells")
+        parts.append("whiskers: 95 % interval over functions")
     if data["level_with_best"].eq(True).any():
-        parts.append("dots: not told from the target's best (p > 0.05, Holm)")
+        parts.append("dots: not significantly different from the best (p > 0.05, Holm)")
     if data["ceiling"].notna().any():
         parts.append("dashed: ceiling set by the noise of the accuracies")
     if data[measure].isna().any():

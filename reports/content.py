@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks import spaces
-from harness.evidence import bootstrap
+from harness.evidence import intervals
 from harness.evidence.ensembles import ENSEMBLES, Ensemble
 from harness.evidence.measures import MEASURES
 from harness.evidence.panel import UNDEFINED
-from harness.evidence.table import SIGNIFICANCE, Method
-from reports.numbers import NOT_DEFINED, Number, counted, number, probability, span, whole, with_interval
+from harness.evidence.table import LITTLE, SIGNIFICANCE, Method
+from reports.numbers import NOT_DEFINED, Number, counted, number, probability, whole, with_interval
 from reports.summary import (
     best_first,
     circumstances,
     measure_of,
-    on_all_cells,
     setting,
     table_of,
     targets_of,
@@ -76,19 +75,24 @@ def _best(rows: pd.DataFrame) -> str:
         return "no correlation is defined."
     measure = measure_of(rows)
     best = rows[rows["proxy"] == rows["best"].iloc[0]].iloc[0]
-    cells, seeds = span(int(best["n_lowest"]), int(best["n_highest"])), counted(int(best["seeds"]), "seed")
+    seeds = counted(int(best["seeds"]), "seed")
     kind = " (an ensemble)" if best["family"] == "ensemble" else ""
     value = with_interval(best[measure], best["low"], best["high"])
     size = with_interval(best["partial"], best["partial_low"], best["partial_high"])
     sentences = [
-        f"{best['proxy']}{kind} has the highest {MEASURES[measure].label} correlation, {value} (n = {cells}, {seeds}).",
+        f"{best['proxy']}{kind} has the highest {MEASURES[measure].label} correlation, {value} "
+        f"(n = {int(best['n']):,}, {seeds}).",
         _level(rows[rows["proxy"] != best["proxy"]]),
-        f"With the network's size held fixed its correlation is {size}.",
+        f"Controlling for the network's size, its correlation is {size}.",
     ]
     if pd.notna(best["ceiling"]):
         sentences.append(
             "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
             f"about {number(best['ceiling']).text}."
+        )
+    if pd.notna(best["reliability"]) and best["reliability"] < LITTLE:
+        sentences.append(
+            f"Two training seeds agree by {number(best['reliability']).text} only, so this target decides little."
         )
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -98,13 +102,17 @@ def _level(others: pd.DataFrame) -> str:
         return ""
     compared = others[others["behind_p"].notna()]
     if compared.empty:
-        return f"Whether others are level with it is not known: that takes {bootstrap.FEWEST_CELLS} cells."
+        return f"A comparison with the others takes {intervals.FEWEST_FUNCTIONS} functions."
     level = [str(row["proxy"]) for row in records(compared) if _holds(row["level_with_best"])]
     if not level:
-        return f"No other one is level with it (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
+        return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(level) == len(compared):
-        return "No other one can be told from it."
-    return f"Of the {counted(len(compared), 'other')} {len(level)} cannot be told from it: {listed(level)}."
+        return "None of the others is significantly different from it."
+    return f"Not significantly different from it {_are(len(level))} of the {len(compared)} others: {listed(level)}."
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:
@@ -112,7 +120,7 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
     higher, lower = int((known["over_vanilla_low"] > 0).sum()), int((known["over_vanilla_high"] < 0).sum())
     most = known.loc[known["over_vanilla"].abs().idxmax()]
     value = with_interval(most["over_vanilla"], most["over_vanilla_low"], most["over_vanilla_high"])
-    by_chance = (1 - bootstrap.LEVEL) * len(known)
+    by_chance = (1 - intervals.LEVEL) * len(known)
     judged = counted(len(known), "proxy", "proxies") + (" and ensembles" if "ensemble" in set(known["family"]) else "")
     return (
         f"For {higher + lower} of {judged} the correlation with distilled accuracy "
@@ -136,7 +144,7 @@ def correlation_table(results: Results) -> Table:
         Column("p", numeric=True),
         Column("Level with best"),
         Column("n", numeric=True),
-        Column("Classes", numeric=True),
+        Column("Functions", numeric=True),
         Column("Seeds", numeric=True),
         Column("Not defined", numeric=True),
         Column("Failed", numeric=True),
@@ -151,9 +159,7 @@ def correlation_table(results: Results) -> Table:
             *(_measured(row, name) for name in others),
             number(row["partial"], low=row["partial_low"], high=row["partial_high"]),
             *_behind(row),
-            whole(row["n_lowest"], row["n_highest"]),
-            _classes(row),
-            *(whole(row[name]) for name in ("seeds", "undefined", "failed")),
+            *(whole(row[name]) for name in ("n", "n_functions", "seeds", "undefined", "failed")),
             row["family"],
             row["direction"],
         ]
@@ -170,13 +176,6 @@ def _behind(row: Mapping[str, Any]) -> list[Number | str]:
     return [behind, probability(row["behind_p"]), level]
 
 
-def _classes(row: Mapping[str, Any]) -> Number:
-    cells = whole(row["classes"])
-    if row["classes"] == row["n_highest"]:
-        return cells
-    return Number(cells.value, cells.text, aside=number(0, low=row["class_low"], high=row["class_high"]).aside)
-
-
 def _measured(row: Mapping[str, Any], name: str, low: float = float("nan"), high: float = float("nan")) -> Number:
     cell = number(row[name], deviation=row[f"{name}_deviation"], low=low, high=high)
     defined, seeds = int(row[f"{name}_seeds"]), int(row["seeds"])
@@ -187,7 +186,7 @@ def _measured(row: Mapping[str, Any], name: str, low: float = float("nan"), high
 
 def sampled(results: Results) -> str:
     """Return what stands above the main table: the sample, and what becomes of undefined scores."""
-    summary = on_all_cells(results)
+    summary = best_first(results)
     if summary.empty:
         return ""
     undefined = "are left out" if undefined_of(results) == "omit" else "rank worst"
@@ -199,22 +198,19 @@ def sampled(results: Results) -> str:
 
 def reading(results: Results) -> list[str]:
     """Return what the columns of the main table mean, a sentence or two each."""
-    summary = on_all_cells(results)
+    summary = best_first(results)
     if summary.empty:
         return []
     label = MEASURES[measure_of(summary)].label
-    draws = span(int(summary["draws"].min()), int(summary["draws"].max()))
     return [
-        f"Brackets hold the {bootstrap.LEVEL:.0%} interval over cells: {draws} draws of cells with replacement, the "
-        "same for all proxies and targets. They say nothing about other seeds or other pictures.",
-        f"Given size: the {label} correlation with the network's size, the multiply-accumulates of what is live in it, "
-        "held fixed (partial correlation of ranks).",
-        "Behind the best: how much lower the correlation is than the highest one with this target, cell draws paired. "
+        "Cells that compute the same function are copies, and each function counts once. Brackets hold the "
+        f"{intervals.LEVEL:.0%} interval over functions. It says nothing about other seeds or other images.",
+        f"Given size: the partial {label} correlation, controlling for the multiply-accumulates of all that is live.",
+        "Behind the best: how much lower the correlation is than the highest one with this target, paired by function. "
         "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm). Level with best: "
         f"p is above {SIGNIFICANCE}.",
-        "Classes: how many different functions the cells compute; where these are fewer than the cells, the bracket is "
-        f"the interval of the {label} correlation when classes are drawn in place of cells.",
-        "n counts the cells of one seed; not defined and failed count scores of all seeds.",
+        "n: cells of one seed. Functions: how many different functions these compute. Not defined and failed: scores "
+        "of all seeds.",
     ]
 
 
@@ -260,7 +256,7 @@ def subset_table(results: Results) -> Table | None:
         return None
     measure = measure_of(evidence)
     cells = {str(name): rows for name, rows in evidence.groupby("subset")}
-    same = {name: rows["n_highest"].nunique() == 1 for name, rows in cells.items()}
+    same = {name: rows["n"].nunique() == 1 for name, rows in cells.items()}
     by_key = {name: rows.set_index(["proxy", "target"]).to_dict("index") for name, rows in cells.items()}
 
     def value(name: str, proxy: str, target: str) -> Number:
@@ -268,9 +264,9 @@ def subset_table(results: Results) -> Table | None:
         if row is None:
             return number(float("nan"))
         found = number(row[measure], low=row["low"], high=row["high"])
-        return found if same[name] else Number(found.value, found.text, f"n = {int(row['n_highest']):,}", found.aside)
+        return found if same[name] else Number(found.value, found.text, f"n = {int(row['n']):,}", found.aside)
 
-    counts = {name: f", n = {int(rows['n_highest'].iloc[0]):,}" if same[name] else "" for name, rows in cells.items()}
+    counts = {name: f", n = {int(rows['n'].iloc[0]):,}" if same[name] else "" for name, rows in cells.items()}
     columns = (
         Column("Proxy"),
         Column("Target", choice=True),
@@ -364,7 +360,7 @@ def made_by(results: Results) -> list[str]:
 def rebuilt_by(results: Results) -> list[str]:
     """Return the commands that make the numbers and the page anew from the stored scores."""
     options = [word for name in results.method.get("targets", ()) for word in ("--target", str(name))]
-    usual = {"measure": Method().measure, "draws": None, "undefined": UNDEFINED[0]}
+    usual = {"measure": Method().measure, "undefined": UNDEFINED[0]}
     for name, value in usual.items():
         if results.method.get(name, value) != value:
             options += [f"--{name}", str(results.method[name])]

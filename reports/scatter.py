@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from reports import canvas, names, typography
 from reports.drawing import Drawing
 from reports.numbers import counted, with_deviation
-from reports.summary import circumstances, column_of, targets_of, toward, troubles, undefined_of
+from reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -40,7 +40,7 @@ def drawings(results: Results) -> list[Drawing]:
             row,
             scatter_data(scores[row["proxy"]], accuracies, row["direction"], undefined_of(results)),
         )
-        for _, row in toward(results, target).iterrows()
+        for _, row in on_all_cells(results).query("target == @target").iterrows()
         if row["proxy"] in scores
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from harness.evidence.table import by_evidence
+from harness.evidence.table import by_evidence, leading
 from reports.numbers import counted, span
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def on_all_cells(results: Results) -> pd.DataFrame:
-    """Return the evidence over all cells that were scored: one row a proxy and target."""
-    return results.evidence[results.evidence["subset"] == "all"].reset_index(drop=True)
+    """Return the evidence over all cells that were scored, best proxy first: one row a proxy and target."""
+    return _ordered(results, results.evidence[results.evidence["subset"] == "all"])
 
 
 def targets_of(results: Results) -> list[str]:
@@ -51,9 +51,11 @@ def conditions(results: Results) -> str:
 
 
 def sample(rows: pd.DataFrame) -> str:
-    """Return the cells and seeds behind rows of the evidence: ``64 cells, 3 seeds``."""
-    lowest, highest = int(rows["n_lowest"].min()), int(rows["n_highest"].max())
+    """Return the cells, functions and seeds of rows of the evidence: ``64 cells, 60 functions, 3 seeds``."""
+    lowest, highest = int(rows["n"].min()), int(rows["n"].max())
     cells = counted(highest, "cell") if lowest == highest else f"{span(lowest, highest)} cells"
+    functions = int(rows["n_functions"].max())
+    cells += "" if functions == highest else f", {counted(functions, 'function')}"
     fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
     seeds = counted(most, "seed") if fewest == most else f"{span(fewest, most)} seeds"
     return f"{cells}, {seeds}"
@@ -70,16 +72,19 @@ def undefined_of(results: Results) -> str:
 
 
 def best_first(results: Results) -> pd.DataFrame:
-    """Return the evidence on all cells, best proxy by the first target first."""
-    evidence = on_all_cells(results)
-    place = {name: number for number, name in enumerate(by_evidence(evidence))}
-    return evidence.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+    """Return the evidence that decides, in which each function counts once, best proxy by the first target first."""
+    return _ordered(results, leading(results.evidence))
 
 
 def toward(results: Results, target: str) -> pd.DataFrame:
     """Return what `best_first` does, for one target."""
     evidence = best_first(results)
     return evidence[evidence["target"] == target].reset_index(drop=True)
+
+
+def _ordered(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    place = {name: number for number, name in enumerate(by_evidence(leading(results.evidence)))}
+    return rows.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
 def vanilla_of(results: Results) -> dict[str, str]:

@@ -6,6 +6,7 @@ and ``labels`` (CIFAR-10) or ``fine_labels`` (CIFAR-100).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         The pictures (n, 3, 32, 32) uint8 and the labels (n,) int64, in the order of the files.
 
     Raises:
-        InputError: if the folder or a file is missing, damaged, or holds something else.
+        InputError: if the folder or a file is missing, damaged, or holds something else; for ``train``, also if a file
+            holds the same images as another one or as the test file.
     """
     if name not in LAYOUTS:
         raise unknown("CIFAR set", name, LAYOUTS)
@@ -89,8 +91,8 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         raise unknown("split", split, layout.splits)
     hint = f"`diswot images fetch {name}` gets them"
     paths = files.find(image_dir, name, layout.folder, layout.splits[split], hint)
-    parts = [_part(path, layout) for path in paths]
-    return np.concatenate([pictures for pictures, _ in parts]), np.concatenate([labels for _, labels in parts])
+    others = [paths[0].with_name(file) for file in layout.splits["test"]] if split == "train" else []
+    return files.joined(paths, others, functools.partial(_part, layout=layout))
 
 
 def _part(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

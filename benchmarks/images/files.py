@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,29 @@ def labels(content: Mapping[str, object], path: Path, key: str, count: int, lowe
     if wrong is not None:
         raise InputError(f"'{path}': '{key}' has the label {wrong}; the set's labels are {lowest} to {highest}.")
     return np.asarray(values, dtype=np.int64)
+
+
+def joined(
+    paths: Sequence[Path], others: Sequence[Path], part: Callable[[Path], tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images and the labels of several files, one file after the other.
+
+    Args:
+        paths: the files of the split.
+        others: files with which these must share no images, such as those of the test split, as far as they are there.
+        part: reads one file.
+
+    Raises:
+        InputError: if one file holds the same images as another.
+    """
+    parts = {path: part(path) for path in (*paths, *(path for path in others if path.is_file()))}
+    first: dict[bytes, Path] = {}
+    for path, (images, _) in parts.items():
+        original = first.setdefault(hashlib.sha256(images.tobytes()).digest(), path)
+        if original != path and len(images):
+            raise InputError(f"'{path}' holds the same images as {original.name}; get both files again.")
+    images, labels = zip(*(parts[path] for path in paths), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def _name(key: object) -> str:

@@ -32,18 +32,19 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         The pictures (n, 3, 16, 16) uint8 and the labels (n,) int64 from 0 to 119, in the order of the files.
 
     Raises:
-        InputError: if the folder or a file is missing, damaged, or holds something else.
+        InputError: if the folder or a file is missing, damaged, or holds something else; for ``train``, also if a file
+            holds the same images as another one or as the test file.
     """
     if split not in _SPLITS:
         raise unknown("split", split, _SPLITS)
     paths = files.find(image_dir, name, _FOLDER, _SPLITS[split])
-    parts = [_part(path) for path in paths]
-    pictures = np.concatenate([part for part, _ in parts])
+    others = [paths[0].with_name(file) for file in _SPLITS["test"]] if split == "train" else []
+    pictures, labels = files.joined(paths, others, _part)
     if not len(pictures):
         raise InputError(
             f"'{paths[0].parent}' holds no picture of the first {_CLASSES} classes; its files are not whole."
         )
-    return pictures, np.concatenate([labels for _, labels in parts])
+    return pictures, labels
 
 
 def _part(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from benchmarks.errors import InputError, unknown
-from benchmarks.tables import readers
+from benchmarks.tables import readers, units, user
 from benchmarks.tables.registry import load, names
 
 
@@ -24,8 +24,8 @@ class Target:
 
     @property
     def name(self) -> str:
-        """``table:column``, in which a path is shortened to the file's name without suffix."""
-        table = self.table if self.table in names() else readers.stem(self.table)
+        """``table:column``, in which a path is shortened to the table's name; see `user.name_of`."""
+        table = self.table if self.table in names() else user.name_of(self.table)
         return f"{table}:{self.column}"
 
 
@@ -33,13 +33,14 @@ def parse_target(spec: str) -> tuple[str, str | None]:
     """Split ``table:column`` at the last colon; the column is None where there is only a table.
 
     A colon that belongs to a path is left alone: a drive letter's, one in the name of a folder, and one in the name
-    of a file that has a table's suffix.
+    of a file that has a table's suffix. After a table's suffix comes a column, which may hold a slash.
 
     Raises:
         InputError: if the table or the column is empty.
     """
     table, colon, column = spec.rpartition(":")
-    is_path = re.search(r"[/\\]", column) or column.lower().endswith(readers.SUFFIXES)
+    is_folder = re.search(r"[/\\]", column) and not table.lower().endswith(readers.SUFFIXES)
+    is_path = is_folder or column.lower().endswith(readers.SUFFIXES)
     if not colon or is_path:
         table, column = spec, ""
     elif not column:
@@ -57,12 +58,19 @@ def targets(spec: str, space: str | None = None) -> list[Target]:
         space: the search space of the cells; see `load`.
 
     Raises:
-        InputError: if the table or the column is not known, or the table cannot be read.
+        InputError: if the table or the column is not known, the table cannot be read, or an accuracy is no percentage.
     """
     table, column = parse_target(spec)
-    columns = [str(name) for name in load(table, space).frame.columns]
-    if column is None:
-        return [Target(table, name) for name in columns]
-    if column not in columns:
+    frame = load(table, space).frame
+    columns = [str(name) for name in frame.columns]
+    if column is not None and column not in columns:
         raise unknown(f"--target: the column of {table}", column, columns)
-    return [Target(table, column)]
+    chosen = [Target(table, name) for name in (columns if column is None else [column])]
+    for target in chosen:
+        wrong = units.no_percentage(frame[target.column])
+        if not wrong.empty:
+            raise InputError(
+                f"--target: {target.name} is {wrong.iloc[0]:g} for cell {wrong.index[0]}, and accuracies are percent, "
+                f"0 to 100; a column of something else has its unit in its name, such as '{target.column} [ms]'."
+            )
+    return chosen

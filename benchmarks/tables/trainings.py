@@ -6,6 +6,10 @@ import pandas as pd
 
 from benchmarks import spaces
 
+#: The files in a distillation's folder that make it one, and that hold its accuracies by cell.
+INFO = "distillation.json"
+ACCURACIES = "accuracies.csv"
+
 #: What the two distillers are called, as columns, that the paper's question is about.
 COLUMNS = {"none": "vanilla", "kd": "distilled"}
 

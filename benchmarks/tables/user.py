@@ -13,6 +13,7 @@ import json
 import math
 import numbers
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +23,11 @@ import pandas as pd
 from benchmarks import s0
 from benchmarks.errors import InputError, unknown
 from benchmarks.nb201 import SIZE, as_cell
-from benchmarks.paths import expanded
-from benchmarks.tables import readers
-from benchmarks.tables.readers import Rows
+from benchmarks.paths import expanded, printable
+from benchmarks.tables import readers, trainings
+from benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
 from benchmarks.tables.table import NOT_STATED, Card, Table
 
-CELL_COLUMNS = ("cell", "index", "arch", "arch_str")
 SPACES = ("nb201", "s0")
 
 _UNKNOWN = ("", "nan", "na", "null")
@@ -41,19 +41,29 @@ def load(path: str | Path, space: str = "nb201") -> Table:
         space: the search space of its cells, ``nb201`` or ``s0``.
 
     Raises:
-        InputError: if the file cannot be read, a cell is unknown or occurs twice, an accuracy is not a finite number,
-            or there is no cell or no accuracy; the text names the file, the row and the value.
+        InputError: if the file cannot be read or is too large, a cell is unknown or occurs twice, an accuracy is not a
+            finite number, or there is no cell or no accuracy; the text names the file, the row and the value.
     """
     if space not in SPACES:
         raise unknown("--space", space, SPACES)
-    name = readers.stem(path)
     rows = readers.read(path)
     cells = _cells(rows, path, space)
     columns = {column: _accuracies(rows, column, path) for column in _accuracy_columns(rows, path)}
     frame = pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
     if frame.isna().to_numpy().all():
-        raise InputError(f"table: '{path}' holds no accuracy; every field of {', '.join(columns)} is empty.")
-    return Table(name, space, frame.sort_index(), _card(path))
+        raise InputError(f"table: '{path}' holds no accuracy; every field of {_some(columns)} is empty.")
+    return Table(name_of(path), space, frame.sort_index(), _card(path))
+
+
+def name_of(path: str | Path) -> str:
+    """Return what a table is called: a distillation's as its folder, any other as its file without folder and suffix.
+
+    Raises:
+        InputError: if the suffix is none of `readers.SUFFIXES`.
+    """
+    name, file = readers.stem(path), expanded("table", path)
+    of_distillation = file.name == trainings.ACCURACIES and file.with_name(trainings.INFO).is_file()
+    return printable(file.resolve().parent.name) if of_distillation else name
 
 
 def card_path(path: str | Path) -> Path:
@@ -65,14 +75,14 @@ def card_path(path: str | Path) -> Path:
 def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
     columns = [column for column in rows.columns if column not in CELL_COLUMNS]
     if not columns:
-        raise InputError(
-            f"table: '{path}' has no accuracy column beside {', '.join(rows.columns)}; give it at least one."
-        )
+        raise InputError(f"table: '{path}' has no accuracy column beside {_some(rows.columns)}; give it at least one.")
     for column in columns:
         if not column.strip():
             raise InputError(f"table: '{path}' has a column without a name; name it or remove it.")
         if ":" in column:
-            raise InputError(f"table: '{path}' has the column '{column}'; a colon in it cannot stand in table:column.")
+            raise InputError(
+                f"table: '{path}' has the column {quoted(column)}; a colon in it cannot stand in table:column."
+            )
     return columns
 
 
@@ -80,7 +90,7 @@ def _cells(rows: Rows, path: str | Path, space: str) -> list[int]:
     present = [column for column in CELL_COLUMNS if column in rows.columns]
     if not present:
         raise InputError(
-            f"table: '{path}' has no cell column among {', '.join(map(repr, rows.columns))}; "
+            f"table: '{path}' has no cell column among {_some(map(quoted, rows.columns))}; "
             f"it must be called {', '.join(CELL_COLUMNS[:-1])} or {CELL_COLUMNS[-1]}."
         )
     if not rows.places:
@@ -89,11 +99,11 @@ def _cells(rows: Rows, path: str | Path, space: str) -> list[int]:
     for number, place in enumerate(rows.places):
         values = [rows.columns[column][number] for column in present]
         cells = [
-            _cell(value, f"table: '{path}', {place}, column '{column}'", space)
+            _cell(value, f"table: '{path}', {place}, column {quoted(column)}", space)
             for value, column in zip(values, present, strict=True)
         ]
         if len(set(cells)) > 1:
-            named = " and ".join(f"{column} {value}" for column, value in zip(present, values, strict=True))
+            named = " and ".join(f"{column} {str(value)[:200]}" for column, value in zip(present, values, strict=True))
             raise InputError(f"table: '{path}', {place}: {named} are different cells; keep one of the columns.")
         if cells[0] in seen:
             raise InputError(f"table: '{path}', {place}: cell {cells[0]} is there twice, first at {seen[cells[0]]}.")
@@ -101,17 +111,26 @@ def _cells(rows: Rows, path: str | Path, space: str) -> list[int]:
     return list(seen)
 
 
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
+
+
 def _cell(value: object, where: str, space: str) -> int:
     text, number = str(value).strip(), _whole(value)
+    if isinstance(value, bool) or len(text) > MOST_LETTERS:
+        raise InputError(f"{where}: {quoted(text)} is no cell.")
     if space == "s0":
         if number not in s0.NUMBERS:
-            raise InputError(f"{where}: {text!r} is no network of S0; 713 stands for depths 7, 1, 3 out of 1, 3, 5, 7.")
+            raise InputError(
+                f"{where}: {quoted(text)} is no network of S0; 713 stands for depths 7, 1, 3 out of 1, 3, 5, 7."
+            )
         return number
     if number is not None and not 0 <= number < SIZE:
-        raise InputError(f"{where}: {text!r} is no cell of NAS-Bench-201; its indices are 0 to {SIZE - 1}.")
+        raise InputError(f"{where}: {quoted(text)} is no cell of NAS-Bench-201; its indices are 0 to {SIZE - 1}.")
     try:
         return as_cell(text if number is None else number).index
-    except ValueError as error:  # also for a number of more digits than int() takes
+    except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
 
@@ -123,21 +142,26 @@ def _whole(value: object) -> int | None:
 
 
 def _accuracies(rows: Rows, column: str, path: str | Path) -> list[float]:
-    places = zip(rows.columns[column], rows.places, strict=True)
-    return [_accuracy(value, f"table: '{path}', {place}, column '{column}'") for value, place in places]
+    accuracies = []
+    for value, place in zip(rows.columns[column], rows.places, strict=True):
+        try:
+            accuracies.append(_accuracy(value))
+        except ValueError as error:
+            raise InputError(f"table: '{path}', {place}, column {quoted(column)}: {error}") from error
+    return accuracies
 
 
-def _accuracy(value: object, where: str) -> float:
+def _accuracy(value: object) -> float:
     if value is None or value is pd.NA or (isinstance(value, str) and value.strip().lower() in _UNKNOWN):
         return math.nan
     accuracy = _number(value)
     if accuracy is None:
-        raise InputError(
-            f"{where}: {str(value)!r} is not a number; an accuracy is written as 93.41, an unknown one is left empty, "
-            "and a column of anything else must be removed."
+        raise ValueError(
+            f"{quoted(value)} is not a number; an accuracy is written as 93.41, an unknown one is left empty, and a "
+            "column of anything else must be removed."
         )
     if math.isinf(accuracy):
-        raise InputError(f"{where}: {str(value)!r} is not finite; leave an unknown accuracy empty.")
+        raise ValueError(f"{quoted(value)} is not finite; leave an unknown accuracy empty.")
     return accuracy
 
 
@@ -158,7 +182,7 @@ def _card(path: str | Path) -> Card:
     if beside.is_file():
         return _card_beside(beside, path, data_hash)
     return Card(
-        source=str(path),
+        source=printable(str(path)),
         licence=NOT_STATED,
         images=NOT_STATED,
         recipe=NOT_STATED,
@@ -173,11 +197,11 @@ def _card(path: str | Path) -> Card:
 def _card_beside(beside: Path, path: str | Path, data_hash: str) -> Card:
     names = {field.name for field in fields(Card)}
     try:
-        record = json.loads(beside.read_bytes())
+        record = json.loads(beside.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"table: the card '{beside}' cannot be read ({error}); mend or remove it.") from error
     if not isinstance(record, dict) or set(record) != names or any(type(text) is not str for text in record.values()):
         raise InputError(f"table: the card '{beside}' must be a JSON object of the texts {', '.join(sorted(names))}.")
     if record["data_hash"] != data_hash:
         raise InputError(f"table: '{beside}' is the card of other figures than '{path}' has; mend or remove it.")
-    return Card(**record)
+    return Card(**{name: printable(text) for name, text in record.items()})

@@ -1,15 +1,17 @@
-"""The gate's statistics: correlations and their paired differences over the same draws of cells, and what they decide.
+"""The gate's statistics: correlations, their paired differences over the same functions, and what these decide.
 
 An interval decides only where all of it lies on one side; else the answer is that it could not be told.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.evidence import bootstrap, measures
+from harness.evidence import intervals, table
+from harness.evidence.influence import Estimates
 from harness.evidence.panel import Panel
 
 #: What correlations are.
@@ -18,7 +20,7 @@ MEASURE = "spearman"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval over cells; NaN where it is not defined."""
+    """A number with its 95 % interval over functions; NaN where it is not defined."""
 
     value: float
     low: float
@@ -31,39 +33,35 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Proxies on the same cells and in the same draws. P proxies and ensembles, T targets, B draws.
+    """Proxies on the same cells. P proxies and ensembles, T targets.
 
     Attributes:
         names: P of them.
         n: (P,), cells with a score or none for a reason.
         undefined: (P,), how many of these had none, and ranked worst.
-        found: (P, T), correlations.
-        partial: (P, T), with the size held fixed.
-        draws: both again in every draw, (B, P, T).
+        correlations: (P, T).
+        partial: (P, T), controlling for the size.
     """
 
     names: tuple[str, ...]
     n: np.ndarray
     undefined: np.ndarray
-    found: np.ndarray
-    partial: np.ndarray
-    draws: bootstrap.Draws
+    correlations: Estimates
+    partial: Estimates
 
     def correlation(self, name: str, target: int) -> Estimate:
         """Return a proxy's correlation with a target."""
-        place = self.names.index(name)
-        return _estimate(self.found[place, target], self.draws.correlation[:, place, target])
+        return _with_interval(self.correlations[[self.names.index(name)], target], intervals.of_correlation)
 
     def given_size(self, name: str, target: int) -> Estimate:
-        """Return what of the correlation is left with the size held fixed."""
-        place = self.names.index(name)
-        return _estimate(self.partial[place, target], self.draws.partial[:, place, target])
+        """Return a proxy's partial correlation with a target, controlling for the size."""
+        return _with_interval(self.partial[[self.names.index(name)], target], intervals.of_correlation)
 
     def lead(self, first: str, second: str, target: int) -> Estimate:
         """Return how much higher the first one's correlation is than the second one's."""
-        one, other = self.names.index(first), self.names.index(second)
-        drawn = self.draws.correlation[:, one, target] - self.draws.correlation[:, other, target]
-        return _estimate(self.found[one, target] - self.found[other, target], drawn)
+        leading, following = ([self.names.index(name)] for name in (first, second))
+        difference = self.correlations[leading, target] - self.correlations[following, target]
+        return _with_interval(difference, intervals.of_difference)
 
     def counts(self, name: str) -> str:
         """Return on how many cells a proxy's correlations stand, and how many had no score."""
@@ -71,39 +69,22 @@ class Comparison:
         return f"n = {self.n[place]}, {self.undefined[place]} undefined"
 
 
-def compare(
-    one: Panel, accuracies: np.ndarray, sizes: np.ndarray | None, *, draws: int | None = None, seed: int = 0
-) -> Comparison:
-    """Correlate proxies with targets on all cells and in every draw of them.
+def compare(panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray) -> Comparison:
+    """Correlate proxies with targets.
 
     Args:
-        one: the scores, of one weight seed or several, of which means are taken.
+        panel: the scores, of one weight seed or several, of which means are taken.
         accuracies: (T, n), percent.
-        sizes: (n,), held fixed in partial correlations; None for none.
-        draws: of the bootstrap; None for its default.
-        seed: of the draws.
+        sizes: (n,), what partial correlations control for.
+        functions: (n,), the number of every cell's function, from 0.
     """
-    shape = (len(one.proxies), len(one.seeds), len(accuracies))
-    found, partial = np.full(shape, np.nan), np.full(shape, np.nan)
-    for number, place in np.ndindex(shape[:2]):
-        scores = one.scores[number, place]
-        kept = ~np.isnan(scores)
-        for target, values in enumerate(accuracies):
-            if kept.any():
-                column = measures.oriented(scores[kept])
-                found[number, place, target] = measures.spearman(column, measures.Column.of(values[kept]))
-    if sizes is not None:
-        for place in range(len(one.seeds)):
-            partial[:, place] = bootstrap.partial(one.scores[:, place], accuracies, sizes, MEASURE)
-    settled = ~np.isnan(one.scores)
-    number_of_draws = draws or bootstrap.default_draws(accuracies.shape[1])
+    correlations, partial = table.estimates(panel, accuracies, sizes, functions, MEASURE)
     return Comparison(
-        names=one.proxies,
-        n=settled.any(axis=1).sum(axis=1),
-        undefined=np.isneginf(one.scores).any(axis=1).sum(axis=1),
-        found=bootstrap.mean(found, axis=1),
-        partial=bootstrap.mean(partial, axis=1),
-        draws=bootstrap.draw(one, accuracies, sizes, measure=MEASURE, draws=number_of_draws, seed=seed),
+        names=panel.proxies,
+        n=(~np.isnan(panel.scores)).any(axis=1).sum(axis=1),
+        undefined=np.isneginf(panel.scores).any(axis=1).sum(axis=1),
+        correlations=correlations,
+        partial=partial,
     )
 
 
@@ -121,6 +102,6 @@ def within(behind: Estimate, margin: float) -> str:
     return "fail" if behind.low > margin else "undecided"
 
 
-def _estimate(value: float, draws: np.ndarray) -> Estimate:
-    low, high = bootstrap.interval(draws[:, None])
-    return Estimate(float(value), float(low[0]), float(high[0]))
+def _with_interval(estimates: Estimates, interval: Callable[[Estimates], tuple[np.ndarray, np.ndarray]]) -> Estimate:
+    low, high = interval(estimates)
+    return Estimate(float(estimates.value[0]), float(low[0]), float(high[0]))

@@ -14,8 +14,9 @@ from harness.check import gate, reference
 from harness.check.answer import Answer
 from harness.check.reference import Reference
 from harness.check.subject import Subject
-from harness.evidence import bootstrap, panel
+from harness.evidence import intervals, panel
 from harness.evidence.ensembles import Ensemble, mean_rank
+from harness.evidence.table import DISTINCT
 from proxies.registry import Proxy
 
 STAGE = "worth"
@@ -32,18 +33,21 @@ DEFAULT_AGAINST = (BEST, _SIZE)
 def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
     """Return accuracies in percent: a row for each of the cells that all targets know, a column a target.
 
-    Where a table has both, asking for a distilled accuracy brings the vanilla one along. The first column decides.
+    Of cells that compute the same function there is one, since copies are no new evidence. Where a table has both,
+    asking for a distilled accuracy brings the vanilla one along. The first column decides.
 
     Raises:
         InputError: if a target is not known, or too few cells have an accuracy.
     """
     chosen = results.targets_of(reference.SPACE, tuple(asked) or results.DEFAULT_TARGETS[reference.SPACE][:1])
+    results.say_fractions(chosen.values(), reference.SPACE)
     columns = {name: tables.load(target.table, reference.SPACE).frame[target.column] for name, target in chosen.items()}
     known = pd.DataFrame(columns).reindex(list(cells)).dropna()
-    if len(known) < bootstrap.FEWEST_CELLS:
+    known = known[spaces.get(reference.SPACE).subsets[DISTINCT].of(known.index.to_numpy())]
+    if len(known) < intervals.FEWEST_FUNCTIONS:
         raise InputError(
-            f"--target: {', '.join(columns)} has an accuracy for {len(known)} of the {len(cells)} cells of a check, "
-            f"and {bootstrap.FEWEST_CELLS} are the fewest."
+            f"--target: {', '.join(columns)} has an accuracy for {len(known)} functions among the {len(cells)} cells "
+            f"of a check, and {intervals.FEWEST_FUNCTIONS} are the fewest."
         )
     for name, accuracies in known.items():
         if accuracies.nunique() == 1:
@@ -111,7 +115,7 @@ def answers(
         yield Answer(STAGE, f"direction {target}", verdict, figure, command, decides=t == 0)
     for t, target in enumerate(accuracies.columns):
         held = found.given_size(name, t)
-        figure = f"{held} with live_flops held fixed"
+        figure = f"{held}, controlling for live_flops"
         yield Answer(STAGE, f"given_size {target}", gate.positive(held), figure, command, decides=False)
     for other in others:
         behind = found.lead(other, name, 0)
@@ -130,7 +134,6 @@ def compared(
     proxies: pd.DataFrame,
     accuracies: pd.DataFrame,
     others: Sequence[Ensemble],
-    draws: int | None = None,
 ) -> gate.Comparison:
     """Compare proxies, and ensembles of them, on the cells that have both scores and accuracies.
 
@@ -139,12 +142,12 @@ def compared(
         proxies: columns name and direction.
         accuracies: as `targets` returns them.
         others: the ensembles.
-        draws: of the bootstrap; None for its default.
     """
     one = panel.build(scores[scores["cell"].isin(accuracies.index)], proxies, others=others)
     space = spaces.get(reference.SPACE)
     sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in one.cells], float)
-    return gate.compare(one, accuracies.loc[one.cells].to_numpy(float).T, sizes, draws=draws)
+    truth = accuracies.loc[one.cells].to_numpy(float).T
+    return gate.compare(one, truth, sizes, np.arange(len(one.cells)))
 
 
 def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd.DataFrame) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ def _resolved(asked: Sequence[str], name: str, stored: Reference, accuracies: pd
 
 
 def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
-    found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, (), draws=1)
+    found = compared(stored.scores, stored.proxies[stored.proxies["name"] != name], accuracies, ())
     values = {other: found.correlation(other, 0).value for other in found.names if other in set(stored.proxies["name"])}
     defined = [other for other in values if not np.isnan(values[other])]
     if not defined:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import click
 
@@ -69,7 +71,13 @@ def _diswot() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status; what a user did wrong becomes one sentence."""
+    """Run the command line and return its exit status; what a user did wrong becomes one sentence.
+
+    Without arguments it is the program itself, and answers Ctrl-C until the process ends.
+    """
+    is_program = arguments is None
+    if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         status = _diswot.main(arguments, prog_name="diswot", standalone_mode=False)
         sys.stdout.flush()
@@ -82,13 +90,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
         return _say(error.format_message() + hint, 2)
     except (KeyboardInterrupt, click.Abort):
-        return _say("stopped; what was computed is stored, and the same command continues.", 1)
+        if is_program:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already
+        return _say(_STOPPED, 1)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, sqlite3.DatabaseError) as error:
         return _say(f"{error}; what was computed is stored.", 2)
+    finally:
+        if is_program:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C while Python ends would print a traceback
     return status if isinstance(status, int) else 0
+
+
+_STOPPED = "stopped; what was computed is stored, and the same command continues."
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, _end_at_once)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            _end_at_once(number, frame)  # an exception inside torch's import aborts the process
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    # On the second Ctrl-C, something keeps the first one from ending the workers.
+    import multiprocessing
+
+    for process in multiprocessing.active_children():
+        process.kill()
+    os.write(2, f"\ndiswot: {_STOPPED}\n".encode())
+    os._exit(1)
 
 
 def _say(sentence: str, status: int) -> int:

@@ -18,7 +18,11 @@ from harness.cli import options
     metavar="NAME",
     help="Take the scores of this shipped set on the same cells, seeds and settings into RUN first.",
 )
-@click.option("--subset", default="all", show_default=True, help="Which cells the table on the screen is about.")
+@click.option(
+    "--subset",
+    show_default="one cell a function",
+    help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
+)
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.as_json
 @options.config
@@ -26,18 +30,17 @@ def command(
     run: Path,
     targets: tuple[str, ...],
     measure: str,
-    draws: int | None,
     undefined: str,
     beside: str | None,
-    subset: str,
+    subset: str | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
     """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
 
     Positive means that the proxy predicts in its declared direction. --json and --out give the correlations by seed on
-    all cells; what they are worth, with intervals and by subset, is written into RUN as evidence.csv; of a shipped set
-    into runs/NAME.
+    all cells, with intervals. RUN/evidence.csv has the means over seeds by subset; for a shipped set
+    runs/NAME/evidence.csv.
     """
     import pandas as pd
 
@@ -48,19 +51,19 @@ def command(
     from harness.evidence.table import Method
     from harness.scores import taking
 
-    method = Method(measure=measure, draws=draws)
+    method = Method(measure=measure)
     paths = _tables(out)
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
         known = spaces.get(run_folder.read_info(folder)["space"]).subsets
-        if subset not in known:
+        if subset is not None and subset not in known:
             raise unknown("--subset", subset, known)
     if beside is not None:
         for folder in folders:
             taken = taking.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
-    table = pd.concat([one.correlations.assign(run=str(one.folder)) for one in found], ignore_index=True)
+    table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
     if as_json:
         click.echo(files.as_json(table))
     else:

@@ -37,6 +37,29 @@ class _UserPath(click.Path):
 PATH = _UserPath()
 
 
+class _Count(click.IntRange):
+    """A whole number from 1 to a bound; the sentence that refuses more says why."""
+
+    def __init__(self, most: int, why: str) -> None:
+        super().__init__(min=1)
+        self.most = most
+        self.why = why
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if number > self.most:
+            self.fail(f"{_shortened(number)} is more than {self.most}: {self.why}.", param, ctx)
+        return number
+
+
+def _shortened(number: int) -> str:
+    return f"{number}" if number < 10**20 else f"a number of {len(str(number))} digits"
+
+
+#: Processes for each processor, at most.
+_MOST_WORKERS = 32
+
+
 def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
@@ -96,7 +119,11 @@ image_dir = click.option(
     help="Folder of the image set, in its official layout.  [default: where `diswot images fetch` puts it]",
 )
 batch_size = click.option(
-    "--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in a batch."
+    "--batch-size",
+    type=_Count(65_536, "a batch is computed in one pass, and the maps of so many images take 64 GB"),
+    default=64,
+    show_default=True,
+    help="Pictures in a batch.",
 )
 batch_seed = click.option(
     "--batch-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which pictures are in the batch."
@@ -112,11 +139,16 @@ device = click.option(
     "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes GPUs if there are."
 )
 workers = click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes. [default: one a processor, or one a GPU]"
+    "--workers",
+    type=_Count(
+        _MOST_WORKERS * (os.cpu_count() or 1),
+        f"more than {_MOST_WORKERS} processes for each of this machine's processors only wait for each other",
+    ),
+    help="Processes. [default: one a processor, or one a GPU]",
 )
 stack = click.option(
     "--stack",
-    type=click.IntRange(min=1),
+    type=_Count(1024, "the networks of a stack are computed in one pass, and fill the memory"),
     default=1,
     show_default=True,
     help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings.",
@@ -142,11 +174,15 @@ target = click.option(
 measure = click.option(
     "--measure", default="spearman", show_default=True, help="What intervals are about: spearman | kendall."
 )
+
+
+def _draws(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
+
+
 draws = click.option(
-    "--draws",
-    type=click.IntRange(min=20),
-    show_default="1000, and fewer, to 100, of more than 1000 cells",
-    help="Bootstrap draws of an interval.",
+    "--draws", type=click.IntRange(min=1, max=1_000_000), hidden=True, expose_value=False, callback=_draws
 )
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."

@@ -14,9 +14,7 @@ from harness.cli import options
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.config
-def command(
-    run: Path, targets: tuple[str, ...], measure: str, draws: int | None, undefined: str, figures: str | None
-) -> int:
+def command(run: Path, targets: tuple[str, ...], measure: str, undefined: str, figures: str | None) -> int:
     """Draw the figures of RUN and write one self-contained page.
 
     RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
@@ -27,7 +25,7 @@ def command(
     from harness.evidence.table import Method
 
     run = run_folder.named(run)
-    method = Method(measure=measure, draws=draws)
+    method = Method(measure=measure)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
     names = None if figures is None else tuple(name.strip() for name in figures.split(",") if name.strip())
     click.echo(say.written(reports.build(found, run, names), found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from tabulate import tabulate
 
 from benchmarks import spaces
 from harness import run_folder
-from harness.evidence.table import by_evidence
+from harness.evidence.intervals import FEWEST_FUNCTIONS
+from harness.evidence.table import LITTLE, by_evidence, leading
 from harness.results import Results
 from harness.search.stored import Search
 
@@ -82,16 +84,26 @@ def measured(figures: dict[str, str]) -> str:
     return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
-def correlations(results: Results, subset: str = "all") -> str:
-    """Return the sorted table of a run's correlations on a subset of its cells, with n and undefined counts."""
-    evidence = results.evidence[results.evidence["subset"] == subset]
+def correlations(results: Results, subset: str | None = None) -> str:
+    """Return the sorted table of a run's correlations, with n, functions and undefined scores.
+
+    Args:
+        results: with their evidence.
+        subset: which cells; None for the rows that decide, in which each function counts once, beside the
+            correlation over all cells where these are more.
+    """
+    everything = results.evidence
+    evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
     if evidence.empty:
         whole = "the same cells as all" if _holds(results, subset) else "none of the cells"
         return f"{results.info['space']}: the subset {subset} holds {whole}."
     targets = list(dict.fromkeys(evidence["target"]))
-    agree = (evidence.groupby("proxy")[["n_lowest", "undefined", "failed"]].nunique() <= 1).all(axis=None)
-    counts = ["n", "undefined", *(["failed"] if evidence["failed"].any() else [])]
+    agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
+    copies = (evidence["n"] != evidence["n_functions"]).any()
+    counts = ["n", *(["n_functions"] if copies else []), "undefined", *(["failed"] if evidence["failed"].any() else [])]
     measure = str(evidence["measure"].iloc[0])
+    on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[measure]
+    has_copies = set(evidence.loc[evidence["subset"] != "all", "target"]) if subset is None else set()
     rows = []
     for proxy in by_evidence(evidence):
         by_target = evidence[evidence["proxy"] == proxy].set_index("target")
@@ -103,10 +115,15 @@ def correlations(results: Results, subset: str = "all") -> str:
             found = by_target.loc[target]
             for name in counts:
                 # One column does for all targets where they agree, as they do for two columns of one table.
-                row[name if agree else name + mark] = int(found["n_lowest" if name == "n" else name])
+                row[name if agree else name + mark] = int(found[name])
+            if found["n_functions"] < FEWEST_FUNCTIONS:
+                row[measure + mark] = "-"
+                continue
             star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
             row[measure + mark] = _interval(found, measure) + star
             row["given size" + mark] = _decimal(found["partial"])
+            if target in has_copies:
+                row["all cells" + mark] = _decimal(on_all_cells.get((proxy, target), math.nan))
         rows.append(row)
     keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
     columns = dict.fromkeys(column for row in rows for column in row)
@@ -116,7 +133,7 @@ def correlations(results: Results, subset: str = "all") -> str:
         tablefmt="simple",
         disable_numparse=True,
     )
-    notes = _notes(evidence)
+    notes = _notes(evidence, bool(has_copies))
     if results.method.get("kept"):
         shown = results.info["shipped"]["name"]
         notes.append(
@@ -127,31 +144,42 @@ def correlations(results: Results, subset: str = "all") -> str:
 
 def _holds(results: Results, subset: str) -> bool:
     chosen = spaces.get(results.info["space"]).subsets[subset]
-    return any(chosen.holds(int(cell)) for cell in results.targets["cell"].unique())
+    return bool(chosen.of(results.targets["cell"].unique()).any())
 
 
-def _conditions(results: Results, evidence: pd.DataFrame, subset: str) -> str:
+def _conditions(results: Results, evidence: pd.DataFrame, subset: str | None) -> str:
     settings = results.info["settings"]
-    cells = "" if subset == "all" else f", {subset} cells"
+    cells = "" if subset in (None, "all") else f", {subset} cells"
     return (
-        f"{results.info['space']}{cells}, {settings['images']} pictures, batch {settings['batch_size']}, "
+        f"{results.info['space']}{cells}, {settings['images']} images, batch {settings['batch_size']}, "
         f"seeds {_listed(results.correlations['seed'])}"
     )
 
 
-def _notes(evidence: pd.DataFrame) -> list[str]:
-    several = (evidence["seeds"] > 1).any()
-    draws = sorted({int(number) for number in evidence["draws"].dropna()})
+def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
     notes = []
+    few = evidence[evidence["n_functions"] < FEWEST_FUNCTIONS]
+    if not few.empty:
+        notes.append(
+            f"A correlation needs at least {FEWEST_FUNCTIONS} different functions; "
+            f"here are {int(few['n_functions'].min())}."
+        )
     if evidence["low"].notna().any():
-        notes.append(f"In brackets the 95 % interval over cells ({', '.join(map(str, draws))} bootstrap draws).")
-    if several:
-        notes.append("± is the standard deviation over seeds; undefined is summed over seeds.")
+        notes.append("In brackets: the 95 % interval over functions. Copies of a cell are no new evidence.")
+    if (evidence["seeds"] > 1).any():
+        notes.append("±: standard deviation over weight seeds; undefined is summed over seeds.")
     if evidence["behind_p"].notna().any():
-        notes.append("* cannot be told from the best one (paired differences, Holm-corrected for all pairs, 5 %).")
-    notes.append("given size: the same correlation with live_flops held fixed.")
-    limits = evidence.groupby("target", sort=False)["ceiling"].first().dropna()
-    notes += [f"The seeds of {target} let no proxy go beyond about {limit:.3f}." for target, limit in limits.items()]
+        notes.append("*: not significantly different from the best (5 %, Holm-corrected for all pairs).")
+    if evidence["partial"].notna().any():
+        notes.append("given size: the partial correlation, controlling for live_flops.")
+    if has_copies:
+        notes.append("all cells: the correlation over all cells, copies included, as publications report it.")
+    agreement = evidence.groupby("target", sort=False)[["reliability", "ceiling"]].first()
+    for target, limit in agreement["ceiling"].dropna().items():
+        notes.append(f"{target}: the noise between training seeds allows a correlation of about {limit:.2f} at most.")
+    for target, reliability in agreement["reliability"].dropna().items():
+        if reliability < LITTLE:
+            notes.append(f"{target}: two training seeds agree by {reliability:.2f} only, so it decides little.")
     return notes
 
 
@@ -240,13 +268,13 @@ def _won(info: dict[str, Any]) -> list[str]:
     won = info["winner"]
     if won is None:
         return []
-    lead = "no other one had a correlation"
+    lead = "no other proxy has a correlation"
     if won["runner_up"] is not None:
-        sure = "significant" if won["significant"] else "which may be chance"
+        sure = "significant" if won["significant"] else "not significant"
         lead = f"{won['margin']:.3f} ahead of {won['runner_up']}, {sure}"
     return [
         f"winner: {won['driver']}, {won['measure']} {won['chosen']:+.3f} with {won['target']} on {won['chosen_on']} "
-        f"cells ({lead}); on the other {won['judged_on']} {won['judged']:+.3f} [{won['judged_low']:+.2f}, "
+        f"functions ({lead}); on the other {won['judged_on']} {won['judged']:+.3f} [{won['judged_low']:+.2f}, "
         f"{won['judged_high']:+.2f}]"
     ]
 

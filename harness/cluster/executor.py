@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import importlib
 import importlib.util
 import logging
 import pickle
@@ -36,6 +37,9 @@ SECONDS_TO_CONNECT = 15.0
 
 #: Seconds that work under way waits for a scheduler that has gone, or for a worker.
 SECONDS_TO_RETURN = 300.0
+
+#: Seconds within which a scheduler that answers must tell its versions; at first it imports packages for it.
+_SECONDS_TO_TELL = 60.0
 
 #: Tasks that travel together, at most.
 _TASKS = 64
@@ -263,6 +267,7 @@ class _Link:
     def __init__(self, client: distributed.Client, demand: Demand) -> None:
         self.client = client
         self.running: dict[object, _Sent] = {}
+        self._seen: set[str] = set()
         self.reports: queue.SimpleQueue[distributed.Future | None] = queue.SimpleQueue()
         self._demand = demand
         self._function: Callable[[Any], Any] | None = None
@@ -273,6 +278,9 @@ class _Link:
         # As `Client.nthreads`, which waits for ever where something else has taken a scheduler's port.
         client = self.client
         found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=SECONDS_TO_CONNECT)
+        if not found.keys() <= self._seen:
+            client.sync(_refuse_other_dask, client.scheduler, callback_timeout=_SECONDS_TO_TELL)
+            self._seen |= found.keys()
         return found
 
     def send(self, chunk: list[_Unit], worker: str) -> None:
@@ -335,6 +343,7 @@ def _connect(scheduler: str, seconds: float) -> distributed.Client:
     try:
         # First without a client: that waits for ever for something else that listens there, and its thread would stay.
         LoopRunner().run_sync(_until_answered, scheduler, callback_timeout=seconds)
+        LoopRunner().run_sync(_refuse_other_dask_at, scheduler, callback_timeout=_SECONDS_TO_TELL)
         return distributed.Client(scheduler, timeout=seconds, set_as_default=False, name="diswot")
     except (OSError, distributed.TimeoutError) as error:
         raise InputError(f"--scheduler: no scheduler answers at {scheduler} within {seconds:.0f} s.") from error
@@ -349,6 +358,29 @@ async def _until_answered(scheduler: str) -> None:
                 if (await there.identity())["type"] == "Scheduler":
                     return
         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+async def _refuse_other_dask_at(address: str) -> None:
+    from distributed import rpc
+
+    async with rpc(address) as scheduler:
+        await _refuse_other_dask(scheduler)
+
+
+async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
+    # Versions of Dask understand each other's first question alone: a connection, or a task, breaks or hangs.
+    here = {name: importlib.import_module(name).__version__ for name in ("dask", "distributed")}
+    asked = {f"scheduler {scheduler.address}": await scheduler.versions()}
+    workers = await scheduler.broadcast(msg={"op": "versions", "packages": []}, on_error="ignore")
+    asked |= {f"worker {address}": answer for address, answer in workers.items() if answer}
+    for who, answer in asked.items():
+        for name, version in here.items():
+            found = answer["packages"][name]
+            if found != version:
+                raise InputError(
+                    f"--scheduler: the {who} has {name} {found}, and this machine has {version}; "
+                    "install the same there and restart it."
+                )
 
 
 def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) -> None:

@@ -52,7 +52,7 @@ def versions() -> tuple[tuple[str, str | None], ...]:
     for package in ("benchmarks", "proxies", "harness"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    packages = ("diswot-bench", "torch", "numpy")
+    packages = ("diswot-bench", "torch", "numpy", "dask", "distributed")
     return (*((name, run_folder.version(name)) for name in packages), ("source code", digest.hexdigest()[:12]))
 
 
@@ -143,13 +143,16 @@ class _Mine(threading.local):
 
     def process(self, demand: Demand) -> tuple[Executor, int]:
         if self.made is None or self.made[0] != demand:
+            self.forget()
             multiprocessing.current_process().daemon = False  # Dask starts workers as daemons, which may have none
             executor = pool.local(1, demand.devices)
             self.made = demand, executor, executor.submit(os.getpid).result()
         return self.made[1:]
 
     def forget(self) -> None:
-        self.made = None
+        if self.made is not None:
+            self.made[1].shutdown(wait=False)
+            self.made = None
 
 
 _mine = _Mine()

@@ -16,7 +16,7 @@ from scipy import stats
 from benchmarks import spaces, tables
 from benchmarks.spaces import Space
 from benchmarks.tables import Card, Target
-from benchmarks.tables.trainings import COLUMNS, by_cell, by_class, distillers_in, seeds_of
+from benchmarks.tables.trainings import ACCURACIES, COLUMNS, by_cell, by_class, distillers_in, seeds_of
 from harness import files
 from harness.distillation import distillers, recipes, sweep, teacher
 from harness.distillation.recipes import Recipe
@@ -90,7 +90,7 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
     said = measured(found, settings["space"], compared)
     if (found["status"] == "ok").any():
         table = by_cell(found, settings["space"]).round(4).reset_index()
-        path = files.write_table(folder / "accuracies.csv", table)
+        path = files.write_table(folder / ACCURACIES, table)
         card = _card(folder, info, found, said, hashlib.sha256(path.read_bytes()).hexdigest())
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
     return paths, said

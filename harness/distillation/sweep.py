@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import images, spaces
 from benchmarks.errors import InputError
+from benchmarks.tables import readers, trainings
 from harness import files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.distillation import distillers, teacher
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 #: The number of ``distillation.json``'s form.
 SCHEMA = 1
+
+#: The numbers of a training, as ``trainings.csv`` has them in digits.
+_NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "accuracy": float, "seconds": float}
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def store_path(folder: Path) -> Path:
 
 def info_path(folder: Path) -> Path:
     """Return where a distillation keeps its provenance."""
-    return folder / "distillation.json"
+    return folder / trainings.INFO
 
 
 def run(
@@ -122,6 +127,8 @@ def run(
         for path in merge:
             store.write(same_settings(path, context.settings.hash))
         tasks, before = missing(plan, store, context.settings.hash)
+        files.forget_abandoned(folder)
+        files.forget_abandoned(context.checkpoints)
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
@@ -136,6 +143,7 @@ def run(
         with closing(results), progress.shown(len(tasks), "training", "trainings") as advance:
             for _, row in results:
                 store.write([row])
+                store.refuse_removed()
                 done += row.status == "ok"
                 causes.update([(row.distiller, row.cause)] if row.cause is not None else [])
                 advance()
@@ -172,16 +180,32 @@ def same_settings(path: Path, settings: str) -> list[Training]:
     Raises:
         InputError: if it cannot be read, or holds no training of these settings.
     """
-    import pandas as pd
-
     try:
-        frame = pd.read_csv(path, engine="python", dtype={"version": str, "settings": str})[list(TRAININGS.columns)]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"--merge: {path} cannot be read as trainings: {error}.") from error
-    same = frame[(frame["settings"] == settings) & (frame["status"] == "ok")]
-    if same.empty:
+        rows = readers.read(path)
+        by_row = zip(*(rows.columns[name] for name in TRAININGS.columns), strict=True)
+    except (InputError, KeyError) as error:
+        raise InputError(f"--merge: {path} cannot be read as trainings: {error}") from error
+    records = [dict(zip(TRAININGS.columns, row, strict=True)) for row in by_row]
+    same = [
+        _training(record, f"--merge: {path}, {place}")
+        for record, place in zip(records, rows.places, strict=True)
+        if record["settings"] == settings and record["status"] == "ok"
+    ]
+    if not same:
         raise InputError(f"--merge: {path} holds no training of the same settings, {settings}.")
-    return [Training(**row | {"cause": None}) for row in same.to_dict("records")]
+    return same
+
+
+def _training(record: Mapping[str, Any], where: str) -> Training:
+    try:
+        numbers = {name: kind(record[name]) for name, kind in _NUMBERS.items()}
+        known = numbers["cell"] in spaces.get(record["space"]).cells
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{where} is no training: {error}.") from error
+    if not known or not 0 <= numbers["accuracy"] <= 100 or not 0 <= numbers["seconds"] < math.inf:
+        told = ", ".join(f"{name} {readers.quoted(record[name])}" for name in ("space", *_NUMBERS))
+        raise InputError(f"{where} is no training: {told}.")
+    return Training(**{**record, **numbers, "cause": None})
 
 
 def claim(folder: Path, settings: Settings, device: str) -> None:

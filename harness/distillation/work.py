@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmarks import images, initialisation, spaces, teachers
 from benchmarks.resnet import CONVOLUTION
 from benchmarks.seeding import derive
+from harness import files
 from harness.distillation import distillers, recipes, teacher, training
 from harness.distillation.distillers import Distiller
 from harness.distillation.pictures import Lens, Pictures, read
@@ -43,6 +44,11 @@ class Context:
     def teacher_file(self) -> Path:
         """Where the trained teacher is kept."""
         return self.folder / "teacher.pt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings keep their state."""
+        return self.folder / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,7 @@ def _train(context: Context, task: Task) -> tuple[float, float]:
     )
     key = derive("student", space.name, task.cell, task.seed)
     student = make_network(build, "default", key, settings.device)
+    files.forget_abandoned(context.checkpoints)
     chosen = distillers.parse(task.distiller)
     connector: nn.Module = nn.Identity()
     loss: training.Loss = training.vanilla
@@ -117,9 +124,7 @@ def _train(context: Context, task: Task) -> tuple[float, float]:
             connector = _connector(student, _teacher(context).build(), key, settings.device)
         loss = training.distilled(chosen, _answers(context, chosen), connector, recipe)
     kept = Checkpoint(
-        context.folder
-        / "checkpoints"
-        / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
         context.checkpoint_every,
     )
     seconds = training.train(student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept)
@@ -133,7 +138,7 @@ def _train_teacher(context: Context, name: str, recipe: Recipe, lens: Lens) -> t
     pictures = read(settings.images, "train", context.image_dir, recipe.samples).to(settings.device)
     build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
     network = make_network(build, "default", derive("teacher", name, 0), settings.device)
-    kept = Checkpoint(context.folder / "checkpoints" / "teacher.pt", context.checkpoint_every)
+    kept = Checkpoint(context.checkpoints / "teacher.pt", context.checkpoint_every)
     seconds = training.train(
         network, nn.Identity(), lens, pictures, recipe, seed=0, loss=training.vanilla, checkpoint=kept
     )

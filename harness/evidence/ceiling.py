@@ -13,6 +13,26 @@ from harness.evidence import measures
 FEWEST_CELLS = 30
 
 
+def reliability(seeds: pd.DataFrame) -> float:
+    """Return how far two trainings of the same cells agree: the mean Spearman correlation of pairs of seeds.
+
+    Ranks, since one cell whose trainings differ by many points would decide a correlation of values.
+
+    Args:
+        seeds: one row a cell, a column a seed, accuracies; NaN where a cell has no such seed.
+
+    Returns:
+        The correlation; NaN where no two seeds share `FEWEST_CELLS` cells.
+    """
+    agreements = []
+    for first, second in combinations(seeds.columns, 2):
+        pair = seeds[[first, second]].dropna()
+        if len(pair) >= FEWEST_CELLS:
+            columns = (measures.Column.of(pair[name].to_numpy(float)) for name in (first, second))
+            agreements.append(measures.spearman(*columns))
+    return float(np.nanmean(agreements)) if np.isfinite(agreements).any() else float("nan")
+
+
 def of(seeds: pd.DataFrame) -> float:
     """Return about the highest Spearman correlation that a proxy can reach with the mean over some seeds.
 
@@ -22,21 +42,16 @@ def of(seeds: pd.DataFrame) -> float:
     approximation.
 
     Args:
-        seeds: one row a cell, a column a seed, accuracies; NaN where a cell has no such seed. Cells may have different
-            numbers of seeds; s is then their harmonic mean, because noise falls with one over s.
+        seeds: as of `reliability`. Cells may have different numbers of seeds; s is then their harmonic mean, because
+            noise falls with one over s.
 
     Returns:
         The ceiling; NaN where no two seeds share enough cells, or they do not agree at all.
     """
-    found = []
-    for one, other in combinations(seeds.columns, 2):
-        pair = seeds[[one, other]].dropna()
-        if len(pair) >= FEWEST_CELLS:
-            columns = (measures.Column.of(pair[name].to_numpy(float)) for name in (one, other))
-            found.append(measures.spearman(*columns))
+    r = reliability(seeds)
     counts = seeds.notna().sum(axis=1)
     counts = counts[counts > 0]
-    if not found or not np.isfinite(found).any() or counts.empty:
+    if not r > 0 or counts.empty:
         return float("nan")
-    r, s = float(np.nanmean(found)), float(1 / (1 / counts).mean())
-    return float(np.sqrt(s * r / (1 + (s - 1) * r))) if r > 0 else float("nan")
+    s = float(1 / (1 / counts).mean())
+    return float(np.sqrt(s * r / (1 + (s - 1) * r)))

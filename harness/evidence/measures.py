@@ -49,6 +49,13 @@ class Column:
         """Return how likely each is among the ``count`` highest when ties are broken at random."""
         return np.clip((count - self.above) / self.tied, 0, 1)
 
+    def hyperbolic_weights(self) -> np.ndarray:
+        """Return 1 / place for every value, place 1 being the highest; tied values share the mean of theirs."""
+        sums = np.concatenate([[0.0], np.cumsum(1 / (np.arange(len(self.values)) + 1.0))])
+        first = self.above.astype(int)
+        weights: np.ndarray = (sums[first + self.tied.astype(int)] - sums[first]) / self.tied
+        return weights
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -97,8 +104,16 @@ def kendall(scores: Column, accuracies: Column) -> float:
 
 
 def weighted_kendall(scores: Column, accuracies: Column) -> float:
-    """Return Vigna's weighted tau (hyperbolic weights, mean of ranking by either side), which counts the head most."""
-    return _coefficient(stats.weightedtau, scores.values, accuracies.values)
+    """Return Vigna's weighted tau (hyperbolic weights, mean of ranking by either side), which counts the head most.
+
+    Vigna, "A weighted correlation index for rankings with ties", WWW 2015. scipy orders tied scores by the accuracy
+    before it weights them, which favours scores with ties: independent ones reach .25. Here every cell of a tied block
+    has the mean of the block's weights, its expectation over all orders.
+    """
+    places = np.arange(len(scores.values))
+    weights = (column.hyperbolic_weights().item for column in (scores, accuracies))
+    taus = (partial(stats.weightedtau, rank=places, weigher=weight_at) for weight_at in weights)
+    return float(np.mean([_coefficient(tau, scores.values, accuracies.values) for tau in taus]))
 
 
 def pearson(scores: Column, accuracies: Column) -> float:

@@ -99,6 +99,14 @@ def ranked(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
+def mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean over seeds where there is a value; NaN, without a warning, where there is none."""
+    defined = np.isfinite(values)
+    count = defined.sum(axis=axis)
+    total = np.where(defined, values, 0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
 def combine(ranks: np.ndarray, proxies: Sequence[str], combined: Sequence[Ensemble]) -> np.ndarray:
     """Return the scores of ensembles, (ensembles, S, n), from ranks (members, S, n) of the first of the proxies.
 

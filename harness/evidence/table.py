@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,8 @@ import pandas as pd
 from benchmarks.errors import InputError
 from benchmarks.spaces import Space
 from harness import pool
-from harness.evidence import bootstrap, ceiling
+from harness.evidence import ceiling, influence, intervals
+from harness.evidence.influence import Estimates
 from harness.evidence.measures import MEASURES, Column, judge, oriented
 from harness.evidence.panel import Panel
 
@@ -24,8 +25,8 @@ CORRELATION_COLUMNS = (
 )
 
 _UNCERTAINTY = (
-    *("measure", "draws", "low", "high", "classes", "class_low", "class_high"),
-    *("partial", "partial_low", "partial_high", "ceiling"),
+    *("measure", "low", "high", "n_functions"),
+    *("partial", "partial_low", "partial_high", "reliability", "ceiling"),
     *("best", "behind", "behind_low", "behind_high", "behind_p", "level_with_best"),
     *("over_vanilla", "over_vanilla_low", "over_vanilla_high"),
 )
@@ -33,16 +34,22 @@ _UNCERTAINTY = (
 #: The columns of the evidence.
 EVIDENCE_COLUMNS = (
     *("space", "subset", "target", "proxy", "family", "direction"),
-    *("seeds", "n_lowest", "n_highest", "scores", "undefined", "failed"),
+    *("seeds", "n", "scores", "undefined", "failed"),
     *(name + suffix for name in MEASURES for suffix in ("", "_deviation", "_seeds")),
     *_UNCERTAINTY,
 )
 
-#: What takes too long to be computed again for every subset; it is left empty there, as are intervals over classes.
+#: What takes too long to be computed again for every subset; it is left empty there.
 _ON_ALL_CELLS_ONLY = frozenset({"weighted_kendall"})
 
 #: Up to so many scores the work is done before processes would have been started.
 _SMALL = 1_000_000
+
+#: The subset in which each function counts once.
+DISTINCT = "distinct"
+
+#: Of a target whose training seeds agree less, correlations decide little.
+LITTLE = 0.5
 
 #: A proxy is told from the best where such a difference would come about by chance less often than this.
 SIGNIFICANCE = 0.05
@@ -56,26 +63,26 @@ class Target:
         name: ``table:column``.
         accuracies: percent by cell, finite.
         seeds: the same by training seed, a column each, for the ceiling; without columns where they are not known.
+        by_function: whether one training serves all cells that compute the same function, as in ``nb201-kd``. Copies
+            of a cell are no new evidence then, and each function counts once.
     """
 
     name: str
     accuracies: pd.Series
     seeds: pd.DataFrame
+    by_function: bool = False
 
 
 @dataclass(frozen=True)
 class Method:
-    """How uncertainty is measured.
+    """How scores are correlated.
 
     Attributes:
-        measure: what intervals, comparisons and the order of proxies are about; one of `bootstrap.STATISTICS`.
-        draws: of the bootstrap; None for `bootstrap.default_draws`.
-        seed: of the draws.
+        measure: the rank correlation that intervals, comparisons and the order of proxies are about; one of
+            `influence.INFLUENCES`.
     """
 
     measure: str = "spearman"
-    draws: int | None = None
-    seed: int = 0
 
 
 def tables(
@@ -87,7 +94,7 @@ def tables(
         panel: the scores.
         proxies: columns name, family and direction; what is not in it is an ensemble.
         targets: what to correlate with; those on the same cells are compared with each other.
-        space: knows subsets, classes and sizes.
+        space: knows subsets, functions and sizes.
         method: of measuring uncertainty.
 
     Returns:
@@ -107,15 +114,29 @@ def tables(
     )
 
 
-def by_evidence(evidence: pd.DataFrame) -> list[str]:
-    """Return the proxies, best first by the first target on the first subset; those without a correlation last.
+def counted(target: Target, space: Space) -> pd.Series:
+    """Return the accuracies of a target that count: all, or one a function where a training serves all its cells."""
+    if not target.by_function or DISTINCT not in space.subsets:
+        return target.accuracies
+    return target.accuracies[space.subsets[DISTINCT].of(target.accuracies.index.to_numpy())]
 
-    The first subset is ``all``, unless the rows are of another one.
+
+def leading(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that decide: of every target the subset in which each function counts once.
+
+    That is ``distinct``, and ``all`` where it holds no cell twice.
     """
+    has_distinct = evidence.loc[evidence["subset"] == DISTINCT, "target"].unique()
+    deciding = np.where(evidence["target"].isin(has_distinct), DISTINCT, "all")
+    return evidence[evidence["subset"] == deciding]
+
+
+def by_evidence(evidence: pd.DataFrame) -> list[str]:
+    """Return the proxies, best first by the first target on the first subset; those without a correlation last."""
     if evidence.empty:
         return []
-    leading = evidence[["target", "subset"]].iloc[0]
-    first = evidence[(evidence[["target", "subset"]] == leading).all(axis=1)]
+    place = evidence[["target", "subset"]].iloc[0]
+    first = evidence[(evidence[["target", "subset"]] == place).all(axis=1)]
     measure = str(first["measure"].iloc[0])
     ranked = first.sort_values([measure, "proxy"], ascending=[False, True], na_position="last", kind="stable")
     names = [*ranked["proxy"], *evidence["proxy"]]
@@ -126,7 +147,7 @@ def by_evidence(evidence: pd.DataFrame) -> list[str]:
 class _Group:
     """Targets on the same cells of one subset, and the scores there.
 
-    Accuracies are (targets, n); sizes and classes, the numbers of the cells that stand for them, are (n,).
+    Accuracies are (targets, n), sizes (n,). Functions are (n,), numbers from 0.
     """
 
     subset: str
@@ -134,7 +155,7 @@ class _Group:
     targets: tuple[Target, ...]
     accuracies: np.ndarray
     sizes: np.ndarray
-    classes: np.ndarray
+    functions: np.ndarray
 
 
 def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -170,23 +191,29 @@ def _judge(group: _Group, method: Method) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _groups(panel: Panel, targets: Sequence[Target], space: Space) -> list[_Group]:
     together: dict[tuple[int, ...], list[Target]] = {}
     for target in targets:
-        known = np.isin(panel.cells, target.accuracies.index.to_numpy())
-        together.setdefault(tuple(np.flatnonzero(known)), []).append(target)
-    inside = {
-        name: np.array([subset.holds(int(cell)) for cell in panel.cells], bool)
-        for name, subset in space.subsets.items()
-    }
-    sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in panel.cells], float)
-    classes = np.array([space.representative(int(cell)) for cell in panel.cells])
-    found = []
-    for places, group in together.items():
-        for name in space.subsets:
-            chosen = np.array(places, int)[inside[name][list(places)]]
-            if name == "all" or 0 < len(chosen) < len(places):
-                cells = panel.cells[chosen]
-                accuracies = np.array([target.accuracies.loc[cells].to_numpy(float) for target in group])
-                found.append(_Group(name, panel.at(chosen), tuple(group), accuracies, sizes[chosen], classes[chosen]))
-    return found
+        counting = counted(replace(target, accuracies=target.accuracies.reindex(panel.cells).dropna()), space)
+        known = np.flatnonzero(np.isin(panel.cells, counting.index.to_numpy()))
+        together.setdefault(tuple(known), []).append(target)
+    groups = []
+    for places, sharing in together.items():
+        known = np.array(places, int)
+        for name, subset in space.subsets.items():
+            chosen = known[subset.of(panel.cells[known])]
+            if name == "all" or 0 < len(chosen) < len(known):
+                groups.append(_group(name, panel.at(chosen), sharing, space))
+    return groups
+
+
+def _group(subset: str, panel: Panel, targets: Sequence[Target], space: Space) -> _Group:
+    representatives = [space.representative(int(cell)) for cell in panel.cells]
+    return _Group(
+        subset=subset,
+        panel=panel,
+        targets=tuple(targets),
+        accuracies=np.array([target.accuracies.loc[panel.cells].to_numpy(float) for target in targets]),
+        sizes=np.array([space.costs["live_flops"](int(cell), space.classes) for cell in panel.cells], float),
+        functions=np.unique(representatives, return_inverse=True)[1],
+    )
 
 
 def _by_seed(group: _Group) -> pd.DataFrame:
@@ -222,8 +249,7 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
     groups = by_seed.groupby(["proxy", "target"], sort=False)
     counted = groups.agg(
         seeds=("seed", "nunique"),
-        n_lowest=("n", "min"),
-        n_highest=("n", "max"),
+        n=("n", "min"),
         scores=("n", "sum"),
         undefined=("undefined", "sum"),
         failed=("failed", "sum"),
@@ -238,78 +264,92 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
 def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.DataFrame:
     panel = group.panel
     names = [target.name for target in group.targets]
-    mean = by_seed.groupby(["proxy", "target"])[method.measure].mean()
-    found = mean.unstack().reindex(index=list(panel.proxies), columns=names).to_numpy(float)  # (P, T)
-    draws = method.draws or bootstrap.default_draws(len(panel.cells))
-    over = bootstrap.draw(panel, group.accuracies, group.sizes, measure=method.measure, draws=draws, seed=method.seed)
-    low, high = bootstrap.interval(over.correlation)
-    held = _partials(panel, group.accuracies, group.sizes, method.measure)
-    held_low, held_high = bootstrap.interval(over.partial)
-    count = len(np.unique(group.classes))
-    class_low, class_high = low, high
-    if count < len(group.classes) and group.subset != "all":
-        class_low = class_high = np.full(low.shape, np.nan)
-    elif count < len(group.classes):
-        together = bootstrap.draw(
-            panel, group.accuracies, None, measure=method.measure, draws=draws, seed=method.seed, groups=group.classes
-        )
-        class_low, class_high = bootstrap.interval(together.correlation)
+    correlation, partial = estimates(panel, group.accuracies, group.sizes, group.functions, method.measure)
+    low, high = intervals.of_correlation(correlation)
+    partial_low, partial_high = intervals.of_correlation(partial)
     vanilla = _vanilla_of(names)
     rows = []
     for t, target in enumerate(group.targets):
-        # A correlation on a handful of cells is not the best one, unless all are.
-        judged = np.where(bootstrap.comparable(found[:, t], over.correlation[:, :, t]), found[:, t], np.nan)
-        judged = judged if np.isfinite(judged).any() else found[:, t]
-        best = int(np.nanargmax(judged)) if np.isfinite(judged).any() else None
-        if best is not None:
-            behind_low, behind_high = bootstrap.interval(over.correlation[:, [best], t] - over.correlation[:, :, t])
-            chance = bootstrap.compared_with_best(found[:, t], over.correlation[:, :, t], best)
+        by_training_seed = target.seeds.reindex(panel.cells)
+        limit = ceiling.of(by_training_seed) if method.measure == "spearman" else np.nan
+        columns = {
+            "measure": method.measure,
+            "low": low[:, t],
+            "high": high[:, t],
+            "n_functions": correlation.functions[:, t],
+            "partial": partial.value[:, t],
+            "partial_low": partial_low[:, t],
+            "partial_high": partial_high[:, t],
+            "reliability": ceiling.reliability(by_training_seed),
+            # Cells that have several seeds may differ less than all do; what a proxy exceeds is no ceiling.
+            "ceiling": np.nan if (low[:, t] > limit).any() else limit,
+            **_compared_with_best(correlation[:, t], panel.proxies),
+        }
         if t in vanilla:
-            other = vanilla[t]
-            over_low, over_high = bootstrap.interval(over.correlation[:, :, t] - over.correlation[:, :, other])
-        limit = ceiling.of(target.seeds.reindex(panel.cells)) if method.measure == "spearman" else np.nan
-        # Cells that have several seeds may differ less than all do; what a proxy exceeds is no ceiling.
-        limit = np.nan if (low[:, t] > limit).any() else limit
-        for p, proxy in enumerate(panel.proxies):
-            row = {
-                "proxy": proxy,
-                "target": target.name,
-                "measure": method.measure,
-                "draws": draws,
-                "low": low[p, t],
-                "high": high[p, t],
-                "classes": count,
-                "class_low": class_low[p, t],
-                "class_high": class_high[p, t],
-                "partial": held[p, t],
-                "partial_low": held_low[p, t],
-                "partial_high": held_high[p, t],
-                "ceiling": limit,
-            }
-            if best is not None:
-                row |= {
-                    "best": panel.proxies[best],
-                    "behind": judged[best] - judged[p],
-                    "behind_low": behind_low[p],
-                    "behind_high": behind_high[p],
-                    "behind_p": chance[p],
-                    "level_with_best": bool(chance[p] > SIGNIFICANCE) if np.isfinite(chance[p]) else np.nan,
-                }
-            if t in vanilla:
-                row |= {
-                    "over_vanilla": found[p, t] - found[p, other],
-                    "over_vanilla_low": over_low[p],
-                    "over_vanilla_high": over_high[p],
-                }
-            rows.append(row)
-    return pd.DataFrame(rows, columns=["proxy", "target", *_UNCERTAINTY])
+            columns |= _over(correlation[:, t] - correlation[:, vanilla[t]])
+        rows.append(pd.DataFrame({"proxy": panel.proxies, "target": target.name, **columns}))
+    return pd.concat(rows, ignore_index=True).reindex(columns=["proxy", "target", *_UNCERTAINTY])
 
 
-def _partials(panel: Panel, accuracies: np.ndarray, size: np.ndarray, measure: str) -> np.ndarray:
-    found = np.array(
-        [bootstrap.partial(panel.scores[:, seed], accuracies, size, measure) for seed in range(len(panel.seeds))]
-    )
-    return bootstrap.mean(found, axis=0)
+def estimates(
+    panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, metric: str
+) -> tuple[Estimates, Estimates]:
+    """Return every proxy's correlation with every target, means over weight seeds, and the same given the size.
+
+    An ensemble's scores are taken as they are: that they would be ranked otherwise among other cells moves its
+    interval too little to matter, as the simulation of `docs/measurements/coverage.py` shows.
+
+    Args:
+        panel: the scores of P proxies.
+        accuracies: (T, n), percent.
+        sizes: (n,), what partial correlations control for.
+        functions: (n,), numbers from 0.
+        metric: one of `influence.INFLUENCES`.
+
+    Returns:
+        Two estimates of shape (P, T).
+    """
+    shape = (len(panel.proxies), len(panel.seeds))
+    scores = panel.scores.reshape(-1, len(panel.cells))
+    xy, xz = (influence.correlate(metric, scores, known, functions) for known in (accuracies, sizes[None]))
+    of_size = influence.correlate(metric, sizes[None], accuracies, functions)
+    # Where a proxy lacks cells, the size is correlated with the accuracies on those that it has.
+    yz = [
+        influence.correlate(metric, np.where(lacking, np.nan, sizes)[None], accuracies, functions)
+        if lacking.any()
+        else of_size
+        for lacking in np.isnan(scores)
+    ]
+    given = influence.partial(xy, xz, influence.stacked(yz))
+    correlation, partial = (influence.mean(found.reshaped((*shape, len(accuracies))), axis=1) for found in (xy, given))
+    return correlation, partial
+
+
+def _compared_with_best(correlation: Estimates, proxies: Sequence[str]) -> dict[str, Any]:
+    # A correlation on a handful of functions is not the best one, unless all are.
+    value = correlation.value
+    enough = np.isfinite(value) & (correlation.functions >= intervals.FEWEST_FUNCTIONS)
+    judged = np.where(enough, value, np.nan) if enough.any() else value
+    if not np.isfinite(judged).any():
+        return {}
+    best = int(np.nanargmax(judged))
+    behind = correlation[[best]] - correlation
+    behind_low, behind_high = intervals.of_difference(behind)
+    chance = intervals.compared_with_best(correlation, best)
+    level = np.where(np.isfinite(chance), chance > SIGNIFICANCE, None)
+    return {
+        "best": proxies[best],
+        "behind": np.where(np.isfinite(judged), behind.value, np.nan),
+        "behind_low": behind_low,
+        "behind_high": behind_high,
+        "behind_p": chance,
+        "level_with_best": [np.nan if one is None else bool(one) for one in level],
+    }
+
+
+def _over(difference: Estimates) -> dict[str, np.ndarray]:
+    low, high = intervals.of_difference(difference)
+    return {"over_vanilla": difference.value, "over_vanilla_low": low, "over_vanilla_high": high}
 
 
 def _vanilla_of(names: Sequence[str]) -> dict[int, int]:

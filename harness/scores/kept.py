@@ -40,7 +40,8 @@ def question(one: ScoreSet, targets: Sequence[Target], method: Method, undefined
     proxies = [(record["name"], record["family"], record["direction"]) for record in one.card["proxies"]]
     found = hashlib.sha256(repr((one.data_hash, proxies, astuple(method), undefined)).encode())
     for target in targets:
-        found.update(repr((target.name, target.accuracies.index.tolist(), target.seeds.columns.tolist())).encode())
+        described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())
+        found.update(repr(described).encode())
         found.update(target.accuracies.to_numpy(float).tobytes())
         found.update(target.seeds.to_numpy(float).tobytes())
     for path in _code():

@@ -88,7 +88,7 @@ def live(
     context = sweep.prepare(mine)
     _refuse_other_settings(context.settings, base)
     _refuse_earlier_settings(base, teacher)
-    made = executors(mine.devices, mine.scheduler, mine.plugins)
+    made = executors(mine.devices, mine.scheduler, context.plugins)
     kept = pool.kept(made, mine.workers or 1)  # a cluster counts its workers itself
     folder = live_folder(base.folder, teacher)
     with kept as executor, sweep.opened(mine, folder, context, executor) as session:

@@ -194,7 +194,9 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
     fetched = [name for name in _WHOLE[space.name] if tables.is_there(name.partition(":")[0])]
     names = plan.targets or (*results.DEFAULT_TARGETS[space.name], *fetched)
     accuracies, trainings = {}, {}
-    for name, target in results.targets_of(space.name, names).items():
+    chosen = results.targets_of(space.name, names)
+    results.say_fractions(chosen.values(), space.name)
+    for name, target in chosen.items():
         column = tables.load(target.table, space.name).frame[target.column].dropna()
         known = column[column.index.isin(cells)]
         if known.empty and plan.targets:

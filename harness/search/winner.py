@@ -1,4 +1,4 @@
-"""The proxy or ensemble that ranks best: chosen on one half of the cells, judged on the other."""
+"""The proxy or ensemble that ranks best: chosen on one half of the functions, judged on the other."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import pandas as pd
 
 from benchmarks.seeding import derive
 from benchmarks.spaces import Space
-from harness.evidence import bootstrap, panel
-from harness.evidence.table import SIGNIFICANCE, Method, Target, by_evidence, tables
+from harness.evidence import intervals, panel
+from harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, Target, by_evidence, tables
 from harness.search.plan import NoSearchError
 
-#: A half of fewer cells has no intervals.
-FEWEST_CELLS = 2 * bootstrap.FEWEST_CELLS
+#: A half of fewer functions has no intervals.
+FEWEST_FUNCTIONS = 2 * intervals.FEWEST_FUNCTIONS
 
 
 @dataclass(frozen=True)
 class Winner:
-    """A choice, and how it stood the test on cells that had no part in it.
+    """A choice, and how it stood the test on functions that had no part in it.
 
     Attributes:
         driver: the proxy or ensemble with the highest correlation on the first half.
         target: the accuracies, ``table:column``.
         measure: of correlation.
-        chosen_on: how many cells the first half has.
+        chosen_on: how many functions the first half has.
         chosen: its correlation there.
         undefined: how many of its scores there are not defined, over all weight seeds.
         runner_up: the second; None where there is no other one.
         margin: how much lower the second one's correlation is there.
         margin_p: how likely such a difference is by chance, corrected for all pairs of proxies.
         significant: whether that is less than `harness.evidence.table.SIGNIFICANCE`.
-        judged_on: how many cells the second half has.
+        judged_on: how many functions the second half has.
         judged: its correlation there.
-        judged_low: lower end of the 95 % interval of that, over cells.
+        judged_low: lower end of the 95 % interval of that, over functions.
         judged_high: upper end.
     """
 
@@ -69,14 +69,17 @@ def choose(
         method: of correlating.
 
     Raises:
-        NoSearchError: if too few cells have a score and an accuracy, or nothing correlates.
+        NoSearchError: if too few functions have a score and an accuracy, or nothing correlates.
     """
     whole = panel.build(scores, proxies)
     known = np.flatnonzero(np.isin(whole.cells, accuracies.index))
-    if len(known) < FEWEST_CELLS:
+    if DISTINCT in space.subsets:
+        known = known[space.subsets[DISTINCT].of(whole.cells[known])]
+    if len(known) < FEWEST_FUNCTIONS:
         raise NoSearchError(
-            f"--proxy: the winner is chosen on one half of the cells and judged on the other, which takes at least "
-            f"{FEWEST_CELLS} scored cells with an accuracy in {target}; there are {len(known)}. Name a proxy instead."
+            f"--proxy: the winner is chosen on one half of the functions and judged on the other, which takes at least "
+            f"{FEWEST_FUNCTIONS} scored functions with an accuracy in {target}; there are {len(known)}. "
+            "Name a proxy instead."
         )
     chooses = first_half(space, whole.cells[known])
     truth = [Target(target, accuracies, pd.DataFrame(index=accuracies.index))]
@@ -89,7 +92,7 @@ def choose(
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
         raise NoSearchError(
-            f"--proxy: no proxy has a correlation with {target} on half of the cells; name one instead."
+            f"--proxy: no proxy has a correlation with {target} on half of the functions; name one instead."
         )
     best, second = ranking[0], ranking[1] if len(ranking) > 1 else None
     chance = None if second is None else _number(chosen.loc[second, "behind_p"])
@@ -115,12 +118,12 @@ def first_half(space: Space, cells: np.ndarray) -> np.ndarray:
     """Return for every cell, (n,), whether it is on the side on which the winner is chosen.
 
     Cells that compute the same function are on the same side, so that the other one is new to the choice. The sides
-    depend on nothing but the classes that there are.
+    depend on the functions alone.
     """
-    classes = np.array([space.representative(int(cell)) for cell in cells])
-    order = sorted(set(classes.tolist()))
+    functions = np.array([space.representative(int(cell)) for cell in cells])
+    order = sorted(set(functions.tolist()))
     random.Random(derive("halves")).shuffle(order)
-    return np.isin(classes, order[: len(order) // 2])
+    return np.isin(functions, order[: len(order) // 2])
 
 
 def _number(value: object) -> float | None:

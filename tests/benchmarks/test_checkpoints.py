@@ -36,6 +36,47 @@ def test_repdistiller_s_files_are_read(tmp_path: Path, zipped: bool) -> None:
         assert torch.equal(read.state_dict()[key], value)
 
 
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "net", None])
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.module.", "model.model._orig_mod."],
+)
+def test_read_takes_off_what_wrappers_put_before_a_name(tmp_path: Path, key: str | None, prefix: str) -> None:
+    network = teachers.build("resnet20", num_classes=10)
+    state = {prefix + name.replace("classifier", "linear"): value for name, value in network.state_dict().items()}
+    path = save(tmp_path / "x.pth", {"epoch": 3, key: state} if key else state)
+    name, read = checkpoints.network(checkpoints.read(path), path=path, num_classes=10)
+    assert name == "resnet20"
+    assert all(torch.equal(read.state_dict()[name], value) for name, value in network.state_dict().items())
+
+
+def test_read_takes_a_network_of_compiled_parts(tmp_path: Path) -> None:
+    network = teachers.build("resnet20", num_classes=10)
+    state = {name.replace(".conv1.", "._orig_mod.conv1."): value for name, value in network.state_dict().items()}
+    assert any("_orig_mod" in name for name in state)
+    path = save(tmp_path / "x.pth", {"model": {"state_dict": state}})
+    assert checkpoints.network(checkpoints.read(path), path=path, num_classes=10)[0] == "resnet20"
+
+
+def test_read_refuses_the_weights_of_two_networks(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.pth", {"fc.weight": torch.zeros(2, 3), "model.fc.weight": torch.ones(2, 3)})
+    with pytest.raises(InputError, match=r"holds the weights of several networks: 'fc.weight', 'model.fc.weight'\."):
+        checkpoints.read(path)
+
+
+def test_refusals_name_the_keys_of_the_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.pth", {"epoch": 3, "weights": {"fc.weight": torch.zeros(2, 3)}})
+    with pytest.raises(InputError, match=r"under state_dict, .*, net, and the file holds 'epoch', 'weights'\."):
+        checkpoints.read(path)
+    content: dict[str, Any] = {}
+    content["model"] = content  # no end of them
+    with pytest.raises(InputError, match="holds no state dictionary"):
+        checkpoints.read(save(tmp_path / "x.pth", content))
+    path = save(tmp_path / "x.pth", {f"student.{number}": torch.zeros(2) for number in range(9)})
+    with pytest.raises(InputError, match=r"classifier, linear, fc, and the file holds 'student\.0', .* and 3 more\."):
+        checkpoints.network(checkpoints.read(path), path=path, num_classes=10)
+
+
 @pytest.mark.parametrize("content", [3, {}, {"model": 3}, {"state_dict": None}, {"model": {}}, {"model": {"a": 1}}])
 def test_what_holds_no_state_dictionary_is_one_sentence(tmp_path: Path, content: object) -> None:
     with pytest.raises(InputError, match="holds no state dictionary"):

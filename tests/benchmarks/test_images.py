@@ -348,6 +348,25 @@ def test_imagenet16_labels_count_from_1(tmp_path: Path) -> None:
         images.sample("imagenet16-120", 3, seed=0, image_dir=tmp_path)
 
 
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_read_refuses_a_file_that_copies_another(tmp_path: Path, name: str, split: str) -> None:
+    folder, train, test, *_ = FILES[name]
+    original, copy = (train[0], train[-1]) if split == "train" and len(train) > 1 else (train[0], test)
+    build(tmp_path, name)
+    copied = files.entries(tmp_path / folder / original)
+    change(tmp_path / folder / copy, lambda content: {**copied, "batch_label": copy})
+    with pytest.raises(InputError, match=rf"{copy}' holds the same images as {original}; get both files again"):
+        images.sample(name, 3, seed=0, image_dir=tmp_path)
+
+
+def test_read_needs_no_test_file_for_training_images(tmp_path: Path) -> None:
+    folder = build(tmp_path, "cifar10")
+    expected = images.read("cifar10", "train", folder)[1]
+    (folder / "test_batch").unlink()
+    np.testing.assert_array_equal(images.read("cifar10", "train", folder)[1], expected)
+
+
 def test_labels_may_be_an_array(tmp_path: Path) -> None:
     path = build(tmp_path, "cifar100") / "train"
     expected = cifar.load("cifar100", "train", tmp_path)[1]

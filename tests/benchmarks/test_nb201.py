@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -201,3 +202,10 @@ def test_every_class_has_one_cell_that_stands_for_it() -> None:
     standing = {cell.canonical for cell in ALL}
     assert len(standing) == 6_466
     assert all(cell.canonical == cell for cell in standing)
+
+
+def test_from_string_refuses_a_long_text_at_once() -> None:
+    start = time.process_time()
+    with pytest.raises(InputError, match="is not an architecture string"):
+        Cell.from_string("x" * 50_000)
+    assert time.process_time() - start < 1  # a minute, where the search goes through all of it

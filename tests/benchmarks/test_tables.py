@@ -5,7 +5,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pickle
+import re
+import resource
 import subprocess
 import sys
 from importlib import metadata
@@ -13,9 +16,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from benchmarks import s0, tables
 from benchmarks.errors import InputError
@@ -295,7 +300,7 @@ CSV_FAULTS = [
     ("cell,a\n5,\n6,nan\n", "holds no accuracy; every field of a is empty"),
     ("number,a\n5,90\n", "has no cell column among 'number', 'a'; it must be called cell, index, arch or arch_str"),
     (",a\n5,90\n", "has no cell column among '', 'a'"),
-    ("cell;a\n5;90\n", "has no cell column among 'cell;a'"),
+    ("cell;a\n5;90\n", "has one column, 'cell;a'; columns are separated by commas, decimals by a point"),
     ("cell,,a\n5,0,90\n", "has a column without a name"),
     ("cell,a,a\n5,0,90\n", "has 'a' twice"),
     ("cell,c10:test\n5,90\n", "has the column 'c10:test'; a colon in it"),
@@ -332,19 +337,20 @@ JSON_FAULTS = [
     ("", "cannot be read as json"),
     ('{"5": 90', "cannot be read as json"),
     ("[" * 100_000, "cannot be read as json"),
-    ("[90]", "holds a JSON list; it must be an object"),
+    ("[90]", "holds a JSON list; it must be {cell: accuracy}, {cell: {column: accuracy}}, or a list of {'cell'"),
     ("90", "holds a JSON int"),
-    ("{}", "is empty; it must be an object"),
+    ("{}", "is empty; it must be {cell: accuracy}"),
+    ("[]", "is empty; it must be {cell: accuracy}"),
     ('{"5": {}}', "has no accuracy column beside cell"),
     ('{"5": 90, "5": 91}', "has '5' twice"),
     ('{"5": 90, "6": {"a": 1}}', "gives columns for some cells but a single value for '5'"),
-    ('{"5": {"cell": 5, "a": 1}}', "has a column 'cell'; in JSON the keys are the cells"),
+    ('{"5": {"cell": 5, "a": 1}}', "has a column 'cell'; in this form of JSON the keys are the cells"),
     ('{"15625": 90}', "key '15625', column 'cell': '15625' is no cell"),
     ('{"5": "good"}', "key '5', column 'accuracy': 'good' is not a number"),
     ('{"5": true}', "key '5', column 'accuracy': 'True' is not a number"),
     ('{"5": [90]}', r"key '5', column 'accuracy': '\[90\]' is not a number"),
     ('{"5": Infinity}', "key '5', column 'accuracy': 'inf' is not finite"),
-    (f'{{"5": 1{"0" * 400}}}', "key '5', column 'accuracy': '10+' is not a number"),
+    (f'{{"5": 1{"0" * 400}}}', r"key '5', column 'accuracy': '10+\.\.\.0+' is not finite"),
     ('{"5": null}', "holds no accuracy"),
 ]
 
@@ -402,7 +408,211 @@ def test_the_shared_table_is_read_as_a_user_would(shared_data: Path) -> None:
     assert "arch_str" not in frame
 
 
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=1)
+
+
+LARGE = {
+    "wide.csv": (b"," * 1_000_000 + b"\n", "has 1000001 columns; a table has at most 1000"),
+    "wide row.csv": (b"cell,a\n5,90\n" + b"," * 1_000_000, "has 1000001 columns; a table has at most 1000"),
+    "name.csv": (b"cell," + b"a" * 20_000 + b"\n5,90\n", "has a column's name of 20000 characters; it may have 200"),
+    "field.csv": (b"cell,a\n5," + b"9" * 200_000, "cannot be read as csv .field larger"),
+    "value.csv": (b"cell,a\n5," + b"x" * 20_000, "line 2, column 'a': 'x+[.]{3}x+' is not a number"),
+    "cell.csv": (
+        b"cell,a\n" + b"x" * 20_000 + b",9",
+        "line 2, column 'cell': 'x+[.]{3}x+' is no cell",
+    ),
+    "bomb.csv.gz": (gzipped(bytes(70 << 20)), "is too large; a table has at most 64 MiB, also when it is unpacked"),
+    "tall.csv": (b"cell,a\n" + b"5,9\n" * 200_000, "has more than 100000 rows"),
+    "blank.csv": (b"cell,a\n" + b"\n" * 200_000, "has more than 100000 rows"),
+    "tall.json": (b"[" + b"[]," * 200_000 + b"[]]", "has more than 100000 rows"),
+    "wide.json": (json.dumps({"5": dict.fromkeys(map(str, range(2000)), 1)}).encode(), "has 2001 columns"),
+    "name.json": (json.dumps({"5": {"a" * 20_000: 1}}).encode(), "has a column's name of 20000 characters"),
+    "digits.json": (b'{"5": 1%s}' % (b"0" * 5000), "key '5', column 'accuracy': '10+[.]{3}0+' is not finite"),
+    "key.json": (b'{"%s": 1}' % (b"x" * 5000), "key 'x+[.]{3}x+', column 'cell': 'x+[.]{3}x+' is no cell"),
+    "nested.json": (b'{"5": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "cannot be read as json"),
+    "list.json": (json.dumps({"5": [[0] * 100] * 100}).encode(), r"'\[\[0, 0, 0.*' is not a number"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_load_refuses_what_is_too_large_in_a_short_sentence(tmp_path: Path, name: str) -> None:
+    content, sentence = LARGE[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"table: '.*{name}'.* ?{sentence}") as error:
+        tables.load(tmp_path / name)
+    assert len(str(error.value)) < len(str(tmp_path)) + 400
+
+
+@pytest.mark.parametrize("bomb", ["rows", "values", "texts"])
+def test_load_refuses_a_small_parquet_file_that_unpacks_to_much(tmp_path: Path, bomb: str) -> None:
+    if bomb == "rows":
+        columns = {"cell": pa.array(np.zeros(2_000_000, np.int8)), "a": pa.array(np.zeros(2_000_000, np.int8))}
+        sentence = "has more than 100000 rows or 10000000 fields; a table has one row a cell"
+    elif bomb == "values":
+        columns = {"cell": pa.array([5]), "a": pa.array([np.zeros(1_000_000, np.int8)])}
+        sentence = "has several values in a field of the column 'a'; a field holds one"
+    else:  # which are one text of 10 MB in the file, and 3 GB if each row had its own
+        text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(300, np.int32)), pa.array(["x" * 10_000_000]))
+        columns = {"cell": pa.array(range(300)), "a": text}
+        sentence = "row 1, column 'a': 'x+[.]{3}x+' is not a number"
+    parquet.write_table(pa.table(columns), tmp_path / "bomb.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "bomb.parquet").stat().st_size < 100_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=f"bomb.parquet'.*{sentence}"):
+        tables.load(tmp_path / "bomb.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+
+
+@pytest.mark.parametrize(
+    "metadata", ["[" * 100_000, "{", "[]", '{"index_columns": ["no"], "columns": []}', '{"index_columns": 1}']
+)
+def test_load_survives_what_a_parquet_file_says_of_itself(tmp_path: Path, metadata: str) -> None:
+    table = pa.table({"cell": [5], "a": [90.0]}).replace_schema_metadata({"pandas": metadata})
+    parquet.write_table(table, tmp_path / "lying.parquet")
+    with pytest.raises(InputError, match=r"lying\.parquet' cannot be read as parquet \("):
+        tables.load(tmp_path / "lying.parquet")
+
+
+STRANGE = {
+    "surrogate.json": (b'{"5": {"\\ud800": 1}}', r"has the column '\\ud800'; a name has no line breaks"),
+    "surrogate key.json": (b'{"\\ud800": 1}', r"key '\\ud800', column 'cell': "),
+    "half.json": (b'{"5": {"\xed\xa0\x80": 1}}', "cannot be read as json .its text is not utf-8"),
+    "line.csv": (b'cell,"a\nb"\n5,90\n', r"has the column 'a\\nb'; a name has no line breaks"),
+    "true.json": (b'[{"cell": true, "a": 90}]', "record 1, column 'cell': 'True' is no cell"),
+    "mixed.csv": (b"cell,a\n3,90\n3.0,91\n", "line 3: cell 3 is there twice, first at line 2"),
+    "mixed.json": (b'[{"cell": 3, "a": 90}, {"cell": "3.0", "a": 91}]', "record 2: cell 3 is there twice"),
+    "huge cell.json": (
+        b'[{"cell": 1%s, "a": 90}]' % (b"0" * 30),
+        "column 'cell': cell: '10+' is not an architecture string",
+    ),
+    "list.json": (b'[{"cell": 3, "a": 90}, 91]', "holds a JSON list; it must be "),
+    "comma.csv": (b'cell,a\n5,"93,4"\n', "column 'a': '93,4' is not a number"),
+    "thousands.csv": (b'cell,a\n5,"1,093.4"\n', "column 'a': '1,093.4' is not a number"),
+    "semicolon.csv": (
+        b"cell;a\n5;93,4\n",
+        "has one column, 'cell;a'; columns are separated by commas, decimals by a point",
+    ),
+    "complex.csv": (b"cell,a\n5,1+2j\n", r"column 'a': '1\+2j' is not a number"),
+    "utf16.csv": ("cell,a\n5,90\n".encode("utf-16"), "cannot be read as csv .its text is not utf-8"),
+    "nul.csv": (b"cell,a\n5,9\x000\n", "(cannot be read as csv|is not a number)"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_load_refuses_strange_values_in_one_sentence(tmp_path: Path, name: str) -> None:
+    content, sentence = STRANGE[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"table: '.*{name}'.* ?{sentence}") as error:
+        tables.load(tmp_path / name)
+    assert str(error.value).isprintable()
+
+
+def test_load_reads_json_with_a_byte_order_mark_and_constants(tmp_path: Path) -> None:
+    path = write(tmp_path, '\ufeff{"5": NaN, "6": 90}', "mine.json")
+    assert tables.load(path).frame["accuracy"].to_dict() == pytest.approx({5: float("nan"), 6: 90.0}, nan_ok=True)
+    card = dataclasses.asdict(tables.load(path).card) | {"teacher": "Gr\u00fc\ud800n"}
+    user.card_path(path).write_text("\ufeff" + json.dumps(card), encoding="utf-8")
+    assert tables.load(path).card.teacher == "Grü\\ud800n"
+
+
+def test_load_names_a_file_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/Pr\xfcfung.csv")
+    Path(path).write_text("cell,a\n5,90\n")
+    table = tables.load(path)
+    assert table.name == r"Pr\udcfcfung"
+    assert table.card.source.isprintable()
+    assert [target.name for target in tables.targets(path)] == [r"Pr\udcfcfung:a"]
+
+
+KINDS = ("float64", "float32", "Float64", "Int64", "object", "category")
+
+
+@SAME_FOLDER
+@given(
+    cells=CELLS,
+    values=st.lists(st.none() | st.integers(0, 100), min_size=8, max_size=8).filter(
+        lambda values: values[0] is not None
+    ),
+    kind=st.sampled_from(KINDS),
+    cell_kind=st.sampled_from(["int64", "Int64", "float64", "object", "str", "category"]),
+    indexed=st.booleans(),
+    strings=st.booleans(),
+)
+def test_load_reads_back_what_pandas_wrote(
+    tmp_path: Path,
+    cells: list[int],
+    values: list[int | None],
+    kind: str,
+    cell_kind: str,
+    indexed: bool,
+    strings: bool,
+) -> None:
+    written = [str(Cell.from_index(cell)) for cell in cells] if strings else cells
+    accuracies = values[: len(cells)]
+    frame = pd.DataFrame(
+        {
+            "cell": pd.Series(written, dtype="str" if strings else cell_kind),
+            " a b ": pd.Series(accuracies, dtype=kind),
+        }
+    )
+    expected = pd.Series(accuracies, pd.Index(cells, name="cell"), dtype="float64", name="a b").sort_index()
+    by_cell = frame.set_index("cell") if indexed else frame
+    by_cell.to_csv(tmp_path / "t.csv", index=indexed)
+    by_cell.to_csv(tmp_path / "marked.csv.gz", index=indexed, encoding="utf-8-sig")
+    by_cell.to_parquet(tmp_path / "t.parquet")
+    frame.to_json(tmp_path / "records.json", orient="records")
+    frame.astype({"cell": "str"}).set_index("cell").to_json(tmp_path / "index.json", orient="index")
+    for name in ("t.csv", "marked.csv.gz", "t.parquet", "records.json", "index.json"):
+        pd.testing.assert_series_equal(tables.load(tmp_path / name).frame["a b"], expected)
+
+
+def test_load_finds_cells_that_parquet_stores_as_a_range(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": np.linspace(0, 100, SIZE)}, index=pd.RangeIndex(SIZE, name="cell"))
+    frame.to_parquet(tmp_path / "all.parquet")
+    pd.testing.assert_frame_equal(tables.load(tmp_path / "all.parquet").frame.set_axis(frame.index), frame)
+
+
 # Targets
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("a", 3000), ("acc [%]", 101), ("vanilla", -0.1), ("top1 (test)", 1e308), ("distilled-0", 100.01), ("score", 812)],
+)
+def test_targets_refuse_an_accuracy_that_is_no_percentage(tmp_path: Path, name: str, value: float) -> None:
+    path = write(tmp_path, f"cell,{name},other\n5,90,91\n7,{value},91\n")
+    with pytest.raises(
+        InputError, match=rf"mine:.* is {re.escape(f'{value:g}')} for cell 7, and accuracies are percent"
+    ):
+        tables.targets(f"{path}:{name}")
+    with pytest.raises(InputError, match=r"has its unit in its name, such as '.* \[ms\]'"):
+        tables.targets(str(path))
+    assert tables.targets(f"{path}:other") == [tables.Target(str(path), "other")]
+    assert tables.load(path).frame.at[7, name] == value
+
+
+@pytest.mark.parametrize(
+    "name", ["gain", "accuracy-gain", "edgegpu_latency", "FLOPs", "Params (M)", "naswot [score]", "rate [img/s]"]
+)
+def test_targets_take_any_value_of_another_quantity(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f"cell,{name}\n5,-20\n7,1e308\n")
+    assert tables.targets(f"{path}:{name}") == tables.targets(str(path)) == [tables.Target(str(path), name)]
+
+
+def test_a_distillation_s_table_is_named_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("first", "second", "neither"):
+        (tmp_path / folder).mkdir()
+        path = write(tmp_path / folder, "cell,distilled\n5,90\n", "accuracies.csv")
+        if folder != "neither":
+            (tmp_path / folder / "distillation.json").write_text("{}")
+    names = {
+        folder: tables.load(tmp_path / folder / "accuracies.csv").name for folder in ("first", "second", "neither")
+    }
+    assert names == {"first": "first", "second": "second", "neither": "accuracies"}
+    assert [target.name for target in tables.targets(str(path))] == ["accuracies:distilled"]
+    monkeypatch.chdir(tmp_path / "second")
+    assert [target.name for target in tables.targets("accuracies.csv")] == ["second:distilled"]
 
 
 @pytest.mark.parametrize(

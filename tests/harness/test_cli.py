@@ -70,6 +70,11 @@ MISTAKES = {
     "evaluate --plugin broken.py": ("--plugin: ", "broken.py cannot be loaded: SyntaxError"),
     "evaluate --plugin clash.py": ("--plugin: ", "'snip' is registered already, by "),
     "evaluate --plugin empty.py": ("--plugin: ", "empty.py registers no proxy; decorate a function"),
+    # counts that nobody means
+    "evaluate --workers 100000000": ("'--workers': 100000000 is more than ", "this machine's processors only wait"),
+    "evaluate --stack 1000000": ("'--stack': 1000000 is more than 1024: ", "fill the memory"),
+    "evaluate --batch-size 1000000000": ("'--batch-size': 1000000000 is more than 65536: ", "take 64 GB"),
+    f"evaluate --stack 1{'0' * 30}": ("'--stack': a number of 31 digits is more than 1024",),
     # seeds, images, teacher, device
     "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
     "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),
@@ -169,7 +174,7 @@ MISTAKES = {
     "check snip --out run": ("--out: run holds a run already, and a check scores anew; choose another folder.",),
     "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
     "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
-    "correlate run --draws 3": ("'--draws': 3 is not in the range x>=20",),
+    "correlate run --draws 0": ("'--draws': 0 is not in the range 1<=x<=1000000",),
     "report run --figures bar": ("--figures: 'bar' is not known; did you mean 'bars'?",),
     # folders
     "evaluate --out file": ("--out: file cannot be written to: ",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import signal
@@ -25,7 +26,7 @@ from scipy import stats
 from benchmarks import checkpoints, images, nb201, resnet, spaces, teachers
 from benchmarks.errors import InputError
 from benchmarks.tables import trainings as trained_tables
-from harness import samples
+from harness import files, samples
 from harness.distillation import accuracies, distillers, pictures, recipes, sweep, teacher, training
 from harness.distillation.distillers import NONE
 from harness.distillation.pictures import Lens
@@ -256,6 +257,20 @@ def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights:
     assert found(tmp_path / "killed") == found(tmp_path / "whole")
 
 
+def test_distillation_removes_temporary_checkpoints_of_dead_processes(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / f".111-0-none-1{files._mark(dead.pid)}abc.pt").touch()
+    living = folder / f".111-0-none-1{files._mark(os.getpid())}abc.pt"
+    living.touch()
+    distil(make_plan(distillers=(NONE,)), tmp_path)
+    assert list(folder.iterdir()) == [living]
+
+
 def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     distil(make_plan(), tmp_path / "one")
     accuracies.write(tmp_path / "one", None)
@@ -267,6 +282,38 @@ def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Calla
         distil(make_plan((*TINY, "epochs=3")), tmp_path / "three", merge=[rows])
     with pytest.raises(InputError, match="cannot be read as trainings"):
         distil(make_plan(), tmp_path / "four", merge=[tmp_path / "none.csv"])
+
+
+HEADER = "space,cell,distiller,version,settings,seed,status,accuracy,cause,seconds\n"
+
+
+def test_same_settings_reads_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "trainings.csv"
+    rows = "nb201,53,kd,1,aa,0,ok,51.7,,18.945338382000045\nnb201,53,kd,1,bb,0,ok,9,,1\nx,x,x,x,aa,x,failed,,x,x\n"
+    path.write_text(f"\ufeff{HEADER}{rows}", encoding="utf-8")
+    expected = Training("nb201", 53, "kd", "1", "aa", 0, "ok", 51.7, None, 18.945338382000045)
+    assert sweep.same_settings(path, "aa") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("nb201,53,kd,1,aa,0,ok,5170,,1", "line 2 is no training: space 'nb201', cell '53', seed '0', accuracy '5170'"),
+        ("nb201,53,kd,1,aa,0,ok,nan,,1", "line 2 is no training: .* accuracy 'nan'"),
+        ("nb201,53,kd,1,aa,0,ok,50,,inf", "line 2 is no training: .* seconds 'inf'"),
+        ("nb201,15625,kd,1,aa,0,ok,50,,1", "line 2 is no training: space 'nb201', cell '15625'"),
+        ("nb201,53,kd,1,aa,0,ok,,,1", "line 2 is no training: could not convert string to float: ''"),
+        ("s1,53,kd,1,aa,0,ok,50,,1", "line 2 is no training: .*'s1' is not known"),
+        ("nb201,53,kd,1,aa,0,ok,50", "cannot be read as trainings: .* has 8 fields in line 2"),
+        ("nb201,53,kd,1,bb,0,ok,50,,1", "holds no training of the same settings, aa"),
+        ("nb201,53,k\udcfcd,1,aa,0,ok,50,,1", "cannot be read as trainings: .*its text is not utf-8"),
+    ],
+)
+def test_same_settings_refuses_what_is_no_training(tmp_path: Path, row: str, sentence: str) -> None:
+    path = tmp_path / "trainings.csv"
+    path.write_text(HEADER + row + "\n", encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(InputError, match=rf"--merge: .*trainings\.csv.*{sentence}"):
+        sweep.same_settings(path, "aa")
 
 
 def test_trainings_of_an_earlier_version_of_a_distiller_are_not_shown(
@@ -556,8 +603,8 @@ def test_the_command_fills_a_table_that_scores_are_correlated_with(
     cli("evaluate", "--cells", cells, "--proxies", "params", "--batch-size", 2, "--out", tmp_path / "run")
     table = tmp_path / "kd" / "accuracies.csv"
     said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled")
-    assert "accuracies:distilled" in said.out
-    assert "accuracies:vanilla" in said.out
+    assert "kd:distilled" in said.out
+    assert "kd:vanilla" in said.out
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import hashlib
 import http.client
 import io
 import json
+import os
 import pickle
 import shutil
+import socket
+import subprocess
+import sys
 import tarfile
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -44,8 +53,8 @@ def published(name: str, offset: float) -> str:
     return "\n".join([*lines, ""])
 
 
-def batch(classes: int, key: str) -> bytes:
-    random = np.random.default_rng(classes)
+def batch(classes: int, key: str, seed: int) -> bytes:
+    random = np.random.default_rng(seed)
     labels = [number % classes for number in range(20)]
     return pickle.dumps({b"data": random.integers(0, 256, (20, 3072), np.uint8), key.encode(): labels}, protocol=2)
 
@@ -62,7 +71,9 @@ def archive(path: Path, members: dict[str, bytes], *others: tarfile.TarInfo) -> 
 
 def members(name: str) -> dict[str, bytes]:
     layout = cifar.LAYOUTS[name]
-    contents = {f"{layout.folder}/{file}": batch(layout.classes, layout.key) for file in layout.files}
+    contents = {
+        f"{layout.folder}/{file}": batch(layout.classes, layout.key, seed) for seed, file in enumerate(layout.files)
+    }
     return contents | {f"{layout.folder}/readme.html": b"not wanted", "elsewhere": b"not wanted"}
 
 
@@ -252,6 +263,105 @@ def test_no_network_is_one_sentence(
     assert reason in said.sentence
     assert "name its folder with --from." in said.sentence
     assert files_in(own_cache) == []
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler], object]], None]]:
+    """Publishes the table from a server of this process, which answers as the test says."""
+    servers = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler], object]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with contextlib.suppress(OSError):  # the reader has gone
+                    answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        servers[-1].daemon_threads = True
+        Thread(target=servers[-1].serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        for name, remote in nb201.FILES.items():
+            monkeypatch.setitem(
+                nb201.FILES, name, replace(remote, url=f"http://127.0.0.1:{servers[-1].server_port}/{remote.name}")
+            )
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[bad", "file:///etc/passwd", "data:,x", "http://127.0.0.1:99999/x", "http://\x7f/", "ftp://[", ""],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # urllib leaves the answer open
+def test_fetch_refuses_a_redirect_to_no_address(
+    cli: Cli, serve: Callable[..., None], own_cache: Path, address: str
+) -> None:
+    def redirect(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.end_headers()
+
+    serve(redirect)
+    said = cli("tables", "fetch", "nb201")
+    assert (said.status, said.out, said.sentence.count("\n")) == (2, "", 1)
+    assert "nasbench201_cifar10.csv cannot be fetched (" in said.sentence
+    assert files_in(own_cache) == []
+    gc.collect()
+
+
+def endless(handler: BaseHTTPRequestHandler, block: bytes, seconds: float) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(block)
+        time.sleep(seconds)
+
+
+def test_fetch_ends_when_a_file_is_too_large(
+    cli: Cli, serve: Callable[..., None], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_MOST_BYTES", 3 << 20)
+    serve(lambda handler: endless(handler, bytes(1 << 20), 0))
+    said = cli("tables", "fetch", "nb201")
+    assert said.status == 2
+    assert "nasbench201_cifar10.csv is another file: it has more than 3 MiB; get it again." in said.sentence
+    assert files_in(own_cache) == []
+
+
+def test_fetch_ends_when_a_file_takes_too_long(
+    cli: Cli, serve: Callable[..., None], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_MOST_SECONDS", 0.3)
+    serve(lambda handler: endless(handler, b"x", 0.01))
+    said = cli("tables", "fetch", "nb201")
+    assert said.status == 2
+    assert "cannot be fetched (not whole after " in said.sentence
+    assert files_in(own_cache) == []
+
+
+def test_fetch_removes_what_killed_ones_left(cli: Cli, mirror: Path, own_cache: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host, folder = socket.gethostname(), own_cache / "tables"
+    left = {
+        f".fetch-{host}-{ended.pid}-abcd_123": False,
+        f".fetch-{host}-{os.getpid()}-abcd_123": True,
+        f".fetch-{host}-1-abcd_123": True,
+        f".fetch-not-{host}-{ended.pid}-abcd_123": True,
+        f".fetch-not-{host}-{ended.pid}-since_1970": False,
+        ".fetch-mine": True,
+    }
+    for name in left:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "part").touch()
+    os.utime(folder / f".fetch-not-{host}-{ended.pid}-since_1970", (0, 0))
+    assert cli("tables", "fetch", "nb201", "--from", mirror).status == 0
+    assert sorted(path.name for path in folder.glob(".*")) == sorted(name for name, stays in left.items() if stays)
 
 
 def files_of(name: str) -> list[str]:

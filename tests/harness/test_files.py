@@ -5,6 +5,8 @@ import hashlib
 import json
 import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,30 @@ def test_a_file_gets_the_usual_permissions(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process lives cannot be asked here")
+def test_temporaries_of_dead_processes_are_removed_and_no_others(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [tmp_path / f".x{files._mark(dead.pid)}a1_b.pt"]
+    kept = [
+        tmp_path / f".x{files._mark(os.getpid())}a1_b.pt",
+        tmp_path / f".x~elsewhere~{dead.pid}~a1_b.pt",
+        tmp_path / ".x~y~z",
+        tmp_path / "x.pt",
+    ]
+    for path in (*left, *kept):
+        path.touch()
+    files.forget_abandoned(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    files.forget_abandoned(tmp_path / "nowhere")
+
+
+def test_a_temporary_is_marked_as_its_process_s(tmp_path: Path) -> None:
+    seen: list[str] = []
+    files.write(tmp_path / "x.json", lambda temporary: seen.append(temporary.name))
+    assert files._mark(os.getpid()) in seen[0]
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])

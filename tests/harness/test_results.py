@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import harness
-from benchmarks import tables
+from benchmarks import spaces, tables
 from benchmarks.errors import InputError
 from harness import results, run_folder
-from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS
+from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
 from harness.settings import Settings
 from harness.store import Record, Store
 from proxies import registry
@@ -135,7 +135,7 @@ def test_the_default_targets_are_those_that_know_enough_cells() -> None:
 
 
 def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings: Settings) -> None:
-    cells = tables.load("nb201-kd").frame.dropna().index[:40]
+    cells = tables.load("nb201-kd").frame.dropna().index
     folder = tmp_path / "run"
     nb201 = replace(settings, space="nb201")
     run_folder.claim(folder, nb201, registry.select("params"), device="cpu", plugins=())
@@ -150,11 +150,18 @@ def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings:
     assert ceilings["nb201-kd:vanilla"] > 0.8
 
 
+def aimed(column: str, frame: pd.DataFrame) -> Target:
+    return results.target_of(f"t:{column}", column, frame, frame.index.tolist(), spaces.get("nb201"))
+
+
 def test_columns_whose_mean_is_not_the_accuracy_are_no_seeds() -> None:
     frame = pd.DataFrame({"a": [90.0, 91.0], "a-12": [60.0, 62.0], "a-200": [90.0, 91.0]}, index=[1, 2])
-    assert results.target_of("t:a", "a", frame).seeds.empty
+    assert aimed("a", frame).seeds.empty
     of_seeds = pd.DataFrame({"a": [90.0, 91.33], "a-0": [89.0, 91.33], "a-seed777": [91.0, None]}, index=[1, 2])
-    assert list(results.target_of("t:a", "a", of_seeds).seeds.columns) == ["0", "777"]
+    assert list(results.target_of("t:a", "a", of_seeds, of_seeds.index, spaces.get("nb201")).seeds.columns) == [
+        "0",
+        "777",
+    ]
 
 
 def test_the_gain_is_paired_by_seed() -> None:
@@ -169,7 +176,10 @@ def test_the_gain_is_paired_by_seed() -> None:
         },
         index=[1, 2],
     )
-    pair = [results.target_of(f"t:{name}", name, frame) for name in ("distilled", "vanilla")]
+    pair = [
+        results.target_of(f"t:{name}", name, frame, frame.index, spaces.get("nb201"))
+        for name in ("distilled", "vanilla")
+    ]
     (gain,) = results.gains(pair)
     assert gain.accuracies.to_dict() == {1: 3.0, 2: 1.0}
 
@@ -182,3 +192,54 @@ def test_two_files_of_one_name_are_refused_whatever_their_columns(run: Path, tmp
         paths[-1].write_text(f"cell,{column}\n111,50\n113,60\n")
     with pytest.raises(InputError, match=r"a/kd.csv and .*b/kd.csv would both be called kd; rename one"):
         results.correlate(run, tuple(map(str, paths)))
+
+
+def test_correlate_says_which_answer_it_replaces(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results.correlate(run)
+    results.correlate(run)
+    assert "replaced" not in capsys.readouterr().err
+    results.correlate(run, ("s0-diswot:vanilla",), method=Method("kendall"))
+    assert "the correlations with s0-diswot:distilled, s0-diswot:vanilla (spearman) are replaced" in (
+        capsys.readouterr().err
+    )
+
+
+def test_with_intervals_keeps_every_row_of_the_correlations(run: Path) -> None:
+    answered = results.correlate(run)
+    wide = results.with_intervals(answered)
+    pd.testing.assert_frame_equal(wide[list(CORRELATION_COLUMNS)], answered.correlations)
+    assert {"low", "high", "n_functions"} <= set(wide.columns)
+
+
+def test_table_counts_a_function_once_where_its_cells_share_one_accuracy() -> None:
+    shared = tables.load("nb201-kd").frame
+    assert aimed("distilled", shared).by_function
+    each = tables.load("analog-nasbench").frame
+    assert not aimed("baseline", each).by_function
+
+
+def test_correlate_compares_two_distillations(run: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "distillation.json").write_text("{}")
+        (tmp_path / folder / "accuracies.csv").write_text("cell,distilled\n111,50\n113,60\n")
+    names = [f"{tmp_path / folder / 'accuracies.csv'}:distilled" for folder in ("one", "two")]
+    correlations = results.correlate(run, tuple(names)).correlations
+    assert set(correlations["target"]) == {"one:distilled", "two:distilled"}
+
+
+def test_correlate_says_that_fractions_are_read_as_percent(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,gain,percent\n111,0.5,0.5,50\n113,0.6,0.6,60\n")
+    targets = results.correlate(run, (str(tmp_path / "t.csv"),)).targets
+    assert targets[targets["target"] == "t:acc"]["accuracy"].tolist() == [0.5, 0.6]
+    said = "--target: all accuracies of t:acc lie within 0 and 1 and are read as percent; if they are fractions, "
+    assert capsys.readouterr().err == f"{said}multiply them by 100.\n"
+
+
+def test_correlate_refuses_accuracies_above_100(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("cell,acc,latency\n111,5000,5000\n113,60,60\n")
+    with pytest.raises(InputError, match="--target: t:acc is 5000 for cell 111, and accuracies are percent, 0 to 100;"):
+        results.correlate(run, (str(tmp_path / "t.csv"),))
+    assert len(results.correlate(run, (f"{tmp_path / 't.csv'}:latency",)).targets) == 2

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -284,6 +286,52 @@ def test_a_full_disk_stops_the_sweep_and_keeps_what_was_stored(
     assert (tally.before, tally.statuses["ok"]) == (4, 4)
 
 
+@pytest.mark.parametrize("how", ["folder", "store", "replaced"])
+def test_sweep_ends_where_its_store_is_removed(
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    write = Store.write
+
+    def remove(self: Store, records: Any) -> None:
+        write(self, records)
+        if how == "folder":
+            shutil.rmtree(tmp_path / "run")
+        else:
+            self.path.rename(self.path.with_name("elsewhere"))
+        if how == "replaced":
+            self.path.touch()
+
+    monkeypatch.setattr(Store, "write", remove)
+    with pytest.raises(InputError, match=r"--out: .*scores.sqlite was removed while it was written to"):
+        run(make_plan("params"), tmp_path / "run")
+
+
+def test_a_script_without_a_guard_stores_its_scores(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from harness import sweep\n"
+        "from proxies import registry\n"
+        "plan = sweep.Plan(space='s0', cells=(111, 113), proxies=registry.select('params'), seeds=(0,),\n"
+        "    images='noise', image_dir=None, batch_size=2, batch_seed=0, augment=False, teacher='s0:111',\n"
+        "    devices=('cpu',), device_name='test', workers=1)\n"
+        f"print(dict(sweep.run(plan, Path({str(tmp_path / 'run')!r})).statuses))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == ("{'ok': 2}\n", "")
+
+
+def test_a_worker_imports_the_modules_that_register_proxies(
+    make_plan: MakePlan, plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = plugin("return 4.0", file="of_a_user.py")
+    monkeypatch.syspath_prepend(path.parent)
+    monkeypatch.delitem(sys.modules, "of_a_user", raising=False)
+    context = replace(sweep.prepare(make_plan("params", cells=(111,))), modules=("of_a_user",))
+    task = work.Task(111, (0,), (("mine", 0, (111,)),))
+    assert [record.value for record in work.score_network(context, task)] == [4.0]
+
+
 def test_progress_is_a_line_now_and_then(
     run: Sweep,
     make_plan: MakePlan,
@@ -385,6 +433,23 @@ def test_ctrl_c_ends_with_a_sentence_and_the_same_command_continues(
     plan = make_plan(KILLED, cells=(111, 113, 131, 311), seeds=(0, 1), plugins=(path,))
     tally = run(plan, tmp_path / "run")
     assert (tally.before, tally.statuses["ok"]) == (seen, 40 - seen)
+
+
+def test_a_suspended_worker_and_five_ctrl_c_end_with_one_sentence(plugin: Callable[..., Path], tmp_path: Path) -> None:
+    process = Process(tmp_path / "run", plugin(SLOW), "111,113,131,311", 2)
+    children = process.until(scores=1, workers=2)
+    process.workers()[0].suspend()
+    for _ in range(5):
+        with suppress(ProcessLookupError):
+            os.killpg(process.process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    _, error = process.process.communicate(timeout=PATIENCE)
+    assert process.process.returncode == 1
+    assert error.splitlines()[-1] == "diswot: stopped; what was computed is stored, and the same command continues."
+    assert error.count("stopped") == 1
+    assert "Traceback" not in error
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
+    assert alive == []
 
 
 def members(cell: int, count: int) -> tuple[int, ...]:

@@ -142,3 +142,34 @@ def test_importing_and_listing_load_no_torch(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_homes_are_what_another_process_must_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a_plugin.py"
+    path.write_text(PLUGIN.format(name="from_a_file"))
+    registry.load_file(path)
+    (tmp_path / "a_module.py").write_text(PLUGIN.format(name="from_a_module"))
+    monkeypatch.syspath_prepend(tmp_path)
+    registry.load_module("a_module")
+    assert registry.homes([get("snip"), get("from_a_file"), get("from_a_module")]) == ((), ("a_module",))
+
+
+def test_a_proxy_of_the_running_script_has_the_script_for_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mine(trace: object) -> float:
+        return 1.0
+
+    mine.__module__ = "__main__"
+    registry.register(needs=[], source="a test", version="1")(mine)
+    script = tmp_path / "script.py"
+    script.write_text(PLUGIN.format(name="mine"))
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    assert registry.homes([get("mine")]) == ((script,), ())
+    assert registry.load_file(script) == ("mine",)  # it runs already
+    monkeypatch.delattr(sys.modules["__main__"], "__file__")
+    with pytest.raises(InputError, match="proxy mine: it is defined in a session, which worker processes cannot load"):
+        registry.homes([get("mine")])
+
+
+def test_a_module_that_cannot_be_loaded_is_one_sentence() -> None:
+    with pytest.raises(InputError, match="the module no_such_module of proxies cannot be loaded: ModuleNotFoundError"):
+        registry.load_module("no_such_module")

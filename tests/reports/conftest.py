@@ -93,7 +93,7 @@ def make_run(
         for name, part in accuracies.groupby("target", sort=False)
     ]
     space = replace(spaces.get("s0"), costs={"live_flops": lambda cell, classes: cell}, canonical=lambda cell: cell)
-    method = evidence_table.Method(draws=20)
+    method = evidence_table.Method()
     correlations, evidence = evidence_table.tables(panel.build(scores, proxies), proxies, found, space, method)
     return Results(
         folder=folder,

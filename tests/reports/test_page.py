@@ -65,7 +65,7 @@ def rendered(*results: Any) -> Page:
 def with_subset(results: Any, name: str, cells: int) -> Any:
     """Add a subset to the evidence that looks like all cells."""
     everything = results.evidence[results.evidence["subset"] == "all"]
-    part = everything.assign(subset=name, n_lowest=cells, n_highest=cells)
+    part = everything.assign(subset=name, n=cells, n_functions=cells)
     return replace(results, evidence=pd.concat([results.evidence, part], ignore_index=True))
 
 
@@ -155,6 +155,13 @@ def test_hostile_names_and_causes_stay_text(run: Callable[..., Any], tmp_path: P
     assert len(page.all("script")) == 1
     assert page.text.count(" ".join(HOSTILE.split())) >= 8
     assert all(path.parent.name == "figures" and path.is_relative_to(tmp_path) for path in paths[1:])
+
+
+def test_build_writes_the_page_of_a_table_whose_name_is_no_utf8(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run(names=["snip"], cells=8, seeds=2)
+    results = replace(results, method={**results.method, "targets": ["Pr\udcfcfung.csv:a"]})
+    page = reports.build([results], tmp_path, figures=["bars"])[0]
+    assert "Pr\\udcfcfung.csv:a" in page.read_text(encoding="utf-8")
 
 
 def test_equal_results_give_equal_bytes(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -251,17 +258,17 @@ def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[...,
     assert target == "s0-diswot:vanilla"
     assert words == (
         "zen has the highest Spearman correlation, 0.800 [0.700, 0.900] (n = 30, 2 seeds). "
-        "Of the 2 others 1 cannot be told from it: snip. "
-        "With the network's size held fixed its correlation is 0.400 [0.300, 0.500]. "
+        "Not significantly different from it is 1 of the 2 others: snip. "
+        "Controlling for the network's size, its correlation is 0.400 [0.300, 0.500]. "
         "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
         "about 0.950."
     )
     results.evidence["level_with_best"] = True
-    assert "No other one can be told from it." in content.findings(results)[0][1]
+    assert "None of the others is significantly different from it." in content.findings(results)[0][1]
     results.evidence["level_with_best"] = False
-    assert "No other one is level with it" in content.findings(results)[0][1]
+    assert "All others are significantly worse" in content.findings(results)[0][1]
     results.evidence["behind_p"] = float("nan")
-    assert "Whether others are level with it is not known: that takes 10 cells." in content.findings(results)[0][1]
+    assert "A comparison with the others takes 10 functions." in content.findings(results)[0][1]
 
 
 def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:
@@ -303,7 +310,7 @@ def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
     assert [column.label for column in table.columns[2:4]] == ["all, n = 12", "connected, n = 9"]
     assert texts(table, 0)[2] == texts(table, 0)[3]
     assert "without the 341 cells" in rendered(results).text
-    results.evidence.loc[len(results.evidence) - 1, "n_highest"] = 8
+    results.evidence.loc[len(results.evidence) - 1, "n"] = 8
     table = content.subset_table(results)
     assert table is not None
     assert table.columns[3].label == "connected"
@@ -315,11 +322,11 @@ def test_other_measures_are_explained(built: Page) -> None:
 
 
 def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
-    results = replace(run(cells=5), method={"targets": ["s0-diswot:vanilla"], "measure": "spearman", "draws": None})
+    results = replace(run(cells=5), method={"targets": ["s0-diswot:vanilla"], "measure": "spearman"})
     again = f"{results.folder} --target s0-diswot:vanilla"
     assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
-    other = replace(results, method={"targets": ["a/b.csv:x"], "measure": "kendall", "draws": 50, "undefined": "omit"})
-    asked = "--target a/b.csv:x --measure kendall --draws 50 --undefined omit"
+    other = replace(results, method={"targets": ["a/b.csv:x"], "measure": "kendall", "undefined": "omit"})
+    asked = "--target a/b.csv:x --measure kendall --undefined omit"
     assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
     assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]
     assert content.made_by(replace(results, info={"commands": ["one", "two"], "command": "two"})) == ["one", "two"]

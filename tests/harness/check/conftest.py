@@ -9,13 +9,13 @@ import pytest
 
 from harness.check import reference
 from harness.check.subject import Subject, find
-from harness.evidence import bootstrap
+from harness.evidence import intervals
 
 
 @pytest.fixture
 def few_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quick check of as few cells as there are intervals for."""
-    monkeypatch.setattr(reference, "QUICK_CELLS", bootstrap.FEWEST_CELLS)
+    monkeypatch.setattr(reference, "QUICK_CELLS", intervals.FEWEST_FUNCTIONS)
 
 
 @pytest.fixture(scope="module")

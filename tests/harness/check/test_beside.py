@@ -13,7 +13,7 @@ from benchmarks import spaces
 from benchmarks.errors import InputError
 from harness import run_folder, sweep
 from harness.check import reference, worth
-from harness.evidence import bootstrap
+from harness.evidence import intervals
 from harness.scores import packing, sets
 from harness.scores.sets import ScoreSet
 from harness.store import Record, Store
@@ -67,7 +67,7 @@ def test_a_check_compares_under_the_conditions_of_the_set(
     answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
     assert {"not_behind live_flops", "not_behind snip"} <= set(answers)
     assert f"--with {shipped.name}" in answers["not_behind snip"]["reproduce"]
-    assert f"n = {bootstrap.FEWEST_CELLS}, 0 undefined" in answers["direction nb201-kd:distilled"]["figure"]
+    assert f"n = {intervals.FEWEST_FUNCTIONS}, 0 undefined" in answers["direction nb201-kd:distilled"]["figure"]
 
 
 def test_the_reference_holds_the_set_s_scores_of_the_fixed_cells(shipped: ScoreSet) -> None:

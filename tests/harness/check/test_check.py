@@ -14,7 +14,7 @@ import pytest
 
 from harness.check import conformance, reference, regression, starting_file, subject
 from harness.cli.check import command
-from harness.evidence import bootstrap
+from harness.evidence import intervals
 from proxies import registry
 from proxies.testing import PROPERTIES, Nonconformity, conform
 
@@ -44,7 +44,7 @@ def test_the_starting_file_passes(cli: Cli, started: Path) -> None:
     assert asked | {"workers", "scores", "direction nb201-kd:distilled", "not_behind live_flops"} <= set(answers)
     assert len(ElementTree.parse("answers.xml").getroot()) == 3
     assert "| conformance | order | pass |" in Path("answers.md").read_text()
-    assert len(json.loads(Path("mine.baseline.json").read_text())["scores"]) == bootstrap.FEWEST_CELLS
+    assert len(json.loads(Path("mine.baseline.json").read_text())["scores"]) == intervals.FEWEST_FUNCTIONS
 
 
 def test_the_starting_file_conforms(started: Path) -> None:

@@ -46,7 +46,7 @@ def true_difference(noise: float) -> float:
     return float(whole - np.mean(noisy))
 
 
-def verdicts(noise: float, cells: int, simulations: int, draws: int) -> Counter[str]:
+def verdicts(noise: float, cells: int, simulations: int) -> Counter[str]:
     """What the gate says in so many simulations, each with cells and noise of its own."""
     ranks, accuracies = population()
     found: Counter[str] = Counter()
@@ -54,12 +54,12 @@ def verdicts(noise: float, cells: int, simulations: int, draws: int) -> Counter[
         random = np.random.default_rng([seed, int(1000 * noise), cells])
         chosen = random.choice(len(ranks), cells, replace=False)
         scores = {"built_in": ranks[chosen], "noisy": ranks[chosen] + noise * random.normal(size=cells)}
-        compared = gate.compare(make_panel(scores), accuracies[None, chosen], None, draws=draws, seed=seed)
+        compared = gate.compare(make_panel(scores), accuracies[None, chosen], ranks[chosen], np.arange(cells))
         found[gate.within(compared.lead("built_in", "noisy", 0), MARGIN)] += 1
     return found
 
 
-def directions(cells: int, simulations: int, draws: int) -> Counter[str]:
+def directions(cells: int, simulations: int) -> Counter[str]:
     """What the gate says of the direction of a metric that is noise alone."""
     _, accuracies = population()
     found: Counter[str] = Counter()
@@ -67,7 +67,7 @@ def directions(cells: int, simulations: int, draws: int) -> Counter[str]:
         random = np.random.default_rng([seed, cells])
         chosen = random.choice(len(accuracies), cells, replace=False)
         one = make_panel({"noise": random.normal(size=cells)})
-        compared = gate.compare(one, accuracies[None, chosen], None, draws=draws, seed=seed)
+        compared = gate.compare(one, accuracies[None, chosen], random.normal(size=cells), np.arange(cells))
         found[gate.positive(compared.correlation("noise", 0))] += 1
     return found
 
@@ -110,7 +110,7 @@ def test_correlations_are_scipy_s_and_differences_are_paired() -> None:
     scores["other"][3] = np.nan
     both = Ensemble("both", ("one", "other"), mean_rank, "this test")
     sizes = random.integers(0, 9, 60).astype(float)
-    compared = gate.compare(make_panel(scores, (both,)), truth[None], sizes, draws=200)
+    compared = gate.compare(make_panel(scores, (both,)), truth[None], sizes, np.arange(60))
     worst = np.where(np.isnan(scores["other"]), -np.inf, scores["other"])
     assert compared.correlation("one", 0).value == pytest.approx(stats.spearmanr(scores["one"], truth).statistic)
     assert compared.correlation("other", 0).value == pytest.approx(stats.spearmanr(worst, truth).statistic)
@@ -128,9 +128,9 @@ def test_correlations_are_scipy_s_and_differences_are_paired() -> None:
 def test_a_metric_equal_to_a_built_in_plus_noise_is_judged_as_often_wrongly_as_claimed() -> None:
     simulations = 40
     at_the_margin = next(noise for noise in NOISE if true_difference(noise) >= MARGIN)
-    equal = verdicts(NOISE[0], cells=100, simulations=simulations, draws=120)
-    border = verdicts(at_the_margin, cells=100, simulations=simulations, draws=120)
-    worse = verdicts(NOISE[-1], cells=100, simulations=simulations, draws=120)
+    equal = verdicts(NOISE[0], cells=100, simulations=simulations)
+    border = verdicts(at_the_margin, cells=100, simulations=simulations)
+    worse = verdicts(NOISE[-1], cells=100, simulations=simulations)
     # Either error has a chance of about 1 in 40; more than 6 of 40 come about in 1 of 1,000 runs, with 1 in 25.
     bound = stats.binom.isf(0.001, simulations, 0.04)
     assert equal["fail"] == 0
@@ -142,18 +142,18 @@ def test_a_metric_equal_to_a_built_in_plus_noise_is_judged_as_often_wrongly_as_c
 
 def test_a_metric_that_is_noise_alone_seldom_has_a_direction() -> None:
     simulations = 60
-    found = directions(cells=30, simulations=simulations, draws=120)
+    found = directions(cells=30, simulations=simulations)
     bound = stats.binom.isf(0.001, simulations, 0.04)
     assert max(found["pass"], found["fail"]) <= bound
 
 
 if __name__ == "__main__":
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 400
-    print(f"{simulations} simulations a row, 1000 bootstrap draws, margin {MARGIN}")
+    print(f"{simulations} simulations a row, margin {MARGIN}")
     for cells in (30, 100):
-        said = directions(cells, simulations, 1000)
+        said = directions(cells, simulations)
         print(f"n = {cells}, noise alone: " + ", ".join(f"{name} {said[name] / simulations:.3f}" for name in said))
         for noise in NOISE:
-            said = verdicts(noise, cells, simulations, 1000)
+            said = verdicts(noise, cells, simulations)
             shares = ", ".join(f"{name} {said[name] / simulations:.3f}" for name in ("pass", "fail", "undecided"))
             print(f"n = {cells}, noise {noise}: truly behind by {true_difference(noise):+.3f}: {shares}", flush=True)

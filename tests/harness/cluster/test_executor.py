@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from distributed import Client
 
 from benchmarks.errors import InputError
 from harness import pool, run_folder, sweep
@@ -171,7 +174,7 @@ def test_a_file_that_a_worker_does_not_have_is_named(
             made(1)
 
 
-@pytest.mark.parametrize("name", ["diswot-bench", "torch", "numpy", "source code"])
+@pytest.mark.parametrize("name", ["diswot-bench", "torch", "numpy", "dask", "distributed", "source code"])
 def test_another_version_is_refused_and_the_worker_named(
     cluster: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -180,6 +183,47 @@ def test_another_version_is_refused_and_the_worker_named(
     with pytest.raises(
         InputError, match=rf"--scheduler: the worker tcp://127\S+ has {name} .*, and this machine has 0.0.0"
     ):
+        executors(("cpu",), cluster.address)(1)
+
+
+class Scheduler:
+    """Answers what is asked of a scheduler before anything else."""
+
+    address = "tcp://there:1"
+
+    def __init__(self, own: str, workers: dict[str, str | None]) -> None:
+        self.own = own
+        self.workers = workers
+
+    async def versions(self) -> Any:
+        return {"packages": {"dask": self.own, "distributed": self.own}}
+
+    async def broadcast(self, msg: Any, on_error: str) -> Any:
+        return {
+            address: None if version is None else {"packages": {"dask": version, "distributed": version}}
+            for address, version in self.workers.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("own", "workers", "sentence"),
+    [
+        ("2024.8.0", {}, "the scheduler tcp://there:1 has dask 2024.8.0, and this machine has 2"),
+        (None, {"tcp://gone:1": None, "tcp://old:1": "2024.8.0"}, "the worker tcp://old:1 has dask 2024.8.0, and this"),
+    ],
+)
+def test_another_version_of_dask_is_refused(own: str | None, workers: Any, sentence: str) -> None:
+    same = importlib.metadata.version("distributed")
+    with pytest.raises(InputError, match=sentence):
+        asyncio.run(executor._refuse_other_dask(Scheduler(own or same, workers)))
+    asyncio.run(executor._refuse_other_dask(Scheduler(same, {"tcp://same:1": same})))
+
+
+def test_another_version_of_dask_is_seen_before_a_client_connects(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask.__version__", "1.2.3")
+    with pytest.raises(InputError, match=rf"the scheduler {cluster.address} has dask \S+, and this machine has 1.2.3"):
         executors(("cpu",), cluster.address)(1)
 
 
@@ -209,6 +253,7 @@ def test_nobody_there_and_no_worker_are_two_sentences(own_cluster: Any, monkeypa
     with pytest.raises(InputError, match=rf"no scheduler answers at {own_cluster.address} within 1 s"):
         executors(("cpu",), own_cluster.address)(1)
     own_cluster.start(workers=0)
+    Client(own_cluster.address, timeout=60, set_as_default=False).close()
     with pytest.raises(InputError, match=rf"{own_cluster.address} has no worker"):
         executors(("cpu",), own_cluster.address)(1)
 

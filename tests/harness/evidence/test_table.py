@@ -48,7 +48,7 @@ def made(
     scores: pd.DataFrame, records: pd.DataFrame, targets: list[Target], undefined: str = "worst", **method: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     one = panel.build(scores, records, undefined=undefined)
-    return table.tables(one, records, targets, spaces.get("nb201"), Method(**{"draws": 20, **method}))
+    return table.tables(one, records, targets, spaces.get("nb201"), Method(**method))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_proxy_on_a_handful_of_cells_is_not_the_best_and_leaves_the_others_com
     _, evidence = made(frame(values), records, [target(dict(enumerate(truth)))])
     rows = evidence.query("subset == 'all'").set_index("proxy")
     assert set(rows["best"]) == {"good"}
-    assert rows.loc["lucky", ["spearman", "n_lowest"]].tolist() == pytest.approx([1, 3])
+    assert rows.loc["lucky", ["spearman", "n"]].tolist() == pytest.approx([1, 3])
     assert rows.loc["lucky", ["low", "behind", "behind_p", "level_with_best"]].isna().all()
     assert rows.loc["bad", "behind_p"] < 0.05
 
@@ -103,7 +103,7 @@ def test_the_table_counts_what_enters_and_what_does_not() -> None:
     assert (second["seed"], second["n"], second["failed"]) == (1, 0, 2)
     assert math.isnan(second["spearman"])
     row = evidence[evidence["subset"] == "all"].iloc[0]
-    assert (row["seeds"], row["spearman_seeds"], row["n_lowest"], row["n_highest"]) == (2, 1, 0, 3)
+    assert (row["seeds"], row["spearman_seeds"], row["n"]) == (2, 1, 0)
     assert (row["scores"], row["undefined"], row["failed"], row["best"]) == (3, 1, 3, "p")
 
 
@@ -167,9 +167,9 @@ def test_means_and_deviations_are_over_seeds(sampled: Callable[..., Any]) -> Non
 
 def test_subsets_stand_beside_each_other(sampled: Callable[..., Any]) -> None:
     _, evidence = sampled()
-    sizes = evidence.groupby("subset", sort=False)["n_highest"].first().to_dict()
+    sizes = evidence.groupby("subset", sort=False)["n"].first().to_dict()
     subsets = spaces.get("nb201").subsets
-    assert sizes == {name: sum(subset.holds(cell) for cell in CELLS) for name, subset in subsets.items()}
+    assert sizes == {name: subset.of(np.array(CELLS)).sum() for name, subset in subsets.items()}
     assert list(sizes) == list(subsets)
     assert len(set(sizes.values())) == 5
     for name in subsets:  # which may be asked for alone
@@ -194,7 +194,7 @@ def test_ensembles_are_ranked_inside_each_subset(sampled: Callable[..., Any]) ->
 
 
 def test_the_difference_between_the_two_targets_is_paired(sampled: Callable[..., Any]) -> None:
-    _, evidence = sampled(draws=200)
+    _, evidence = sampled()
     everything = evidence[evidence["subset"] == "all"].set_index(["proxy", "target"])
     distilled = everything.xs("t:distilled", level="target")
     vanilla = everything.xs("t:vanilla", level="target")
@@ -209,7 +209,7 @@ def test_the_difference_between_the_two_targets_is_paired(sampled: Callable[...,
 
 
 def test_the_best_is_level_with_itself_and_the_worst_is_told_from_it(sampled: Callable[..., Any]) -> None:
-    _, evidence = sampled(draws=200)
+    _, evidence = sampled()
     rows = evidence.query("subset == 'all' and target == 't:vanilla'").set_index("proxy")
     best = rows["best"].iloc[0]
     assert (rows["best"] == best).all()
@@ -228,9 +228,7 @@ def test_a_proxy_that_only_counts_has_nothing_left_given_size() -> None:
     values: Any = {("size", cell, 0): size**2 for cell, size in sizes.items()}
     values |= {("noisy", cell, 0): size * math.exp(0.2 * generator.normal()) for cell, size in sizes.items()}
     values |= {("truth", cell, 0): accuracies[cell] + generator.normal() for cell in CELLS}
-    _, evidence = made(
-        frame(values), proxies(size="higher", noisy="higher", truth="higher"), [target(accuracies)], draws=200
-    )
+    _, evidence = made(frame(values), proxies(size="higher", noisy="higher", truth="higher"), [target(accuracies)])
     rows = evidence[evidence["subset"] == "all"].set_index("proxy")
     assert rows["spearman"]["size"] > 0.8
     assert math.isnan(rows["partial"]["size"])
@@ -300,12 +298,58 @@ def test_flops_on_the_published_subsets(shared_data: Path) -> None:
     )
     target = Target("nb201:cifar10-test", published, pd.DataFrame(index=published.index))
     records = proxies(flops="higher")
-    _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"), Method(draws=2))
+    _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"), Method())
     found = evidence.set_index("subset")["spearman"].round(2).to_dict()
     del found["distinct"]  # a subset of this project's
     assert found == {"all": 0.75, "connected": 0.76, "reachable": 0.80, "live-convolution": 0.73}
-    sizes = evidence.set_index("subset")["n_highest"].to_dict()
+    sizes = evidence.set_index("subset")["n"].to_dict()
     assert sizes == {
         **{"all": 15_625, "connected": 15_284, "reachable": 9_445},
         **{"distinct": 5_260, "live-convolution": 13_642},
     }
+
+
+def copies() -> tuple[list[int], list[int]]:
+    """Return some cells among which are copies, and one cell of each of their functions."""
+    space = spaces.get("nb201")
+    by_function: dict[int, list[int]] = {}
+    for cell in space.cells[:3000]:
+        by_function.setdefault(space.representative(cell), []).append(cell)
+    chosen = [cells for cells in by_function.values() if len(cells) > 1 and space.representative(cells[0]) in cells]
+    chosen = [sorted(cells) for cells in chosen[:40]]
+    return [cell for cells in chosen for cell in cells], [space.representative(cells[0]) for cells in chosen]
+
+
+def test_one_training_a_function_counts_each_function_once() -> None:
+    cells, once = copies()
+    space = spaces.get("nb201")
+    assert len(cells) > 1.5 * len(once)
+    generator = np.random.default_rng(7)
+    accuracy = {cell: float(generator.normal()) for cell in once}
+    accuracies = {cell: accuracy[space.representative(cell)] for cell in cells}
+    score = {cell: accuracy[cell] + float(generator.normal()) for cell in once}
+    scores: Any = {("p", cell, 0): score[space.representative(cell)] for cell in cells}
+    shared = Target("t:a", pd.Series(accuracies), pd.DataFrame(index=cells), by_function=True)
+    by_seed, evidence = made(frame(scores), proxies(p="higher"), [shared])
+    row = evidence.query("subset == 'all'").iloc[0]
+    expected = stats.spearmanr([score[cell] for cell in once], [accuracy[cell] for cell in once]).statistic
+    assert (row["n"], row["n_functions"]) == (len(once), len(once))
+    assert row["spearman"] == by_seed["spearman"].iloc[0] == pytest.approx(expected)
+    assert "distinct" not in set(evidence["subset"])
+    assert set(table.leading(evidence)["subset"]) == {"all"}
+    # The same without the copies: they have changed nothing.
+    alone = frame({key: value for key, value in scores.items() if key[1] in once})
+    _, without = made(alone, proxies(p="higher"), [target({cell: accuracy[cell] for cell in once})])
+    pd.testing.assert_series_equal(row, without.query("subset == 'all'").iloc[0])
+
+
+def test_an_accuracy_a_cell_keeps_all_cells_and_decides_by_one_a_function() -> None:
+    cells, once = copies()
+    generator = np.random.default_rng(8)
+    accuracies = {cell: float(generator.normal()) for cell in cells}
+    scores: Any = {("p", cell, 0): accuracies[cell] + float(generator.normal()) for cell in cells}
+    _, evidence = made(frame(scores), proxies(p="higher"), [target(accuracies)])
+    rows = evidence.set_index("subset")[["n", "n_functions"]].to_dict("index")
+    assert rows["all"] == {"n": len(cells), "n_functions": len(once)}
+    assert rows["distinct"] == {"n": len(once), "n_functions": len(once)}
+    assert set(table.leading(evidence)["subset"]) == {"distinct"}

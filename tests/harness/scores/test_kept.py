@@ -44,9 +44,9 @@ def test_kept_evidence_is_what_would_be_computed(
 def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None:
     packing.keep_evidence(shipped.name)
     folder = run_folder.show(shipped, tmp_path)
-    found = results.correlate(folder, method=Method(draws=20))
+    found = results.correlate(folder, method=Method("kendall"))
     assert not found.method["kept"]
-    assert set(found.evidence["draws"]) == {20}
+    assert set(found.evidence["measure"]) == {"kendall"}
     assert results.correlate(folder, ("s0-diswot:distilled",)).method["kept"]  # what the default stands for
 
 
@@ -66,7 +66,7 @@ def test_a_question_depends_on_all_that_an_answer_does(
         kept.question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
         kept.question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
         kept.question(shipped, [target], Method("kendall"), "worst"),
-        kept.question(shipped, [target], Method(seed=1), "worst"),
+        kept.question(shipped, [replace(target, by_function=True)], Method(), "worst"),
         kept.question(shipped, [target], Method(), "omit"),
     ]
     assert kept.question(shipped, [target], Method(), "worst") == asked[0]

@@ -11,7 +11,7 @@ from harness.evidence.table import Method
 from harness.search import winner
 
 S0, NB201 = spaces.get("s0"), spaces.get("nb201")
-METHOD = Method(draws=200)
+METHOD = Method()
 
 
 def run(cells: list[int], **values: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -74,13 +74,13 @@ def test_cells_that_compute_the_same_function_are_on_one_side() -> None:
     assert sum(side == {True} for side in sides.values()) == len(sides) // 2
 
 
-def test_too_few_cells_or_nothing_that_correlates_is_refused() -> None:
+def test_choose_refuses_too_few_functions_and_constant_scores() -> None:
     cells = list(S0.cells)[:19]
     accuracies = pd.Series(np.arange(19.0), index=cells)
     with pytest.raises(
-        InputError, match=r"at least 20 scored cells with an accuracy in t:x; there are 19\. Name a proxy"
+        InputError, match=r"at least 20 scored functions with an accuracy in t:x; there are 19\. Name a proxy"
     ):
         winner.choose(*run(cells, one=np.arange(19.0)), "t:x", accuracies, S0, METHOD)
     every = list(S0.cells)
-    with pytest.raises(InputError, match="no proxy has a correlation with t on half of the cells"):
+    with pytest.raises(InputError, match="no proxy has a correlation with t on half of the functions"):
         winner.choose(*run(every, one=np.ones(64)), "t", pd.Series(np.arange(64.0), index=every), S0, METHOD)
