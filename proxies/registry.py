@@ -63,6 +63,10 @@ INITIALISATIONS = ("default", "gaussian", "kaiming")
 INDEPENDENCES = ("batch_size", "isomorphism")
 
 
+#: How the cause ends of a score that is infinite on the better side.
+OVERFLOWED = "it overflowed"
+
+
 class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
     """The proxy has no value here, and why; raised instead of returning a sentinel number."""
 

@@ -16,7 +16,7 @@ from benchmarks import initialisation
 from benchmarks.errors import InputError, described, printable
 from proxies.copying import copied
 from proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
-from proxies.registry import Proxy, UndefinedScore, get, is_built_in
+from proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
 from proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
@@ -253,7 +253,7 @@ def _why_undefined(value: float, proxy: Proxy) -> str:
     if math.isnan(value):
         return "the score is nan"
     best = math.inf if proxy.direction == "higher" else -math.inf
-    return f"the score is {value:+}" + (": it overflowed" if value == best else "")
+    return f"the score is {value:+}" + (f": {OVERFLOWED}" if value == best else "")
 
 
 def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:

@@ -1,8 +1,8 @@
 """Simulate how often the 95 % intervals of `harness.evidence` hold the true value; write a table.
 
-Run: ``python docs/measurements/coverage.py [--repeats 2000] [--out docs/measurements/coverage.csv]``. The population is
+Run: ``python docs/measurements/coverage.py [--repeats 1000] [--out docs/measurements/coverage.csv]``. The population is
 every function of a table with its shipped scores (nb201-cifar10); a sample is drawn from it with replacement, so the
-true correlation is known and ties are as frequent as in truth. It takes about 20 minutes on one core.
+true correlation is known and ties are as frequent as in truth. It takes about half an hour on one core.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENSEMBLES = ("vote", "diswot_rank")
 
 
 @click.command()
-@click.option("--repeats", default=2000, show_default=True)
+@click.option("--repeats", default=1000, show_default=True)
 @click.option("--out", default="docs/measurements/coverage.csv", show_default=True)
 def main(repeats: int, out: str) -> None:
     """Write the coverage of every interval as CSV."""
@@ -42,15 +42,13 @@ def simulated(metric: str, repeats: int) -> Iterator[dict[str, object]]:
     ):
         scores, accuracies, size = population(table, columns)
         for functions in sizes:
-            # A sample of 5,260 takes seconds; its coverage is known to one percent with a fifth of the repeats.
-            count = repeats if functions < 1000 else repeats // 5
-            covered = coverage(scores, accuracies, size, metric, functions, count)
+            covered = coverage(scores, accuracies, size, metric, functions, repeats)
             for place, proxy in enumerate(scores.proxies):
                 if proxy in (*PROXIES, *ENSEMBLES):
                     shares = {kind: share[place] for kind, share in covered.items()}
                     yield {
                         **{"metric": metric, "target": f"{table}:{columns[0]}", "functions": functions},
-                        **{"proxy": proxy, "repeats": count, **shares},
+                        **{"proxy": proxy, "repeats": repeats, **shares},
                     }
 
 

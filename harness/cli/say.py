@@ -17,6 +17,7 @@ from harness.evidence.intervals import FEWEST_FUNCTIONS
 from harness.evidence.table import LITTLE, by_evidence, leading
 from harness.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from harness.search.stored import Search
+from proxies.registry import OVERFLOWED
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
@@ -134,13 +135,23 @@ def correlations(results: Results, subset: str | None = None) -> str:
         tablefmt="simple",
         disable_numparse=True,
     )
-    notes = _notes(evidence, bool(has_copies))
+    notes = _notes(evidence, bool(has_copies)) + _overflows(results)
     if results.method.get("kept"):
         shown = results.info["shipped"]["name"]
         notes.append(
             f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
         )
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
+
+
+def _overflows(results: Results) -> list[str]:
+    # An infinite score ranks worst, and turns the sign of a correlation, though it stands for a very good cell.
+    infinite = results.scores[results.scores["cause"].astype(str).str.endswith(OVERFLOWED)]
+    return [
+        f"{proxy}: {_count(len(rows), 'score')} overflowed and rank{'s' if len(rows) == 1 else ''} worst; "
+        "take a logarithm in the proxy."
+        for proxy, rows in infinite.groupby("proxy", sort=False)
+    ]
 
 
 def undistilled(space: str, cells: Sequence[int]) -> str:

@@ -128,7 +128,8 @@ def leading(evidence: pd.DataFrame) -> pd.DataFrame:
     """
     has_distinct = evidence.loc[evidence["subset"] == DISTINCT, "target"].unique()
     deciding = np.where(evidence["target"].isin(has_distinct), DISTINCT, "all")
-    return evidence[evidence["subset"] == deciding]
+    in_order = evidence.loc[evidence["subset"] == "all", ["proxy", "target"]]
+    return in_order.merge(evidence[evidence["subset"] == deciding], on=["proxy", "target"])[list(evidence.columns)]
 
 
 def by_evidence(evidence: pd.DataFrame) -> list[str]:

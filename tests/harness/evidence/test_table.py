@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -353,3 +354,16 @@ def test_an_accuracy_a_cell_keeps_all_cells_and_decides_by_one_a_function() -> N
     assert rows["all"] == {"n": len(cells), "n_functions": len(once)}
     assert rows["distinct"] == {"n": len(once), "n_functions": len(once)}
     assert set(table.leading(evidence)["subset"]) == {"distinct"}
+
+
+def test_leading_keeps_the_order_of_proxies_and_targets() -> None:
+    cells, once = copies()
+    each = target({cell: float(cell * 7 % 101) for cell in cells}, "t:each")
+    shared = replace(target({cell: float(cell * 3 % 97) for cell in once}, "t:shared"), by_function=True)
+    scores: Any = {(name, cell, 0): float(cell % 13) for name in "ba" for cell in cells}
+    _, evidence = made(frame(scores), proxies(b="higher", a="higher"), [each, shared])
+    rows = table.leading(evidence)
+    assert list(zip(rows["proxy"], rows["target"], rows["subset"], strict=True)) == [
+        *(("b", "t:each", "distinct"), ("b", "t:shared", "all")),
+        *(("a", "t:each", "distinct"), ("a", "t:shared", "all")),
+    ]
