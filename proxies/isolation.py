@@ -79,6 +79,9 @@ class _Setting:
     set: Callable[[Any], object]
 
 
+_UNREADABLE = "what torch cannot say"
+
+
 @contextmanager
 def kept_apart() -> Iterator[Callable[[], str | None]]:
     """Restore torch's global state after the block; what is printed inside goes to the standard error stream.
@@ -101,7 +104,7 @@ def kept_apart() -> Iterator[Callable[[], str | None]]:
             yield changed
         finally:
             if not is_as_before:
-                for setting, value in zip(settings, before, strict=True):
+                for setting, value in 2 * list(zip(settings, before, strict=True)):  # one may set another one, too
                     if _value(setting) != value:
                         setting.set(value)
                 for namespace, known in functions:
@@ -163,8 +166,8 @@ def _autocast_is_on(device_type: str) -> bool:
 def _value(setting: _Setting) -> Any:
     try:
         return setting.get()
-    except (RuntimeError, OSError) as error:  # such as precisions that contradict each other, or no working directory
-        return f"nothing ({error})"
+    except (RuntimeError, OSError):  # such as precisions that contradict each other, or no working directory
+        return _UNREADABLE
 
 
 @functools.cache
@@ -172,6 +175,7 @@ def _settings() -> tuple[_Setting, ...]:
     found = [
         _Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
         _Setting("torch's default type", torch.get_default_dtype, torch.set_default_dtype),
+        _Setting("torch's default device", _default_device, torch.set_default_device),
         _Setting("torch's grad mode", torch.is_grad_enabled, torch._C._set_grad_enabled),
         _Setting("torch's inference mode", torch.is_inference_mode_enabled, lambda _: None),  # ends with its block
         _Setting(
@@ -188,8 +192,6 @@ def _settings() -> tuple[_Setting, ...]:
         _Setting("numpy's handling of errors", np.geterr, lambda handling: np.seterr(**handling)),
         _Setting("the working directory", os.getcwd, os.chdir),
     ]
-    if hasattr(torch, "get_default_device"):
-        found.insert(1, _Setting("torch's default device", torch.get_default_device, _set_default_device))
     if hasattr(torch, "get_autocast_dtype"):
         found += [setting for device_type in _DEVICE_TYPES for setting in _autocast(device_type)]
         found.append(
@@ -266,17 +268,20 @@ def _pop_dispatch_modes(count: int) -> None:
         _pop_dispatch_mode()
 
 
-def _set_default_device(device: torch.device) -> None:
-    torch.set_default_device(None if device.type == "cpu" else device)
+def _default_device() -> torch.device | None:
+    # `torch.get_default_device` fails where a mode is left behind.
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    return None if context is None else context.device
 
 
 def _changed_setting(settings: tuple[_Setting, ...], before: list[Any]) -> str | None:
-    for setting, value in zip(settings, before, strict=True):
-        now = _value(setting)
-        if now != value:
-            shown = "" if isinstance(value, dict) else f", from {value} to {now}"
-            return f"it changes {setting.name}{shown}"
-    return None
+    compared = [(setting.name, value, _value(setting)) for setting, value in zip(settings, before, strict=True)]
+    changed = [(name, value, now) for name, value, now in compared if now != value]
+    if not changed:
+        return None
+    name, value, now = next((one for one in changed if one[2] is not _UNREADABLE), changed[0])
+    shown = "" if isinstance(value, dict) else f", from {value} to {now}"
+    return f"it changes {name}{shown}"
 
 
 _Namespace = ModuleType | type

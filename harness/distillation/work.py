@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmarks import images, initialisation, spaces, teachers
+from benchmarks.errors import described
 from benchmarks.resnet import CONVOLUTION
 from benchmarks.seeding import derive
 from harness import files
@@ -65,7 +66,7 @@ def train_student(context: Context, task: Task) -> Training:
     try:
         accuracy, seconds = _train(context, task)
     except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
-        return failed(context, task, f"{type(error).__name__}: {error}")
+        return failed(context, task, described(error))
     return _row(context, task, "ok", accuracy, None, seconds)
 
 

@@ -765,3 +765,23 @@ def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: P
     assert {"n [1]", "n [2]", "undefined [1]", "undefined [2]"} <= set(re.split(r"\s{2,}", header))
     assert row.split()[1] == "1"
     assert cli("correlate", "run").out.count("[1]") > 1
+
+
+def test_what_a_plug_in_prints_spoils_no_json(cli: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "prints.py"
+    path.write_text(
+        "import proxies\nprint('loaded')\n"
+        "@proxies.register(needs=['weights'], source='test', version='1')\n"
+        "def prints(trace):\n    print('scoring')\n    return float(len(trace.weights))\n"
+    )
+    before = dict(registry._registered)
+    try:
+        listed = cli("proxies", "list", "--json", "--plugin", path)
+        checked = cli("check", path, "--quick", "--only", "one_number", "--json")
+    finally:
+        registry._registered.clear()
+        registry._registered.update(before)
+    assert "prints" in {proxy["name"] for proxy in json.loads(listed.out)}
+    assert json.loads(checked.out)["status"] == 0
+    assert listed.sentence == "loaded\n"
+    assert set(checked.sentence.split()) == {"scoring"}

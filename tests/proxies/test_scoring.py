@@ -771,7 +771,7 @@ BAD = {
     replaces_a_method: ("failed", "it replaces torch's Conv2d.forward"),
     hides_a_method: ("failed", "it replaces torch's Tensor.relu"),
     hooks_all_modules: ("failed", "it changes torch's global module hooks"),
-    leaves_a_mode: ("failed", "it changes torch's default device, from cpu to meta"),
+    leaves_a_mode: ("failed", "it changes torch's default device, from None to meta"),
     reads_undeclared: ("failed", "it reads trace.logits without declaring it in needs"),
 }
 
