@@ -26,8 +26,3 @@ def expanded(argument: str, path: str | Path) -> Path:
         raise InputError(
             f"{argument}: '{path}' begins with {home}, for which there is no home folder; write the folder out."
         ) from error
-
-
-def printable(text: str) -> str:
-    """Return a text that UTF-8 can write: the lone surrogates of a file name that is no UTF-8 become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

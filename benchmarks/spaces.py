@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import nb201, s0
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, quoted, unknown
 from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _count(counts: Callable[..., nb201.counts.Counts], index: int, classes: int)
 def _parse_s0(text: str) -> int:
     number = whole_number(text)
     if number is None:
-        raise InputError(f"cell: {text!r} is not in S0; its networks are named by three depths, such as 713.")
+        raise InputError(f"cell: {quoted(text)} is not in S0; its networks are named by three depths, such as 713.")
     s0.depths(number)
     return number
 

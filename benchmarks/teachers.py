@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks import nb201, s0
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from benchmarks.parsing import whole_number
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet11
 DEFAULT = "resnet56"
 
 
+@named("--teacher", "cell", "cell operation")
 def canonical(name: str) -> str:
     """Return the one name of a teacher: ``resnet56``, ``nb201:INDEX`` or ``s0:DEPTHS``.
 

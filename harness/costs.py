@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.errors import InputError
+from harness import files
 
 #: The file's columns that something is made of.
 _COLUMNS = ["seconds", "units"]
@@ -26,8 +26,6 @@ def read(run: Path) -> pd.DataFrame | None:
     path = path_of(run)
     if not path.is_file():
         return None
-    try:
-        found = pd.read_csv(path).set_index("name")[_COLUMNS].astype(float)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"run: {path} cannot be read as costs: {error}; `diswot bench --out` makes it.") from error
+    with files.reading(path, "run", "; `diswot bench --out` makes it"):
+        found = pd.read_csv(path, engine="python").set_index("name")[_COLUMNS].astype(float)
     return found[~found.index.duplicated()]

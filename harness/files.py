@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -9,12 +10,18 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where every file system has locks
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +113,7 @@ def write_json(path: Path, value: Any) -> Path:
     return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
 
 
-def read_json(path: Path, schema: int, keys: Iterable[str], argument: str) -> dict[str, Any]:
+def read_json(path: Path, schema: int, keys: Iterable[str], argument: str, hint: str = "") -> dict[str, Any]:
     """Return the object in a JSON file, which must be of a schema and have some keys.
 
     Args:
@@ -114,21 +121,101 @@ def read_json(path: Path, schema: int, keys: Iterable[str], argument: str) -> di
         schema: the number of its form.
         keys: what it must have.
         argument: what the file was named by, which begins the sentence of an error.
+        hint: ends the sentence of an error; how the file is made anew.
 
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{argument}: {path} cannot be read: {error}.") from error
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != schema:
-        raise InputError(f"{argument}: {path} has schema {found}; this version reads {schema}.")
+    content = json_of(path, argument, hint)
+    known = content.get("schema") if isinstance(content, dict) else None
+    if type(known) is not int or known != schema:
+        raise InputError(f"{argument}: {path} has schema {known!r:.40}; this version reads {schema}{hint}.")
     lacking = [key for key in keys if key not in content]
     if lacking:
-        raise InputError(f"{argument}: {path} is damaged: it lacks {', '.join(lacking)}.")
+        raise InputError(f"{argument}: {path} is damaged: it lacks {', '.join(lacking)}{hint}.")
     return cast("dict[str, Any]", content)
+
+
+def json_of(path: Path, argument: str, hint: str = "") -> Any:
+    """Return what a JSON file holds; its texts can be written as UTF-8.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    with reading(path, argument, hint):
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        json.dumps(content, ensure_ascii=False).encode()  # half a character, as in "\\ud800", would fail later
+    return content
+
+
+@contextmanager
+def reading(path: Path, argument: str, hint: str = "") -> Iterator[None]:
+    """Turn whatever is raised while a file is read into one sentence: what a damaged file raises cannot be foreseen.
+
+    Args:
+        path: of the file.
+        argument: what the file was named by, which begins the sentence.
+        hint: ends the sentence; how the file is made anew.
+
+    Raises:
+        InputError: if anything is raised.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        raise InputError(f"{argument}: {path} cannot be read: {said}{hint}.") from error
+
+
+def can_be_written(path: Path) -> bool:
+    """Return whether this process may write a file, or files into a folder."""
+    return os.access(path, os.W_OK)
+
+
+def has_locks(folder: Path) -> bool:
+    """Return whether a folder's file system has file locks; some network file systems have none."""
+    if fcntl is None or not can_be_written(folder):
+        return True
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+    return True
+
+
+def read_csv(
+    path: Path, texts: Iterable[str], argument: str, hint: str = "", *, needed: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Return the table in a CSV file that a command wrote, in which every column is known to be of texts or numbers.
+
+    Args:
+        path: of the file.
+        texts: the columns of texts; the others hold numbers or truth values.
+        argument: what the file was named by, which begins the sentence of an error.
+        hint: ends the sentence; how the file is made anew.
+        needed: columns that must be there.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    import pandas as pd
+    from pandas.api import types
+
+    with reading(path, argument, hint):
+        # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
+        frame = pd.read_csv(path, engine="python", encoding="utf-8")
+    lacking = [name for name in needed if name not in frame]
+    if lacking:
+        raise InputError(f"{argument}: {path} cannot be read: it lacks the column {lacking[0]}{hint}.")
+    for name in frame.columns.difference(list(texts), sort=False):
+        if not types.is_numeric_dtype(frame[name]) and not frame[name].dropna().map(type).eq(bool).all():
+            raise InputError(
+                f"{argument}: {path} cannot be read: its column {name!r:.40} holds what is no number{hint}."
+            )
+    return frame
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> Path:

@@ -26,7 +26,7 @@ def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
         unit: what is counted, such as ``cell``.
         what: what is made of them, for the bar.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and count:
         with tqdm(total=count, unit=unit, desc=what, smoothing=0.05) as bar:
 
             def step() -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from benchmarks import spaces, tables
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from benchmarks.spaces import Space
 from benchmarks.tables import units
-from harness import files, progress, run_folder
+from harness import files, forms, progress, run_folder
 from harness.evidence import influence, panel
 from harness.evidence import table as evidence_table
 from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
@@ -32,12 +31,13 @@ DEFAULT_TARGETS = {
 }
 
 #: A default target that knows fewer of the evaluated cells, and not all, is left out.
-_ENOUGH_CELLS = 30
+ENOUGH_CELLS = 30
 
 #: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
 _ROUNDED = 0.011
 
-T = TypeVar("T")
+#: The form of ``method.json``.
+_METHOD = {"targets": [str], "measure?": str, "undefined?": str}
 
 _COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
 
@@ -73,21 +73,21 @@ class Results:
 
 
 def load(run: Path | str) -> Results:
-    """Load a run's folder.
+    """Load a run: its folder, or the name of a shipped set of scores.
 
     Raises:
-        InputError: if it is not one, or is damaged.
+        InputError: if it is neither, or is damaged.
     """
-    folder = Path(run)
+    folder = run_folder.named(Path(run))
     stored = scored(folder)
     return replace(
         stored,
         search=stored_search.read(folder),
-        targets=_read(folder / "targets.csv", _csv, stored.targets),
-        correlations=_read(folder / "correlations.csv", _csv, stored.correlations),
-        evidence=_read(folder / "evidence.csv", _csv, stored.evidence),
-        cards=_read(folder / "cards.json", _json, stored.cards),
-        method=_read(folder / "method.json", _json, stored.method),
+        targets=_csv(folder / "targets.csv", stored.targets),
+        correlations=_csv(folder / "correlations.csv", stored.correlations),
+        evidence=_csv(folder / "evidence.csv", stored.evidence),
+        cards=_json(folder / "cards.json", {str: {str: str}}),
+        method=_json(folder / "method.json", _METHOD),
     )
 
 
@@ -97,7 +97,9 @@ def scored(run: Path | str) -> Results:
     Raises:
         InputError: if it is not one, or is damaged.
     """
-    folder = Path(run)
+    folder = run_folder.named(Path(run))
+    if not folder.exists():
+        run_folder.find(folder)  # whose sentence says what else there is
     info = run_folder.read_info(folder)
     proxies = pd.DataFrame(info["proxies"])
     shipped = run_folder.shipped(folder, info)
@@ -115,11 +117,17 @@ def scored(run: Path | str) -> Results:
 
 
 def _of_store(folder: Path, info: dict[str, Any], proxies: pd.DataFrame) -> pd.DataFrame:
-    with Store(run_folder.store_path(folder), create=False) as store:
+    path = run_folder.store_path(folder)
+    with Store(path, create=False) as store:
         frame = store.frame()
     frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
     current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
-    return frame[current].reset_index(drop=True)
+    frame = frame[current].reset_index(drop=True)
+    strange = frame[(frame["space"] != info["space"]) | ~frame["cell"].isin(spaces.get(info["space"]).cells)]
+    if len(strange):
+        space, cell = strange.iloc[0][["space", "cell"]]
+        raise InputError(f"store: {path} is damaged: {info['space']} has no cell {cell} of {space!r:.40}.")
+    return frame
 
 
 def correlate(
@@ -146,7 +154,7 @@ def correlate(
         raise unknown("--measure", method.measure, influence.INFLUENCES)
     if undefined not in panel.UNDEFINED:
         raise unknown("--undefined", undefined, panel.UNDEFINED)
-    folder = Path(run)
+    folder = run_folder.named(Path(run))
     results = replace(scored(folder), search=stored_search.read(folder))
     if results.scores.empty and results.search is not None:
         return results  # a run that a search began, with nothing of its own to correlate
@@ -178,17 +186,18 @@ def correlate(
     _say_what_is_replaced(folder, said)
     answered, correlations, evidence = _judged(results, found, method, undefined)
     said |= answered
-    files.write_table(folder / "targets.csv", targets)
-    files.write_table(folder / "correlations.csv", correlations)
-    files.write_table(folder / "evidence.csv", evidence)
-    files.write_json(folder / "cards.json", cards)
-    files.write_json(folder / "method.json", said)
+    if run_folder.keeps(folder):
+        files.write_table(folder / "targets.csv", targets)
+        files.write_table(folder / "correlations.csv", correlations)
+        files.write_table(folder / "evidence.csv", evidence)
+        files.write_json(folder / "cards.json", cards)
+        files.write_json(folder / "method.json", said)
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
 
 
 def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
     # A run's folder holds one answer; the one to another question must not go without a word.
-    before = _read(folder / "method.json", _json, {})
+    before = _json(folder / "method.json", _METHOD)
     if before and {key: before.get(key) for key in asked} != asked:
         targets = ", ".join(map(str, before.get("targets", [])))
         progress.say(
@@ -277,13 +286,14 @@ def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
     for name in DEFAULT_TARGETS[space]:
         table, column = tables.parse_target(name)
         known = tables.load(table, space).frame[column].dropna().index.isin(evaluated).sum()
-        if known >= min(_ENOUGH_CELLS, len(evaluated)):
+        if known >= min(ENOUGH_CELLS, len(evaluated)):
             chosen.append(name)
         if known == len(evaluated):
             break
     return tuple(chosen) or DEFAULT_TARGETS[space]
 
 
+@named("--target", "table")
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
     """Return the targets that are meant, by their names; see `correlate`.
 
@@ -323,19 +333,20 @@ def _targets(name: str, space: str) -> list[tables.Target]:
     return asked + [target for found in brought for target in found]
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
-    return pd.read_csv(path, engine="python")
+_ANEW = "; `diswot correlate` makes it anew"
+
+#: Columns of texts in what was derived; all others hold numbers or truth values.
+_TEXTS = ("space", "subset", "target", "proxy", "family", "direction", "measure", "metric", "best")
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text())
+def _csv(path: Path, absent: pd.DataFrame) -> pd.DataFrame:
+    needed = [name for name in ("proxy", "target") if name in absent]
+    return files.read_csv(path, _TEXTS, "run", _ANEW, needed=needed) if path.is_file() else absent
 
 
-def _read(path: Path, read: Callable[[Path], T], absent: T) -> T:
+def _json(path: Path, form: Any) -> dict[str, Any]:
     if not path.is_file():
-        return absent
-    try:
-        return read(path)
-    except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-        raise InputError(f"run: {path} cannot be read: {error}; `diswot correlate` makes it anew.") from error
+        return {}
+    content: dict[str, Any] = files.json_of(path, "run", _ANEW)
+    forms.check(content, form, path, "run", _ANEW)
+    return content

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, elided, named, quoted
+from benchmarks.parsing import whole_number
+from benchmarks.paths import expanded
 from benchmarks.spaces import Space
 
 #: How many seeds a number may ask for.
 MOST_SEEDS = 1000
 
 
+@named("--cells", "cell", "cell operation", "table")
 def cells(text: str, space: Space) -> tuple[int, ...]:
     """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
@@ -29,16 +31,16 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
     if text == "all":
         return tuple(space.cells)
     if text.isdecimal():
-        return _sample(int(text), space)
+        return _sample(text, space)
     if "," in text or text.startswith("|"):
-        chosen = [space.parse(part) for part in text.split(",") if part.strip()]
+        chosen = [_cell(part, space) for part in text.split(",") if part.strip()]
     elif text.partition(":")[0] in tables.names():
         name, _, count = text.partition(":")
         chosen = _some(_in_table(name, space), count, name)
     else:
         chosen = _in_file(text, space)
     if not chosen:
-        raise InputError(f"--cells: {text!r} names no cell.")
+        raise InputError(f"--cells: {quoted(text)} names no cell.")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -57,8 +59,8 @@ def seeds(text: str) -> tuple[int, ...]:
         if 0 < numbers[0] <= MOST_SEEDS:
             return tuple(range(numbers[0]))
     raise InputError(
-        f"--seeds: {text!r} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of numbers of "
-        "at most 18 digits."
+        f"--seeds: {quoted(text)} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of "
+        "numbers of at most 18 digits."
     )
 
 
@@ -69,34 +71,42 @@ def _in_table(name: str, space: Space) -> list[int]:
 def _some(chosen: list[int], count: str, name: str) -> list[int]:
     if not count:
         return chosen
-    if not count.isdecimal() or not 0 < int(count) <= len(chosen):
-        raise InputError(f"--cells: {count!r} cells were asked for; {name} stands for 1 to {len(chosen)}.")
+    number = whole_number(count)
+    if number is None or not 0 < number <= len(chosen):
+        raise InputError(f"--cells: {quoted(count)} cells were asked for; {name} stands for 1 to {len(chosen)}.")
     # In an order that does not depend on the others, so that a table that grows only adds to it.
-    return sorted(chosen, key=lambda cell: random.Random(cell).random())[: int(count)]
+    return sorted(chosen, key=lambda cell: random.Random(cell).random())[:number]
+
+
+def _cell(text: str, space: Space) -> int:
+    # 3.0 is how pandas writes a column of cells that has gaps; tables take it too.
+    return space.parse(re.sub(r"^\s*([0-9]+)\.0+\s*$", r"\1", text))
 
 
 def _in_file(text: str, space: Space) -> list[int]:
+    path = expanded("--cells", text)
     try:
-        lines = Path(text).read_text().splitlines() if Path(text).is_file() else None
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else None
     except (OSError, ValueError) as error:
-        raise InputError(f"--cells: {text!r} cannot be read as a file with one cell a line: {error}.") from error
+        raise InputError(f"--cells: {quoted(text)} cannot be read as a file with one cell a line: {error}.") from error
     if lines is None:
         raise InputError(
-            f"--cells: {text!r} is neither all, a number of cells, a list such as 3,7,9, a table "
+            f"--cells: {quoted(text)} is neither all, a number of cells, a list such as 3,7,9, a table "
             f"({', '.join(tables.names())}), nor a file with one cell a line."
         )
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            found += [space.parse(line)] if line.strip() else []
+            found += [_cell(line, space)] if line.strip() else []
         except InputError as error:
-            raise InputError(f"--cells: {text!r}, line {number}: {error}") from error
+            raise InputError(f"--cells: {quoted(text)}, line {number}: {error}") from error
     return found
 
 
-def _sample(count: int, space: Space) -> tuple[int, ...]:
-    if not 0 < count <= len(space.cells):
-        raise InputError(f"--cells: {count} cells were asked for; {space.name} has 1 to {len(space.cells)}.")
+def _sample(text: str, space: Space) -> tuple[int, ...]:
+    count = whole_number(text)
+    if count is None or not 0 < count <= len(space.cells):
+        raise InputError(f"--cells: {elided(text, 80)} cells were asked for; {space.name} has 1 to {len(space.cells)}.")
     order = list(space.cells)
     random.Random(0).shuffle(order)
     return tuple(order[:count])

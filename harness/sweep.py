@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import images, spaces, teachers
-from harness import files, pool, progress, run_folder
+from harness import arithmetic, files, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.scores import taking
 from harness.settings import Settings
@@ -154,7 +154,14 @@ def opened(
     Raises:
         InputError: if the folder is no good.
     """
-    run_folder.claim(folder, context.settings, plan.proxies, device=plan.device_name, plugins=context.plugins)
+    run_folder.claim(
+        folder,
+        context.settings,
+        plan.proxies,
+        device=plan.device_name,
+        plugins=context.plugins,
+        arithmetic=None if plan.scheduler else arithmetic.here(context.settings.device),
+    )
     files.forget_abandoned(folder)
     with Store(run_folder.store_path(folder), create=True) as store:
         yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
@@ -194,6 +201,9 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     with opened(plan, folder, context, make_executor) as session:
         taken = taking.for_sweep(plan, context.settings, session.store, folder)
         tasks, before = missing(plan, session.store, context.settings)
+        if tasks:
+            computed = {name for task in tasks for name, _, _ in task.wanted}
+            run_folder.note_computed(folder, session.store, plan.device_name, computed)
         with (
             _forgetting_derived(folder) if tasks else nullcontext(),
             closing(score(session, tasks)) as results,

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from benchmarks import initialisation, spaces, teachers
+from benchmarks.errors import described, printable
 from benchmarks.seeding import derive
 from harness.settings import Settings
 from harness.store import Record
 from proxies import registry, stack
 from proxies.registry import Proxy
-from proxies.scoring import Batch, Outcome, evaluate, trace_teacher
+from proxies.scoring import Batch, Outcome, all_needs, evaluate, trace_teacher
 
 if TYPE_CHECKING:
     from torch import nn
@@ -157,7 +158,7 @@ def _score_group(
     def given(seed: int) -> Mapping[str, Any]:
         nonlocal seconds
         if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has meddled with the first
-            needs = frozenset().union(*(proxy.needs for proxies in of_seed.values() for proxy in proxies))
+            needs = all_needs([proxy for proxies in of_seed.values() for proxy in proxies])
             start = time.perf_counter()
             stacked.update(_stack(context, task, init, needs))
             seconds = (time.perf_counter() - start) / len(task.seeds)
@@ -238,4 +239,4 @@ def _cause(outcome: Outcome) -> str | None:
     error = outcome.error
     if error is None:
         return None
-    return f"{type(error).__name__}: {error}" if outcome.status == "failed" else str(error)
+    return described(error) if outcome.status == "failed" else printable(error)

@@ -22,11 +22,12 @@ def score(
     teacher: nn.Module | None = None,
     init: Literal["keep", "default"] = "keep",
     seed: int = 0,
+    undefined: Literal["raise", "nan"] = "raise",
 ) -> dict[str, float]:
     """Score one network on one batch.
 
     The network's and the teacher's weights, mode, hooks and gradients, and the global random state, are the same
-    after the call as before it.
+    after the call as before it. Neither `torch.autocast`, `torch.no_grad` nor inference mode changes a score.
 
     Args:
         network: has ``features(images) -> list[Tensor]`` (feature maps, the pooled vector last) and ``classifier``.
@@ -38,14 +39,16 @@ def score(
         init: ``keep`` scores the given weights, of network and teacher alike, for every proxy; ``default`` gives
             each proxy the initialisation that it declares, drawn from the seed.
         seed: of everything random.
+        undefined: ``raise`` raises `UndefinedScore` for the first score that has no value; ``nan`` gives NaN for each
+            such score and keeps the others.
 
     Returns:
         The score by name, in the order of ``names``.
 
     Raises:
         InputError: if a name is not known, a proxy needs a teacher and there is none, or what is given is not as above.
-        UndefinedScore: if a score has no value on this network and batch.
+        UndefinedScore: if a score has no value on this network and batch, unless ``undefined`` is ``nan``.
     """
     from proxies import scoring
 
-    return scoring.score(network, images, labels, names, teacher=teacher, init=init, seed=seed)
+    return scoring.score(network, images, labels, names, teacher=teacher, init=init, seed=seed, undefined=undefined)

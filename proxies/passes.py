@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.overrides import TorchFunctionMode
 
 from benchmarks.errors import InputError
 from proxies.registry import UndefinedScore
@@ -24,6 +27,23 @@ NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 #: Modules that are affine in their parameters, for a given input in evaluation mode.
 _AFFINE = (_ConvNd, nn.Linear, *NORMALISATIONS)
+
+#: Functions that do what a ReLU does.
+RELUS = frozenset({F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_})
+
+#: Functions that do what a module of torch does to a map.
+_LIKE_MODULES = RELUS | frozenset(
+    getattr(namespace, name)
+    for name in (
+        *("conv2d", "batch_norm", "group_norm", "layer_norm", "instance_norm", "prelu", "rrelu", "rrelu_"),
+        *("relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu", "celu_", "gelu", "silu"),
+        *("mish", "hardswish", "hardsigmoid", "hardtanh", "hardtanh_", "softplus", "softsign", "logsigmoid"),
+        *("threshold", "threshold_", "tanh", "tanh_", "sigmoid", "sigmoid_", "avg_pool2d", "max_pool2d"),
+        *("adaptive_avg_pool2d", "adaptive_max_pool2d"),
+    )
+    for namespace in (F, torch, Tensor)
+    if hasattr(namespace, name)
+)
 
 #: How many pictures the tangent kernel is of.
 KERNEL_PICTURES = 16
@@ -36,6 +56,56 @@ _SMOOTHING = 0.05
 
 #: How many pictures are passed at a time where each is on its own: a bound on memory.
 _CHUNK = 16
+
+
+class _Calls(TorchFunctionMode):
+    # Shows calls of functions, but for those that a module of torch makes, whose hooks show the same.
+    def __init__(self, functions: frozenset[Any], show: Callable[[Tensor, Any], None]) -> None:
+        super().__init__()
+        self.functions = functions
+        self.show = show
+        self.depth = 0
+
+    def enter_module(self, module: nn.Module, inputs: Any) -> None:
+        self.depth += 1
+
+    def leave_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self.depth -= 1
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if func in self.functions and not self.depth:
+            self.show(args[0] if args else (kwargs or {})["input"], output)
+        return output
+
+
+@contextmanager
+def showing_calls(
+    network: nn.Module, show: Callable[[Tensor, Any], None], functions: frozenset[Any] = _LIKE_MODULES
+) -> Iterator[None]:
+    """Show what a network does with functions where others use modules, which have hooks.
+
+    Args:
+        network: that runs inside the block.
+        show: called with input and output of a function, once for each call.
+        functions: which are shown, outside torch's own modules.
+    """
+    calls = _Calls(functions, show)
+    own = [m for m in network.modules() if isinstance(m, nn.ReLU) or _is_layer_of_torch(m)]
+    hooks = [module.register_forward_pre_hook(calls.enter_module) for module in own]
+    hooks += [module.register_forward_hook(calls.leave_module) for module in own]
+    try:
+        with calls:
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _is_layer_of_torch(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.") and next(module.children(), None) is None
 
 
 class Blocks(NamedTuple):
@@ -146,18 +216,28 @@ def gradient_signs(
 
     Returns:
         For every weight tensor, the sum over pictures of 1, 0 and -1, of its shape.
+
+    Raises:
+        UndefinedScore: if the logits of a picture are not finite.
     """
     totals = [torch.zeros_like(weight) for weight in weights]
+    are_finite = []
     for picture, label in zip(images.detach().split(1), labels.split(1), strict=True):
         with torch.enable_grad():
-            one = loss(logits(network, picture), label)
+            outputs = logits(network, picture)
+            one = loss(outputs, label)
+        are_finite.append(outputs.isfinite().all())
         for total, slope in zip(totals, gradient(one, weights), strict=True):
             total += slope.sign()
+    if not torch.stack(are_finite).all():  # the sign of NaN is 0
+        raise UndefinedScore("the logits of an image that is passed alone are not finite")
     return tuple(totals)
 
 
 def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
     """Pass one picture alone and return every map that some module puts out, each once.
+
+    What a function puts out that does the same as a module of torch, such as ``F.relu``, counts like a module's.
 
     Args:
         network: whose normalisation uses the picture's own statistics.
@@ -166,22 +246,28 @@ def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
     Returns:
         Tensors (channels, height, width), in the order in which they are there first. A container that hands on what
         its last module put out, and a module that hands on its input, add nothing.
+
+    Raises:
+        UndefinedScore: if a map is not finite.
     """
     seen: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+    def keep(output: Any) -> None:
         # A module that writes in place puts out the tensor that another one did, at a later version.
         if isinstance(output, Tensor) and output.dim() == 4:
             seen.setdefault((id(output), output._version), (output, output[0].clone()))
 
-    hooks = [module.register_forward_hook(keep) for module in network.modules()]
+    hooks = [m.register_forward_hook(lambda module, inputs, output: keep(output)) for m in network.modules()]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), showing_calls(network, lambda _, output: keep(output)):
             network.features(picture.detach())
     finally:
         for hook in hooks:
             hook.remove()
-    return tuple(kept for _, kept in seen.values())
+    maps = tuple(kept for _, kept in seen.values())
+    if maps and not torch.stack([one.isfinite().all() for one in maps]).all():
+        raise UndefinedScore("a map of the first image is not finite")
+    return maps
 
 
 def fisher_information(network: Any, images: Tensor) -> Tensor:

@@ -7,21 +7,25 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, described, printable, unknown
 
 if TYPE_CHECKING:
     from proxies.trace import Trace
 
 Direction = Literal["higher", "lower"]
 
-_FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
+#: The modules that hold this project's own proxies.
+FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 _PLUGIN_FILE = "diswot_plugin_"
 
@@ -70,7 +74,7 @@ class Proxy:
     Attributes:
         name: unique, a Python identifier.
         function: a pure function of a trace; returns a number or a tensor with one element.
-        version: bumped when a number can change.
+        version: a text, bumped when a number can change.
         direction: whether higher or lower predicts a better network.
         family: the group it is listed under.
         needs: the passes that it reads, out of `PASSES`.
@@ -113,13 +117,19 @@ class Proxy:
 
 _registered: dict[str, Proxy] = {}
 
+#: The names that each plug-in file has registered, by the name of its module.
+_names_of_file: dict[str, tuple[str, ...]] = {}
+
+#: The names of this project's own proxies. A function's module says less: `functools.wraps` copies it.
+_built_in: set[str] = set()
+
 
 def register(
     *,
     needs: Sequence[str],
     source: str,
     direction: Direction = "higher",
-    version: str | None = None,
+    version: str | int | None = None,
     family: str = "plug-in",
     init: str = "default",
     live_edges_only: bool = False,
@@ -133,18 +143,39 @@ def register(
     """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
 
     Without a version, the hash of the function's source is the version, so that stored scores of older code are
-    never taken for those of newer code.
+    never taken for those of newer code. A whole number as the version becomes its text.
 
     Raises:
-        InputError: if the name is taken, a declaration is not known, or there is neither a version nor a source.
+        InputError: if the name is taken, a declaration is not known or of the wrong type, or there is neither a
+            version nor a source.
     """
 
     def decorate(function: Callable[[Trace], Any]) -> Callable[[Trace], Any]:
+        called: Any = getattr(function, "__name__", None) if name is None else name
+        given = {
+            "name": called,
+            "needs": needs,
+            "source": source,
+            "direction": direction,
+            "version": version,
+            "family": family,
+            "init": init,
+            "live_edges_only": live_edges_only,
+            "fast": fast,
+            "deviations": deviations,
+            "independent_of": independent_of,
+            "time_limit": time_limit,
+            "memory_limit": memory_limit,
+        }
+        for argument, value in given.items():
+            _require_kind(called, argument, value)
+        if not callable(function):
+            raise InputError(f"proxy {called}: a {type(function).__name__} is not a function of a trace.")
         add(
             Proxy(
-                name=name or function.__name__,
+                name=called,
                 function=function,
-                version=version or _hash_of_source(name or function.__name__, function),
+                version=_hash_of_source(called, function) if version is None else str(version),
                 direction=direction,
                 family=family,
                 needs=frozenset(needs),
@@ -161,6 +192,45 @@ def register(
         return function
 
     return decorate
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and printable(value) == value
+
+
+def _is_limit(value: object) -> bool:
+    return value is None or (isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf)
+
+
+#: What the arguments of `register` may be, and the test for it.
+_TEXT = ("a text that UTF-8 can hold", _is_text)
+_TEXTS = (
+    "a list of texts",
+    lambda value: isinstance(value, list | tuple | set | frozenset) and all(map(_is_text, value)),
+)
+_VERSION = (
+    "a text, or a whole number, which becomes its text",
+    lambda value: value is None or (_is_text(value) and value) or type(value) is int,
+)
+_BOOLEAN = ("True or False", lambda value: isinstance(value, bool))
+_LIMIT = ("a number above 0, or None", _is_limit)
+_KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "needs": _TEXTS,
+    "independent_of": _TEXTS,
+    "version": _VERSION,
+    "live_edges_only": _BOOLEAN,
+    "fast": _BOOLEAN,
+    "time_limit": _LIMIT,
+    "memory_limit": _LIMIT,
+}
+
+
+def _require_kind(name: object, argument: str, value: object) -> None:
+    allowed, is_of_kind = _KINDS.get(argument, _TEXT)
+    if not is_of_kind(value):
+        given = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+        whose = f"proxy {printable(name)}: " if _is_text(name) else ""
+        raise InputError(f"{whose}{argument}={given} is not allowed; give {allowed}.")
 
 
 def _hash_of_source(name: str, function: Callable[[Trace], Any]) -> str:
@@ -193,14 +263,18 @@ def add(proxy: Proxy) -> None:
 
 
 def origin(proxy: Proxy) -> str:
-    """Return the file and line of the proxy's function."""
-    code = inspect.unwrap(proxy.function).__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
+    """Return the file and line of the proxy's function; of a callable object, the name of its class."""
+    function = inspect.unwrap(proxy.function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return f"{type(function).__module__}.{type(function).__qualname__}"
+    return printable(f"{code.co_filename}:{code.co_firstlineno}")
 
 
 def is_built_in(proxy: Proxy) -> bool:
     """Whether the proxy is one of the project's own."""
-    return proxy.function.__module__ in {f"proxies.{family}" for family in _FAMILIES}
+    _load_installed()
+    return proxy.name in _built_in
 
 
 def names() -> tuple[str, ...]:
@@ -248,29 +322,29 @@ def load_file(path: Path) -> tuple[str, ...]:
     """
     path = path.resolve()
     if not path.is_file():
-        raise InputError(f"--plugin: {path} is not a file.")
+        raise InputError(f"--plugin: {printable(path)} is not a file.")
     before = names()  # so that a clash is reported as the plug-in's
     if path == _script():
         return tuple(n for n in before if _registered[n].function.__module__ == "__main__")
-    module_name = f"{_PLUGIN_FILE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    module_name = f"{_PLUGIN_FILE}{printable(path.stem)}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     if module_name in sys.modules:
-        return tuple(n for n in before if _registered[n].function.__module__ == module_name)
+        return tuple(name for name in _names_of_file[module_name] if name in _registered)
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"--plugin: {path} is not a Python file.")
+        raise InputError(f"--plugin: {printable(path)} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        _load_apart(functools.partial(spec.loader.exec_module, module))
+        added = tuple(name for name in _registered if name not in before)
+        if not added:
+            raise InputError("registers no proxy; decorate a function of a trace with @proxies.register.")
+    except BaseException as error:
         del sys.modules[module_name]
-        for name in set(_registered) - set(before):
-            del _registered[name]
-        raise InputError(f"--plugin: {path} cannot be loaded: {type(error).__name__}: {error}") from error
-    added = tuple(n for n in _registered if n not in before)
-    if not added:
-        del sys.modules[module_name]
-        raise InputError(f"--plugin: {path} registers no proxy; decorate a function of a trace with @proxies.register.")
+        if isinstance(error, InputError):
+            raise InputError(f"--plugin: {printable(path)} {error}") from error
+        raise
+    _names_of_file[module_name] = added
     return added
 
 
@@ -318,15 +392,37 @@ def load_module(name: str) -> None:
         raise InputError(f"the module {name} of proxies cannot be loaded: {type(error).__name__}: {error}") from error
 
 
+def _load_apart(load: Callable[[], object]) -> None:
+    # Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
+    from proxies.isolation import interrupts_are_heeded, kept_apart
+
+    before = set(_registered)
+    try:
+        with kept_apart() as changed:
+            load()
+            cause = changed()
+        if cause is not None:
+            raise InputError(f"{cause} while it is loaded")
+    except BaseException as error:
+        for name in set(_registered) - before:
+            del _registered[name]
+        if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
+            raise
+        cause = printable(error) if isinstance(error, InputError) else described(error)
+        raise InputError(f"cannot be loaded: {cause}") from error
+
+
 @functools.cache
 def _load_installed() -> None:
-    for family in _FAMILIES:
-        importlib.import_module(f"proxies.{family}")
+    families = [importlib.import_module(f"proxies.{family}") for family in FAMILIES]
+    functions = [function for family in families for function in vars(family).values()]
+    _built_in.update(name for name, proxy in _registered.items() if proxy.function in functions)
     for entry_point in entry_points(group=_ENTRY_POINT_GROUP):
         try:
-            entry_point.load()
-        except Exception as error:
+            _load_apart(entry_point.load)
+        except InputError as error:
+            owner = entry_point.dist.name if entry_point.dist is not None else "without a name"
             raise InputError(
-                f"the installed plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
-                f"{type(error).__name__}: {error}"
+                f"the plug-in {entry_point.name!r} ({entry_point.value}) of the installed distribution {owner} "
+                f"{str(error).rstrip('.')}; mend or uninstall it."
             ) from error

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import initialisation
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, described, printable
+from proxies.copying import copied
+from proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from proxies.registry import Proxy, UndefinedScore, get, is_built_in
 from proxies.trace import Trace, bits
+
+#: The passes that read no images: what is made of them alone has a score whatever the images are.
+_WITHOUT_IMAGES = frozenset({"weights", "layers"})
 
 #: The passes of a teacher that a student may read.
 TEACHER_PASSES = frozenset({"features", "logits", "classifier_gradient"})
@@ -58,10 +60,12 @@ def score(
     teacher: nn.Module | None,
     init: str,
     seed: int,
+    undefined: str,
 ) -> dict[str, float]:
     """Score one network on one batch; see `proxies.score`, the public name of this."""
-    if init not in ("keep", "default"):
-        raise InputError(f"init: {init!r} is not known; allowed: keep, default.")
+    for argument, value, allowed in (("init", init, ("keep", "default")), ("undefined", undefined, ("raise", "nan"))):
+        if value not in allowed:
+            raise InputError(f"{argument}: {value!r} is not known; allowed: {', '.join(allowed)}.")
     if isinstance(names, str):
         raise InputError(f"names: {names!r} is a text; give a list of names, such as ['nwot'].")
     chosen = [get(name) for name in names]
@@ -75,19 +79,21 @@ def score(
         group = [proxy for proxy in chosen if init == "keep" or proxy.init == kind]
 
         def make_network(kind: str = kind) -> nn.Module:
-            return _initialised(network, kind, seed)
+            return _initialised("network", network, kind, seed)
 
         teacher_trace = None
         if teacher is not None and any(proxy.needs_teacher for proxy in group):
-            teacher_trace = trace_teacher(_initialised(teacher, kind, f"teacher {seed}"), batches[0])
+            teacher_trace = trace_teacher(_initialised("teacher", teacher, kind, f"teacher {seed}"), batches[0])
         outcomes = evaluate(group, make_network, batches, teacher=teacher_trace, seed=seed)
         for name, outcome in outcomes.items():
-            if isinstance(outcome.error, UndefinedScore):
-                raise UndefinedScore(f"{name}: {outcome.error}") from outcome.error
-            if outcome.error is not None:
+            if outcome.status == "failed":
+                assert outcome.error is not None
                 raise outcome.error
-            assert outcome.value is not None
-            results[name] = outcome.value
+            if outcome.value is None and undefined == "raise":
+                others = len(dict.fromkeys(names)) > 1
+                hint = '; undefined="nan" gives NaN for it and keeps the other scores' if others else ""
+                raise UndefinedScore(f"{name}: {printable(outcome.error)}{hint}") from outcome.error
+            results[name] = math.nan if outcome.value is None else outcome.value
     return {name: results[name] for name in names}
 
 
@@ -120,7 +126,7 @@ def evaluate(
         An outcome by name. A proxy that raises, returns no single number, or leaves the network or the global
         random state changed, is its own failure and nobody else's.
     """
-    needs = frozenset().union(*(proxy.needs for proxy in proxies))
+    needs = all_needs(proxies)
     second = batches[1] if len(batches) > 1 else None
     built_in = [proxy for proxy in proxies if is_built_in(proxy)]
     # Built-ins first: whatever a plug-in does, and no check sees, comes too late for them.
@@ -140,7 +146,8 @@ def evaluate(
                 given=given(),
             )
             before = _state(trace.network)
-        found, meddled = _evaluate_group(group, trace, before)
+        with without_autocast():
+            found, meddled = _evaluate_group(group, trace, before)
         if meddled is None:
             outcomes |= found
             continue
@@ -152,23 +159,21 @@ def evaluate(
     return {proxy.name: outcomes[proxy.name] for proxy in proxies}
 
 
+def all_needs(proxies: Sequence[Proxy]) -> frozenset[str]:
+    """Return the passes that proxies read, and the logits, which must be finite, where one of them reads the images."""
+    needs: frozenset[str] = frozenset().union(*(proxy.needs for proxy in proxies))
+    return needs | {"logits"} if needs - _WITHOUT_IMAGES else needs
+
+
 def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tuple[dict[str, Outcome], str | None]:
-    with (
-        _restored_random_state(trace.images.device) as random_state_is_untouched,
-        _restored_settings() as settings_are_untouched,
-    ):
+    with restored_random_state(trace.images.device) as random_state_is_untouched, kept_apart() as changed:
         if not all(is_built_in(proxy) for proxy in group):
             trace.handed_out.watch_contents()
-        answers = {proxy.name: _ask(proxy, trace) for proxy in group}
-        outcomes = _outcomes(answers)
-        meddled = _difference(before, _state(trace.network))
-        if meddled is None and trace.handed_out.is_written_to:
-            meddled = "it writes to a tensor of the trace, which other proxies read"
+        outcomes = _outcomes({proxy: _ask(proxy, trace) for proxy in group})
+        meddled = _difference(before, trace)
         if meddled is None and not random_state_is_untouched():
             meddled = "it draws from the global random state; draw from a generator seeded by trace.seed"
-        if meddled is None and not settings_are_untouched():
-            meddled = "it changes torch's number of threads or default type"
-    return outcomes, meddled
+        return outcomes, meddled or changed()
 
 
 @dataclass(frozen=True)
@@ -180,37 +185,75 @@ class _Answer:
 
 def _ask(proxy: Proxy, trace: Trace) -> _Answer:
     start = time.perf_counter()
+    value: Tensor | float | None = None
+    error: Exception | None = None
     try:
-        with trace.reading(proxy.needs), torch.enable_grad():
-            value = _one_number(proxy.function(trace))
-    except Exception as error:  # noqa: BLE001 - whatever a proxy raises is its own outcome
-        return _Answer(None, error, time.perf_counter() - start)
-    except SystemExit as error:
-        return _Answer(None, RuntimeError(f"it calls sys.exit({error.code})"), time.perf_counter() - start)
-    return _Answer(value, None, time.perf_counter() - start)
+        with torch.enable_grad():
+            if proxy.needs - _WITHOUT_IMAGES:
+                trace.require_finite(with_teacher=proxy.needs_teacher)
+            with trace.reading(proxy.needs):
+                value = _one_number(proxy.function(trace))
+            if not is_built_in(proxy):  # a tensor of any kind may come from there
+                value = float(value)
+    except Exception as raised:  # noqa: BLE001 - whatever a proxy raises is its own outcome
+        value, error = None, raised
+    except BaseException as raised:
+        if isinstance(raised, KeyboardInterrupt) and interrupts_are_heeded():
+            raise
+        does = described(raised) if isinstance(raised, SystemExit) else f"it raises {described(raised)}"
+        value, error = None, RuntimeError(does)
+    return _Answer(value, error, time.perf_counter() - start)
 
 
 def _one_number(value: object) -> Tensor | float:
-    if isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex() and value.dtype != torch.bool:
+    if isinstance(value, Tensor):
+        kind = _kind(value)
+        if kind is not None:
+            raise TypeError(f"it returned {kind} tensor, not one number")
+        if value.dim():
+            raise TypeError(f"it returned a {type(value).__name__} of shape {tuple(value.shape)}, not one number")
         return value.detach()
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
-        raise TypeError(f"it returned a {type(value).__name__}{shape}, not one number")
-    return float(value)
+        raise TypeError(f"it returned a {type(value).__name__}, not one number")
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of over 300 digits
+        return math.inf if value > 0 else -math.inf
 
 
-def _outcomes(answers: Mapping[str, _Answer]) -> dict[str, Outcome]:
+def _kind(tensor: Tensor) -> str | None:
+    # What keeps a tensor without dimensions from being a number.
+    kinds = {
+        "a nested": tensor.is_nested,
+        "a meta": tensor.is_meta,
+        "a quantised": tensor.is_quantized,
+        "a sparse": tensor.layout != torch.strided,
+        "a complex": tensor.is_complex(),
+        "a boolean": tensor.dtype == torch.bool,
+    }
+    return next((kind for kind, is_so in kinds.items() if is_so), None)
+
+
+def _outcomes(answers: Mapping[Proxy, _Answer]) -> dict[str, Outcome]:
     # The scores leave the device in one transfer: waiting for each would leave the device idle in between.
-    tensors = {name: answer.value for name, answer in answers.items() if isinstance(answer.value, Tensor)}
+    tensors = {proxy: answer.value for proxy, answer in answers.items() if isinstance(answer.value, Tensor)}
     moved = torch.stack([value.double() for value in tensors.values()]).tolist() if tensors else []
     numbers = dict(zip(tensors, moved, strict=True))
     outcomes = {}
-    for name, answer in answers.items():
-        value, error = numbers.get(name, answer.value), answer.error
+    for proxy, answer in answers.items():
+        value, error = numbers.get(proxy, answer.value), answer.error
         if value is not None and not math.isfinite(value):
-            value, error = None, UndefinedScore(f"the score is {value}")
-        outcomes[name] = Outcome(value, error, answer.seconds)
+            error = UndefinedScore(_why_undefined(value, proxy))
+            value = None
+        outcomes[proxy.name] = Outcome(value, error, answer.seconds)
     return outcomes
+
+
+def _why_undefined(value: float, proxy: Proxy) -> str:
+    if math.isnan(value):
+        return "the score is nan"
+    best = math.inf if proxy.direction == "higher" else -math.inf
+    return f"the score is {value:+}" + (": it overflowed" if value == best else "")
 
 
 def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:
@@ -253,8 +296,8 @@ def _require_interface(argument: str, network: nn.Module, proxies: Sequence[Prox
         )
 
 
-def _initialised(network: nn.Module, kind: str, seed: object) -> nn.Module:
-    network = copy.deepcopy(network)
+def _initialised(argument: str, network: nn.Module, kind: str, seed: object) -> nn.Module:
+    network = copied(argument, network)
     network.zero_grad(set_to_none=True)
     if kind != "keep":
         initialisation.BY_NAME[kind](network, f"{kind} {seed}")
@@ -287,7 +330,17 @@ def _state(network: nn.Module) -> _State:
     )
 
 
-def _difference(before: _State, after: _State) -> str | None:
+def _difference(before: _State, trace: Trace) -> str | None:
+    try:
+        meddled = _differing(before, _state(trace.network))
+        if meddled is None and trace.handed_out.is_written_to:
+            return "it writes to a tensor of the trace, which other proxies read"
+        return meddled
+    except Exception as error:  # noqa: BLE001 - a plug-in may leave anything in place of the network
+        return f"it leaves the trace in a state that cannot be compared: {described(error)}"
+
+
+def _differing(before: _State, after: _State) -> str | None:
     same = len(before.weights) == len(after.weights) and all(
         one.shape == other.shape and torch.equal(bits(one), bits(other))
         for one, other in zip(before.weights, after.weights, strict=True)
@@ -305,34 +358,3 @@ def _difference(before: _State, after: _State) -> str | None:
     if before.hooks != after.hooks:
         return "it leaves a hook on the network"
     return None
-
-
-@contextmanager
-def _restored_random_state(device: torch.device) -> Iterator[Callable[[], bool]]:
-    host, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
-
-    def untouched() -> bool:
-        return (
-            torch.equal(host, torch.get_rng_state())
-            and python_state == random.getstate()
-            and all(np.array_equal(a, b) for a, b in zip(numpy_state, np.random.get_state(), strict=True))
-        )
-
-    try:
-        with torch.random.fork_rng(devices=[] if device.type == host.device.type else [device]):
-            yield untouched
-    finally:
-        torch.set_rng_state(host)
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
-
-
-@contextmanager
-def _restored_settings() -> Iterator[Callable[[], bool]]:
-    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
-    try:
-        yield lambda: (threads, dtype) == (torch.get_num_threads(), torch.get_default_dtype())
-    finally:
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)

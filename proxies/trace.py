@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
@@ -194,6 +194,26 @@ class Trace:
         self._normalisations = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._initial_statistics = use_batch_statistics(network)
 
+    def require_finite(self, *, with_teacher: bool) -> None:
+        """Refuse images or logits that are not finite: what is made of them has no meaning.
+
+        Args:
+            with_teacher: whether the teacher's logits are looked at too.
+
+        Raises:
+            UndefinedScore: if a number is NaN or infinite.
+        """
+        if "_not_finite" not in self.computed:
+            second = [] if self._second_batch is None else [self._second_batch[0]]
+            with self.reading(PASSES):
+                looked_at = {"images": [self.images.detach(), *second], "logits": [self.logits]}
+            self.computed["_not_finite"] = _not_finite(looked_at)
+        not_finite: str | None = self.computed["_not_finite"]
+        if not_finite is not None:
+            raise UndefinedScore(f"the {not_finite} are not finite")
+        if with_teacher and self._teacher is not None and not self._teacher.is_finite:
+            raise UndefinedScore("the teacher's logits are not finite")
+
     @contextmanager
     def reading(self, needs: Iterable[str]) -> Iterator[None]:
         """Allow only these passes to be read inside the block."""
@@ -220,7 +240,7 @@ class Trace:
 
     @Pass
     def relu_outputs(self) -> tuple[Tensor, ...]:
-        """The output of every ``nn.ReLU`` that ran, (batch, ...), detached, in the order of running.
+        """The output of every ReLU that ran, module or function, (batch, ...), detached, in the order of running.
 
         ReLUs that read the same tensor, as those on the edges out of a node do, have one and the same output.
         """
@@ -330,7 +350,7 @@ class Trace:
 
     @Pass
     def picture_maps(self) -> tuple[Tensor, ...]:
-        """Every map (channels, height, width) that some module puts out for the first picture, passed alone."""
+        """Every map (channels, height, width) that a module, or a function like one, makes of the first picture."""
         return passes.picture_maps(self.network, self.images[:1])
 
     @Pass
@@ -377,24 +397,31 @@ class Trace:
         outputs: dict[nn.Module, Tensor] = {}
         read: Any = WeakIdKeyDictionary()  # what a ReLU read, unless it is gone: when, and what came of it
 
-        def keep_relu(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            version, known = read.get(inputs[0], (None, None))
-            if version != inputs[0]._version:  # not read before, or written to since
+        def keep_relu(source: Tensor, output: Tensor) -> None:
+            version, known = read.get(source, (None, None))
+            if version != source._version:  # not read before, or written to since
                 known = output
-                read[inputs[0]] = (inputs[0]._version, output)
+                read[source] = (source._version, output)
             relu_outputs.append(known)
 
         def keep_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
             outputs[module] = output
 
         hooks = []
+        shown: AbstractContextManager[None] = nullcontext()
         if "relu_outputs" in self._needed:
-            hooks += [m.register_forward_hook(keep_relu) for m in self.network.modules() if isinstance(m, nn.ReLU)]
+            shown = passes.showing_calls(self.network, keep_relu, passes.RELUS)
+            hooks += [
+                module.register_forward_hook(lambda module, inputs, output: keep_relu(inputs[0], output))
+                for module in self.network.modules()
+                if isinstance(module, nn.ReLU)
+            ]
         if "channel_saliency" in self._needed:
             hooks += [module.register_forward_hook(keep_output) for module in self._weighted]
         try:
-            features = passes.features(self.network, images)
-            logits = self.network.classifier(features[-1])
+            with shown:
+                features = passes.features(self.network, images)
+                logits = self.network.classifier(features[-1])
         finally:
             for hook in hooks:
                 hook.remove()
@@ -428,6 +455,14 @@ class Teacher:
     def classifier_gradient(self) -> Tensor:
         """As `Trace.classifier_gradient`."""
         return self._copy("classifier_gradient", lambda: self._trace.classifier_gradient.clone())
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every logit of the teacher is a finite number; looked at once for all students."""
+        computed = self._trace.computed
+        if "_is_finite" not in computed:
+            computed["_is_finite"] = _not_finite({"logits": [self._trace.logits]}) is None
+        return bool(computed["_is_finite"])
 
     def _copy(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._copies:
@@ -520,6 +555,12 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from _tensors(list(vars(value).values()))
 
 
+def _not_finite(named: Mapping[str, Sequence[Tensor]]) -> str | None:
+    # In one look: on an accelerator each waits for all that runs.
+    finite = [torch.stack([tensor.isfinite().all() for tensor in tensors]).all() for tensors in named.values()]
+    return next((name for name, is_so in zip(named, torch.stack(finite).tolist(), strict=True) if not is_so), None)
+
+
 def _clone(statistics: Tensor | None) -> Tensor | None:
     return None if statistics is None else statistics.detach().clone()
 
@@ -547,13 +588,17 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
     absolute: dict[Tensor, Tensor] = {
         parameter: parameter.detach().double().abs().requires_grad_() for parameter in whole.parameters()
     }
-    tensors = {name: absolute[parameter] for name, parameter in whole.named_parameters()}
-    for name, buffer in whole.named_buffers():
-        tensors[name] = buffer.double() if buffer.is_floating_point() else buffer.clone()
+    # Every module once, also where it has two names: `functional_call` would put its weights back under one of them.
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in whole.named_modules():
+        for key, parameter in module.named_parameters(prefix, recurse=False, remove_duplicate=False):
+            tensors[key] = absolute[parameter]
+        for key, buffer in module.named_buffers(prefix, recurse=False, remove_duplicate=False):
+            tensors[key] = buffer.double() if buffer.is_floating_point() else buffer.clone()
     try:
         with torch.enable_grad(), _without_normalisation(network):
             ones = torch.ones_like(images, dtype=torch.float64)
-            total = functional_call(whole, tensors, (ones,)).sum()
+            total = functional_call(whole, tensors, (ones,), tie_weights=False).sum()
     finally:
         for hook in hooks:  # they hold the outputs, and so the graph, in a cycle
             hook.remove()

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.results import Results
 
-__all__ = ["build"]
+__all__ = ["build", "figures_folder"]
 
 
 def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figures of every run into its ``figures`` folder and write ``folder/report.html``.
+    """Draw the figures of every run into a folder ``figures`` and write ``folder/report.html``.
+
+    The figures lie in the run's folder where the page lies there too, or above it; else in ``folder/NAME/figures``,
+    where NAME is that of the run's folder.
 
     A run without any correlation (no scored cell has an accuracy) gets the figures of its search alone; the page says
     so. Equal results give equal bytes.
@@ -36,9 +39,14 @@ def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | Non
 
     if not results:
         raise ValueError("a report needs at least one run")
-    drawn = [gallery.draw(run, run.folder / "figures", figures) for run in results]
+    drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]
     html = page.render([page.Section(run, groups) for run, (groups, _) in zip(results, drawn, strict=True)])
-    written = files.write(
-        folder / "report.html", lambda temporary: temporary.write_bytes(html.encode("utf-8", "backslashreplace"))
-    )
+    content = html.encode(errors="backslashreplace")  # the name of a folder need not be UTF-8
+    written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(content))
     return [written, *(path for _, paths in drawn for path in paths)]
+
+
+def figures_folder(run: Results, folder: Path) -> Path:
+    """Return where the figures of a run lie whose page lies in ``folder``."""
+    page, own = folder.resolve(), run.folder.resolve()
+    return (run.folder if page in (own, *own.parents) else folder / run.folder.name) / "figures"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.errors import InputError
+from harness import files
 from reports import canvas, typography
 from reports.drawing import Drawing
 from reports.summary import conditions
@@ -51,15 +51,17 @@ def drawings(results: Results) -> list[Drawing]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     needed = [*NETWORKS, *(f"{network}_{matrix}" for matrix in MATRICES for network in NETWORKS)]
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in needed}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"run: {path} cannot be read: {error}") from error
-    flat = [name for name in needed if "_" in name and (arrays[name].ndim != 2 or not arrays[name].size)]
+    hint = "; `diswot run` makes it anew"
+    with files.reading(path, "run", hint), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in needed}
+    flat = [name for name in needed if "_" in name and not _is_matrix(arrays[name])]
     if flat:
         raise InputError(f"run: {path} holds no matrix {flat[0]}.")
     return arrays
+
+
+def _is_matrix(array: np.ndarray) -> bool:
+    return array.ndim == 2 and array.size > 0 and array.dtype.kind in "fiu"
 
 
 def _tidy(arrays: dict[str, np.ndarray], called: dict[str, str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.results import Results
     from harness.search.stored import Search
 
-MOST, ABREAST, MOST_TARGETS = 12, 3, 4
+MOST, ABREAST, MOST_TARGETS = 12, 3, 6
 GAP, HEAD, BETWEEN = 0.2, 0.2, 0.16
 
 
@@ -51,6 +51,7 @@ def drawings(results: Results) -> list[Drawing]:
         return []
     space = str(search.info["space"])
     words = circumstances(results, search) + left_out(found[MOST:], "cell")
+    words += left_out(targets(search)[MOST_TARGETS:], "target")
     kinds = f"{cells.LEGENDS[space]}; share: of the searches by evolution that end with the cell"
     count = counted(len(shown), "cell")
     return [
@@ -156,7 +157,7 @@ def _lines(one: Pick, search: Search, width: float) -> tuple[list[str], list[str
     # Who picks the cell, and what it is.
     shares = [f"{name} ({100 * share:.0f} %)" for name, share in one.evolution.items()]
     roles = (("Evolution:", shares), ("Best score:", one.best), ("Oracle:", one.oracle))
-    known = [name for name in targets(search) if finite(one.row.get(name))][:MOST_TARGETS]
+    known = [name for name in targets(search)[:MOST_TARGETS] if finite(one.row.get(name))]
     by_table: dict[str, list[str]] = {}
     for name in known:
         by_table.setdefault(table_of(name), []).append(f"{column_of(name)} {one.row[name]:.2f}")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, quoted, unknown
 
 #: The operations in the order of the official search space.
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -67,7 +67,7 @@ class Cell:
         terms = re.findall(r"([^|+~]+)~([^|+~]+)", text[:_LONGEST])  # takes the square of the length in time
         if len(terms) != len(EDGES) or text != _joined(terms):
             raise InputError(
-                f"cell: {text!r} is not an architecture string; it has the form "
+                f"cell: {quoted(text)} is not an architecture string; it has the form "
                 "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with operations from " + ", ".join(OPERATIONS) + "."
             )
         return cls(tuple(operation for operation, _ in terms))

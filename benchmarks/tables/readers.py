@@ -17,9 +17,9 @@ from typing import IO
 
 import pandas as pd
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, printable
 from benchmarks.parsing import MOST_DIGITS
-from benchmarks.paths import expanded, printable
+from benchmarks.paths import expanded
 
 #: What the column of the cells is called.
 CELL_COLUMNS = ("cell", "index", "arch", "arch_str")

@@ -21,9 +21,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import s0
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, printable, unknown
 from benchmarks.nb201 import SIZE, as_cell
-from benchmarks.paths import expanded, printable
+from benchmarks.paths import expanded
 from benchmarks.tables import readers, trainings
 from benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
 from benchmarks.tables.table import NOT_STATED, Card, Table

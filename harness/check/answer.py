@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmarks.errors import printable
+
 #: What an answer can be.
 VERDICTS = ("pass", "fail", "undecided")
 
@@ -31,6 +33,11 @@ class Answer:
     figure: str
     reproduce: str
     decides: bool = True
+
+    def __post_init__(self) -> None:
+        """Make the texts printable: they may quote what a proxy raises, and the path of its file."""
+        for name in ("figure", "reproduce"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
 
 def exit_status(answers: Iterable[Answer], undecided: str) -> int:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.errors import InputError
+from benchmarks.errors import named, printable
 from harness import files
 from harness.check.answer import VERDICTS, Answer
 
@@ -48,12 +48,12 @@ def markdown(answers: Sequence[Answer], status: int, title: str) -> str:
     again = ["", "Again:", "", "```sh", *commands, "```"] if commands else []
     table = ["| stage | question | answer | figure |", "|---|---|---|---|", *rows]
     ending = f"{_ENDS[status]}. What stands in brackets is for information."
-    return "\n".join([f"### `{title}`", "", ending, "", *table, *again]) + "\n"
+    return "\n".join([f"### `{printable(title)}`", "", ending, "", *table, *again]) + "\n"
 
 
 def junit(answers: Sequence[Answer], undecided: str, title: str) -> str:
     """Return JUnit XML: a suite a stage; undecided is an error where it counts as a fail, and skipped elsewhere."""
-    root = ElementTree.Element("testsuites", name=title)
+    root = ElementTree.Element("testsuites", name=printable(title))
     for stage, group in groupby(answers, key=lambda answer: answer.stage):
         suite = ElementTree.SubElement(root, "testsuite", name=stage)
         results = [_case(suite, answer, undecided_counts=undecided == "fail") for answer in group]
@@ -69,10 +69,8 @@ def write(path: Path, text: str, option: str) -> Path:
     Raises:
         InputError: if its folder cannot be written to.
     """
-    try:
+    with named(option, "--out"):
         return files.write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    except InputError as error:
-        raise InputError(f"{option}: {str(error).removeprefix('--out: ')}") from error
 
 
 _ENDS = {0: "passed", 1: "failed", 2: "undecided"}

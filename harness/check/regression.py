@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness import files, run_folder
 from harness.check import gate, worth
 from harness.check.answer import Answer
@@ -124,10 +124,8 @@ def save(
         "times": list(times),
         "scores": json.loads(files.as_json(rows)),
     }
-    try:
+    with named("--save", "--out"):
         files.write_json(path, value)
-    except InputError as error:
-        raise InputError(f"--save: {str(error).removeprefix('--out: ')}") from error
     return Answer(STAGE, "baseline", "pass", f"saved in {path}", command, decides=False)
 
 

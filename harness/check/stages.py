@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from harness import run_folder
 from harness.check import conformance, reference, regression, worth
 from harness.check.answer import Answer
@@ -111,6 +111,7 @@ def answers(request: Request) -> Iterator[Answer]:
             yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
 
 
+@named("--with", "scores")
 def _conditions(request: Request) -> Conditions:
     if request.beside is not None:
         return reference.conditions_of(sets.load(request.beside), request.image_dir)
@@ -121,6 +122,7 @@ def _conditions(request: Request) -> Conditions:
     return reference.OWN
 
 
+@named("--with", "scores")
 def _stored(request: Request) -> Reference:
     return reference.load() if request.beside is None else reference.of_set(sets.load(request.beside))
 
@@ -137,6 +139,10 @@ def _asked(request: Request) -> set[str]:
         )
     if request.out is not None and run_folder.store_path(request.out).exists():
         raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
+    if request.out is not None and (request.out / "cells.txt").exists():
+        raise InputError(
+            f"--out: {request.out} holds cells.txt, which a check would write over; choose another folder."
+        )
     return {name for name in questions if request.only in (None, name, conformance.STAGE)}
 
 

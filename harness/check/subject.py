@@ -6,9 +6,22 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from proxies import registry
 from proxies.registry import Proxy
+
+_SCORED = frozenset({"conformance", "workers", "worth", "regression"})
+
+#: The stages and questions in which an option of a check plays a part; any other option plays one in all of them.
+PARTS = {
+    "--against": frozenset({"worth"}),
+    "--margin": frozenset({"worth", "regression"}),
+    "--target": frozenset({"worth", "regression"}),
+    "--baseline": frozenset({"regression"}),
+    "--with": _SCORED,
+    "--image-dir": _SCORED,
+    "--out": _SCORED,
+}
 
 
 @dataclass(frozen=True)
@@ -19,25 +32,32 @@ class Subject:
         proxy: its record.
         file: the plug-in file that it is from; None for one that is installed.
         text: what the user wrote.
-        options: what else was asked for, and a repetition needs.
+        options: what else was asked for, and a repetition needs: each an option and its value, if it has one.
     """
 
     proxy: Proxy
     file: Path | None
     text: str
-    options: tuple[str, ...] = ()
+    options: tuple[tuple[str, ...], ...] = ()
 
     @property
     def plugins(self) -> tuple[Path, ...]:
         """The files that workers load."""
         return () if self.file is None else (self.file.resolve(),)
 
-    def command(self, *options: str) -> str:
-        """Return a command that checks it."""
-        return shlex.join(["diswot", "check", self.text, *self.options, *options])
+    def command(self, option: str, value: str) -> str:
+        """Return a command that checks it with one more option, and with those of its own that then play a part."""
+        only = value if option == "--only" else None
+        own = (word for words in self.options if plays_a_part(words[0], only) for word in words)
+        return shlex.join(["diswot", "check", self.text, *own, option, value])
 
 
-def find(text: str, options: tuple[str, ...] = ()) -> Subject:
+def plays_a_part(option: str, only: str | None) -> bool:
+    """Return whether an option of a check plays a part where one question or stage is asked alone; None for all."""
+    return only is None or only in PARTS.get(option, {only})
+
+
+def find(text: str, options: tuple[tuple[str, ...], ...] = ()) -> Subject:
     """Return what ``FILE``, ``FILE:NAME`` or the name of an installed proxy stands for.
 
     Raises:
@@ -53,10 +73,8 @@ def find(text: str, options: tuple[str, ...] = ()) -> Subject:
         if path.suffix == ".py":
             raise InputError(f"FILE: {path} is not a file; `diswot proxies new NAME` writes one to begin with.")
         raise unknown("FILE", text, registry.names(), hint="A file ends in .py; FILE.py:NAME picks one of its proxies.")
-    try:
+    with named("FILE", "--plugin"):
         found = registry.load_file(path)
-    except InputError as error:
-        raise InputError(f"FILE: {str(error).removeprefix('--plugin: ')}") from error
     if name and name not in found:
         raise unknown(f"FILE: {path}: proxy", name, found)
     if not name and len(found) > 1:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import re
 import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import click
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, elided, unknown
+from harness.cli import options
 
 _COMMANDS = {
     "run": "evaluate, correlate, search and report on the embedded default; the main job",
@@ -30,9 +34,14 @@ _COMMANDS = {
     "bench": "cost of each proxy and of the suite, in seconds and in units",
 }
 
+#: The longest word of a message: a path is shown whole, and thousands of digits are not.
+_LONGEST_WORD = 300
+
 
 class Group(click.Group):
     """A group of commands that answers an unknown one with the nearest match and the list."""
+
+    command_class = options.Command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_program = arguments is None
     if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    _open_streams()
+    os.environ["MPLBACKEND"] = "Agg"  # a notebook hands its own backend on to us, which may not be installed here
     try:
         status = _diswot.main(arguments, prog_name="diswot", standalone_mode=False)
         sys.stdout.flush()
@@ -126,6 +137,18 @@ def _end_at_once(_number: int, _frame: FrameType | None) -> None:
     os._exit(1)
 
 
+def _open_streams() -> None:
+    # A stream that the caller has closed (`>&-`) is None; what would be printed goes nowhere, and the work is done.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # As a file, so that no store that is opened later has the descriptor that prints go to.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the encoding lacks must not end a command
+
+
 def _say(sentence: str, status: int) -> int:
-    print(f"diswot: {sentence}", file=sys.stderr)
+    short = re.sub(r"\S+", lambda word: elided(word[0], _LONGEST_WORD), sentence)
+    print(f"diswot: {short}", file=sys.stderr)
     return status

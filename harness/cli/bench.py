@@ -10,7 +10,7 @@ import click
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @options.space
 @click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies
@@ -25,11 +25,12 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """
     import torch
 
-    from harness import bench, files, pool, sweep
+    from harness import bench, files, pool, run_folder, sweep
     from harness.cli.evaluate import plan_of
 
     if out is not None:
         files.check_table_path(out, "--out")
+        run_folder.refuse_kept("--out", out)
     plan = plan_of(**settings)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do

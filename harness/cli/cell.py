@@ -9,7 +9,7 @@ import click
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("cell")
 @options.space
 @options.as_json

@@ -12,11 +12,11 @@ from harness.cli import options
 #: How far behind a baseline a proxy may be unless something else is asked for.
 MARGIN = 0.05
 
-#: float32 on other kernels: sums move in the fifth digit, gradients' in the fourth.
+#: float32 on other kernels: between processors zico moves by 4e-4 of itself, all others by less than 4e-5.
 TOLERANCE = 2e-3
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("file", required=False)
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller networks: a minute instead of several.")
 @click.option(
@@ -24,7 +24,7 @@ TOLERANCE = 2e-3
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Finite(min=0, min_open=True),
     default=MARGIN,
     show_default=True,
     help="How far behind it may be, as a difference of correlations.",
@@ -46,7 +46,7 @@ TOLERANCE = 2e-3
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=options.Finite(min=0),
     default=TOLERANCE,
     show_default=True,
     help="Of a saved baseline: how much a score may change, relative to itself.",
@@ -85,21 +85,28 @@ def command(
     Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
     decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
     """
-    from harness import pool
+    from harness import pool, run_folder
     from harness.check import output, reference, stages, subject
     from harness.check.answer import UNDECIDED, Answer, exit_status
 
+    if file is not None or refresh_reference:
+        _refuse_idle(only, file, save)
     processes = workers or pool.default_workers()
     if refresh_reference:
-        click.echo(f"wrote {reference.refresh(processes)} and its card")
+        click.echo(f"wrote {reference.refresh(processes)} and its card", err=True)
         if file is None:
             return 0
     if file is None:
         raise InputError(
             "FILE: name the file of a proxy, or an installed proxy; `diswot proxies new NAME` writes a file."
         )
+    for option, path in (("--save", save), ("--junit", junit), ("--markdown", markdown)):
+        if path is not None:
+            run_folder.refuse_kept(option, path, *([] if out is None else [out]))
     if undecided not in UNDECIDED:
         raise unknown("--undecided", undecided, UNDECIDED)
+    for text in against:
+        options.parts("--against", text)
     chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))
     request = stages.Request(
         subject=chosen,
@@ -137,6 +144,21 @@ def command(
     return status
 
 
+def _refuse_idle(only: str | None, file: str | None, save: Path | None) -> None:
+    from harness.check import subject
+
+    names = {options.typed(parameter): str(parameter.name) for parameter in click.get_current_context().command.params}
+    if file is None:
+        idle = [name for typed, name in names.items() if typed not in ("--refresh-reference", "--workers")]
+        options.refuse_idle("where a FILE is checked", *idle)
+    if save is None:
+        options.refuse_idle("with --save", "tolerance")
+    for option, parts in subject.PARTS.items():
+        kept = save is not None and "workers" in parts  # a baseline is saved with scores, whatever is asked
+        if not kept and not subject.plays_a_part(option, only):
+            options.refuse_idle(f"with --only {' or '.join(sorted(parts))}, or without --only", names[option])
+
+
 def _repeated(
     quick: bool,
     against: tuple[str, ...],
@@ -145,13 +167,13 @@ def _repeated(
     baseline: Path | None,
     beside: str | None,
     image_dir: Path | None,
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], ...]:
     # What a command that asks one of the questions again must have too.
-    words = ["--quick"] if quick else []
-    words += [word for name in against for word in ("--against", name)]
-    words += ["--margin", f"{margin:g}"] if margin != MARGIN else []
-    words += [word for name in targets for word in ("--target", name)]
-    words += ["--baseline", str(baseline)] if baseline is not None else []
-    words += ["--with", beside] if beside is not None else []
-    words += ["--image-dir", str(image_dir)] if image_dir is not None else []
+    words: list[tuple[str, ...]] = [("--quick",)] if quick else []
+    words += [("--against", name) for name in against]
+    words += [("--margin", f"{margin:g}")] if margin != MARGIN else []
+    words += [("--target", name) for name in targets]
+    words += [("--baseline", str(baseline))] if baseline is not None else []
+    words += [("--with", beside)] if beside is not None else []
+    words += [("--image-dir", str(image_dir))] if image_dir is not None else []
     return tuple(words)

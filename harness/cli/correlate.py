@@ -9,7 +9,7 @@ import click
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
 @click.option(
@@ -45,7 +45,7 @@ def command(
     import pandas as pd
 
     from benchmarks import spaces
-    from benchmarks.errors import unknown
+    from benchmarks.errors import named, unknown
     from harness import files, results, run_folder
     from harness.cli import say
     from harness.evidence.table import Method
@@ -58,12 +58,19 @@ def command(
         known = spaces.get(run_folder.read_info(folder)["space"]).subsets
         if subset is not None and subset not in known:
             raise unknown("--subset", subset, known)
+    if as_json:
+        options.refuse_idle("without --json, which gives all cells", "subset")
     if beside is not None:
         for folder in folders:
             taken = taking.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
-    found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
+    with named("run", "--out"):
+        found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
     table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
+    if not targets:
+        for one in found:
+            if lacking := say.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
+                click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
     else:
@@ -74,11 +81,15 @@ def command(
 
 
 def _tables(out: Path | None) -> list[Path]:
-    from harness import files
+    from harness import files, run_folder
 
     if out is None:
         return []
     if out.is_dir() or not out.suffix:
-        return [out / f"correlations{suffix}" for suffix in files.WRITERS]
-    files.check_table_path(out, "--out")
-    return [out]
+        paths = [out / f"correlations{suffix}" for suffix in files.WRITERS]
+    else:
+        files.check_table_path(out, "--out")
+        paths = [out]
+    for path in paths:
+        run_folder.refuse_kept("--out", path)
+    return paths

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from benchmarks.errors import named
 from harness.cli import options
 
 
-@click.command()
+@click.command(cls=options.Command)
 @options.space
 @click.option(
     "--cells",
@@ -40,7 +41,7 @@ from harness.cli import options
 @options.scheduler
 @click.option(
     "--checkpoint-every",
-    type=click.FloatRange(min=0),
+    type=options.Finite(min=0),
     default=60.0,
     show_default=True,
     help="Seconds between two checkpoints of a training.",
@@ -55,6 +56,7 @@ from harness.cli import options
 )
 @options.out("runs/distill")
 @options.config
+@named("--out", "run", "store")
 def command(
     space: str,
     cells: str,
@@ -84,7 +86,8 @@ def command(
     from harness.distillation import distillers as registry
 
     walked = spaces.classes_of(spaces.get(space))
-    compared = tables.targets(compare, space)[0] if compare is not None else None
+    with named("--compare", "table", "--target"):
+        compared = tables.targets(compare, space)[0] if compare is not None else None
     place = options.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from benchmarks.errors import named
 from harness.cli import options
 
 #: How many cells are sampled unless something else is asked for, where the space has as many.
 DEFAULT_CELLS = 100
 
 
-@click.command()
+@click.command(cls=options.Command)
 @options.space
 @options.cells
 @options.proxies
@@ -22,22 +23,27 @@ DEFAULT_CELLS = 100
 @options.scheduler
 @options.out("runs/evaluate")
 @click.option("--export", type=options.PATH, help="Also write all scores of the run to a .csv, .parquet or .json.")
+@named("--out", "run", "store")
 def command(out: Path, export: Path | None, **settings: Any) -> int:
     """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again.
 
     Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
     """
-    from harness import files, results, sweep
+    from harness import files, results, run_folder, sweep
     from harness.cli import say
 
     if export is not None:
         files.check_table_path(export, "--export")
+        run_folder.refuse_kept("--export", export, out)
     plan = plan_of(**settings)
     click.echo(say.plan(plan, out), err=True)
     tally = sweep.run(plan, out)
     click.echo(say.tally(tally, out), err=True)
+    if lacking := say.undistilled(plan.space, plan.cells):
+        click.echo(lacking, err=True)
     if export is not None:
-        click.echo(f"wrote {files.write_table(export, results.load(out).scores)}", err=True)
+        with named("--export", "--out"):
+            click.echo(f"wrote {files.write_table(export, results.load(out).scores)}", err=True)
     return 1 if tally.statuses["failed"] else 0
 
 
@@ -65,7 +71,8 @@ def plan_of(
     from harness.sweep import Plan
     from proxies import registry
 
-    images.get(settings["images"])
+    if images.get(settings["images"]).reader is None:
+        options.refuse_idle(f"with --images other than {settings['images']}", "image_dir")
     teachers.canonical(settings["teacher"])
     loaded = options.load_plugins(plugins)
     place = options.place(device, workers, scheduler)

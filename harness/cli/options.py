@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, quoted, unknown
 from benchmarks.paths import expanded
 
 if sys.version_info >= (3, 11):
@@ -26,30 +28,96 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: Where a context keeps the names of the parameters that its configuration file sets.
+_CONFIGURED = "harness.cli.options.configured"
+
+
+def typed(parameter: click.Parameter | None) -> str:
+    """Return the name of an option or argument as the user types it, such as ``--out`` or ``RUN``."""
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return "value" if parameter is None else parameter.human_readable_name
+
+
+def _text(value: Any, parameter: click.Parameter | None) -> str:
+    text = os.fsdecode(value)
+    if not text.strip():
+        raise InputError(f"{typed(parameter)}: {text!r} is empty; give a value, or leave it away.")
+    if "\0" in text:
+        raise InputError(f"{typed(parameter)}: {quoted(text)} has a NUL character, which no name can have.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{typed(parameter)}: {quoted(text)} is not UTF-8, as names in tables and pages must be; rename it."
+        ) from error
+    return text
+
+
+class _Text(click.ParamType):
+    """A text that is not empty and that every file of a run can hold."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return _text(value, param)
+
+
 class _UserPath(click.Path):
     """A path that may begin with ``~``, also where no shell sees it, as in a configuration."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        named = param.opts[0] if param is not None else "path"
-        return expanded(named, Path(os.fsdecode(super().convert(value, param, ctx))))
+        return expanded(typed(param), _text(super().convert(_text(value, param), param, ctx), param))
 
 
-PATH = _UserPath()
+class Whole(click.IntRange):
+    """An integer within bounds, of which no more than ``most`` can be meant, for a reason."""
 
-
-class _Count(click.IntRange):
-    """A whole number from 1 to a bound; the sentence that refuses more says why."""
-
-    def __init__(self, most: int, why: str) -> None:
-        super().__init__(min=1)
+    def __init__(
+        self,
+        min: int,
+        max: int | None = None,
+        *,
+        most: int = 10**18 - 1,
+        reason: str = "a store holds no number of more digits",
+    ) -> None:
+        """Take the bounds that the help shows, and what no value may exceed though the help does not show it."""
+        super().__init__(min, max)
         self.most = most
-        self.why = why
+        self.reason = reason
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number = int(super().convert(value, param, ctx))
+        """Return the integer that a text stands for."""
+        number = int(super().convert(click.INT.convert(value, param, ctx), param, ctx))
         if number > self.most:
-            self.fail(f"{_shortened(number)} is more than {self.most}: {self.why}.", param, ctx)
+            self.fail(f"{number} is more than {self.most}: {self.reason}.", param, ctx)
         return number
+
+
+class Finite(click.FloatRange):
+    """A number within bounds that is neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number that a text stands for."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+class Command(click.Command):
+    """A command whose texts are checked as its paths are, whatever option they belong to."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        """Take what `click.Command` takes, and let `TEXT` check every text."""
+        super().__init__(*arguments, **keywords)
+        for parameter in self.params:
+            if parameter.type is click.STRING:
+                parameter.type = TEXT
+
+
+TEXT = _Text()
+PATH = _UserPath()
 
 
 def _shortened(number: int) -> str:
@@ -64,7 +132,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
     if path is None:
         return
     try:
-        settings = tomllib.loads(path.read_text())
+        settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"--config: {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # of the encoding, or of TOML
@@ -80,6 +148,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
             raise InputError(f"--config: {path}: setting {name} takes a value; {str(value).lower()} is a flag's.")
         defaults[str(allowed[name].name)] = _as_given(value, several=allowed[name].multiple)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+    ctx.meta[_CONFIGURED] = set(defaults)
 
 
 def _as_given(value: Any, *, several: bool) -> Any:
@@ -120,13 +189,13 @@ image_dir = click.option(
 )
 batch_size = click.option(
     "--batch-size",
-    type=_Count(65_536, "a batch is computed in one pass, and the maps of so many images take 64 GB"),
+    type=Whole(min=1, most=65_536, reason="a batch is computed in one pass, and the maps of so many images take 64 GB"),
     default=64,
     show_default=True,
-    help="Pictures in a batch.",
+    help="Images in a batch.",
 )
 batch_seed = click.option(
-    "--batch-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which pictures are in the batch."
+    "--batch-seed", type=Whole(min=0), default=0, show_default=True, help="Which pictures are in the batch."
 )
 augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the pictures.")
 teacher = click.option(
@@ -140,18 +209,20 @@ device = click.option(
 )
 workers = click.option(
     "--workers",
-    type=_Count(
-        _MOST_WORKERS * (os.cpu_count() or 1),
-        f"more than {_MOST_WORKERS} processes for each of this machine's processors only wait for each other",
+    type=Whole(
+        min=1,
+        most=_MOST_WORKERS * (os.cpu_count() or 1),
+        reason=f"more than {_MOST_WORKERS} processes for each of this machine's processors only wait for each other",
     ),
     help="Processes. [default: one a processor, or one a GPU]",
 )
 stack = click.option(
     "--stack",
-    type=_Count(1024, "the networks of a stack are computed in one pass, and fill the memory"),
+    type=Whole(min=1, most=1024, reason="the networks of a stack are computed in one pass, and fill the memory"),
     default=1,
     show_default=True,
-    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings.",
+    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings. It changes the "
+    "rounding: at a batch of 4 epe_nas moves by 1 %, zico and fisher by .4 %.",
 )
 tf32 = click.option("--tf32/--no-tf32", default=False, help="On a GPU: TF32, which is faster and rounds more.")
 deterministic = click.option(
@@ -181,9 +252,7 @@ def _draws(context: click.Context, parameter: click.Parameter, value: int | None
         click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
 
 
-draws = click.option(
-    "--draws", type=click.IntRange(min=1, max=1_000_000), hidden=True, expose_value=False, callback=_draws
-)
+draws = click.option("--draws", type=Whole(min=1, most=1_000_000), hidden=True, expose_value=False, callback=_draws)
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
 )
@@ -222,6 +291,38 @@ def evidence(function: F) -> F:
     for option in (undefined, draws, measure, target):
         function = option(function)
     return function
+
+
+def refuse_idle(when: str, *names: str) -> None:
+    """Refuse options that the user gives to the running command where they play no part.
+
+    Args:
+        when: the condition under which they do, such as ``with --scores live``.
+        names: of the parameters.
+
+    Raises:
+        InputError: if one of them is given on the command line or in the configuration.
+    """
+    ctx = click.get_current_context(silent=True)
+    if ctx is None:  # a program called, and nobody typed anything
+        return
+    given = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    given |= ctx.meta.get(_CONFIGURED, set()).intersection(names)
+    for parameter in ctx.command.params:
+        if parameter.name in given:
+            raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it away.")
+
+
+def parts(argument: str, text: str) -> tuple[str, ...]:
+    """Return the names in a text, which commas separate, without repetition.
+
+    Raises:
+        InputError: if there is none.
+    """
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found:
+        raise InputError(f"{argument}: {quoted(text)} names nothing.")
+    return found
 
 
 def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, Any]:

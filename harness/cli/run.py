@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness.cli import options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_CELLS = "nb201-kd:80"
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.option(
     "--cells",
     default=DEFAULT_CELLS,
@@ -36,6 +36,7 @@ DEFAULT_CELLS = "nb201-kd:80"
 @options.shipped
 @options.scheduler
 @options.out("runs/default")
+@named("--out", "run", "store")
 def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **settings: Any) -> int:
     """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.
 
@@ -57,6 +58,11 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
+    begun = any(run_folder.info_path(out / space).is_file() for space in ("nb201", "s0"))
+    if (out / "report.html").exists() and not begun:
+        raise InputError(
+            f"--out: {out} holds report.html and no run, which would write over it; choose another folder."
+        )
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
     plans = [
         (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),

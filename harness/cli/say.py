@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tabulate import tabulate
 
-from benchmarks import spaces
+import reports
+from benchmarks import spaces, tables
 from harness import run_folder
 from harness.evidence.intervals import FEWEST_FUNCTIONS
 from harness.evidence.table import LITTLE, by_evidence, leading
-from harness.results import Results
+from harness.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from harness.search.stored import Search
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def correlations(results: Results, subset: str | None = None) -> str:
     everything = results.evidence
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
     if evidence.empty:
-        whole = "the same cells as all" if _holds(results, subset) else "none of the cells"
+        whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
         return f"{results.info['space']}: the subset {subset} holds {whole}."
     targets = list(dict.fromkeys(evidence["target"]))
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
@@ -140,6 +141,19 @@ def correlations(results: Results, subset: str | None = None) -> str:
             f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
         )
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
+
+
+def undistilled(space: str, cells: Sequence[int]) -> str:
+    """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
+    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
+    needed = min(ENOUGH_CELLS, len(cells))
+    if known >= needed:
+        return ""
+    return (
+        f"no {column} accuracy: {name} has one for {known} of these {_count(len(cells), 'cell')}, and {needed} are "
+        f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
+    )
 
 
 def _holds(results: Results, subset: str) -> bool:
@@ -188,12 +202,13 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     page, *figures = paths
     lines = [f"wrote {page}"]
     for one in results:
-        own = [path for path in figures if one.folder in path.parents]
-        folders = ", ".join(sorted({str(path.parent) for path in own}))
-        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folders}")
+        folder = reports.figures_folder(one, page.parent)
+        own = [path for path in figures if path.parent == folder]
+        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folder}")
         shipped = run_folder.shipped(one.folder, one.info)
         scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
-        lines.append(f"      {scores}, {one.folder / 'correlations.csv'}")
+        correlations = one.folder / "correlations.csv"
+        lines.append(f"      {scores}{f', {correlations}' if correlations.is_file() else ''}")
     return "\n".join(lines)
 
 

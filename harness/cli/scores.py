@@ -33,7 +33,7 @@ def _list(as_json: bool) -> None:
             "name": one.name,
             "space": one.card["space"],
             "cells": one.card["cells"],
-            "seeds": one.card["seeds"] if as_json else ", ".join(map(str, one.card["seeds"])),
+            "seeds": one.card["seeds"] if as_json else _seeds(one.card["seeds"]),
             "proxies": list(one.versions) if as_json else len(one.versions),
             "settings": one.card["settings"] if as_json else _in_words(one.card["settings"]),
             "settings_hash": one.card["settings_hash"],
@@ -41,6 +41,11 @@ def _list(as_json: bool) -> None:
         for one in found
     ]
     options.show(rows, as_json)
+
+
+def _seeds(seeds: list[int]) -> str:
+    # How many, and which.
+    return f"{len(seeds)} ({'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))})"
 
 
 def _in_words(settings: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from harness.cli import options
 
 #: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
@@ -33,7 +33,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     return run
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("run", type=options.PATH, default="runs/evaluate", is_eager=True, callback=_take_settings)
 @click.option(
     "--proxy",
@@ -47,30 +47,30 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 )
 @click.option(
     "--evaluations",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     show_default="200, or half of fewer than 400 cells",
     help="Cells that a search may score.",
 )
 @click.option(
     "--population",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     show_default="20, or a quarter of fewer than 80 evaluations",
     help="Cells that evolution keeps.",
 )
-@click.option("--tournament", type=click.IntRange(min=1), show_default="5", help="Cells of which the best is a parent.")
+@click.option("--tournament", type=options.Whole(min=1), show_default="5", help="Cells of which the best is a parent.")
 @click.option(
     "--crossover",
-    type=click.FloatRange(0, 1),
+    type=options.Finite(0, 1),
     default=0.0,
     show_default=True,
     help="Probability that a child has two parents.",
 )
 @click.option(
-    "--seeds", "searches", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many searches."
+    "--seeds", "searches", type=options.Whole(1, 10_000), default=10, show_default=True, help="How many searches."
 )
 @click.option(
     "--weight-seed",
-    type=click.IntRange(0, 10**18 - 1),
+    type=options.Whole(0, 10**18 - 1),
     default=0,
     show_default=True,
     help="Weights whose scores are followed.",
@@ -103,6 +103,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.plugin
 @options.as_json
 @options.config
+@named("run", "--out")
 def command(
     run: Path,
     proxy: str,
@@ -140,15 +141,19 @@ def command(
     if scores == "stored":
         if settings["scheduler"] is not None:
             raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
+        options.refuse_idle("with --scores live", "device", "workers", "image_dir")
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
+    algorithms = options.parts("--algorithm", algorithm)
+    if set(algorithms) == {"random"}:
+        options.refuse_idle("with --algorithm evolution", "population", "tournament", "crossover")
     loaded = options.load_plugins(plugins)
     walked = spaces.get(space)
-    beside = tuple(dict.fromkeys(teachers.canonical(part) for part in _parts("--teacher", teacher)))
+    beside = tuple(dict.fromkeys(teachers.canonical(part) for part in options.parts("--teacher", teacher)))
     found = study.study(
         Plan(
             run=run,
-            drivers=_parts("--proxy", proxy),
-            algorithms=_parts("--algorithm", algorithm),
+            drivers=options.parts("--proxy", proxy),
+            algorithms=algorithms,
             evaluations=evaluations,
             population=population,
             tournament=tournament,
@@ -182,13 +187,6 @@ def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
                 f"--{name.replace('_', '-')}: {value} was asked for, and the scores of {run} were made with "
                 f"{settings[name]}; `diswot evaluate`, or `--scores live` in another folder, makes others."
             )
-
-
-def _parts(argument: str, text: str) -> tuple[str, ...]:
-    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not parts:
-        raise InputError(f"{argument}: {text!r} names nothing.")
-    return parts
 
 
 def _live(space: str, teacher: str, plugins: tuple[Path, ...], settings: dict[str, Any]) -> Any:

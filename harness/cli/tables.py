@@ -84,11 +84,12 @@ def _import(file: Path, out: Path | None) -> None:
     """
     from benchmarks.errors import InputError
     from benchmarks.tables import official
-    from harness import files, progress
+    from harness import files, progress, run_folder
 
     target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
     if target.suffix != ".parquet":
         raise InputError(f"--out: {target} must end in .parquet.")
+    run_folder.refuse_kept("--out", target)
     with progress.shown(official.count(file), "cell", "read") as step:
         frame = files.write_with_card(target, lambda: official.read(file, step)).frame
     click.echo(f"wrote {target}, {len(frame)} cells, {len(frame.columns)} columns, and its card beside it")

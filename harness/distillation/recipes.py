@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, quoted, unknown
+from benchmarks.parsing import whole_number
 
 #: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
 SCHEDULES = ("one-cycle", "steps")
@@ -145,20 +146,21 @@ def _change(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     kinds = {field.name: str(field.type) for field in fields(Recipe)}
     if not equals:
-        raise InputError(f"--set: {text!r} is not a change; write FIELD=VALUE, such as epochs=20.")
+        raise InputError(f"--set: {quoted(text)} is not a change; write FIELD=VALUE, such as epochs=20.")
     if name not in kinds:
         raise unknown("--set", name, kinds)
     try:
         return name, _PARSERS[kinds[name]](name, value.strip())
     except ValueError as error:
-        raise InputError(f"--set: {name} is {value!r}; {error}.") from error
+        raise InputError(f"--set: {name} is {quoted(value)}; {error}.") from error
 
 
 def _whole(name: str, value: str) -> int:
     lowest = 0 if name in ("samples", "padding") else 1
-    if not value.isdecimal() or int(value) < lowest:
-        raise ValueError(f"it must be a whole number, {lowest} or more")
-    return int(value)
+    number = whole_number(value)
+    if number is None or number < lowest:
+        raise ValueError(f"it must be a whole number, {lowest} or more, of at most 18 digits")
+    return number
 
 
 def _real(name: str, value: str) -> float:

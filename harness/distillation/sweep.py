@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import shlex
 import sys
 import time
 from collections import Counter
@@ -17,13 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import images, spaces
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from benchmarks.tables import readers, trainings
-from harness import files, pool, progress, run_folder
+from harness import arithmetic as arithmetics
+from harness import files, forms, pool, progress, run_folder
 from harness.cluster.executor import executors
 from harness.distillation import distillers, teacher
 from harness.distillation.recipes import Recipe
 from harness.distillation.settings import Settings
+from harness.settings import hash_of
 from harness.store import TRAININGS, Store, Training
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ SCHEMA = 1
 
 #: The numbers of a training, as ``trainings.csv`` has them in digits.
 _NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "accuracy": float, "seconds": float}
+_SETTINGS = {name: (str, float, bool, [int]) for name in Recipe.__dataclass_fields__}
+
+_FORM = {
+    "settings": {**_SETTINGS, "space": frozenset(spaces.names()), "images": str, "pictures": str, "teacher": str},
+    "settings_hash": str,
+    "commands": [str],
+    "versions": {str: (str, None)},
+    "arithmetic?": run_folder.ARITHMETIC,
+}
 
 
 @dataclass(frozen=True)
@@ -118,7 +128,7 @@ def run(
     source = teacher.parse(plan.teacher)
     pictures = plan.image_dir and plan.image_dir.resolve()
     context = Context(_settings(plan, source), pictures, folder.resolve(), plan.checkpoint_every)
-    claim(folder, context.settings, plan.device_name)
+    claim(folder, context.settings, plan.device_name, plan.scheduler)
     make_executor = make_executor or executors(plan.devices, plan.scheduler)
     start = time.monotonic()
     causes: Counter[tuple[str, str]] = Counter()
@@ -208,33 +218,44 @@ def _training(record: Mapping[str, Any], where: str) -> Training:
     return Training(**{**record, **numbers, "cause": None})
 
 
-def claim(folder: Path, settings: Settings, device: str) -> None:
+def claim(folder: Path, settings: Settings, device: str, scheduler: str | None = None) -> None:
     """Begin or continue a distillation: refuse another one's folder, write or extend its provenance.
 
     Raises:
         InputError: if the folder has a distillation with other settings, or cannot be written to.
     """
-    command = shlex.join(["diswot", *sys.argv[1:]])
-    commands: list[str] = []
-    if info_path(folder).is_file():
-        info = read_info(folder)
-        different = settings.differences(info["settings"])
-        if different:
-            raise InputError(
-                f"--out: {folder} holds a distillation with other settings: {', '.join(different)}; "
-                "choose another folder or the same settings."
-            )
-        commands = info["commands"]
-    elif store_path(folder).exists():
-        raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
-    info = {
-        "schema": SCHEMA,
-        "settings": settings.as_dict(),
-        "settings_hash": settings.hash,
-        "commands": commands + ([command] if command not in commands else []),
-        **run_folder.environment(device),
-    }
-    files.write_json(info_path(folder), info)
+    arithmetic = None if scheduler else arithmetics.here(settings.device)
+    machine = run_folder.environment(device, arithmetic)
+    _begun(folder, settings, arithmetic)  # what is refused is refused before a store is made
+    with Store(store_path(folder), create=True, kind=TRAININGS) as store, store.locked():
+        info = _begun(folder, settings, arithmetic)
+        if info is None and not store.is_empty():
+            raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
+        commands = [] if info is None else info["commands"]
+        info = {
+            "schema": SCHEMA,
+            "settings": settings.as_dict(),
+            "settings_hash": settings.hash,
+            "commands": list(dict.fromkeys([*commands, run_folder.command()])),
+            **machine,
+        }
+        files.write_json(info_path(folder), info)
+
+
+def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
+    # The record of the distillation that is continued; None of one that begins.
+    if not info_path(folder).is_file():
+        run_folder.refuse_somebodys("--out", folder, info_path(folder).name)
+        return None
+    info = read_info(folder)
+    different = settings.differences(info["settings"])
+    if different:
+        raise InputError(
+            f"--out: {folder} holds a distillation with other settings: {', '.join(different)}; "
+            "choose another folder or the same settings."
+        )
+    run_folder.refuse_other_arithmetic(folder, info, arithmetic)
+    return info
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -243,9 +264,15 @@ def read_info(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    return files.read_json(info_path(folder), SCHEMA, ("settings", "settings_hash", "commands"), "run")
+    path = info_path(folder)
+    info = files.read_json(path, SCHEMA, ("settings", "settings_hash", "commands"), "run")
+    forms.check(info, _FORM, path, "run")
+    if info["settings_hash"] != hash_of(info["settings"]):
+        raise InputError(f"run: {path} is damaged: settings_hash is not that of its settings.")
+    return info
 
 
+@named("--set", "size", "samples")
 def _settings(plan: Plan, source: Source) -> Settings:
     from harness.distillation.pictures import read
 

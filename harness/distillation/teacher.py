@@ -165,9 +165,14 @@ def save(path: Path, teacher: Teacher) -> None:
 
 
 def load(path: Path, device: str) -> Teacher:
-    """Return the teacher that `save` wrote."""
-    values: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    return Teacher(**values | {"lens": Lens(**values["lens"])})
+    """Return the teacher that `save` wrote.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    with files.reading(path, "run", "; without it, the same command trains the teacher anew"):
+        values: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return Teacher(**values | {"lens": Lens(**values["lens"])})
 
 
 @torch.no_grad()

@@ -58,7 +58,7 @@ def compared_with_best(estimates: Estimates, best: int) -> np.ndarray:
     if best not in compared:
         return corrected
     first, second = (compared[places] for places in np.triu_indices(len(compared), 1))
-    pairs = holm(np.concatenate([_pair_p_values(estimates, place, second[first == place]) for place in compared]))
+    pairs = holm(np.concatenate([_pair_p_values(estimates, int(place), second[first == place]) for place in compared]))
     with_best = (first == best) | (second == best)
     corrected[np.where(first == best, second, first)[with_best]] = pairs[with_best]
     corrected[best] = 1.0

@@ -336,14 +336,13 @@ def _compared_with_best(correlation: Estimates, proxies: Sequence[str]) -> dict[
     behind = correlation[[best]] - correlation
     behind_low, behind_high = intervals.of_difference(behind)
     chance = intervals.compared_with_best(correlation, best)
-    level = np.where(np.isfinite(chance), chance > SIGNIFICANCE, None)
     return {
         "best": proxies[best],
         "behind": np.where(np.isfinite(judged), behind.value, np.nan),
         "behind_low": behind_low,
         "behind_high": behind_high,
         "behind_p": chance,
-        "level_with_best": [np.nan if one is None else bool(one) for one in level],
+        "level_with_best": [bool(p > SIGNIFICANCE) if np.isfinite(p) else np.nan for p in chance],
     }
 
 

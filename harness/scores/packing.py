@@ -25,7 +25,7 @@ from proxies import registry
 #: What a card takes over from ``run.json``; ``command`` repeats the last of ``commands``.
 _FROM_RUN = (
     *("created", "space", "settings", "settings_hash", "commands", "device", "threads", "versions", "git_revision"),
-    *("hashes", "taken", "proxies"),
+    *("arithmetic", "hashes", "computed", "taken", "proxies"),
 )
 
 _LICENCE = "MIT, as this software; the pictures are not contained"
@@ -147,6 +147,7 @@ def _card(name: str, found: Results, data_hash: str) -> dict[str, Any]:
         "schema": sets.SCHEMA,
         "name": name,
         **{key: info[key] for key in _FROM_RUN if key in info},
+        "devices": sets.devices(info),
         "commands": [_without_folders(command) for command in info["commands"]],
         "cells": int(scores["cell"].nunique()),
         "seeds": sorted(int(seed) for seed in scores["seed"].unique()),

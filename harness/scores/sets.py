@@ -53,6 +53,11 @@ class ScoreSet:
         """The version of each proxy by its name."""
         return {record["name"]: record["version"] for record in self.card["proxies"]}
 
+    @property
+    def devices(self) -> dict[str, str]:
+        """The device on which the scores of each proxy were made, by the proxy's name."""
+        return devices(self.card)
+
     def frame(self, proxies: Collection[str] | None = None) -> pd.DataFrame:
         """Return the scores of some proxies, at least one, or of all: as `harness.results.Results.scores` has them.
 
@@ -78,6 +83,21 @@ class ScoreSet:
             frame[name] = texts.where(texts.notna(), None)
         frame["space"] = pd.Series(self.card["space"], frame.index, dtype=object)
         return frame[[name for name in SCORES.columns if name != "settings"]]
+
+
+def devices(record: dict[str, Any]) -> dict[str, str]:
+    """Return the device on which the scores of each proxy were made, of a card or ``run.json``.
+
+    Older ones do not say it by proxy: then what was taken was made where the note says, and all else on the last call's
+    device.
+    """
+    named: dict[str, str] = record.get("devices", {})
+    noted: dict[str, list[str]] = {}
+    for note in (*record.get("computed", ()), *record.get("taken", ())):
+        for proxy in note["proxies"]:
+            noted.setdefault(proxy, []).append(note.get("device", "not recorded"))
+    proxies = [proxy["name"] for proxy in record["proxies"]]
+    return {name: named.get(name) or ", ".join(dict.fromkeys(noted.get(name, [record["device"]]))) for name in proxies}
 
 
 def names() -> tuple[str, ...]:

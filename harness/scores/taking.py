@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, named
 from harness import progress, results, run_folder
 from harness.scores import sets
 from harness.scores.sets import ScoreSet
@@ -47,6 +47,7 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
     return total
 
 
+@named("--with", "scores")
 def beside(folder: Path, name: str) -> int:
     """Take the scores of a set's proxies, on the cells and with the seeds of a run, into it; return how many are new.
 
@@ -94,7 +95,7 @@ def _copy(
     lacking = frame[[unit not in settled for unit in units]]
     if len(lacking):
         run_folder.forget_derived(folder)
-        run_folder.note_taken(folder, one, lacking["proxy"])  # first: a kill leaves no score unnoted
+        run_folder.note_taken(folder, store, one, lacking["proxy"])  # first: a kill leaves no score unnoted
         store.write(_records(lacking, one.card["settings_hash"]))
     return len(lacking)
 

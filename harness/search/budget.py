@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks import tables
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from benchmarks.spaces import Space
 
 
@@ -40,6 +40,7 @@ def parse(text: str) -> Budget:
     return Budget(name.strip(), most)
 
 
+@named("--budget", "table", "--target")
 def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> tuple[int, ...]:
     """Return the cells that hold all budgets, in their order; one whose cost is not known holds none.
 

@@ -46,7 +46,8 @@ def get(name: str, proxies: pd.DataFrame) -> Driver:
         InputError: if there is none of that name, or a member is not known.
     """
     directions = dict(zip(proxies["name"], proxies["direction"], strict=True))
-    known = tuple(dict.fromkeys((*registry.names(), *directions)))
+    # The registry loads what is installed, which a proxy that the run knows does not need.
+    known = tuple(directions if name in directions else dict.fromkeys((*registry.names(), *directions)))
     if name not in known and name not in ENSEMBLES:
         raise unknown("--proxy", name, ("winner", *known, *ENSEMBLES), hint="`diswot proxies list` shows them.")
     ensemble = None if name in known else ENSEMBLES[name]

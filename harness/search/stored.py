@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import spaces
 from benchmarks.errors import InputError
-from harness import files
+from harness import files, forms, run_folder
 
 #: The number of ``search.json``'s form.
 SCHEMA = 1
@@ -43,6 +44,52 @@ _TABLES = {
     "picks": PICK_COLUMNS,
     "summary": SUMMARY_COLUMNS,
     "teachers": TEACHER_COLUMNS,
+}
+
+
+#: Columns of texts; all others hold numbers.
+_TEXTS = ("teacher", "driver", "algorithm", "quantity", "architecture", "target", "other")
+
+_ANEW = "; `diswot search` makes it anew"
+
+#: The form of ``search.json``.
+_FORM = {
+    "created?": str,
+    "commands": [str],
+    "space": frozenset(spaces.names()),
+    "scores": str,
+    "options": {
+        **dict.fromkeys(("evaluations", "population", "tournament", "searches"), int),
+        "crossover": float,
+        "algorithms": [str],
+    },
+    "budgets": {str: float},
+    "cells": int,
+    "weight_seed": int,
+    "teachers": [str],
+    "targets": [str],
+    "drivers": [
+        {
+            **dict.fromkeys(("name", "kind", "direction", "seconds_from"), str),
+            "members": [str],
+            "seconds_per_evaluation": (float, None),
+        }
+    ],
+    "winner": (
+        None,
+        {
+            **dict.fromkeys(("driver", "target"), str),
+            **{f"{name}?": (float, None) for name in ("chosen_on", "chosen", "undefined", "margin", "margin_p")},
+            **{f"{name}?": (float, None) for name in ("judged_on", "judged", "judged_low", "judged_high")},
+            "measure?": str,
+            "runner_up?": (str, None),
+            "significant?": (bool, None),
+        },
+    ),
+    "oracles": {str: {"cell": int, "architecture": str, "accuracy": float, "known": int}},
+    "failed": [{"proxy": str, "cause": str, "scores": int}],
+    "trainings": {str: {"seconds": float, "source": str}},
+    "machine": str,
 }
 
 
@@ -82,7 +129,9 @@ def folder_of(run: Path) -> Path:
 
 
 def write(run: Path, search: Search) -> None:
-    """Write a search into its run's folder, in place of an earlier one."""
+    """Write a search into its run's folder, in place of an earlier one; nothing where the folder is not writable."""
+    if not run_folder.keeps(run):
+        return
     folder = folder_of(run)
     (folder / "search.json").unlink(missing_ok=True)
     for name in _TABLES:
@@ -100,13 +149,14 @@ def read(run: Path) -> Search | None:
     path = folder / "search.json"
     if not path.is_file():
         return None
-    try:
-        info = files.read_json(path, SCHEMA, (), "run")
-    except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; `diswot search` makes it anew.") from error
-    try:
-        # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
-        tables = {name: pd.read_csv(folder / f"{name}.csv", engine="python") for name in _TABLES}
-    except (OSError, ValueError) as error:
-        raise InputError(f"run: {folder} cannot be read: {error}; `diswot search` makes it anew.") from error
+    info = files.read_json(path, SCHEMA, (), "run", _ANEW)
+    forms.check(info, _FORM, path, "run", _ANEW)
+    tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _TABLES.items()}
+    cells = tables["picks"]["cell"]
+    if not cells.isin(spaces.get(info["space"]).cells).all():
+        raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info['space']}{_ANEW}.")
     return Search(info=info, **tables)
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    return files.read_csv(path, _TEXTS, "run", _ANEW, needed=columns)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from benchmarks.errors import printable
 from proxies.registry import Proxy, UndefinedScore, get
 from proxies.testing import cost, environment
 from proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
@@ -65,7 +66,7 @@ def side_effects(proxy: Proxy, at: Environment) -> str:
     for cell in cells:
         seen = look(proxy, cell, at)
         if seen.finished and isinstance(seen.outcome.error, RuntimeError):  # the harness found it, not the function
-            raise Nonconformity(f"{seen.outcome.error}{_on(cell)}")
+            raise Nonconformity(f"{printable(seen.outcome.error)}{_on(cell)}")
     return f"nothing is changed on {len(cells)} cells"
 
 
@@ -89,7 +90,7 @@ def sizes(proxy: Proxy, at: Environment) -> str:
         seen = look(proxy, LARGEST, replace(at, batch_size=size, classes=classes, pixels=pixels))
         status = _status(seen, where)
         if status == "undefined" and size == 64:
-            raise Nonconformity(f"it has no score{where}: {seen.outcome.error}")
+            raise Nonconformity(f"it has no score{where}: {printable(seen.outcome.error)}")
         found.append(f"{size}/{classes}/{pixels}: {status}")
     return "batch/classes/pixels " + ", ".join(found)
 
@@ -135,8 +136,8 @@ def needs(proxy: Proxy, at: Environment) -> str:
     for cell in environment.ordinary(1, at.seed):
         seen = look(proxy, cell, at)
         undeclared = not seen.finished and isinstance(seen.outcome.error, RuntimeError)
-        if undeclared and "without declaring" in str(seen.outcome.error):
-            raise Nonconformity(f"{seen.outcome.error}")
+        if undeclared and "without declaring" in printable(seen.outcome.error):
+            raise Nonconformity(printable(seen.outcome.error))
         _value(seen, cell)
         read |= seen.read
     unread = sorted(proxy.needs - read)
@@ -271,7 +272,7 @@ def _value(seen: Look, cell: int) -> float:
     # The score of a network that must have one.
     _status(seen, _on(cell))
     if seen.outcome.value is None:
-        raise Nonconformity(f"it has no score{_on(cell)}: {seen.outcome.error}")
+        raise Nonconformity(f"it has no score{_on(cell)}: {printable(seen.outcome.error)}")
     return seen.outcome.value
 
 
@@ -280,10 +281,10 @@ def _status(seen: Look, where: str) -> str:
     error = seen.outcome.error
     if isinstance(error, UndefinedScore) and seen.finished:
         raise Nonconformity(f"it returned {seen.returned}{where}; raise UndefinedScore with the reason")
-    if isinstance(error, UndefinedScore) and not str(error).strip():
+    if isinstance(error, UndefinedScore) and not printable(error).strip():
         raise Nonconformity(f"it raises UndefinedScore without a reason{where}")
     if seen.outcome.status == "failed":
-        told = next(iter(str(error).splitlines()), "")
+        told = next(iter(printable(error).splitlines()), "")
         if not seen.finished and not told.startswith("it "):  # else a sentence already
             told = f"it raises {type(error).__name__}: {told}"
         seen_there, semicolon, advice = told.partition("; ")

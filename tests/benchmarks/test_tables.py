@@ -361,6 +361,20 @@ def test_a_faulty_json_is_one_sentence(tmp_path: Path, text: str, sentence: str)
         tables.load(write(tmp_path, text, "mine.json"))
 
 
+@pytest.mark.parametrize(
+    "notes", [b"\xff{", b"[]", b'{"index_columns": [1], "columns": [3]}', b'{"columns": []}', b"[" * 10**5]
+)
+def test_a_parquet_whose_notes_of_pandas_lie_is_one_sentence(tmp_path: Path, notes: bytes) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "mine.parquet"
+    content = pa.table({"cell": [3, 7], "accuracy": [50.0, 60.0]}).replace_schema_metadata({b"pandas": notes})
+    parquet.write_table(content, path)
+    with pytest.raises(InputError, match=r"^table: [^\n]*mine\.parquet' cannot be read as parquet \([^\n]*\)\.$"):
+        tables.load(str(path), "nb201")
+
+
 def test_a_faulty_parquet_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "mine.parquet"
     frame = pd.DataFrame({"cell": [5, 5], "a": [90.0, 91.0]})

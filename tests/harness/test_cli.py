@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 
 from benchmarks.tables import load as load_table
 from harness import load, run_folder
+from harness.cli import _diswot, main
 from harness.store import Store
 from proxies import registry
 
@@ -51,12 +55,12 @@ MISTAKES = {
     "evaluate --cells -5": ("--cells: '-5' is neither all, a number of cells, a list such as 3,7,9, a table",),
     "evaluate --cells here.txt": ("--cells: 'here.txt' is neither all", "nor a file with one cell a line"),
     "evaluate --cells 3,15625": ("index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",),
-    "evaluate --cells 3,four": ("cell: 'four' is not an architecture string; it has the form |op~0|+",),
+    "evaluate --cells 3,four": ("--cells: 'four' is not an architecture string; it has the form |op~0|+",),
     "evaluate --cells |conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|": (
         "'conv_3x3' is not known; did you mean 'nor_conv_3x3'?",
         "Allowed: none, skip_connect",
     ),
-    "evaluate --space s0 --cells 712,": ("cell: 712 is not in S0", "1, 3, 5, 7"),
+    "evaluate --space s0 --cells 712,": ("--cells: 712 is not in S0", "1, 3, 5, 7"),
     "cell 15625": ("index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",),
     "cell |none~0|": ("'|none~0|' is not an architecture string", "nor_conv_3x3"),
     "cell --space s0 712": ("712 is not in S0",),
@@ -115,20 +119,22 @@ MISTAKES = {
     # runs, targets and tables
     "correlate nowhere": ("run: nowhere is not a run's folder and holds none; `diswot evaluate --out nowhere`",),
     "report nowhere": ("run: nowhere is not a run's folder",),
-    "correlate run --target s0-disswot": ("table: 's0-disswot' is not known; did you mean 's0-diswot'?", ".csv"),
+    "correlate run --target s0-disswot": ("--target: 's0-disswot' is not known; did you mean 's0-diswot'?", ".csv"),
     "correlate run --target s0-diswot:vanila": ("'vanila' is not known; did you mean 'vanilla'?", "Allowed: vanilla"),
     "correlate run --target s0-diswot:": ("--target: 's0-diswot:' has no column after the colon",),
     "correlate run --target analog-nasbench": ("analog-nasbench is of the search space nb201, not s0",),
-    "correlate run --target nowhere.csv": ("table: 'nowhere.csv' cannot be read: No such file",),
+    "correlate run --target nowhere.csv": ("--target: 'nowhere.csv' cannot be read: No such file",),
     "correlate run --target elsewhere.csv": ("--target: elsewhere:accuracy has an accuracy for none of the 2 cells",),
-    "correlate run --target unknown.csv": ("table: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",),
-    "correlate run --target twice.csv": ("table: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
-    "correlate run --target text.csv": ("table: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
+    "correlate run --target unknown.csv": (
+        "--target: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",
+    ),
+    "correlate run --target twice.csv": ("--target: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
+    "correlate run --target text.csv": ("--target: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
     "correlate run --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
     "bench --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
     "evaluate --export table.txt": ("--export: table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
-    "run --target nonsense": ("table: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, s0-diswot"),
+    "run --target nonsense": ("--target: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, s0-diswot"),
     "tables show nonsense": ("table: 'nonsense' is not known",),
     "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
     "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
@@ -186,7 +192,7 @@ MISTAKES = {
         "--out: other_settings holds a run with other settings: batch_size 64 (there: 4), teacher resnet56 "
         "(there: s0:111); choose another folder or the same settings",
     ),
-    "evaluate --out other_schema": ("run: other_schema/run.json has schema 99; this version reads 1",),
+    "evaluate --out other_schema": ("--out: other_schema/run.json has schema 99; this version reads 1",),
     "correlate other_store": ("store: other_store/scores.sqlite cannot be opened as a store: its schema is 99",),
     "correlate no_store": ("store: no_store/scores.sqlite cannot be opened as a store: file is not a database",),
     "correlate damaged": ("store: damaged/scores.sqlite cannot be read: database disk image is malformed",),
@@ -342,6 +348,174 @@ def test_lists_as_json(cli: Cli) -> None:
     assert cell["cell"] == 12
     assert cell["accuracies"]["analog-nasbench:baseline"] > 0
     assert json.loads(cli("cell", "--space", "s0", "713", "--json").out)["string"] == "ResNet[7,1,3]"
+
+
+#: A quick line for every command that has --json, which follows it.
+JSON = {
+    ("tables", "list"): (),
+    ("tables", "show"): ("s0-diswot",),
+    ("scores", "list"): (),
+    ("scores", "show"): ("nb201-cifar10",),
+    ("images", "list"): (),
+    ("proxies", "list"): (),
+    ("proxies", "show"): ("snip",),
+    ("cell",): ("7",),
+    ("correlate",): ("run",),
+    ("search",): ("run", "--proxy", "params", "--seeds", "2", "--evaluations", "1", "--algorithm", "random"),
+    ("bench",): (*TINY, "--proxies", "params"),
+    ("check",): ("params", "--quick", "--only", "one_number"),
+}
+
+
+def with_json(group: click.Group = _diswot, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command that has --json."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from with_json(command, *words, name)
+        elif any(parameter.name == "as_json" for parameter in command.params):
+            yield (*words, name)
+
+
+@pytest.mark.parametrize("command", list(with_json()), ids=" ".join)
+def test_json_stands_alone_on_standard_output(command: tuple[str, ...], cli: Cli, place: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    said = cli(*command, *JSON[command], "--json")
+    assert said.status == 0, said.sentence
+    assert json.loads(said.out, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize("line", ["proxies list", "tables list --json", "cell 7", "correlate run"])
+def test_a_closed_stream_ends_no_command(
+    name: str, line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = "out" if name == "stderr" else "err"
+    main(line.split())
+    whole = getattr(capsys.readouterr(), other)
+    monkeypatch.setattr(sys, name, None)
+    assert main(line.split()) == 0
+    getattr(sys, name).close()
+    assert getattr(capsys.readouterr(), other) == whole
+
+
+def test_a_mistake_with_closed_streams_keeps_its_status(tmp_path: Path) -> None:
+    code = "import sys; from harness.cli import main; sys.exit(main())"
+    for line, status in (("cell 7", 0), ("cell 15625", 2)):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {line} >&- 2>&-', "sh", sys.executable, "-c", code], cwd=tmp_path, timeout=120
+        )
+        assert done.returncode == status
+
+
+def test_figures_are_drawn_whatever_backend_a_notebook_hands_on(tmp_path: Path) -> None:
+    code = """
+import os, sys
+import benchmarks, harness, harness.cli, proxies, reports
+assert os.environ["MPLBACKEND"] == "module://absent.backend"  # a notebook's own backend stays
+from harness.cli import main
+assert main(["tables", "list", "--json"]) == 0
+import reports.canvas
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+        env=os.environ | {"MPLBACKEND": "module://absent.backend"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], None]]:
+    """Makes a distribution's plug-in raise while it is loaded."""
+
+    def install(error: BaseException) -> None:
+        def load() -> None:
+            raise error
+
+        owner = SimpleNamespace(name="evil-metrics")
+        plugin = SimpleNamespace(name="evil", value="evil_metrics", dist=owner, load=load)
+        monkeypatch.setattr(registry, "entry_points", lambda group: [plugin])
+        registry._load_installed.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    registry._load_installed.cache_clear()
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SystemExit(0), "SystemExit: 0"),
+        (GeneratorExit(), "GeneratorExit"),
+        (OSError("no"), "OSError: no"),
+        (SilentError(), "SilentError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_named_with_its_distribution(
+    error: BaseException, says: str, cli: Cli, place: Path, installed: Callable[[BaseException], None]
+) -> None:
+    installed(error)
+    for line in ("proxies list", "evaluate --proxies params", "search run --proxy snip"):
+        said = cli(*line.split())
+        assert (said.status, len(said.sentence.splitlines())) == (2, 1)
+        assert (
+            "the plug-in 'evil' (evil_metrics) of the installed distribution evil-metrics cannot be " in said.sentence
+        )
+        assert says in said.sentence
+    for line in ("tables list", "scores list", "cell 7", "correlate run", "search run --proxy params --evaluations 1"):
+        assert cli(*line.split()).status == 0
+
+
+def test_cells_without_a_distilled_accuracy_are_told_which_have_one(cli: Cli, tmp_path: Path) -> None:
+    run = ["evaluate", *QUICK, "--proxies", "params", "--out", tmp_path]
+    says = (
+        "no distilled accuracy: nb201-kd has one for 0 of these 3 cells, and 3 are needed; "
+        "`diswot evaluate --cells nb201-kd:100` takes 100 cells that have one."
+    )
+    assert says in cli(*run, "--cells", "0,1,3").sentence
+    said = cli("correlate", tmp_path)
+    assert (said.status, says in said.sentence, says in said.out) == (0, True, False)
+    assert says not in cli("correlate", tmp_path, "--target", "analog-nasbench:baseline").sentence
+    known = cli(*run[:-1], tmp_path / "known", "--cells", "nb201-kd:3").sentence
+    assert "no distilled accuracy" not in known
+
+
+def test_the_seeds_of_a_set_are_counted_and_named(cli: Cli) -> None:
+    assert "1 (seed 0)" in cli("scores", "list").out
+    assert json.loads(cli("scores", "list", "--json").out)[0]["seeds"] == [0]
+
+
+def test_no_name_of_a_library_stands_where_an_option_was_typed(cli: Cli, place: Path) -> None:
+    for line in (
+        "correlate run --target nowhere.csv",
+        "report run --target nonsense",
+        "check params --quick --target nonsense",
+        "check params --quick --with nonsense",
+        "correlate run --with nonsense",
+        "search run --proxy params --budget nonsense:column=3",
+        "search run --proxy params --target nonsense",
+        "search run --proxy params --cells 3.5,",
+        "distill --compare nonsense",
+        "evaluate --teacher nb201:nonsense",
+        "evaluate --out damaged_info",
+        "run --target nonsense",
+    ):
+        (place / "damaged_info").mkdir(exist_ok=True)
+        run_folder.info_path(place / "damaged_info").write_text("[")
+        option = line.split()[-2]
+        said = cli(*line.split())
+        assert (said.status, said.sentence.splitlines()[-1].startswith(f"diswot: {option}: ")) == (2, True), said
 
 
 def test_the_lists_read_well(cli: Cli) -> None:

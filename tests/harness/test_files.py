@@ -138,3 +138,65 @@ def test_a_table_and_its_card_stay_as_they_were_if_one_cannot_be_written(
 def test_a_table_of_another_ending(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x\.txt must end in \.csv, \.parquet, \.json"):
         files.write_table(tmp_path / "x.txt", FRAME)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"schema": 1, "x": "\\ud800"}', b"\xff", b"", b'{"schema": 1'])
+def test_damaged_json_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"^run: .*x\.json cannot be read: [^\n]*; make it anew\.$"):
+        files.read_json(path, 1, (), "run", "; make it anew")
+
+
+def test_a_schema_is_a_number(tmp_path: Path) -> None:
+    path = files.write_json(tmp_path / "x.json", {"schema": True})
+    with pytest.raises(InputError, match="has schema True; this version reads 1"):
+        files.read_json(path, 1, (), "run")
+
+
+def test_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b'\xef\xbb\xbf{"schema": 1}')
+    assert files.read_json(path, 1, (), "run") == {"schema": 1}
+
+
+def test_whatever_a_reader_raises_is_one_sentence(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"^run: x cannot be read: MemoryError; hint\.$"),
+        files.reading(Path("x"), "run", "; hint"),
+    ):
+        raise MemoryError
+    with pytest.raises(InputError, match=r"^mine$"), files.reading(Path("x"), "run"):
+        raise InputError("mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,value\na,x\n", "its column 'value' holds what is no number"),
+        ("name\na\n", "it lacks the column value"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_damaged_csv_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"run: .*x\.csv .*{says}.*; hint\.$"):
+        files.read_csv(path, ("name",), "run", "; hint", needed=("name", "value"))
+
+
+def test_a_csv_comes_back_with_truth_values_and_gaps(tmp_path: Path) -> None:
+    path = files.write_table(tmp_path / "x.csv", FRAME.assign(best=[True, None]))
+    frame = files.read_csv(path, ("name",), "run", needed=("name", "value"))
+    assert frame["value"].tolist()[0] == 0.1 + 0.2
+    assert frame["best"].tolist()[0] is True
+
+
+def test_a_folder_has_locks_unless_its_file_system_says_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert files.has_locks(tmp_path)
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files.fcntl, "lockf", none)
+    assert not files.has_locks(tmp_path)

@@ -108,3 +108,32 @@ def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
 def test_what_stands_for_no_seed(text: str) -> None:
     with pytest.raises(InputError, match=r"--seeds: .* is neither a number of seeds, 1 to 1000, nor a list"):
         samples.seeds(text)
+
+
+def test_cells_may_be_written_as_pandas_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "cells.txt"
+    path.write_text("3.0\n 7.00 \n9\n")
+    assert samples.cells(str(path), NB201) == (3, 7, 9)
+    assert samples.cells("3.0,7", NB201) == (3, 7)
+    assert samples.cells("713.0,", S0) == (713,)
+    with pytest.raises(InputError, match=r"'3\.5' is not an architecture string"):
+        samples.cells("3.5,", NB201)
+
+
+def test_cells_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "cells.txt"
+    path.write_bytes(b"\xef\xbb\xbf3\r\n7\r\n")
+    assert samples.cells(str(path), NB201) == (3, 7)
+
+
+def test_cells_file_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cells.txt").write_text("3\n7\n")
+    assert samples.cells("~/cells.txt", NB201) == (3, 7)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, f"s0-diswot:{'9' * 5000}", f"{'9' * 5000},", "²", "s0-diswot:²"])
+def test_cells_refuse_what_is_no_number_in_one_sentence(text: str) -> None:
+    with pytest.raises(InputError, match=r"^--cells: ") as caught:
+        samples.cells(text, S0)
+    assert len(str(caught.value)) < 300

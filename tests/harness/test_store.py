@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from harness.store import SCHEMA, Record, Store
+from harness import files
+from harness.store import SCHEMA, TRAININGS, Record, Store
 
 Make = Callable[..., Record]
 
@@ -200,9 +201,108 @@ def test_a_store_that_is_damaged_inside(path: Path, record: Make) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with Store(path, create=False) as store:
-        with pytest.raises(InputError, match=r"store: .* cannot be read: database disk image is malformed"):
+        with pytest.raises(InputError, match=r"store: .* is damaged: Page 2: "):
             store.frame()
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match="is damaged"):
             store.settled("x")
         with pytest.raises(InputError, match="cannot be written"):
             store.write([record()])
+
+
+def test_a_cause_without_utf8_is_stored_escaped(path: Path, record: Make) -> None:
+    with Store(path, create=True) as store:
+        store.write([record(value=None, cause="no table Pr\udcfcfung.csv")])
+        assert store.frame()["cause"].tolist() == ["no table Pr\\udcfcfung.csv"]
+
+
+def test_a_locked_store_is_written_by_nobody_else(path: Path, record: Make) -> None:
+    with Store(path, create=True) as store, Store(path, create=False) as other:
+        other._connection.execute("PRAGMA busy_timeout = 0")
+        with store.locked():
+            with pytest.raises(InputError, match="cannot be written: database is locked"):
+                other.write([record()])
+            assert other.is_empty()
+        other.write([record()])
+        assert not store.is_empty()
+
+
+def test_a_store_that_another_process_makes_meanwhile_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def schema(store: Store) -> list[tuple[str, str, str]]:
+        found = original(store)
+        if not seen:
+            seen.append(found)
+            Store(path, create=True).__exit__()  # the other process, between a look and the next step
+        return found
+
+    original = Store._schema
+    monkeypatch.setattr(Store, "_schema", schema)
+    with Store(path, create=True) as store:
+        assert store.is_empty()
+    assert seen == [[]]
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be written; whoever runs the tests as root could, whatever the permissions say."""
+    monkeypatch.setattr(files, "can_be_written", lambda path: False)
+
+
+def test_a_store_that_may_only_be_read_is_read(path: Path, record: Make, request: pytest.FixtureRequest) -> None:
+    with Store(path, create=True) as store:
+        store.write([record()])
+    request.getfixturevalue("read_only")
+    before = sorted(path.parent.iterdir())
+    with Store(path, create=False) as store:
+        assert len(store.frame()) == 1
+        with pytest.raises(InputError, match="cannot be written"):
+            store.write([record()])
+    assert sorted(path.parent.iterdir()) == before == [path]
+
+
+def test_a_store_that_is_being_written_may_be_read_by_who_may_not_write(
+    path: Path, record: Make, request: pytest.FixtureRequest
+) -> None:
+    with Store(path, create=True) as writer:
+        writer.write([record()])
+        request.getfixturevalue("read_only")
+        with Store(path, create=False) as store:
+            assert len(store.frame()) == 1  # it is in the write-ahead log only
+
+
+def test_without_shared_memory_the_older_journal_is_used(
+    path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def schema(store: Store) -> list[tuple[str, str, str]]:
+        # As SQLite does where memory cannot be mapped: the journal's kind is stored, and the next access fails.
+        exclusive = store._run("PRAGMA locking_mode") == [("exclusive",)]
+        if not exclusive and path.is_file() and path.read_bytes()[18:19] == b"\x02":
+            raise sqlite3.OperationalError("disk I/O error")
+        return original(store)
+
+    with Store(path, create=True) as store:
+        store.write([record(cell=111)])
+    original = Store._schema
+    monkeypatch.setattr(Store, "_schema", schema)
+    with Store(path, create=True) as store:
+        store.write([record(cell=113)])
+        with Store(path, create=False) as reader:
+            assert reader.frame()["cell"].tolist() == [111, 113]
+        assert store._run("PRAGMA journal_mode") == [("delete",)]
+
+
+def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(store: Store) -> list[tuple[str, str, str]]:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Store, "_schema", locked)
+    monkeypatch.setattr(files, "has_locks", lambda folder: False)
+    with pytest.raises(InputError, match=r"the file system of .*run has no file locks.*folder on a local disk"):
+        Store(path, create=True)
+
+
+def test_a_store_of_another_kind_is_refused(path: Path) -> None:
+    Store(path, create=True).__exit__()
+    with pytest.raises(InputError, match="it holds scores, not trainings"):
+        Store(path, create=True, kind=TRAININGS)

@@ -477,6 +477,39 @@ def test_cells_of_one_function_are_scored_once_and_alike(run: Sweep, make_plan: 
     assert values["params"].nunique() > 1
 
 
+def test_whatever_a_plug_in_raises_is_its_own_and_the_sweep_goes_on(
+    run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
+) -> None:
+    bodies = {
+        "surrogate": "raise OSError(os.fsdecode(b'caf\\xe9'))",
+        "absent": "raise proxies.UndefinedScore(f'there is no {os.fsdecode(bytes([233]))}')",
+        "mute": "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})()",
+        "leaves": "raise GeneratorExit",
+        "quantised": "return torch.empty((), device='meta')",
+        "turns_off": "torch.backends.mkldnn.enabled = False\nreturn 1.0",
+    }
+    for name, body in bodies.items():
+        registry.load_file(plugin(body, name=name, file=f"{name}.py", needs="'weights'"))
+    plan = make_plan(f"params,snip,{','.join(bodies)}", cells=(111,))
+    run(plan, tmp_path / "run")
+    found = scores(tmp_path / "run").set_index("proxy")
+    assert dict(found["cause"]) == {
+        "params": None,
+        "snip": None,
+        "surrogate": "OSError: caf\\udce9",
+        "absent": "there is no \\udce9",
+        "mute": "Mute: a Mute whose text cannot be made",
+        "leaves": "RuntimeError: it raises GeneratorExit: ",
+        "quantised": "TypeError: it returned a meta tensor, not one number",
+        "turns_off": "RuntimeError: it changes torch.backends.mkldnn.enabled, from True to False",
+    }
+    assert list(found["status"].loc[["params", "snip", "absent"]]) == ["ok", "ok", "undefined"]
+    again = run(plan, tmp_path / "run")
+    assert again.statuses == {"failed": 5}
+    run(make_plan("params,snip", cells=(111,)), tmp_path / "alone")
+    assert scores(tmp_path / "alone").set_index("proxy").equals(found.loc[["params", "snip"]])
+
+
 def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
     # Not plain, kdsvd: the first cancels to its rounding, the second depends on signs that rounding chooses.
     built_in = (name for name in registry.names() if registry.is_built_in(registry.get(name)))

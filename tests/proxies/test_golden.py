@@ -9,7 +9,7 @@ agree to 1e-7 or to the last bit, and another machine's kernels round differentl
 - flops: the one reference value counts normalisation and pooling too; test_nb201.py compares ours with NATS-Bench's;
 - zico sums ratios with the difference of two gradients below the line, which for some weights is rounding alone: in
   float64 the sum is .8 % off the reference's float32, another memory format moves it by 1.5 %, another processor by
-  .05 %. With one thread on the reference's processor it agrees like the others;
+  up to .04 %. With one thread on the reference's processor it agrees like the others;
 - the terms of AZ-NAS take eigenvalues in float64, the reference in float32; its progressivity is a difference of two
   entropies, so it is compared as closely as these are;
 - l2_norm and synflow of zero-cost-nas count other layers: compared with the DisWOT release and NASLib instead.

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import initialisation
 from benchmarks.errors import InputError
 from proxies import registry
-from proxies.registry import INITIALISATIONS, PASSES, get, names, select
+from proxies.isolation import kept_apart
+from proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
 
 PLUGIN = '''
 import proxies
@@ -106,6 +109,141 @@ def test_a_proxy_without_a_source_needs_a_version() -> None:
         exec(text.format(""), {})
     exec(text.format(", version='3'"), {})
     assert get("typed_in").version == "3"
+
+
+@pytest.mark.parametrize(("version", "text"), [(1, "1"), ("1", "1"), (20240101, "20240101")])
+def test_a_whole_number_as_version_becomes_its_text(version: Any, text: str) -> None:
+    register(needs=[], source="x", version=version, name="numbered")(lambda trace: 1.0)
+    assert get("numbered").version == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"source": object()}, "proxy p: source=a object is not allowed; give a text that UTF-8 can hold."),
+        ({"source": "caf\udce9"}, "proxy p: source='caf\\udce9' is not allowed; give a text that UTF-8 can hold."),
+        ({"version": 1.5}, "proxy p: version=1.5 is not allowed; give a text, or a whole number, which becomes its"),
+        ({"version": True}, "proxy p: version=True is not allowed"),
+        ({"version": ""}, "proxy p: version='' is not allowed"),
+        ({"needs": "weights"}, "proxy p: needs='weights' is not allowed; give a list of texts."),
+        ({"needs": [1]}, "proxy p: needs=a list is not allowed; give a list of texts."),
+        ({"needs": None}, "proxy p: needs=a NoneType is not allowed"),
+        (
+            {"independent_of": "batch_size"},
+            "proxy p: independent_of='batch_size' is not allowed; give a list of texts.",
+        ),
+        ({"direction": 1}, "proxy p: direction=1 is not allowed"),
+        ({"family": None}, "proxy p: family=a NoneType is not allowed"),
+        ({"init": b"default"}, "proxy p: init=a bytes is not allowed"),
+        ({"deviations": 3}, "proxy p: deviations=3 is not allowed"),
+        ({"live_edges_only": "yes"}, "proxy p: live_edges_only='yes' is not allowed; give True or False."),
+        ({"fast": 1}, "proxy p: fast=1 is not allowed; give True or False."),
+        ({"time_limit": "3"}, "proxy p: time_limit='3' is not allowed; give a number above 0, or None."),
+        ({"time_limit": 0}, "proxy p: time_limit=0 is not allowed"),
+        ({"memory_limit": float("nan")}, "proxy p: memory_limit=nan is not allowed"),
+        ({"name": 3}, "name=3 is not allowed; give a text that UTF-8 can hold."),
+    ],
+)
+def test_register_refuses_an_argument_of_the_wrong_type_in_one_sentence(
+    arguments: dict[str, Any], sentence: str
+) -> None:
+    before = names()
+    with pytest.raises(InputError) as raised:
+        register(**{"needs": [], "source": "x", "version": "1", "name": "p", **arguments})(lambda trace: 1.0)
+    assert str(raised.value).startswith(sentence)
+    assert "\n" not in str(raised.value)
+    assert names() == before
+
+
+def test_register_takes_a_callable_object_and_refuses_what_cannot_be_called() -> None:
+    register(needs=[], source="x", version="1", name="partial")(functools.partial(len))
+    assert registry.origin(get("partial")) == "functools.partial"
+    assert not registry.is_built_in(get("partial"))
+    with pytest.raises(InputError, match=r"^name=a NoneType is not allowed"):
+        register(needs=[], source="x", version="1")(functools.partial(len))
+    with pytest.raises(InputError, match=r"^proxy number: a int is not a function of a trace\.$"):
+        register(needs=[], source="x", version="1", name="number")(3)  # type: ignore[arg-type]
+
+
+def test_a_plugin_that_wraps_a_built_in_is_no_built_in() -> None:
+    record = get("nwot")
+    register(needs=["relu_outputs"], source="x", version="1", name="wrapped")(
+        functools.wraps(record.function)(lambda trace: record.function(trace))
+    )
+    assert registry.is_built_in(record)
+    assert not registry.is_built_in(get("wrapped"))
+
+
+LOADS = {
+    "import torch; torch.backends.mkldnn.enabled = False": "it changes torch.backends.mkldnn.enabled, from True to",
+    "import torch; torch.set_default_dtype(torch.float64)": "it changes torch's default type",
+    "import torch; torch.set_grad_enabled(False)": "it changes torch's grad mode, from True to False",
+    "import torch; torch.inference_mode().__enter__()": None,
+    "import torch; kept = torch.inference_mode(); kept.__enter__()": "it changes torch's grad mode",
+    "import torch; torch.use_deterministic_algorithms(True)": "it changes torch's deterministic algorithms",
+    "import torch; torch.set_float32_matmul_precision('medium')": "it changes torch's float32 matmul precision",
+    "import torch; torch.autograd.set_detect_anomaly(True)": "it changes torch's anomaly mode",
+    "import torch; torch.set_flush_denormal(True)": "it changes torch's flushing of denormal numbers",
+    "import torch; torch.autocast('cpu').__enter__()": "it changes torch's autocast on cpu, from False to True",
+    "import torch; torch.nn.functional.cross_entropy = None": "it replaces torch.nn.functional.cross_entropy",
+    "import proxies.losses; proxies.losses.kd = max": "it replaces proxies.losses.kd",
+    "import os; os.chdir('/')": "it changes the working directory",
+    "import numpy; numpy.seterr(all='raise')": "it changes numpy's handling of errors",
+    "raise SystemExit(0)": "it calls sys.exit(0)",
+    "raise GeneratorExit": "GeneratorExit: ",
+    "import os; raise ValueError(os.fsdecode(b'caf\\xe9'))": r"ValueError: caf\udce9",
+}
+
+
+@pytest.mark.parametrize("text", LOADS)
+def test_what_a_plugin_does_to_torch_while_it_is_loaded_is_undone(tmp_path: Path, text: str) -> None:
+    path, cause = tmp_path / "sets.py", LOADS[text]
+    path.write_text(PLUGIN.format(name="sets") + text + "\n")
+    before, folder = names(), Path.cwd()
+    with kept_apart() as changed:
+        if cause is None:
+            assert registry.load_file(path) == ("sets",)
+        else:
+            with pytest.raises(InputError) as raised:
+                registry.load_file(path)
+            assert str(raised.value).startswith(f"--plugin: {path} cannot be loaded: {cause}")
+            assert names() == before
+        assert changed() is None
+    assert Path.cwd() == folder
+
+
+def test_what_a_plugin_prints_while_it_is_loaded_goes_to_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "prints.py"
+    path.write_text(PLUGIN.format(name="prints") + "print('plug-in loaded')\n")
+    registry.load_file(path)
+    assert capsys.readouterr() == ("", "plug-in loaded\n")
+
+
+def test_an_interrupt_while_a_plugin_is_loaded_stops_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "stops.py"
+    path.write_text(PLUGIN.format(name="stops") + "raise KeyboardInterrupt\n")
+    before = names()
+    with pytest.raises(KeyboardInterrupt):
+        registry.load_file(path)
+    assert names() == before
+
+
+class EntryPoint:
+    """An installed plug-in that ends the program."""
+
+    name, value = "exits", "exits_module"
+
+    def load(self) -> None:
+        raise SystemExit(0)
+
+
+def test_an_installed_plugin_that_exits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint()])
+    with pytest.raises(InputError) as raised:
+        registry._load_installed.__wrapped__()
+    assert str(raised.value) == ("the installed plug-in 'exits' (exits_module) cannot be loaded: it calls sys.exit(0)")
 
 
 @pytest.mark.parametrize(

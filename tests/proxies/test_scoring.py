@@ -5,7 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import random
+import signal
+import sys
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import proxies
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, printable
 from benchmarks.nb201 import Cell
 from proxies import registry
 from proxies.registry import Proxy, UndefinedScore, get, names
@@ -155,6 +160,7 @@ def test_keep_initialises_nothing(network: Maker, batch: Batch) -> None:
     [
         ({"names": ["nwott"]}, "proxy: 'nwott' is not known; did you mean 'nwot'?"),
         ({"init": "kaiming"}, "init: 'kaiming' is not known; allowed: keep, default."),
+        ({"undefined": "zero"}, "undefined: 'zero' is not known; allowed: raise, nan."),
         ({"names": ["diswot"], "teacher": None}, "teacher: the proxy compares with a teacher and none was given."),
         ({"names": "nwot"}, "names: 'nwot' is a text; give a list of names, such as ['nwot']."),
         ({"labels": torch.zeros(3, dtype=torch.long)}, "images, labels: shapes"),
@@ -203,6 +209,119 @@ def test_in_inference_mode_the_numbers_are_the_same(network: Maker, batch: Batch
         found = scores()
         assert torch.is_inference_mode_enabled()
     assert found == scores()
+
+
+def test_inside_autocast_the_numbers_are_the_same(network: Maker, batch: Batch) -> None:
+    def scores() -> dict[str, float]:
+        return proxies.score(network(), *batch, ALL, teacher=network(seed=1))
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = scores()
+        assert torch.is_autocast_enabled("cpu")
+    assert found == scores()
+
+
+WITHOUT_IMAGES = {name for name in ALL if get(name).needs <= {"weights", "layers"}}
+
+
+@pytest.mark.parametrize("where", ["images", "second images", "weights", "teacher"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_not_finite_has_no_score(network: Maker, batch: Batch, where: str, bad: float) -> None:
+    images, labels = batch
+    spoilt = images.clone()
+    spoilt[3, 0, 5, 5] = bad
+    student, teacher = network(), network(seed=1)
+    if where in ("weights", "teacher"):
+        (student if where == "weights" else teacher).classifier.bias.data[2] = bad
+    given = [spoilt if where == "images" else images, spoilt if where == "second images" else images]
+    found = proxies.score(student, given, [labels, labels], ALL, teacher=teacher, undefined="nan")
+    with_teacher = {name for name in ALL if get(name).needs_teacher}
+    undefined = {name for name, value in found.items() if math.isnan(value)}
+    assert undefined == (with_teacher if where == "teacher" else set(ALL) - WITHOUT_IMAGES)
+    for name in ("meco", "zico", "gradsign", "swap", "linear_regions", "ntk_cond", "vkdnw", "kdsvd"):
+        if name in undefined:
+            with pytest.raises(UndefinedScore, match=r"(images|logits) are not finite$"):
+                proxies.score(student, given, [labels, labels], [name], teacher=teacher)
+
+
+def test_an_activation_that_is_not_finite_has_no_score_either(network: Maker, batch: Batch) -> None:
+    student: Any = network(DEGENERATE)  # the logits are the classifier's bias
+    student.stem[1].weight.data[0] = math.nan
+    with pytest.raises(UndefinedScore, match=r"^meco: a map of the first image is not finite$"):
+        proxies.score(student, *batch, ["meco"])
+
+
+def test_an_undefined_score_can_leave_the_others_alone(network: Maker, batch: Batch) -> None:
+    student, chosen = network(DEGENERATE), ["params", "jacov", "snip", "zen"]
+    found = proxies.score(student, *batch, chosen, undefined="nan")
+    assert list(found) == chosen
+    assert {name for name, value in found.items() if math.isnan(value)} == {"jacov", "zen"}
+    assert found["params"] == proxies.score(student, *batch, ["params"])["params"]
+    with pytest.raises(UndefinedScore, match=r'^jacov: .*; undefined="nan" gives NaN for it and keeps the other score'):
+        proxies.score(student, *batch, chosen)
+    with pytest.raises(UndefinedScore, match=r"^jacov: [^;]*$"):
+        proxies.score(student, *batch, ["jacov"])
+
+
+class TwoNames(nn.Module):
+    """A network that holds modules under two names."""
+
+    def __init__(self, twice: bool) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU())
+        self.classifier = nn.Linear(6, 10)
+        if twice:
+            self.stem, self.head = self.body[0], self.classifier
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        maps = self.body(images)
+        return [maps, maps.mean((2, 3))]
+
+
+def test_a_module_under_two_names_is_one_module(batch: Batch) -> None:
+    once, twice = TwoNames(False), TwoNames(True)
+    twice.load_state_dict(once.state_dict(), strict=False)
+    found = proxies.score(twice, *batch, ALL_ALONE, undefined="nan")
+    assert found == pytest.approx(proxies.score(once, *batch, ALL_ALONE, undefined="nan"), nan_ok=True, rel=1e-12)
+    assert math.isfinite(found["params"])
+    assert math.isfinite(found["synflow"])
+
+
+ALL_ALONE = [name for name in ALL if not get(name).needs_teacher]
+
+
+class Functional(nn.Module):
+    """A network whose activations are functions, or modules."""
+
+    def __init__(self, activate: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Sequential(nn.Conv2d(c, 8, 3), nn.BatchNorm2d(8)) for c in (3, 8))
+        self.classifier = nn.Linear(8, 10)
+        self.activate = activate
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        maps = [self.activate(self.first(images))]
+        maps.append(self.activate(self.second(maps[0])))
+        return [*maps, maps[-1].mean((2, 3))]
+
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "F.relu": nn.functional.relu,
+    "torch.relu": torch.relu,
+    "Tensor.relu": lambda x: x.relu(),
+    "by name": lambda x: nn.functional.relu(input=x),
+    "in place": lambda x: nn.functional.relu(x, inplace=True),
+    "in place, by method": lambda x: x.relu_(),
+    "a module with a function": nn.ReLU(inplace=True),
+}
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_activations_that_are_functions_are_seen_like_modules(batch: Batch, kind: str) -> None:
+    modules, functions = Functional(nn.ReLU()), Functional(FUNCTIONS[kind])
+    functions.load_state_dict(modules.state_dict())
+    chosen = ["meco", "nwot", "swap", "reg_swap", "linear_regions", "snip"]
+    assert proxies.score(functions, *batch, chosen) == proxies.score(modules, *batch, chosen)
 
 
 def test_a_network_without_the_interface_is_refused_in_a_sentence(network: Maker, batch: Batch) -> None:
@@ -512,6 +631,102 @@ def returns_infinity(trace: Any) -> Tensor:
     return torch.tensor(math.inf)
 
 
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def returns_minus_infinity(trace: Any) -> float:
+    return -math.inf
+
+
+def returns_a_whole_number_without_end(trace: Any) -> int:
+    return 10**400
+
+
+def returns_a_meta_tensor(trace: Any) -> Tensor:
+    return torch.empty((), device="meta")
+
+
+def returns_a_quantised_tensor(trace: Any) -> Tensor:
+    with _no_warnings():
+        return torch.quantize_per_tensor(torch.tensor(1.0), 0.1, 0, torch.quint8)
+
+
+def returns_a_sparse_tensor(trace: Any) -> Tensor:
+    with _no_warnings():
+        return torch.sparse_coo_tensor(size=())
+
+
+def returns_a_nested_tensor(trace: Any) -> Tensor:
+    with _no_warnings():
+        return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+
+
+def returns_a_complex_tensor(trace: Any) -> Tensor:
+    return torch.tensor(1j)
+
+
+def interrupts(trace: Any) -> float:
+    raise GeneratorExit
+
+
+class OfItsOwn(BaseException):
+    """What is no Exception."""
+
+
+def raises_a_base_exception(trace: Any) -> float:
+    raise OfItsOwn("out of here")
+
+
+class MuteError(ValueError):
+    """An exception without a text."""
+
+    def __str__(self) -> str:
+        raise KeyError("no text")
+
+
+def raises_without_a_text(trace: Any) -> float:
+    raise MuteError
+
+
+def takes_the_network_apart(trace: Any) -> float:
+    trace.network = None
+    return 1.0
+
+
+def turns_mkldnn_off(trace: Any) -> float:
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    return 1.0
+
+
+def replaces_a_function(trace: Any) -> float:
+    nn.functional.cross_entropy = None  # type: ignore[assignment]
+    return 1.0
+
+
+def replaces_a_method(trace: Any) -> float:
+    nn.Conv2d.forward = lambda self, images: images  # type: ignore[method-assign]
+    return 1.0
+
+
+def hides_a_method(trace: Any) -> float:
+    Tensor.relu = Tensor.exp  # type: ignore[method-assign]
+    return 1.0
+
+
+def hooks_all_modules(trace: Any) -> float:
+    nn.modules.module.register_module_forward_hook(lambda module, inputs, output: None)
+    return 1.0
+
+
+def leaves_a_mode(trace: Any) -> float:
+    torch.set_default_device("meta")
+    return 1.0
+
+
 def reads_undeclared(trace: Any) -> float:
     return float(trace.logits.sum())
 
@@ -539,7 +754,24 @@ BAD = {
     returns_nothing: ("failed", "it returned a NoneType, not one number"),
     returns_a_complex_number: ("failed", "it returned a complex128, not one number"),
     returns_nan: ("undefined", "the score is nan"),
-    returns_infinity: ("undefined", "the score is inf"),
+    returns_infinity: ("undefined", "the score is +inf: it overflowed"),
+    returns_minus_infinity: ("undefined", "the score is -inf"),
+    returns_a_whole_number_without_end: ("undefined", "the score is +inf: it overflowed"),
+    returns_a_meta_tensor: ("failed", "it returned a meta tensor, not one number"),
+    returns_a_quantised_tensor: ("failed", "it returned a quantised tensor, not one number"),
+    returns_a_sparse_tensor: ("failed", "it returned a sparse tensor, not one number"),
+    returns_a_nested_tensor: ("failed", "it returned a nested tensor, not one number"),
+    returns_a_complex_tensor: ("failed", "it returned a complex tensor, not one number"),
+    interrupts: ("failed", "it raises GeneratorExit"),
+    raises_a_base_exception: ("failed", "it raises OfItsOwn: out of here"),
+    raises_without_a_text: ("failed", "a MuteError whose text cannot be made"),
+    takes_the_network_apart: ("failed", "it leaves the trace in a state that cannot be compared: AttributeError"),
+    turns_mkldnn_off: ("failed", "it changes torch.backends.mkldnn.enabled, from True to False"),
+    replaces_a_function: ("failed", "it replaces torch.nn.functional.cross_entropy"),
+    replaces_a_method: ("failed", "it replaces torch's Conv2d.forward"),
+    hides_a_method: ("failed", "it replaces torch's Tensor.relu"),
+    hooks_all_modules: ("failed", "it changes torch's global module hooks"),
+    leaves_a_mode: ("failed", "it changes torch's default device, from cpu to meta"),
     reads_undeclared: ("failed", "it reads trace.logits without declaring it in needs"),
 }
 
@@ -555,10 +787,12 @@ def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[An
     outcome = found.pop(bad.__name__)
     status, cause = BAD[bad]
     assert outcome.status == status
-    assert cause in str(outcome.error)
+    assert cause in printable(outcome.error)
     assert {n: o.value for n, o in found.items()} == {n: o.value for n, o in expected.items()}
     assert torch.equal(states[0], torch.get_rng_state())
     assert np.array_equal(states[1][1], np.random.get_state()[1])
+    again = evaluate(good, network, [batch], teacher=teacher_trace(network, batch), seed=0)
+    assert {n: o.value for n, o in again.items()} == {n: o.value for n, o in expected.items()}
 
 
 WRITES: dict[str, Callable[[Tensor], object]] = {
@@ -592,6 +826,49 @@ def test_a_write_that_no_counter_sees_ends_with_the_plug_in_that_writes(
     assert "it writes to a tensor of the trace" in str(found["writes"].error)
     assert found["reads_again"].value == found["reads"].value is not None
     assert {found[name].status for name in ("cc", "reads", "reads_again")} == {"ok"}
+
+
+def test_an_interrupt_from_the_keyboard_stops_the_call(network: Maker, batch: Batch) -> None:
+    def interrupted(trace: Any) -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate([plugin(interrupted)], network, [batch], teacher=None, seed=0)
+
+
+def test_an_interrupt_in_a_worker_which_heeds_none_is_the_plug_in_s(network: Maker, batch: Batch) -> None:
+    def interrupted(trace: Any) -> float:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        found = evaluate([get("params"), plugin(interrupted)], network, [batch], teacher=None, seed=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found["params"].status == "ok"
+    assert str(found["interrupted"].error) == "it raises KeyboardInterrupt: "
+
+
+def test_a_score_that_overflows_to_the_worse_end_is_no_overflow(network: Maker, batch: Batch) -> None:
+    overflowing = [replace(plugin(one), direction="lower") for one in (returns_infinity, returns_minus_infinity)]
+    found = evaluate(overflowing, network, [batch], teacher=None, seed=0)
+    assert [str(outcome.error) for outcome in found.values()] == [
+        "the score is +inf",
+        "the score is -inf: it overflowed",
+    ]
+
+
+def test_what_a_plug_in_prints_is_no_output_of_ours(
+    network: Maker, batch: Batch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talks(trace: Any) -> float:
+        print("scoring")
+        return 1.0
+
+    stdout = sys.stdout
+    assert evaluate([plugin(talks)], network, [batch], teacher=None, seed=0)["talks"].value == 1.0
+    assert capsys.readouterr() == ("", "scoring\n")
+    assert sys.stdout is stdout
 
 
 @pytest.mark.parametrize("number", [3, 3.0, np.int64(3), np.float32(3)])

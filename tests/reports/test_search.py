@@ -223,6 +223,18 @@ def test_final_cells_are_drawn_once_with_all_who_pick_them(searched: Callable[..
     assert (found[3].best, found[9].best) == (["a"], ["b"])
 
 
+def test_final_cells_show_the_same_accuracies_wherever_they_are_known(searched: Callable[..., Search]) -> None:
+    targets = ("nb201-kd:distilled", "nb201-kd:vanilla", "analog-nasbench:baseline", "nb201:cifar10-valid-test")
+    search = searched(drivers=("a", "b"), searches=4, targets=(*targets, "nb201:cifar100-test"))
+    every, some = {}, {}
+    for number, target in enumerate((*targets, "nb201:cifar100-test")):
+        every[target] = 90.0 + number
+        some[target] = every[target] if number > 1 else float("nan")
+    for row in (every, some):
+        _, facts = search_cells._lines(search_cells.Pick({"params": 1, "flops": 1} | row), search, 3.0)
+        assert "cifar100-test 94.00" in " ".join(facts)
+
+
 def test_of_cells_that_tie_for_the_best_score_one_that_is_there_is_taken(searched: Callable[..., Search]) -> None:
     search = searched(drivers=("a",), searches=2)
     best = search.picks[search.picks["algorithm"] == "exhaustive"].iloc[0].to_dict()

@@ -94,7 +94,7 @@ def test_a_set_without_the_usual_baselines_is_compared_with_what_it_has(
 def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:
     path = plugin("return 1.0")
     said = cli("check", path, "--with", "nb201-tinny")
-    assert (said.status, "scores: 'nb201-tinny' is not known; did you mean 'nb201-tiny'" in said.sentence) == (2, True)
+    assert (said.status, "--with: 'nb201-tinny' is not known; did you mean 'nb201-tiny'" in said.sentence) == (2, True)
     said = cli("check", path, "--image-dir", "somewhere")
     assert (said.status, "--image-dir: a check uses noise" in said.sentence) == (2, True)
     card = sets.card_path(shipped.name)

@@ -89,6 +89,24 @@ def test_junit_is_xml_that_counts(undecided: str, kind: str) -> None:
     assert second.get("failures") == "0"
 
 
+def test_what_a_proxy_s_message_holds_can_be_written_everywhere(tmp_path: Path) -> None:
+    strange = Answer("conformance", "one_number", "fail", "no caf\udce9\x1b[31m", "diswot check 'm\udcfc.py'")
+    title = "diswot check m\udcfc.py"
+    texts = {
+        "junit": output.junit([strange], "fail", title),
+        "markdown": output.markdown([strange], 1, title),
+        "json": output.as_json([strange], 1),
+        "line": output.line(strange),
+        "summary": output.summary([strange], 1),
+    }
+    for name, text in texts.items():
+        assert output.write(tmp_path / name, text, "--junit").read_text(encoding="utf-8") == text
+    failure = ElementTree.fromstring(texts["junit"]).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == r"fail: no caf\udce9\x1b[31m"
+    assert json.loads(texts["json"])["answers"][0]["figure"] == r"no caf\udce9\x1b[31m"
+
+
 def test_a_file_is_written_or_its_option_is_named(tmp_path: Path) -> None:
     assert output.write(tmp_path / "new" / "a.md", "text", "--markdown").read_text() == "text"
     (tmp_path / "file").write_text("")

@@ -89,6 +89,14 @@ assert "torch" not in sys.modules
     assert done.stderr == "s0-noise comes without the answer to this; all 64 cells are judged now\n"
 
 
+def test_a_sets_name_is_loaded_as_a_run(complete: ScoreSet) -> None:
+    assert len(harness.load("s0-noise").scores) == 128
+    assert not results.correlate("s0-noise").evidence.empty
+    assert harness.load("s0-noise").folder == Path("runs/s0-noise")
+    with pytest.raises(InputError, match=r"run: s0-nois is not a run's folder .* may be named instead: s0-noise\."):
+        harness.load("s0-nois")
+
+
 def test_a_folder_of_that_name_comes_first(complete: ScoreSet, tmp_path: Path) -> None:
     assert run_folder.named(Path("s0-noise")) == Path("runs/s0-noise")
     (tmp_path / "s0-noise").mkdir()

@@ -69,6 +69,16 @@ def test_a_card_names_no_folder_of_one_machine(finished: Path, shelf: Path, tmp_
     ]
 
 
+def test_a_card_keeps_the_device_of_what_was_taken(finished: Path, shelf: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    info = run_folder.read_info(run)
+    note = {"set": "x", "data_hash": "0", "device": "another", "proxies": ["nwot"]}
+    computed = {"device": "test", "proxies": ["live_flops"]}
+    run_folder.info_path(run).write_text(json.dumps(info | {"taken": [note], "computed": [computed]}))
+    assert packing.pack(run, "x").devices == {"live_flops": "test", "nwot": "another"}
+
+
 def test_a_proxy_is_a_row_group(shipped: ScoreSet) -> None:
     metadata = parquet.ParquetFile(shipped.path).metadata
     first = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]

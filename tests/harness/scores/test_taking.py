@@ -13,6 +13,7 @@ import pytest
 from harness import results, run_folder
 from harness.scores import sets
 from harness.scores.sets import ScoreSet
+from harness.settings import hash_of
 from harness.store import Record, Store
 
 Cli = Callable[..., Any]
@@ -59,6 +60,31 @@ def test_what_a_set_has_is_taken_and_the_rest_computed(
     info = run_folder.read_info(tmp_path / "run")
     here = {"set": "s0-noise", "data_hash": shipped.data_hash, "device": shipped.card["device"]}
     assert info["taken"] == [here | {"proxies": ["nwot"]}]
+
+
+def test_the_device_is_noted_by_proxy(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
+    recarded(shipped, device="one", devices={"live_flops": "one", "nwot": "another"})
+    evaluate(proxies="live_flops,nwot,params")
+    info = run_folder.read_info(tmp_path / "run")
+    assert {note["device"]: note["proxies"] for note in info["taken"]} == {"one": ["live_flops"], "another": ["nwot"]}
+    assert info["computed"] == [{"device": info["device"], "proxies": ["params"]}]
+    assert sets.devices(info) == {"live_flops": "one", "nwot": "another", "params": info["device"]}
+
+
+def test_an_older_card_says_the_device_by_what_it_took(shipped: ScoreSet) -> None:
+    card = {key: value for key, value in shipped.card.items() if key not in ("devices", "computed")}
+    note = {"set": "x", "data_hash": "0", "device": "another", "proxies": ["nwot"]}
+    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "another"}
+    del note["device"]
+    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "not recorded"}
+
+
+def test_the_shipped_set_names_the_device_of_each_proxy() -> None:
+    (one,) = map(sets.load, sets.names())
+    amd = {"az_expressivity", "az_progressivity", "az_trainability", "ntk_cond", "gradsign", "grasp"}
+    assert {name for name, device in one.devices.items() if device == "AMD EPYC"} == amd
+    assert set(one.devices.values()) == {"AMD EPYC", "Intel(R) Xeon(R) Processor"}
+    assert set(one.devices) == set(one.versions)
 
 
 def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
@@ -182,6 +208,7 @@ def test_a_run_without_a_setting_is_another(cli: Cli, evaluate: Callable[..., st
     evaluate(cells="12", proxies="live_flops")
     info = run_folder.read_info(tmp_path / "run")
     del info["settings"]["stack"]  # as an older version left it
+    info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(tmp_path / "run").write_text(json.dumps(info))
     said = cli("correlate", "run", "--with", "s0-noise")
     assert (said.status, "stack None (there: 1);" in said.sentence) == (2, True)

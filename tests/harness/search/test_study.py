@@ -23,6 +23,7 @@ from harness import pool, run_folder, sweep
 from harness.search import driver as drivers
 from harness.search import sources, stored
 from harness.search.sources import live_folder
+from harness.settings import hash_of
 
 Cli = Callable[..., Any]
 
@@ -172,6 +173,7 @@ def test_live_scores_of_other_settings_are_refused(cli: Cli, run: Path) -> None:
     folder = live_folder(run, "s0:111")
     info = run_folder.read_info(folder)
     info["settings"] |= {"batch_size": 5, "batch": "of 5"}  # as a run that shows another shipped set by now has left it
+    info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(folder).write_text(json.dumps(info))
     for options in ((), live):
         said = cli(*line, *options)
@@ -274,7 +276,10 @@ def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_al
     shutil.copytree(run, other)
     info = run_folder.read_info(other)
     info["settings"] |= {"teacher": "s0:311"}
+    info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(other).write_text(json.dumps(info))
+    with closing(sqlite3.connect(run_folder.store_path(other))) as connection, connection:
+        connection.execute("UPDATE scores SET settings = ?", (info["settings_hash"],))
     for folder, cells in ((run, "cell > 500"), (other, "cell < 300")):
         with closing(sqlite3.connect(run_folder.store_path(folder))) as connection, connection:
             connection.execute(f"DELETE FROM scores WHERE {cells}")
@@ -377,8 +382,8 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--budget params=10": ("--budget: no cell that may be scored has params of 10 or less; the least there is",),
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
         "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
-        "--budget nowhere.csv:gpu=10": ("table: 'nowhere.csv' cannot be read",),
-        "--target nonsense": ("table: 'nonsense' is not known",),
+        "--budget nowhere.csv:gpu=10": ("--budget: 'nowhere.csv' cannot be read",),
+        "--target nonsense": ("--target: 'nonsense' is not known",),
         "--proxy params --target few.csv": (
             "--target: few:accuracy has an accuracy for none of the ",
             " cells that the searches scored.",
@@ -386,7 +391,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--proxy params --cells 111,113 --evaluations 2 --target few.csv": (
             "for none of the 2 cells that may be searched",
         ),
-        "--cells 3,7": ("cell: 3 is not in S0",),
+        "--cells 3,7": ("--cells: 3 is not in S0",),
         "--teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?",),
         "--teacher resnet20": ("run has no scores beside resnet20; its own teacher is s0:111. `--scores live`",),
         "--batch-size 8": ("--batch-size: 8 was asked for, and the scores of run were made with 4; `diswot evaluate`",),
