@@ -92,7 +92,7 @@ SMALL = {
 }
 
 #: How many lines are tried of commands that take seconds.
-COUNTS = {"run": 5, "report": 15}
+COUNTS = {"run": 4, "report": 10}
 
 #: Options that are not drawn: that of help ends every command, the file is drawn apart, and maintainers alone write
 #: into the package.

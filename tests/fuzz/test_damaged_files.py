@@ -520,7 +520,7 @@ TOLD = (
 #: How many damages of a file are tried; of the others eight. A figure takes a second.
 COUNTS = {
     **{"run/run.json": 40, "run/scores.sqlite": 50, "table.csv": 20, "table.parquet": 25, "table.json": 15},
-    **{"plugin.py": 25, "settings.toml": 15, "cells.txt": 15, "run/relations.npz": 4, "run/search/curves.csv": 4},
+    **{"plugin.py": 25, "settings.toml": 15, "cells.txt": 15, "run/relations.npz": 4, "run/costs.csv": 4},
 }
 
 
