@@ -213,11 +213,12 @@ def _load() -> int:
 
 @contextlib.contextmanager
 def _stubbed() -> Iterator[None]:
-    # At the boundary between processes, and nowhere else.
+    # At the boundary between processes; and a check's stopwatch, which takes seconds here.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "local", lambda workers, devices: DeadWorkers())
         patch.setattr(pool, "plain", lambda workers: DeadWorkers())
         patch.setattr("harness.cluster.executor._connect", _no_cluster)
+        patch.setattr("harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
         patch.setattr(sys, "stdin", io.StringIO())
         yield
 
