@@ -38,7 +38,7 @@ _NO_SHARED_MEMORY = ("disk I/O error", "unable to open database file", "locking 
 
 #: What SQLite may store in a column, by its declared type. An infinite number is stored as REAL, and is no score.
 _STORED_AS = {
-    "INTEGER": "typeof({0}) = 'integer'",
+    "INTEGER": "typeof({0}) = 'integer' AND {0} >= 0",
     "REAL": "typeof({0}) = 'real' AND abs({0}) <= 1.7976931348623157e308",
     "TEXT": "typeof({0}) = 'text'",
 }

@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from benchmarks.errors import InputError, elided, unknown
+from benchmarks.errors import InputError, elided, printable, unknown
 from harness.cli import options
 
 _COMMANDS = {
@@ -149,6 +149,7 @@ def _open_streams() -> None:
 
 
 def _say(sentence: str, status: int) -> int:
-    short = re.sub(r"\S+", lambda word: elided(word[0], _LONGEST_WORD), sentence)
+    one_line = " ".join(printable(sentence).split())  # a library's message may have several
+    short = re.sub(r"\S+", lambda word: elided(word[0], _LONGEST_WORD), one_line)
     print(f"diswot: {short}", file=sys.stderr)
     return status

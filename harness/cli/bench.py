@@ -15,7 +15,7 @@ from harness.cli import options
 @click.option("--cells", default="8", show_default=True, help="all | N (a seeded sample) | 3,7,9 | TABLE | FILE.")
 @options.proxies
 @options.sweep
-@click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file.")
+@click.option("--out", type=options.NEW_FILE, help="A .csv, .parquet or .json file.")
 @options.as_json
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """Measure each proxy's cost and the suite's, in seconds and in units, on one thread.

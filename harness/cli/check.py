@@ -37,7 +37,7 @@ TOLERANCE = 2e-3
     help="Compare with this shipped set of scores, with its pictures, instead of the stored scores of noise.",
 )
 @options.image_dir
-@click.option("--save", type=options.PATH, help="Write the proxy's baseline into this .json file.")
+@click.option("--save", type=options.NEW_FILE, help="Write the proxy's baseline into this .json file.")
 @click.option(
     "--baseline",
     type=options.PATH,
@@ -55,8 +55,8 @@ TOLERANCE = 2e-3
 @click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")
 @options.workers
 @options.as_json
-@click.option("--junit", type=options.PATH, help="Write the answers as JUnit XML.")
-@click.option("--markdown", type=options.PATH, help="Write the answers as Markdown, for a pull request.")
+@click.option("--junit", type=options.NEW_FILE, help="Write the answers as JUnit XML.")
+@click.option("--markdown", type=options.NEW_FILE, help="Write the answers as Markdown, for a pull request.")
 @click.option("--out", type=options.PATH, help="Keep the scores as a run's folder, for `diswot report`.")
 @click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
 @options.config

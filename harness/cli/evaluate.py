@@ -22,7 +22,7 @@ DEFAULT_CELLS = 100
 @options.shipped
 @options.scheduler
 @options.out("runs/evaluate")
-@click.option("--export", type=options.PATH, help="Also write all scores of the run to a .csv, .parquet or .json.")
+@click.option("--export", type=options.NEW_FILE, help="Also write all scores of the run to a .csv, .parquet or .json.")
 @named("--out", "run", "store")
 def command(out: Path, export: Path | None, **settings: Any) -> int:
     """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again.

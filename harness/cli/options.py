@@ -63,11 +63,28 @@ class _Text(click.ParamType):
         return _text(value, param)
 
 
+#: The longest name of a file or folder, in bytes, on every file system that is common today.
+_LONGEST_NAME = 255
+
+
 class _UserPath(click.Path):
     """A path that may begin with ``~``, also where no shell sees it, as in a configuration."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        return expanded(typed(param), _text(super().convert(_text(value, param), param, ctx), param))
+        text = _text(value, param)
+        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(text).parts):
+            self.fail(f"{quoted(text)} holds a name of more than {_LONGEST_NAME} bytes.", param, ctx)
+        return expanded(typed(param), _text(super().convert(text, param, ctx), param))
+
+
+class _NewFile(_UserPath):
+    """A file to write: where something else than a file stands at the path, it is refused before any work."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{quoted(str(path))} is not a file; it must be one, or not exist.", param, ctx)
+        return path
 
 
 class Whole(click.IntRange):
@@ -118,6 +135,7 @@ class Command(click.Command):
 
 TEXT = _Text()
 PATH = _UserPath()
+NEW_FILE = _NewFile()
 
 
 def _shortened(number: int) -> str:
@@ -135,7 +153,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
         settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"--config: {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # of the encoding, or of TOML
+    except (ValueError, RecursionError) as error:  # of the encoding, or of TOML
         raise InputError(f"--config: {path} cannot be read as TOML: {error}.") from error
     options = [p for p in ctx.command.params if isinstance(p, click.Option)]
     allowed = {name.lstrip("-"): p for p in options for name in p.opts if name.startswith("--")}
@@ -252,7 +270,13 @@ def _draws(context: click.Context, parameter: click.Parameter, value: int | None
         click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
 
 
-draws = click.option("--draws", type=Whole(min=1, most=1_000_000), hidden=True, expose_value=False, callback=_draws)
+draws = click.option(
+    "--draws",
+    type=Whole(min=1, most=1_000_000, reason="it has no effect any more"),
+    hidden=True,
+    expose_value=False,
+    callback=_draws,
+)
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
 )

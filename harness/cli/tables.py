@@ -76,7 +76,7 @@ def fetch(name: str, mirror: Path | None) -> None:
 
 @command.command("import")
 @click.argument("file", type=options.PATH)
-@click.option("--out", type=options.PATH, help="The .parquet to write.  [default: ./NAME.parquet]")
+@click.option("--out", type=options.NEW_FILE, help="The .parquet to write.  [default: ./NAME.parquet]")
 def _import(file: Path, out: Path | None) -> None:
     """Import FILE, the official NAS-Bench-201-v1_*.pth or an unpacked NATS-Bench-tss folder, as a Parquet table.
 

@@ -385,7 +385,7 @@ MADE_BY = (
         "run/costs.csv",
     ],
     ["search", "run", "--proxy", "params", "--seeds", "2", "--evaluations", "6", "--population", "3"],
-    ["correlate", "run", "--draws", "20"],
+    ["correlate", "run"],
     [
         "distill",
         "--cells",

@@ -83,9 +83,9 @@ GOOD = {
 SMALL = {
     "run": "--cells 3,7 --s0-cells 111,113 --proxies params,live_convs --batch-size 2 --teacher s0:111",
     "evaluate": "--cells 3,7 --batch-size 2 --teacher s0:111",
-    "correlate": "--draws 20",
+    "correlate": "",
     "search": "--seeds 2 --proxy params",
-    "report": "--draws 20 --figures bars",
+    "report": "--figures bars",
     "check": "--quick --only one_number",
     "distill": "--cells 111, --image-dir images --teacher teacher.pt --set C=4 --set epochs=1 --set samples=64",
     "bench": "--cells 3, --proxies params --batch-size 2",

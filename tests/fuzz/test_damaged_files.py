@@ -29,9 +29,9 @@ STUDENTS = (
     "distill --cells 111, --image-dir images --set C=4 --set samples=64 --set epochs=1 --set batch_size=32 "
     "--workers 1 --device cpu --out distillation"
 )
-CORRELATE = "correlate run --draws 20 --json"
+CORRELATE = "correlate run --json"
 SEARCH = "search run --proxy params --seeds 2 --evaluations 6 --population 3 --json"
-REPORT = "report run --draws 20 --figures bars"
+REPORT = "report run --figures bars"
 LOAD = "load"
 
 #: Which commands read a file. `report` takes a second and reads what `correlate` reads, and a search.

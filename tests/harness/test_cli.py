@@ -85,7 +85,7 @@ MISTAKES = {
     "evaluate --workers 100000000": ("'--workers': 100000000 is more than ", "this machine's processors only wait"),
     "evaluate --stack 1000000": ("'--stack': 1000000 is more than 1024: ", "fill the memory"),
     "evaluate --batch-size 1000000000": ("'--batch-size': 1000000000 is more than 65536: ", "take 64 GB"),
-    f"evaluate --stack 1{'0' * 30}": ("'--stack': a number of 31 digits is more than 1024",),
+    f"evaluate --stack 1{'0' * 30}": ("'--stack': 1000000000000000000000000000000 is more than 1024",),
     # seeds, images, teacher, device
     "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
     "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),
@@ -187,7 +187,7 @@ MISTAKES = {
     "check snip --out run": ("--out: run holds a run already, and a check scores anew; choose another folder.",),
     "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
     "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
-    "correlate run --draws 0": ("'--draws': 0 is not in the range 1<=x<=1000000",),
+    "correlate run --draws 0": ("'--draws': 0 is not in the range x>=1",),
     "report run --figures bar": ("--figures: 'bar' is not known; did you mean 'bars'?",),
     # folders
     "evaluate --out file": ("--out: file cannot be written to: ",),
@@ -202,7 +202,7 @@ MISTAKES = {
     "evaluate --out other_schema": ("--out: other_schema/run.json has schema 99; this version reads 1",),
     "correlate other_store": ("store: other_store/scores.sqlite cannot be opened as a store: its schema is 99",),
     "correlate no_store": ("store: no_store/scores.sqlite cannot be opened as a store: file is not a database",),
-    "correlate damaged": ("store: damaged/scores.sqlite cannot be read: database disk image is malformed",),
+    "correlate damaged": ("store: damaged/scores.sqlite is damaged: ",),
     "evaluate --out only_store": ("--out: only_store has a store but no run.json; choose another folder",),
 }
 
@@ -285,7 +285,7 @@ def test_a_mistake_leaves_nothing_behind(cli: Cli, place: Path) -> None:
 def test_a_file_with_a_wrong_cell_is_named_with_the_line(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "cells.txt"
     path.write_text("3\nfour\n")
-    assert f"--cells: '{path}', line 2: cell: 'four' is not" in cli("evaluate", "--cells", path).sentence
+    assert "', line 2: cell: 'four' is not" in cli("evaluate", "--cells", path).sentence
 
 
 def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -463,7 +463,7 @@ class SilentError(Exception):
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (SystemExit(0), "SystemExit: 0"),
+        (SystemExit(0), "it calls sys.exit(0)"),
         (GeneratorExit(), "GeneratorExit"),
         (OSError("no"), "OSError: no"),
         (SilentError(), "SilentError"),
@@ -576,6 +576,12 @@ def test_undefined_scores_are_an_answer(cli: Cli, plugin: Callable[..., Path], t
     said = cli("evaluate", *TINY, "--plugin", path, "--proxies", "mine", "--out", tmp_path / "run")
     assert said.status == 0
     assert re.search(r"2 scores in \d+ s, 2 undefined$", said.sentence)
+
+
+def test_draws_is_taken_with_a_word_that_it_has_no_effect(cli: Cli, place: Path) -> None:
+    said = cli("correlate", "run", "--draws", "200")
+    assert said.status == 0
+    assert "--draws has no effect: intervals are computed without resampling since 0.2." in said.sentence
 
 
 def test_correlate_says_which_scores_overflowed(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:

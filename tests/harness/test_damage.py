@@ -25,7 +25,7 @@ from harness.store import Record, Store
 #: A run as version 0.1.0 left it, correlated and searched.
 STORED = Path(__file__).with_name("stored_run")
 
-QUICK = Method(draws=20)
+QUICK = Method()
 
 #: What somebody may have done to a store, as SQL after which it is no longer the one that a command made.
 HOSTILE_SQL = {

@@ -230,22 +230,6 @@ def test_an_interrupt_while_a_plugin_is_loaded_stops_the_command(tmp_path: Path)
     assert names() == before
 
 
-class EntryPoint:
-    """An installed plug-in that ends the program."""
-
-    name, value = "exits", "exits_module"
-
-    def load(self) -> None:
-        raise SystemExit(0)
-
-
-def test_an_installed_plugin_that_exits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint()])
-    with pytest.raises(InputError) as raised:
-        registry._load_installed.__wrapped__()
-    assert str(raised.value) == ("the installed plug-in 'exits' (exits_module) cannot be loaded: it calls sys.exit(0)")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

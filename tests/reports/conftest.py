@@ -281,7 +281,7 @@ def make_search(
     ]
     asked = {"space": space, "scores": scores, "teachers": list(teachers), "targets": list(targets)}
     info = search_info(drivers, asked, searches, evaluations, winner, seconds)
-    info |= {"cells": len(cells), "oracles": oracles}
+    info |= {"cells": len(cells), "oracles": oracles, "failed": []}
     return Search(
         info=info,
         curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),

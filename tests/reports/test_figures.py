@@ -151,7 +151,7 @@ def test_all_proxies_stand_at_the_bars_best_first(case: Callable[[str], Results]
     assert rho.is_monotonic_decreasing
 
 
-def test_bars_show_means_and_whiskers_the_interval_over_cells(run: Callable[..., Results]) -> None:
+def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=30, seeds=3, trainings=2)
     rho = results.correlations.loc[results.correlations["target"] == TARGET, "spearman"]
     row = bars.bar_data(results).iloc[0]
@@ -159,7 +159,7 @@ def test_bars_show_means_and_whiskers_the_interval_over_cells(run: Callable[...,
     assert figure.axes[0].patches[0].get_width() == pytest.approx(rho.mean())
     drawn = figure.axes[0].containers[1].lines[2][0].get_segments()[0][:, 0]
     assert drawn == pytest.approx([row["low"], row["high"]])
-    assert "95 % interval over cells" in words(figure)
+    assert "95 % interval over functions" in words(figure)
     assert "ceiling" in " ".join(words(figure).split())
 
 
@@ -306,7 +306,7 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}
     assert "1 proxy without a correlation or a cost left out" in drawing.caption
     costs.write_text("name,seconds\na,1\n")
-    with pytest.raises(InputError, match=r"run: .* cannot be read as costs"):
+    with pytest.raises(InputError, match=r"run: .*costs.csv cannot be read"):
         cost.drawings(results)
     costs.unlink()
     assert cost.drawings(results) == []

@@ -54,7 +54,7 @@ def test_a_copy_of_the_best_is_not_behind_and_adds_nothing(judge: Any, subject: 
 
 def test_size_given_size_is_not_defined(judge: Any, subject: Subjects, scores: Scores) -> None:
     found = judge(subject(), scores("live_flops"))
-    assert found[f"given_size {DISTILLED}"].figure == "not defined with live_flops held fixed"
+    assert found[f"given_size {DISTILLED}"].figure == "not defined, controlling for live_flops"
 
 
 def test_the_wrong_direction_is_found(judge: Any, subject: Subjects, scores: Scores) -> None:
@@ -106,7 +106,9 @@ def test_a_target_that_knows_too_few_cells_is_refused(tmp_path: Path) -> None:
     cells = reference.cells(quick=True)
     file = tmp_path / "mine.csv"
     file.write_text("cell,accuracy\n" + "".join(f"{cell},{50 + place}\n" for place, cell in enumerate(cells[:9])))
-    with pytest.raises(InputError, match="--target: mine:accuracy has an accuracy for 9 of the 30 cells of a check"):
+    with pytest.raises(
+        InputError, match="--target: mine:accuracy has an accuracy for 9 functions among the 30 cells of a check"
+    ):
         worth.targets((f"{file}:accuracy",), cells)
     file.write_text("cell,accuracy\n" + "".join(f"{cell},50\n" for cell in cells))
     with pytest.raises(InputError, match="--target: mine:accuracy is the same for all of the 30 cells of a check"):

@@ -120,9 +120,9 @@ def test_configuration_may_begin_with_a_byte_order_mark(cli: Cli, tmp_path: Path
     assert "--proxies: 'nwott' is not known" in refused(cli, ["evaluate", "--config", str(settings)])
 
 
-def test_resamples_are_bounded_with_the_reason(cli: Cli) -> None:
+def test_draws_is_bounded_although_it_has_no_effect(cli: Cli) -> None:
     sentence = refused(cli, ["correlate", "--draws", str(10**12)])
-    assert "1000000000000 is more than 100000: more resamples change no digit that is shown." in sentence
+    assert "1000000000000 is more than 1000000: it has no effect any more." in sentence
 
 
 IDLE = {
