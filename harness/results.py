@@ -183,10 +183,11 @@ def correlate(
         ignore_index=True,
     )
     said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
-    _say_what_is_replaced(folder, said)
+    asked = dict(said)
     answered, correlations, evidence = _judged(results, found, method, undefined)
     said |= answered
     if run_folder.keeps(folder):
+        _say_what_is_replaced(folder, asked)
         files.write_table(folder / "targets.csv", targets)
         files.write_table(folder / "correlations.csv", correlations)
         files.write_table(folder / "evidence.csv", evidence)

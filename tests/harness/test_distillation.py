@@ -262,8 +262,9 @@ def test_distillation_removes_temporary_checkpoints_of_dead_processes(
 ) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
+    distil(make_plan(distillers=(NONE,)), tmp_path)
     folder = tmp_path / "checkpoints"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / f".111-0-none-1{files._mark(dead.pid)}abc.pt").touch()
     living = folder / f".111-0-none-1{files._mark(os.getpid())}abc.pt"
     living.touch()

@@ -10,10 +10,10 @@ agree to 1e-7 or to the last bit, and another machine's kernels round differentl
 - zico sums ratios with the difference of two gradients below the line, which for some weights is rounding alone: in
   float64 the sum is .8 % off the reference's float32, another memory format moves it by 1.5 %, another processor by
   up to .04 %. With one thread on the reference's processor it agrees like the others;
-- sums of weight gradients (epe_nas, fisher, grad_norm, snip, grasp) on a processor without AVX-512, whose kernels add in
-  another order than the reference's: as close as the reference's float32 is to float64. There they were off by up to
-  1.1e-3, 9.2e-4, 1.7e-4, 1.1e-4 and 6.5e-3 (AVX2, AMD EPYC); the reference is off from float64 by 1.5e-3, 5.2e-4, 1.4e-4,
-  2.5e-4 and 7.5e-3;
+- sums of weight gradients (epe_nas, fisher, grad_norm, snip, grasp) on a processor without AVX-512, whose kernels add
+  in another order than the reference's: as close as the reference's float32 is to float64. On AVX2 (AMD EPYC) they
+  differ by up to 1.1e-3, 9.2e-4, 1.7e-4, 1.1e-4 and 6.5e-3; the reference differs from float64 by up to 1.5e-3,
+  5.2e-4, 1.4e-4, 2.5e-4 and 7.5e-3;
 - the terms of AZ-NAS take eigenvalues in float64, the reference in float32; its progressivity is a difference of two
   entropies, so it is compared as closely as these are;
 - l2_norm and synflow of zero-cost-nas count other layers: compared with the DisWOT release and NASLib instead.

@@ -184,6 +184,7 @@ def search_info(
         for number, name in enumerate(drivers)
     ]
     how = {"population": 20, "tournament": 5, "crossover": 0.0, "searches": searches}
+    how |= {"algorithms": ["evolution", "random"]}
     source = "nb201-kd, median on 2 threads of an Epyc 7B13"
     return {
         **{"schema": 1, "created": "2025-01-02T03:04:05Z", "budgets": {}, "weight_seed": 0, **asked},

@@ -86,7 +86,9 @@ assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "s0-noise comes without the answer to this; all 64 cells are judged now\n"
+    judged, replaced = done.stderr.splitlines()
+    assert judged == "s0-noise comes without the answer to this; all 64 cells are judged now"
+    assert replaced.endswith("(spearman) are replaced; --out FOLDER keeps answers side by side")
 
 
 def test_a_sets_name_is_loaded_as_a_run(complete: ScoreSet) -> None:
