@@ -257,7 +257,10 @@ class Store:
         self._schema()  # the next access gives the exclusive lock back
 
     def _run(self, query: str, *values: str) -> list[Any]:
-        return self._connection.execute(query, values).fetchall()
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError("a text in it is no UTF-8") from error
 
     def _schema(self) -> list[tuple[str, str, str]]:
         # What the file defines: type, name and definition of each. Nothing that it defines is called on the way.

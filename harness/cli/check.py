@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.errors import InputError, unknown
+from benchmarks.errors import InputError, named, unknown
 from harness.cli import options
 
 #: How far behind a baseline a proxy may be unless something else is asked for.
@@ -60,6 +60,7 @@ TOLERANCE = 2e-3
 @click.option("--out", type=options.PATH, help="Keep the scores as a run's folder, for `diswot report`.")
 @click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
 @options.config
+@named("--image-dir", "count")
 def command(
     file: str | None,
     quick: bool,

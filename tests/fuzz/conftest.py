@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 import harness
@@ -65,6 +65,8 @@ def explore() -> Callable[..., None]:
         bounds = settings(
             max_examples=count * max(_LONGER, 1),
             derandomize=not _LONGER,
+            # A failing example is made smaller only where time does not matter.
+            phases=tuple(Phase) if _LONGER else (Phase.explicit, Phase.generate),
             database=None,
             deadline=None,
             print_blob=False,

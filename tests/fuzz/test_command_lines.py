@@ -21,6 +21,7 @@ import click
 import pytest
 from hypothesis import strategies as st
 
+from benchmarks.errors import quoted
 from harness import cli
 
 #: Texts that have broken something somewhere.
@@ -265,8 +266,8 @@ def _unnamed(path: str, line: Line, answer: Any) -> list[str]:
         return []
     options = {"command"} | {name for one in COMMANDS[path].params for name in (*one.opts, str(one.name).upper())}
     named = any(re.search(rf"(?<![\w-]){name}(?![\w-])", said[-1]) for name in options)
-    quoted = any(text in said[-1] or repr(text)[1:-1] in said[-1] for text in line.arguments)
-    return [] if named or quoted else ["names no argument"]
+    repeated = any(text in said[-1] or quoted(text)[1:-1] in said[-1] for text in line.arguments)
+    return [] if named or repeated else ["names no argument"]
 
 
 #: Where scores are, and under which table.

@@ -186,7 +186,7 @@ def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def _edited(content: bytes, share: float, edit: Callable[[Any, Any], object], hole: str, literal: str) -> bytes:
     whole = {"": json.loads(content)}
     places = [at for at in _places(whole) if at]
-    *above, key = places[int(share * len(places))]
+    *above, key = places[min(int(share * len(places)), len(places) - 1)]
     holder = whole
     for step in above:
         holder = holder[step]
