@@ -91,7 +91,8 @@ def test_build_returns_the_files_that_it_wrote(run: Callable[..., Any], tmp_path
     results = run("s0", names=["snip"], cells=5)
     paths = reports.build([results], tmp_path / "out")
     assert paths[0] == tmp_path / "out" / "report.html"
-    assert {path.name for path in paths[1:]} == {path.name for path in (results.folder / "figures").iterdir()}
+    figures = tmp_path / "out" / results.folder.name / "figures"  # the page is not in the run's folder
+    assert {path.name for path in paths[1:]} == {path.name for path in figures.iterdir()}
     assert {path.suffix for path in paths[1:]} == {".png", ".pdf", ".svg", ".csv"}
 
 
