@@ -182,10 +182,13 @@ def correlate(
         ],
         ignore_index=True,
     )
-    said = {"targets": [f"{one.table}:{one.column}" for one in chosen.values()], **vars(method), "undefined": undefined}
-    asked = dict(said)
+    asked = {
+        "targets": [f"{one.table}:{one.column}" for one in chosen.values()],
+        **vars(method),
+        "undefined": undefined,
+    }
     answered, correlations, evidence = _judged(results, found, method, undefined)
-    said |= answered
+    said = asked | answered
     if run_folder.keeps(folder):
         _say_what_is_replaced(folder, asked)
         files.write_table(folder / "targets.csv", targets)

@@ -138,10 +138,6 @@ PATH = _UserPath()
 NEW_FILE = _NewFile()
 
 
-def _shortened(number: int) -> str:
-    return f"{number}" if number < 10**20 else f"a number of {len(str(number))} digits"
-
-
 #: Processes for each processor, at most.
 _MOST_WORKERS = 32
 
