@@ -181,7 +181,7 @@ class Cell:
     @property
     def canonical(self) -> Cell:
         """The member of this cell's isomorphism class with the lowest official index."""
-        return _canonical_members()[self.isomorphism]
+        return _canonical_members()[self]
 
 
 def _joined(terms: Sequence[tuple[str, str]]) -> str:
@@ -265,8 +265,6 @@ def _operations_that_cost(cell: Cell) -> int:
 
 
 @functools.cache
-def _canonical_members() -> dict[str, Cell]:
-    members: dict[str, Cell] = {}
-    for cell in _official_order():
-        members.setdefault(cell.isomorphism, cell)
-    return members
+def _canonical_members() -> dict[Cell, Cell]:
+    first: dict[str, Cell] = {}
+    return {cell: first.setdefault(cell.isomorphism, cell) for cell in _official_order()}

@@ -24,6 +24,7 @@ import pickle
 import resource
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -133,13 +134,13 @@ class Playground:
         self.template = root / "template"
         self.place = root / "place"
         self.here = self.place / "here"
-        self._fresh: dict[Path, tuple[int, int]] | None = None
+        self._fresh: dict[Path, tuple[int, ...]] = {}
         self.template.mkdir()
 
     @contextlib.contextmanager
     def renewed(self) -> Iterator[Path]:
         """Yield the folder as it was made, as the current one; the user's other folders are beside it."""
-        if self._fresh is None or _state(self.place) != self._fresh:
+        if not self._fresh or not self._restore():
             shutil.rmtree(self.place, ignore_errors=True)
             shutil.copytree(self.template, self.here)
             for name in ("home", "cache", "temporary"):
@@ -160,6 +161,19 @@ class Playground:
                 for module in set(sys.modules) - loaded:
                     if module.startswith("diswot_plugin_"):
                         del sys.modules[module]
+
+    def _restore(self) -> bool:
+        # Only what the last example changed is made again, since a whole copy takes longer than most commands.
+        state = _state(self.place)
+        changed = [path for path in {*state, *self._fresh} if state.get(path) != self._fresh.get(path)]
+        for path in sorted(changed, reverse=True):
+            if path in state and (path not in self._fresh or not stat.S_ISDIR(self._fresh[path][0])):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in sorted(changed):
+            if path in self._fresh and stat.S_ISREG(self._fresh[path][0]):
+                path.parent.mkdir(exist_ok=True)
+                shutil.copy2(self.template / path.relative_to(self.here), path)
+        return _state(self.place) == self._fresh
 
     def run(self, *words: str) -> Answer:
         """Run a command in the current folder, within bounds."""
@@ -199,9 +213,13 @@ def _first_line(error: BaseException) -> str:
         return "an error without a text"
 
 
-def _state(folder: Path) -> dict[Path, tuple[int, int]]:
+def _state(folder: Path) -> dict[Path, tuple[int, ...]]:
+    # Of a folder only that it is one: what is in it is listed too.
     found = {path: path.lstat() for path in folder.rglob("*")}
-    return {path: (of.st_size, of.st_mtime_ns) for path, of in found.items()}
+    return {
+        path: (of.st_mode,) if stat.S_ISDIR(of.st_mode) else (of.st_mode, of.st_size, of.st_mtime_ns)
+        for path, of in found.items()
+    }
 
 
 def _load() -> int:
@@ -215,14 +233,19 @@ def _load() -> int:
 
 @contextlib.contextmanager
 def _stubbed() -> Iterator[None]:
-    # At the boundary between processes; and a check's stopwatch, which takes seconds here.
+    # At the boundary between processes; and the stopwatches, which take seconds here.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "local", lambda workers, devices: DeadWorkers())
         patch.setattr(pool, "plain", lambda workers: DeadWorkers())
         patch.setattr("harness.cluster.executor._connect", _no_cluster)
         patch.setattr("harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+        patch.setattr("harness.bench._seconds", _once)
         patch.setattr(sys, "stdin", io.StringIO())
         yield
+
+
+def _once(function: Callable[[], object]) -> float:
+    return 1.0
 
 
 class Inline(Executor):
