@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from diswot.benchmarks.paths import expanded
 from platformdirs import user_cache_path
-
-from benchmarks.paths import expanded
 
 #: The environment variable that names another folder.
 VARIABLE = "DISWOT_CACHE"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.errors import InputError
+from diswot.benchmarks.errors import InputError
 
 
 def expanded(argument: str, path: str | Path) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import nb201, s0
-from benchmarks.errors import InputError, named, unknown
-from benchmarks.parsing import whole_number
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.spaces import nb201, s0
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,12 +45,12 @@ def build(name: str, *, num_classes: int, shortcut: str = "convolution") -> nn.M
     Args:
         name: of the teacher.
         num_classes: outputs of the classifier.
-        shortcut: of a CIFAR ResNet; see `benchmarks.resnet`.
+        shortcut: of a CIFAR ResNet; see `diswot.benchmarks.resnet`.
 
     Raises:
         InputError: if the name is not a teacher's.
     """
-    from benchmarks.resnet import ResNet
+    from diswot.benchmarks.resnet import ResNet
 
     name = canonical(name)
     if name in RESNETS:

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.results import Results, load
+    from diswot.harness.runs.results import Results, load
 
 __all__ = ["Results", "load"]
 
@@ -15,4 +15,4 @@ def __getattr__(name: str) -> Any:
     # Every worker imports this package; it must not wait there for pandas and scipy.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("harness.results"), name)
+    return getattr(importlib.import_module("diswot.harness.runs.results"), name)

@@ -20,17 +20,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from diswot.benchmarks import images as image_sets
+from diswot.benchmarks.cache import VARIABLE
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.images import cifar
+from diswot.benchmarks.images import files as image_files
+from diswot.benchmarks.paths import expanded
+from diswot.benchmarks.remote import Remote
+from diswot.benchmarks.tables import nb201
+from diswot.harness import files
 from tqdm import tqdm
-
-from benchmarks import images as image_sets
-from benchmarks.cache import VARIABLE
-from benchmarks.errors import InputError, unknown
-from benchmarks.images import cifar
-from benchmarks.images import files as image_files
-from benchmarks.paths import expanded
-from benchmarks.remote import Remote
-from benchmarks.tables import nb201
-from harness import files
 
 #: The longest silence of the network, and the longest time and the most bytes that a file may take.
 _SECONDS = 60.0

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks.errors import InputError
+from diswot.benchmarks.errors import InputError
 
 try:
     import fcntl
@@ -25,8 +25,7 @@ except ImportError:  # Windows, where every file system has locks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from benchmarks.tables import Table
+    from diswot.benchmarks.tables import Table
 
 #: How a table is written, by the ending of its file.
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -238,7 +237,7 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
     Raises:
         InputError: if the files cannot be written, or the disk is full.
     """
-    from benchmarks.tables import user
+    from diswot.benchmarks.tables import user
 
     made: list[Table] = []
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from benchmarks.errors import InputError
+from diswot.benchmarks.errors import InputError
 
 # mallopt(3)
 _M_TRIM_THRESHOLD = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from proxies.registry import Proxy, UndefinedScore, register
+from diswot.proxies.registry import Proxy, UndefinedScore, register
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,6 +49,6 @@ def score(
         InputError: if a name is not known, a proxy needs a teacher and there is none, or what is given is not as above.
         UndefinedScore: if a score has no value on this network and batch, unless ``undefined`` is ``nan``.
     """
-    from proxies import scoring
+    from diswot.proxies import scoring
 
     return scoring.score(network, images, labels, names, teacher=teacher, init=init, seed=seed, undefined=undefined)

@@ -6,15 +6,14 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from proxies.conditions import require_two_pictures
-from proxies.registry import UndefinedScore, register
+from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 _REGULARISER = 1e-5  # k of the Jacobian proxies
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxies.registry import UndefinedScore, register
+from diswot.proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 _CODE = "cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_az_nas_score.py"
 _BATCH = "on the sweep's batch, where the reference draws noise"

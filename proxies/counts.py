@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxies.registry import register
+from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 
 @register(

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxies.conditions import require_different_pictures, require_maps, require_two_pictures
-from proxies.registry import register
+from diswot.proxies.conditions import require_different_pictures, require_maps, require_two_pictures
+from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 
 def _zero_proxy(paper: str, *, reads: str = "features", deviations: str = "") -> Callable[..., Any]:
@@ -37,7 +36,7 @@ def _zero_proxy(paper: str, *, reads: str = "features", deviations: str = "") ->
 )
 def kd(trace: Trace) -> Tensor:
     """Minus KL(teacher || student) of the logits at temperature 4."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return -losses.kd(trace.logits, trace.teacher.logits)
 
@@ -48,7 +47,7 @@ def kd(trace: Trace) -> Tensor:
 )
 def fitnet(trace: Trace) -> Tensor:
     """Minus the mean squared difference of the pooled vectors."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return -losses.fitnet(trace.features[-1], trace.teacher.features[-1])
 
@@ -56,7 +55,7 @@ def fitnet(trace: Trace) -> Tensor:
 @_zero_proxy("Zagoruyko and Komodakis, ICLR 2017")
 def at(trace: Trace) -> Tensor:
     """Minus the distance of the spatial attention maps, summed over the maps from the second stage on."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return -_summed("at", losses.attention, trace)
 
@@ -67,7 +66,7 @@ def at(trace: Trace) -> Tensor:
 )
 def sp(trace: Trace) -> Tensor:
     """Minus the distance of the pictures' relations in the last activation map."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_two_pictures(trace.features[-2])
     return -losses.similarity(trace.features[-2], trace.teacher.features[-2])
@@ -79,7 +78,7 @@ def sp(trace: Trace) -> Tensor:
 )
 def cc(trace: Trace) -> Tensor:
     """Minus the mean product of consecutive pictures' differences between the pooled vectors."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_two_pictures(trace.features[-1])
     return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
@@ -91,7 +90,7 @@ def cc(trace: Trace) -> Tensor:
 )
 def rkd(trace: Trace) -> Tensor:
     """Minus the distance and angle terms between the pooled vectors."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_different_pictures(trace.features[-1])
     return -losses.relational(trace.features[-1], trace.teacher.features[-1])
@@ -103,7 +102,7 @@ def rkd(trace: Trace) -> Tensor:
 )
 def pkt(trace: Trace) -> Tensor:
     """Minus the divergence of the pooled vectors' similarities read as probabilities."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_two_pictures(trace.features[-1])
     return -losses.probabilistic(trace.features[-1].double(), trace.teacher.features[-1].double())
@@ -112,7 +111,7 @@ def pkt(trace: Trace) -> Tensor:
 @_zero_proxy("Huang and Wang, arXiv 1707.01219")
 def nst(trace: Trace) -> Tensor:
     """Minus the maximum mean discrepancy of channel patterns, summed over the maps from the second stage on."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return -_summed("nst", losses.neuron_selectivity, trace)
 
@@ -124,7 +123,7 @@ def nst(trace: Trace) -> Tensor:
 )
 def kdsvd(trace: Trace) -> Tensor:
     """Minus the distance of the leading singular vectors' relations between the last two maps."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     maps = trace.features[1:-1]
     require_maps(maps, 2)
@@ -139,7 +138,7 @@ def kdsvd(trace: Trace) -> Tensor:
 )
 def fsp(trace: Trace) -> Tensor:
     """Minus the distance of the flow matrices between consecutive maps."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_maps(trace.features[:-1], 2)
     return -losses.flow(trace.features[:-1], trace.teacher.features[:-1])
@@ -148,7 +147,7 @@ def fsp(trace: Trace) -> Tensor:
 @_zero_proxy("Liu et al., ICCV 2021", deviations="no embedding convolution: channels must agree")
 def ickd(trace: Trace) -> Tensor:
     """Minus the distance of the channels' relations in the last activation map."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return -losses.inter_channel(trace.features[-2], trace.teacher.features[-2])
 
@@ -159,7 +158,7 @@ def ickd(trace: Trace) -> Tensor:
 )
 def rmi(trace: Trace) -> Tensor:
     """Minus (3 - the sum of the linear CKA of the three maps)."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_maps(trace.features[:-1], 1)
     for feature in trace.features[:-1]:
@@ -168,7 +167,7 @@ def rmi(trace: Trace) -> Tensor:
 
 
 def _summed(name: str, distance: Callable[[Tensor, Tensor], Tensor], trace: Trace) -> Tensor:
-    from proxies import losses
+    from diswot.proxies import losses
 
     require_maps(trace.features[1:-1], 1)
     maps = losses.pairs(name, trace.features[1:-1], trace.teacher.features[1:-1])

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxies.conditions import require_two_pictures
-from proxies.registry import register
+from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 _PAPER = "Dong, Li and Wei, DisWOT, CVPR 2023 (arXiv 2303.15678)"
 
@@ -65,13 +64,13 @@ def diswot(trace: Trace) -> Tensor:
 
 
 def _semantic_distance(trace: Trace) -> Tensor:
-    from proxies.losses import semantic
+    from diswot.proxies.losses import semantic
 
     return semantic(trace.classifier_gradient, trace.teacher.classifier_gradient)
 
 
 def _relation_distance(trace: Trace) -> Tensor:
-    from proxies.losses import similarity
+    from diswot.proxies.losses import similarity
 
     require_two_pictures(trace.features[-2])
     return similarity(trace.features[-2], trace.teacher.features[-2])

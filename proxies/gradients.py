@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxies.conditions import require_two_pictures
-from proxies.registry import UndefinedScore, register
+from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
+    from diswot.proxies.trace import Trace
     from torch import Tensor
-
-    from proxies.trace import Trace
 
 
 @register(

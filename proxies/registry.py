@@ -17,10 +17,10 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.errors import InputError, described, printable, unknown
+from diswot.benchmarks.errors import InputError, described, printable, unknown
 
 if TYPE_CHECKING:
-    from proxies.trace import Trace
+    from diswot.proxies.trace import Trace
 
 Direction = Literal["higher", "lower"]
 
@@ -32,7 +32,7 @@ _PLUGIN_FILE = "diswot_plugin_"
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
 
-#: What a proxy may say that it needs; each is an attribute of `proxies.trace.Trace`.
+#: What a proxy may say that it needs; each is an attribute of `diswot.proxies.trace.Trace`.
 PASSES = (
     "weights",
     "layers",
@@ -54,7 +54,7 @@ PASSES = (
     "teacher",
 )
 
-#: The initialisations that a proxy may be defined on; each is a function of `benchmarks.initialisation`.
+#: The initialisations that a proxy may be defined on; each is a function of `diswot.benchmarks.initialisation`.
 INITIALISATIONS = ("default", "gaussian", "kaiming")
 
 
@@ -398,7 +398,7 @@ def load_module(name: str) -> None:
 
 def _load_apart(load: Callable[[], object]) -> None:
     # Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
-    from proxies.isolation import interrupts_are_heeded, kept_apart
+    from diswot.proxies.isolation import interrupts_are_heeded, kept_apart
 
     before = set(_registered)
     try:
@@ -418,7 +418,7 @@ def _load_apart(load: Callable[[], object]) -> None:
 
 @functools.cache
 def _load_installed() -> None:
-    families = [importlib.import_module(f"proxies.{family}") for family in FAMILIES]
+    families = [importlib.import_module(f"diswot.proxies.{family}") for family in FAMILIES]
     functions = [function for family in families for function in vars(family).values()]
     _built_in.update(name for name, proxy in _registered.items() if proxy.function in functions)
     for entry_point in entry_points(group=_ENTRY_POINT_GROUP):

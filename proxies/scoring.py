@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from diswot.benchmarks import initialisation
+from diswot.benchmarks.errors import InputError, described, printable
+from diswot.proxies.copying import copied
+from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
+from diswot.proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
+from diswot.proxies.trace import Trace, bits
 from torch import Tensor, nn
-
-from benchmarks import initialisation
-from benchmarks.errors import InputError, described, printable
-from proxies.copying import copied
-from proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
-from proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
-from proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
 _WITHOUT_IMAGES = frozenset({"weights", "layers"})

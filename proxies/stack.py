@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from diswot.proxies.passes import gradient
+from diswot.proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from proxies.passes import gradient
-from proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 
 #: The passes that are computed here; a trace computes any other one by itself.
 PASSES = (
@@ -49,7 +48,7 @@ def passes(
         needs: the passes that will be read; those that are not in `PASSES` are left out.
 
     Returns:
-        For every network its passes by name, as `proxies.trace.Trace` has them.
+        For every network its passes by name, as `diswot.proxies.trace.Trace` has them.
     """
     count = len(networks)
     # In the default layout, which vmap's rules know best: pooling warns of a slow way in channels_last.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.results import Results
+    from diswot.harness.runs.results import Results
 
 __all__ = ["build", "figures_folder"]
 
@@ -24,18 +24,19 @@ def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | Non
     Args:
         results: the runs.
         folder: of the page.
-        figures: names of kinds of figures, as in `reports.figures.KINDS`; all by default.
+        figures: names of kinds of figures, as in `diswot.reports.figures.kinds.KINDS`; all by default.
 
     Returns:
         The files written, the page first.
 
     Raises:
         ValueError: no results are given.
-        benchmarks.errors.InputError: a figure's name is not known, or a folder cannot be made or written to.
+        diswot.benchmarks.errors.InputError: a figure's name is not known, or a folder cannot be made or written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
-    from harness import files
-    from reports import gallery, page
+    from diswot.harness import files
+    from diswot.reports.figures import gallery
+    from diswot.reports.page import page
 
     if not results:
         raise ValueError("a report needs at least one run")

@@ -8,14 +8,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pandas as pd
-
-from reports.numbers import counted
-from reports.summary import setting
-from reports.tables import plain
+from diswot.reports.page.tables import plain
+from diswot.reports.style.numbers import counted
+from diswot.reports.summary import setting
 
 if TYPE_CHECKING:
-    from harness.results import Results
-    from harness.search.stored import Search
+    from diswot.harness.runs.results import Results
+    from diswot.harness.runs.stored_search import Search
 
 #: What an algorithm is called.
 ALGORITHMS = {

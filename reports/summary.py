@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-
-from harness.evidence.table import by_evidence, leading
-from reports.numbers import counted, span
+from diswot.harness.evidence.table import by_evidence, leading
+from diswot.reports.style.numbers import counted, span
 
 if TYPE_CHECKING:
-    from harness.results import Results
+    from diswot.harness.runs.results import Results
 
 
 def on_all_cells(results: Results) -> pd.DataFrame:
@@ -67,7 +66,7 @@ def measure_of(evidence: pd.DataFrame) -> str:
 
 
 def undefined_of(results: Results) -> str:
-    """Return what became of undefined scores: one of `harness.evidence.panel.UNDEFINED`."""
+    """Return what became of undefined scores: one of `diswot.harness.evidence.panel.UNDEFINED`."""
     return str(results.method.get("undefined", "worst"))
 
 

@@ -14,11 +14,11 @@ NOTEBOOK = Path(__file__).resolve().parents[1] / "docs" / "notebook.ipynb"
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from harness.cli import main
+    from diswot.harness.cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setattr("harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
+    monkeypatch.setattr("diswot.harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
     tiny = ["--batch-size", "2", "--device", "cpu", "--workers", "1", "--teacher", "s0:111"]
     out = ["--out", "runs/default/s0"]
     assert main(["evaluate", "--space", "s0", "--cells", "4", "--proxies", "params,l2_norm,nwot", *tiny, *out]) == 0

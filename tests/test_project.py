@@ -14,14 +14,15 @@ from pathlib import Path
 import click
 import pytest
 import torch
+from diswot.benchmarks import tables
+from diswot.benchmarks.spaces import nb201
+from diswot.harness.cli import _diswot
+from diswot.harness.evidence import table as evidence_table
+from diswot.harness.runs import store
+from diswot.harness.runs import stored_search as search
+from diswot.proxies import registry
 
-import proxies
-from benchmarks import nb201, tables
-from harness import store
-from harness.cli import _diswot
-from harness.evidence import table as evidence_table
-from harness.search import stored as search
-from proxies import registry
+from diswot import proxies
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -164,7 +165,10 @@ def test_the_page_on_stored_formats_knows_schemas_and_columns() -> None:
 
 def test_the_design_states_the_contracts_that_hold() -> None:
     page = " ".join(text_of(ROOT / "docs" / "design.md").split())
-    for function, name in ((proxies.score, "proxies.score"), (nb201.build, "benchmarks.nb201.build")):
+    for function, name in (
+        (proxies.score, "diswot.proxies.score"),
+        (nb201.build, "diswot.benchmarks.spaces.nb201.build"),
+    ):
         (stated,) = set(re.findall(rf"\*\*contract\*\*: `{re.escape(name)}\(([^)]*)\)", page))
         parameters = inspect.signature(function).parameters.values()
         bare = [p.replace(annotation=p.empty) for p in parameters]
@@ -172,7 +176,9 @@ def test_the_design_states_the_contracts_that_hold() -> None:
 
 
 def test_the_number_of_proxies_is_that_of_the_registry() -> None:
-    built_in = [name for name in registry.names() if registry.get(name).function.__module__.startswith("proxies.")]
+    built_in = [
+        name for name in registry.names() if registry.get(name).function.__module__.startswith("diswot.proxies.")
+    ]
     assert f"It has {len(built_in)}\nproxies" in text_of(ROOT / "README.md")
     assert f"proxies, {len(built_in)} in all:" in text_of(ROOT / "CHANGELOG.md")
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.images import cifar, files, imagenet16
-from benchmarks.images.batch import Batch
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.images import cifar, files, imagenet16
+from diswot.benchmarks.images.batch import Batch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,7 +197,7 @@ def sample(
 
 
 def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augment: bool, side: int) -> Batch:
-    from benchmarks.images import draw
+    from diswot.benchmarks.images import draw
 
     if classes is None:
         raise InputError(f"classes: {image_set.name} has no number of classes of its own; give one, such as 10.")
@@ -210,8 +210,7 @@ def _pictures(
     image_set: ImageSet, count: int, seed: int, image_dir: str | Path | None, augment: bool, side: int
 ) -> Batch:
     import torch
-
-    from benchmarks.images import draw
+    from diswot.benchmarks.images import draw
 
     pictures, labels = read(image_set.name, "train", image_dir)
     if count > len(labels):

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import InputError
+from diswot.benchmarks.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor

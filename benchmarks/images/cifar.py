@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from benchmarks.errors import unknown
-from benchmarks.images import files
-from benchmarks.remote import Remote
+from diswot.benchmarks.errors import unknown
+from diswot.benchmarks.images import files
+from diswot.benchmarks.remote import Remote
 
 _SIZE = 32
 

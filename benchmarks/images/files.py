@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-
-from benchmarks import cache, unpickle
-from benchmarks.errors import InputError
-from benchmarks.paths import expanded
+from diswot.benchmarks import cache, unpickle
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.paths import expanded
 
 
 def location() -> Path:

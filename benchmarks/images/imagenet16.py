@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from benchmarks.errors import InputError, unknown
-from benchmarks.images import files
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.images import files
 
 _FOLDER = "ImageNet16"
 _SIZE = 16

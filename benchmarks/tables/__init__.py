@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.tables.registry import is_there, load, names, outline, training_seconds
-from benchmarks.tables.table import Card, Table
-from benchmarks.tables.targets import Target, parse_target, targets
+from diswot.benchmarks.tables.registry import is_there, load, names, outline, training_seconds
+from diswot.benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.targets import Target, parse_target, targets
 
 __all__ = [
     "Card",

@@ -15,11 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
-
-from benchmarks import unpickle
-from benchmarks.errors import InputError
-from benchmarks.nb201 import SIZE, Cell
-from benchmarks.tables.table import Card, Table
+from diswot.benchmarks import unpickle
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces.nb201 import SIZE, Cell
+from diswot.benchmarks.tables.table import Card, Table
 
 NAME = "analog-nasbench"
 SPACE = "nb201"

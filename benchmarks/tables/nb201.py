@@ -9,13 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-
-from benchmarks import cache
-from benchmarks.errors import InputError
-from benchmarks.nb201 import SIZE, Cell
-from benchmarks.remote import Remote
-from benchmarks.tables import readers, user
-from benchmarks.tables.table import Card, Table
+from diswot.benchmarks import cache
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.remote import Remote
+from diswot.benchmarks.spaces.nb201 import SIZE, Cell
+from diswot.benchmarks.tables import readers, user
+from diswot.benchmarks.tables.table import Card, Table
 
 NAME = "nb201"
 SPACE = "nb201"

@@ -13,9 +13,8 @@ from dataclasses import replace
 from importlib.resources import files
 
 import pandas as pd
-
-from benchmarks.tables import trainings
-from benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables import trainings
+from diswot.benchmarks.tables.table import Card, Table
 
 NAME = "nb201-kd"
 SPACE = "nb201"
@@ -44,4 +43,4 @@ def _trainings() -> pd.DataFrame:
 
 
 def _read(name: str) -> bytes:
-    return (files("benchmarks.tables") / "data" / name).read_bytes()
+    return (files("diswot.benchmarks.tables") / "data" / name).read_bytes()

@@ -25,12 +25,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-
-from benchmarks import unpickle
-from benchmarks.errors import InputError
-from benchmarks.nb201 import SIZE, Cell
-from benchmarks.tables import nb201
-from benchmarks.tables.table import Card, Table
+from diswot.benchmarks import unpickle
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces.nb201 import SIZE, Cell
+from diswot.benchmarks.tables import nb201
+from diswot.benchmarks.tables.table import Card, Table
 
 # By the names of images and evaluation set in the files. ori-test is the official test set; of CIFAR-100 and
 # ImageNet16-120 that is x-valid and x-test together, and left out.

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import IO
 
 import pandas as pd
-
-from benchmarks.errors import InputError, printable
-from benchmarks.parsing import MOST_DIGITS
-from benchmarks.paths import expanded
+from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.parsing import MOST_DIGITS
+from diswot.benchmarks.paths import expanded
 
 #: What the column of the cells is called.
 CELL_COLUMNS = ("cell", "index", "arch", "arch_str")

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.tables import analog_nasbench, nb201, nb201_kd, readers, s0_diswot, user
-from benchmarks.tables.table import Table
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, readers, s0_diswot, user
+from diswot.benchmarks.tables.table import Table
 
 _BUILT_IN: dict[str, tuple[str, Callable[[], Table]]] = {
     analog_nasbench.NAME: (analog_nasbench.SPACE, cache(analog_nasbench.load)),

@@ -10,8 +10,7 @@ import io
 from importlib.resources import files
 
 import pandas as pd
-
-from benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.table import Card, Table
 
 NAME = "s0-diswot"
 SPACE = "s0"
@@ -19,7 +18,7 @@ SPACE = "s0"
 
 def load() -> Table:
     """Return the table: 64 cells, columns ``vanilla`` and ``distilled`` in percent."""
-    content = (files("benchmarks.tables") / "data" / f"{NAME}.csv").read_bytes()
+    content = (files("diswot.benchmarks.tables") / "data" / f"{NAME}.csv").read_bytes()
     frame = pd.read_csv(io.BytesIO(content), index_col="cell").astype("float64")
     return Table(NAME, SPACE, frame, _card(hashlib.sha256(content).hexdigest()))
 

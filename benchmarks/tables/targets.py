@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from benchmarks.errors import InputError, unknown
-from benchmarks.tables import readers, units, user
-from benchmarks.tables.registry import load, names
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.tables import readers, units, user
+from diswot.benchmarks.tables.registry import load, names
 
 
 @dataclass(frozen=True)

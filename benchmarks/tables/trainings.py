@@ -1,10 +1,9 @@
-"""Trainings of students, one a row, as accuracies by class and by cell. `harness.store.Training` has the columns."""
+"""Trainings of students, one a row, as accuracies by function and cell; `runs.store.Training` has the columns."""
 
 from __future__ import annotations
 
 import pandas as pd
-
-from benchmarks import spaces
+from diswot.benchmarks import spaces
 
 #: The files in a distillation's folder that make it one, and that hold its accuracies by cell.
 INFO = "distillation.json"

@@ -19,14 +19,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
-
-from benchmarks import s0
-from benchmarks.errors import InputError, printable, unknown
-from benchmarks.nb201 import SIZE, as_cell
-from benchmarks.paths import expanded
-from benchmarks.tables import readers, trainings
-from benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
-from benchmarks.tables.table import NOT_STATED, Card, Table
+from diswot.benchmarks.errors import InputError, printable, unknown
+from diswot.benchmarks.paths import expanded
+from diswot.benchmarks.spaces import s0
+from diswot.benchmarks.spaces.nb201 import SIZE, as_cell
+from diswot.benchmarks.tables import readers, trainings
+from diswot.benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
+from diswot.benchmarks.tables.table import NOT_STATED, Card, Table
 
 SPACES = ("nb201", "s0")
 

@@ -1,4 +1,4 @@
-"""Simulate how often the 95 % intervals of `harness.evidence` hold the true value; write a table.
+"""Simulate how often the 95 % intervals of `diswot.harness.evidence` hold the true value; write a table.
 
 Run: ``python docs/measurements/coverage.py [--repeats 1000] [--out docs/measurements/coverage.csv]``. The population is
 every function of a table with its shipped scores (nb201-cifar10); a sample is drawn from it with replacement, so the
@@ -12,12 +12,11 @@ from collections.abc import Iterator
 import click
 import numpy as np
 import pandas as pd
-
-from benchmarks import spaces, tables
-from harness.evidence import ensembles, influence, intervals, panel
-from harness.evidence.panel import Panel
-from harness.evidence.table import estimates
-from harness.scores import sets
+from diswot.benchmarks import spaces, tables
+from diswot.harness.evidence import ensembles, influence, intervals, panel
+from diswot.harness.evidence.panel import Panel
+from diswot.harness.evidence.table import estimates
+from diswot.harness.runs.precomputed import sets
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")
 ENSEMBLES = ("vote", "diswot_rank")

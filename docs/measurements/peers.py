@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from diswot.proxies import registry
+from diswot.proxies.trace import Trace
 from torch import Tensor
 
-import proxies
-from proxies import registry
-from proxies.trace import Trace
+from diswot import proxies
 
 for _name in ("grad_norm", "snip", "grasp", "nwot", "jacov", "ntk_cond"):
     registry.add(replace(registry.get(_name), name=f"{_name}_kaiming", init="kaiming"))

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+from diswot.harness.runs import run_folder
+from diswot.reports.style import canvas
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-from harness import run_folder
-from reports import canvas
 
 _EVERY = 20.0
 _MIB = 2**20

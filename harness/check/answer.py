@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.errors import printable
+from diswot.benchmarks.errors import printable
 
 #: What an answer can be.
 VERDICTS = ("pass", "fail", "undecided")

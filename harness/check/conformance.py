@@ -6,15 +6,14 @@ import statistics
 from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
-
-from harness import sweep
-from harness.check import reference
-from harness.check.answer import Answer
-from harness.check.reference import Conditions
-from harness.check.subject import Subject
-from harness.work import score_cell
-from proxies.testing import PROPERTIES, Environment, Nonconformity, conform
-from proxies.testing.cost import memory_in_units
+from diswot.harness.check import reference
+from diswot.harness.check.answer import Answer
+from diswot.harness.check.loading import Subject
+from diswot.harness.check.reference import Conditions
+from diswot.harness.compute import sweep
+from diswot.harness.compute.task import score_cell
+from diswot.proxies.testing import PROPERTIES, Environment, Nonconformity, conform
+from diswot.proxies.testing.cost import memory_in_units
 
 STAGE = "conformance"
 

@@ -11,9 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.errors import named, printable
-from harness import files
-from harness.check.answer import VERDICTS, Answer
+from diswot.benchmarks.errors import named, printable
+from diswot.harness import files
+from diswot.harness.check.answer import VERDICTS, Answer
 
 #: The width of a question's name, and of a line; figures that are longer go on below.
 _NAME, _LINE = 34, 160

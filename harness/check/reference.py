@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
-from benchmarks import teachers
-from benchmarks.errors import InputError
-from harness import files, results, run_folder, sweep
-from harness.scores.sets import ScoreSet
-from harness.settings import Settings
-from proxies import registry
-from proxies.registry import Proxy
+from diswot.benchmarks import teachers
+from diswot.benchmarks.errors import InputError
+from diswot.harness import files
+from diswot.harness.compute import sweep
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.settings import Settings
+from diswot.proxies import registry
+from diswot.proxies.registry import Proxy
 
 #: The number of the card's form.
 SCHEMA = 1

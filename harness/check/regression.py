@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from diswot.benchmarks.errors import InputError, named
+from diswot.harness import files
+from diswot.harness.check import comparison, predictive_value
+from diswot.harness.check.answer import Answer
+from diswot.harness.check.loading import Subject
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.settings import Settings
 from scipy import stats
-
-from benchmarks.errors import InputError, named
-from harness import files, run_folder
-from harness.check import gate, worth
-from harness.check.answer import Answer
-from harness.check.subject import Subject
-from harness.settings import Settings
 
 STAGE = "regression"
 
@@ -197,13 +197,13 @@ def _correlation(
     shared = set(old.scores["cell"]) & set(scores["cell"])
     both = pd.concat([old.scores.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
     records = pd.DataFrame({"name": [before, after], "direction": [old.direction, subject.proxy.direction]})
-    found = worth.compared(both[both["cell"].isin(shared)], records, accuracies, ())
+    found = predictive_value.compared(both[both["cell"].isin(shared)], records, accuracies, ())
     behind = found.lead(before, after, 0)
     figure = (
         f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {behind}; "
         f"margin {margin:g}, {found.counts(after)}, {accuracies.columns[0]}"
     )
-    return gate.within(behind, margin), figure
+    return comparison.within(behind, margin), figure
 
 
 def _time(old: Sequence[float], new: Sequence[float]) -> tuple[str, str]:

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-
-from benchmarks.errors import InputError, named, unknown
-from harness import run_folder
-from harness.check import conformance, reference, regression, worth
-from harness.check.answer import Answer
-from harness.check.reference import Conditions, Reference
-from harness.check.regression import Baseline
-from harness.check.subject import Subject
-from harness.scores import sets
-from harness.settings import Settings
-from proxies.testing import PROPERTIES
-from proxies.testing.cost import time_in_units
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.harness.check import conformance, predictive_value, reference, regression
+from diswot.harness.check.answer import Answer
+from diswot.harness.check.loading import Subject
+from diswot.harness.check.reference import Conditions, Reference
+from diswot.harness.check.regression import Baseline
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.settings import Settings
+from diswot.proxies.testing import PROPERTIES
+from diswot.proxies.testing.cost import time_in_units
 
 #: How often the time is measured: as often as a test needs to tell ten times from chance, and more.
 _REPEATS, _REPEATS_QUICK = 11, 5
@@ -73,10 +72,10 @@ def answers(request: Request) -> Iterator[Answer]:
     cells = reference.cells(request.quick)
     conditions = _conditions(request)
     settings = reference.settings_of(reference.plan(conditions, (subject.proxy,), cells, (), request.workers))
-    accuracies = worth.targets(request.targets, cells)
-    stored = _stored(request) if only in (None, worth.STAGE) else None
+    accuracies = predictive_value.targets(request.targets, cells)
+    stored = _stored(request) if only in (None, predictive_value.STAGE) else None
     if stored is not None:
-        worth.baselines(request.against, stored)
+        predictive_value.baselines(request.against, stored)
         if request.beside is not None and stored.settings_hash != settings.hash:
             different = ", ".join(settings.differences(stored.settings))
             raise InputError(f"--with: a check has other settings than {request.beside}: {different}.")
@@ -97,9 +96,9 @@ def answers(request: Request) -> Iterator[Answer]:
         if stored is not None and settings.hash != stored.settings_hash:
             different = ", ".join(settings.differences(stored.settings))
             figure = f"the reference was made with other settings: {different}"
-            yield Answer(worth.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
+            yield Answer(predictive_value.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
         elif stored is not None:
-            yield from worth.answers(subject, scores, stored, accuracies, request.against, request.margin)
+            yield from predictive_value.answers(subject, scores, stored, accuracies, request.against, request.margin)
         compared = []
         if old is not None:
             compared = list(regression.answers(subject, old, scores, times, accuracies, request.margin))
@@ -130,7 +129,7 @@ def _stored(request: Request) -> Reference:
 def _asked(request: Request) -> set[str]:
     # The questions of conformance; the other stages are asked whole.
     questions = conformance.names(request.quick)
-    stages = (conformance.STAGE, worth.STAGE, regression.STAGE)
+    stages = (conformance.STAGE, predictive_value.STAGE, regression.STAGE)
     if request.only is not None and request.only not in (*questions, *stages):
         raise unknown("--only", request.only, (*questions, *stages))
     if request.only in PROPERTIES and not PROPERTIES[request.only].applies(request.subject.proxy):

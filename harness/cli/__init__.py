@@ -14,9 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 import click
-
-from benchmarks.errors import InputError, elided, printable, unknown
-from harness.cli import options
+from diswot.benchmarks.errors import InputError, elided, printable, unknown
+from diswot.harness.cli import options
 
 _COMMANDS = {
     "run": "evaluate, correlate, search and report on the embedded default; the main job",
@@ -61,7 +60,7 @@ class _Lazy(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"diswot.harness.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

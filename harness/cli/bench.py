@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from harness.cli import options
+from diswot.harness.cli import options
 
 
 @click.command(cls=options.Command)
@@ -24,9 +23,10 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     is taken; --workers and --stack are those of a sweep with the same options, and play no part here.
     """
     import torch
-
-    from harness import bench, files, pool, run_folder, sweep
-    from harness.cli.evaluate import plan_of
+    from diswot.harness import files, pool
+    from diswot.harness.cli.evaluate import plan_of
+    from diswot.harness.compute import bench, sweep
+    from diswot.harness.runs import run_folder
 
     if out is not None:
         files.check_table_path(out, "--out")

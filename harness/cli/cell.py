@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-
-from harness.cli import options
+from diswot.harness.cli import options
 
 
 @click.command(cls=options.Command)
@@ -15,7 +14,7 @@ from harness.cli import options
 @options.as_json
 def command(cell: str, space: str, as_json: bool) -> int:
     """Show one cell: an index, an architecture string, or for S0 three depths such as 713."""
-    from benchmarks import spaces
+    from diswot.benchmarks import spaces
 
     chosen = spaces.get(space)
     number = chosen.parse(cell)
@@ -37,7 +36,7 @@ def command(cell: str, space: str, as_json: bool) -> int:
 
 
 def _nb201(index: int) -> dict[str, Any]:
-    from benchmarks.nb201 import Cell, counts
+    from diswot.benchmarks.spaces.nb201 import Cell, counts
 
     cell = Cell.from_index(index)
     official, live = counts.official(cell), counts.live(cell)
@@ -58,7 +57,7 @@ def _nb201(index: int) -> dict[str, Any]:
 
 
 def _drawing(index: int) -> str:
-    from benchmarks.nb201 import EDGES, Cell
+    from diswot.benchmarks.spaces.nb201 import EDGES, Cell
 
     cell = Cell.from_index(index)
     lines = ["", "node 0 is the input, node 3 the output:"]
@@ -71,8 +70,7 @@ def _drawing(index: int) -> str:
 
 def _accuracies(space: str, number: int) -> dict[str, float | None]:
     import pandas as pd
-
-    from benchmarks import tables
+    from diswot.benchmarks import tables
 
     found: dict[str, float | None] = {}
     for name in tables.names():

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from benchmarks.errors import InputError, named, unknown
-from harness.cli import options
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.harness.cli import options
 
 #: How far behind a baseline a proxy may be unless something else is asked for.
 MARGIN = 0.05
@@ -86,9 +85,10 @@ def command(
     Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
     decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
     """
-    from harness import pool, run_folder
-    from harness.check import output, reference, stages, subject
-    from harness.check.answer import UNDECIDED, Answer, exit_status
+    from diswot.harness import pool
+    from diswot.harness.check import loading, output, reference, stages
+    from diswot.harness.check.answer import UNDECIDED, Answer, exit_status
+    from diswot.harness.runs import run_folder
 
     if file is not None or refresh_reference:
         _refuse_idle(only, file, save)
@@ -108,7 +108,7 @@ def command(
         raise unknown("--undecided", undecided, UNDECIDED)
     for text in against:
         options.parts("--against", text)
-    chosen = subject.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))
+    chosen = loading.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))
     request = stages.Request(
         subject=chosen,
         quick=quick,
@@ -146,7 +146,7 @@ def command(
 
 
 def _refuse_idle(only: str | None, file: str | None, save: Path | None) -> None:
-    from harness.check import subject
+    from diswot.harness.check import loading
 
     names = {options.typed(parameter): str(parameter.name) for parameter in click.get_current_context().command.params}
     if file is None:
@@ -154,9 +154,9 @@ def _refuse_idle(only: str | None, file: str | None, save: Path | None) -> None:
         options.refuse_idle("where a FILE is checked", *idle)
     if save is None:
         options.refuse_idle("with --save", "tolerance")
-    for option, parts in subject.PARTS.items():
+    for option, parts in loading.PARTS.items():
         kept = save is not None and "workers" in parts  # a baseline is saved with scores, whatever is asked
-        if not kept and not subject.plays_a_part(option, only):
+        if not kept and not loading.plays_a_part(option, only):
             options.refuse_idle(f"with --only {' or '.join(sorted(parts))}, or without --only", names[option])
 
 

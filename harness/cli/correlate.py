@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from harness.cli import options
+from diswot.harness.cli import options
 
 
 @click.command(cls=options.Command)
@@ -43,13 +42,13 @@ def command(
     runs/NAME/evidence.csv.
     """
     import pandas as pd
-
-    from benchmarks import spaces
-    from benchmarks.errors import named, unknown
-    from harness import files, results, run_folder
-    from harness.cli import say
-    from harness.evidence.table import Method
-    from harness.scores import taking
+    from diswot.benchmarks import spaces
+    from diswot.benchmarks.errors import named, unknown
+    from diswot.harness import files
+    from diswot.harness.cli import output
+    from diswot.harness.evidence.table import Method
+    from diswot.harness.runs import results, run_folder
+    from diswot.harness.runs.precomputed import reuse
 
     method = Method(measure=measure)
     paths = _tables(out)
@@ -62,26 +61,27 @@ def command(
         options.refuse_idle("without --json, which gives all cells", "subset")
     if beside is not None:
         for folder in folders:
-            taken = taking.beside(folder, beside)
+            taken = reuse.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     with named("run", "--out"):
         found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
     table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
     if not targets:
         for one in found:
-            if lacking := say.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
+            if lacking := output.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
     else:
-        click.echo("\n\n".join(say.correlations(one, subset) for one in found))
+        click.echo("\n\n".join(output.correlations(one, subset) for one in found))
     for path in paths:
         click.echo(f"wrote {files.write_table(path, table)}", err=True)
     return 0
 
 
 def _tables(out: Path | None) -> list[Path]:
-    from harness import files, run_folder
+    from diswot.harness import files
+    from diswot.harness.runs import run_folder
 
     if out is None:
         return []

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from benchmarks.errors import named
-from harness.cli import options
+from diswot.benchmarks.errors import named
+from diswot.harness.cli import options
 
 
 @click.command(cls=options.Command)
@@ -79,11 +78,11 @@ def command(
 
     One training serves the cells that compute the same function. Interrupted, the same command continues.
     """
-    from benchmarks import spaces, tables
-    from harness import samples
-    from harness.cli import say
-    from harness.distillation import accuracies, recipes, sweep
-    from harness.distillation import distillers as registry
+    from diswot.benchmarks import spaces, tables
+    from diswot.harness.cli import output
+    from diswot.harness.distillation import accuracies, recipes, sweep
+    from diswot.harness.distillation import distillers as registry
+    from diswot.harness.runs import samples
 
     walked = spaces.classes_of(spaces.get(space))
     with named("--compare", "table", "--target"):
@@ -101,11 +100,11 @@ def command(
         checkpoint_every=checkpoint_every,
         **place,
     )
-    click.echo(say.distillation_plan(plan, out), err=True)
+    click.echo(output.distillation_plan(plan, out), err=True)
     tally = sweep.run(plan, out, merge=merged)
-    click.echo(say.distillation_tally(tally, out), err=True)
+    click.echo(output.distillation_tally(tally, out), err=True)
     written, measured = accuracies.write(out, compared)
-    click.echo(say.measured(measured))
+    click.echo(output.measured(measured))
     for path in written:
         click.echo(f"wrote {path}", err=True)
     return 1 if tally.causes else 0

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from benchmarks.errors import named
-from harness.cli import options
+from diswot.benchmarks.errors import named
+from diswot.harness.cli import options
 
 #: How many cells are sampled unless something else is asked for, where the space has as many.
 DEFAULT_CELLS = 100
@@ -29,17 +28,19 @@ def command(out: Path, export: Path | None, **settings: Any) -> int:
 
     Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
     """
-    from harness import files, results, run_folder, sweep
-    from harness.cli import say
+    from diswot.harness import files
+    from diswot.harness.cli import output
+    from diswot.harness.compute import sweep
+    from diswot.harness.runs import results, run_folder
 
     if export is not None:
         files.check_table_path(export, "--export")
         run_folder.refuse_kept("--export", export, out)
     plan = plan_of(**settings)
-    click.echo(say.plan(plan, out), err=True)
+    click.echo(output.plan(plan, out), err=True)
     tally = sweep.run(plan, out)
-    click.echo(say.tally(tally, out), err=True)
-    if lacking := say.undistilled(plan.space, plan.cells):
+    click.echo(output.tally(tally, out), err=True)
+    if lacking := output.undistilled(plan.space, plan.cells):
         click.echo(lacking, err=True)
     if export is not None:
         with named("--export", "--out"):
@@ -65,11 +66,11 @@ def plan_of(
     Raises:
         InputError: if one of them stands for nothing.
     """
-    from benchmarks import images, spaces, teachers
-    from harness import samples
-    from harness.scores import sets
-    from harness.sweep import Plan
-    from proxies import registry
+    from diswot.benchmarks import images, spaces, teachers
+    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.runs import samples
+    from diswot.harness.runs.precomputed import sets
+    from diswot.proxies import registry
 
     if images.get(settings["images"]).reader is None:
         options.refuse_idle(f"with --images other than {settings['images']}", "image_dir")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from harness.cli import Group, options
+from diswot.harness.cli import Group, options
 
 
 @click.group(cls=Group)
@@ -18,7 +17,7 @@ def command() -> None:
 @options.as_json
 def _list(as_json: bool) -> None:
     """List the image sets."""
-    from benchmarks import images
+    from diswot.benchmarks import images
 
     rows = []
     for name in images.names():
@@ -29,7 +28,7 @@ def _list(as_json: bool) -> None:
 
 
 def _state(name: str) -> str:
-    from benchmarks import images
+    from diswot.benchmarks import images
 
     if images.get(name).reader is None:
         return "drawn"
@@ -47,7 +46,7 @@ def fetch(name: str, mirror: Path | None, image_dir: Path | None) -> None:
 
     Without --image-dir they go into the cache folder, where --images NAME finds them; $DISWOT_CACHE names another.
     """
-    from harness import fetch
+    from diswot.harness import fetch
 
     path = fetch.images(name, image_dir, mirror)
     use = f"--images {name}" + (f" --image-dir {image_dir}" if image_dir else "")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
-
-from benchmarks.errors import InputError, quoted, unknown
-from benchmarks.paths import expanded
+from diswot.benchmarks.errors import InputError, quoted, unknown
+from diswot.benchmarks.paths import expanded
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 #: Where a context keeps the names of the parameters that its configuration file sets.
-_CONFIGURED = "harness.cli.options.configured"
+_CONFIGURED = "diswot.harness.cli.options.configured"
 
 
 def typed(parameter: click.Parameter | None) -> str:
@@ -351,8 +350,8 @@ def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, 
     Raises:
         InputError: if there is no such device or cluster, or the options contradict each other.
     """
-    from harness import pool
-    from harness.cluster import executor
+    from diswot.harness import pool
+    from diswot.harness.compute.cluster import executor
 
     if scheduler is None:
         chosen = devices(device)
@@ -403,7 +402,7 @@ def devices(text: str) -> tuple[str, ...]:
 def device_name(device: str) -> str:
     """Return what the device is called by its maker, as far as the system says."""
     if device == "cpu":
-        from harness.run_folder import processor
+        from diswot.harness.runs.run_folder import processor
 
         return processor()
     import torch
@@ -413,14 +412,14 @@ def device_name(device: str) -> str:
 
 def machine() -> str:
     """Return what of this machine explains how long something takes: the processor and how many there are."""
-    from harness.run_folder import processor
+    from diswot.harness.runs.run_folder import processor
 
     return f"{processor()} ({platform.machine()}), {os.cpu_count()} processors"
 
 
 def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     """Load plug-in files and return their absolute paths."""
-    from proxies.registry import load_file
+    from diswot.proxies.registry import load_file
 
     for path in paths:
         load_file(path)
@@ -430,9 +429,8 @@ def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
 def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     """Print rows, as a table or as JSON."""
     import pandas as pd
+    from diswot.harness import files
     from tabulate import tabulate
-
-    from harness import files
 
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from harness.cli import Group, options
+from diswot.harness.cli import Group, options
 
 
 @click.group(cls=Group)
@@ -19,8 +18,8 @@ def command() -> None:
 @options.as_json
 def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
     """List all proxies, built-in and plugged in."""
-    from harness.run_folder import describe
-    from proxies import registry
+    from diswot.harness.runs.run_folder import describe
+    from diswot.proxies import registry
 
     options.load_plugins(plugins)
     records = [describe(registry.get(name)) for name in registry.names()]
@@ -36,8 +35,8 @@ def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
 @options.as_json
 def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
     """Show one proxy's record: version, direction, needs, source, deviations."""
-    from harness.run_folder import describe
-    from proxies import registry
+    from diswot.harness.runs.run_folder import describe
+    from diswot.proxies import registry
 
     options.load_plugins(plugins)
     proxy = registry.get(name)
@@ -54,7 +53,7 @@ def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("name")
 def new(name: str) -> None:
     """Write NAME.py, a commented proxy to begin with, into this folder; `diswot check NAME.py` passes."""
-    from harness.check import starting_file
+    from diswot.harness.check import template
 
-    path = starting_file.write(name, Path.cwd())
+    path = template.write(name, Path.cwd())
     click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` asks whether it is a good proxy")

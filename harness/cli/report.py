@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from benchmarks.errors import named
-from harness.cli import options
+from diswot.benchmarks.errors import named
+from diswot.harness.cli import options
 
 
 @click.command(cls=options.Command)
@@ -24,11 +23,13 @@ def command(
 
     RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
     """
-    import reports
-    from benchmarks.errors import InputError
-    from harness import files, results, run_folder
-    from harness.cli import say
-    from harness.evidence.table import Method
+    from diswot.benchmarks.errors import InputError
+    from diswot.harness import files
+    from diswot.harness.cli import output
+    from diswot.harness.evidence.table import Method
+    from diswot.harness.runs import results, run_folder
+
+    from diswot import reports
 
     names = None if figures is None else options.parts("--figures", figures)
     run = run_folder.named(run)
@@ -36,5 +37,5 @@ def command(
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
     method = Method(measure=measure)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
-    click.echo(say.written(reports.build(found, out or run, names), found))
+    click.echo(output.written(reports.build(found, out or run, names), found))
     return 0

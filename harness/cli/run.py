@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from benchmarks.errors import InputError, named
-from harness.cli import options
+from diswot.benchmarks.errors import InputError, named
+from diswot.harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.search.plan import Plan as SearchPlan
-    from harness.sweep import Plan
+    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.search.plan import Plan as SearchPlan
 
 #: The NAS-Bench-201 cells of the default run, all with a distilled accuracy: with S0 it ends within five minutes on two
 #: processors.
@@ -48,13 +47,14 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     NAS-Bench-201, and --images other than noise, whose number of classes both networks then have.
     """
     import torch
+    from diswot.harness.cli import output
+    from diswot.harness.cli.evaluate import plan_of
+    from diswot.harness.compute import bench, relations, sweep
+    from diswot.harness.runs import results, run_folder
+    from diswot.harness.search import study
+    from diswot.harness.search.plan import NoSearchError
 
-    import reports
-    from harness import bench, relations, results, run_folder, sweep
-    from harness.cli import say
-    from harness.cli.evaluate import plan_of
-    from harness.search import study
-    from harness.search.plan import NoSearchError
+    from diswot import reports
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
@@ -73,12 +73,12 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     if device != "cpu":
         torch.cuda.set_device(device)
     for plan, folder in plans:
-        click.echo(say.plan(plan, folder), err=True)
+        click.echo(output.plan(plan, folder), err=True)
     failures = 0
     for plan, folder in plans:
         tally = sweep.run(plan, folder)
         failures += tally.statuses["failed"]
-        click.echo(say.tally(tally, folder), err=True)
+        click.echo(output.tally(tally, folder), err=True)
     found = [results.correlate(out / "nb201", targets), results.correlate(out / "s0")]
     for (plan, folder), one in zip(plans, found, strict=True):
         context = sweep.prepare(plan)
@@ -92,14 +92,14 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
         try:
             search = study.study(asked(plan, folder, targets if one is found[0] else ()))
             failures += len(search.info["failed"])
-            click.echo(say.failures(search), nl=False, err=True)
+            click.echo(output.failures(search), nl=False, err=True)
         except NoSearchError as error:  # such as of too few cells; the scores stand without it
             click.echo(f"{folder}: no search: {error}", err=True)
             search = None
         searched.append(replace(one, search=search))
-    click.echo("\n\n".join(say.correlations(one) for one in searched))
-    click.echo("".join(f"\n\n{say.search(one.search)}" for one in searched if one.search is not None))
-    click.echo(f"\n{say.written(reports.build(searched, out), searched)}")
+    click.echo("\n\n".join(output.correlations(one) for one in searched))
+    click.echo("".join(f"\n\n{output.search(one.search)}" for one in searched if one.search is not None))
+    click.echo(f"\n{output.written(reports.build(searched, out), searched)}")
     return 1 if failures else 0
 
 
@@ -116,7 +116,7 @@ def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPl
 
 
 def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
-    from harness.search.plan import Plan as SearchPlan
+    from diswot.harness.search.plan import Plan as SearchPlan
 
     return SearchPlan(
         run=folder,

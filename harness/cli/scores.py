@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from harness.cli import Group, options
+from diswot.harness.cli import Group, options
 
 
 @click.group(cls=Group)
@@ -22,7 +21,7 @@ def command() -> None:
 @options.as_json
 def _list(as_json: bool) -> None:
     """List the shipped sets."""
-    from harness.scores import sets
+    from diswot.harness.runs.precomputed import sets
 
     found = list(map(sets.load, sets.names()))
     if not found and not as_json:
@@ -58,7 +57,7 @@ def _in_words(settings: dict[str, Any]) -> str:
 @options.as_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of the set NAME: settings, machine, versions, what was undefined, licence, hash."""
-    from harness.scores import sets
+    from diswot.harness.runs.precomputed import sets
 
     one = sets.load(name)
     if as_json:
@@ -77,7 +76,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--proxies", help="name,name: those that are packed.  [default: all of RUN]")
 def pack(run: Path, name: str, proxies: str | None) -> None:
     """Write the scores of RUN, complete for built-in proxies, and their evidence into the package as NAME."""
-    from harness.scores import packing
+    from diswot.harness.runs.precomputed import packing
 
     one = packing.pack(run, name, None if proxies is None else [part.strip() for part in proxies.split(",")])
     click.echo(
@@ -94,7 +93,7 @@ def judge(name: str) -> None:
 
 
 def _keep(name: str) -> None:
-    from harness.scores import kept, packing
+    from diswot.harness.runs.precomputed import judged, packing
 
     done = packing.keep_evidence(name)
-    click.echo(f"wrote {kept.card_path(name)} and its tables" if done else f"the evidence of {name} is up to date")
+    click.echo(f"wrote {judged.card_path(name)} and its tables" if done else f"the evidence of {name} is up to date")

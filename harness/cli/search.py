@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from benchmarks.errors import InputError, named, unknown
-from harness.cli import options
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.harness.cli import options
 
 #: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
 SCORES = ("stored", "live")
@@ -22,7 +21,7 @@ _SETTINGS = ("images", "batch_size", "batch_seed", "augment", "stack", "tf32", "
 
 def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) -> Path:
     # A run's settings are the defaults of its searches, so that nothing has to be typed again.
-    from harness import run_folder
+    from diswot.harness.runs import run_folder
 
     run = run_folder.named(run)
     if run_folder.info_path(run).is_file():
@@ -130,11 +129,12 @@ def command(
     need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
     picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
     """
-    from benchmarks import spaces, teachers
-    from harness import files, samples
-    from harness.cli import say
-    from harness.search import budget, study
-    from harness.search.plan import Plan
+    from diswot.benchmarks import spaces, teachers
+    from diswot.harness import files
+    from diswot.harness.cli import output
+    from diswot.harness.runs import samples
+    from diswot.harness.search import budget, study
+    from diswot.harness.search.plan import Plan
 
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
@@ -169,14 +169,14 @@ def command(
             machine=options.machine(),
         )
     )
-    click.echo(files.as_json(found.summary) if as_json else say.search(found))
-    click.echo(say.failures(found), nl=False, err=True)
+    click.echo(files.as_json(found.summary) if as_json else output.search(found))
+    click.echo(output.failures(found), nl=False, err=True)
     return 1 if found.info["failed"] else 0
 
 
 def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
     # The run's settings are the defaults, so that what differs was asked for.
-    from harness import run_folder
+    from diswot.harness.runs import run_folder
 
     if not run_folder.info_path(run).is_file():
         return
@@ -190,6 +190,6 @@ def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
 
 
 def _live(space: str, teacher: str, plugins: tuple[Path, ...], settings: dict[str, Any]) -> Any:
-    from harness.cli.evaluate import plan_of
+    from diswot.harness.cli.evaluate import plan_of
 
     return plan_of(space=space, cells="1", proxies="params", seeds="1", teacher=teacher, plugins=plugins, **settings)

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-
-from harness.cli import Group, options
+from diswot.harness.cli import Group, options
 
 
 @click.group(cls=Group)
@@ -20,7 +19,7 @@ def command() -> None:
 @options.as_json
 def _list(as_json: bool) -> None:
     """List the built-in tables."""
-    from benchmarks import tables
+    from diswot.benchmarks import tables
 
     rows = []
     for name in tables.names():
@@ -44,8 +43,8 @@ def _list(as_json: bool) -> None:
 @options.as_json
 def show(name: str, space: str | None, as_json: bool) -> None:
     """Show the card of NAME, a built-in table or the path of a CSV, Parquet or JSON file, and its columns' ranges."""
-    from benchmarks import tables
-    from harness import files
+    from diswot.benchmarks import tables
+    from diswot.harness import files
 
     table = tables.load(name, space)
     card = {"name": table.name, "space": table.space, "cells": len(table.frame)} | asdict(table.card)
@@ -66,8 +65,8 @@ def fetch(name: str, mirror: Path | None) -> None:
 
     $DISWOT_CACHE names another cache folder.
     """
-    from benchmarks import tables
-    from harness import fetch
+    from diswot.benchmarks import tables
+    from diswot.harness import fetch
 
     path = fetch.table(name, mirror)
     columns = list(tables.load(name).frame.columns)
@@ -82,9 +81,10 @@ def _import(file: Path, out: Path | None) -> None:
 
     All cells take minutes. Nothing that the files hold is run.
     """
-    from benchmarks.errors import InputError
-    from benchmarks.tables import official
-    from harness import files, progress, run_folder
+    from diswot.benchmarks.errors import InputError
+    from diswot.benchmarks.tables import official
+    from diswot.harness import files, progress
+    from diswot.harness.runs import run_folder
 
     target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
     if target.suffix != ".parquet":

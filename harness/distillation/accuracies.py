@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.spaces import Space
+from diswot.benchmarks.tables import Card, Target
+from diswot.benchmarks.tables.trainings import ACCURACIES, COLUMNS, by_cell, by_class, distillers_in, seeds_of
+from diswot.harness import files
+from diswot.harness.distillation import distillers, recipes, sweep, teacher
+from diswot.harness.distillation.recipes import Recipe
+from diswot.harness.evidence.measures import MEASURES, Column
+from diswot.harness.runs.store import TRAININGS, Store
 from scipy import stats
-
-from benchmarks import spaces, tables
-from benchmarks.spaces import Space
-from benchmarks.tables import Card, Target
-from benchmarks.tables.trainings import ACCURACIES, COLUMNS, by_cell, by_class, distillers_in, seeds_of
-from harness import files
-from harness.distillation import distillers, recipes, sweep, teacher
-from harness.distillation.recipes import Recipe
-from harness.evidence.measures import MEASURES, Column
-from harness.store import TRAININGS, Store
 
 _DRAWS = 10_000
 
@@ -29,7 +28,7 @@ _DRAWS = 10_000
 def trainings(folder: Path) -> pd.DataFrame:
     """Return every training of a distillation's current settings and of its distillers' current versions.
 
-    See `harness.store.Training` for the columns.
+    See `diswot.harness.runs.store.Training` for the columns.
 
     Raises:
         InputError: if the folder holds no distillation, or is damaged.

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import InputError, unknown
+from diswot.benchmarks.errors import InputError, unknown
 
 if TYPE_CHECKING:
+    from diswot.harness.distillation.recipes import Recipe
     from torch import Tensor
-
-    from harness.distillation.recipes import Recipe
 
 #: The vanilla student: cross-entropy alone.
 NONE = "none"
@@ -35,7 +34,7 @@ class Lesson:
         labels: (N,).
         temperature: of knowledge distillation.
         logits: the student's, (N, classes).
-        features: the student's, as `benchmarks.nb201.network.Network.features` gives them.
+        features: the student's, as `diswot.benchmarks.spaces.nb201.network.Network.features` gives them.
         aligned: the student's last map, with the teacher's channels: mapped by a 1x1 convolution that is trained along
             where the channels differ.
         teacher_logits: (N, classes).
@@ -168,7 +167,7 @@ def describe(text: str, recipe: Recipe) -> str:
 @register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")
 def kd(lesson: Lesson) -> Tensor:
     """KL(teacher || student) of softened logits, times temperature squared."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return losses.kd(lesson.logits, lesson.teacher_logits, lesson.temperature)
 
@@ -176,7 +175,7 @@ def kd(lesson: Lesson) -> Tensor:
 @register(source="Zagoruyko and Komodakis, ICLR 2017; weight of RepDistiller", weight=1000.0)
 def at(lesson: Lesson) -> Tensor:
     """Spatial attention maps of the three stages."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     maps = losses.pairs("at", lesson.features[:-1], lesson.teacher_features[:-1])
     return sum((losses.attention(one, other) for one, other in maps), start=lesson.logits.new_zeros(()))
@@ -185,7 +184,7 @@ def at(lesson: Lesson) -> Tensor:
 @register(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT, reads="last")
 def sp(lesson: Lesson) -> Tensor:
     """Relations between the pictures of a batch in the last map."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
 
@@ -193,7 +192,7 @@ def sp(lesson: Lesson) -> Tensor:
 @register(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0, reads="last")
 def rkd(lesson: Lesson) -> Tensor:
     """Distances and angles between the pooled vectors of a batch."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return losses.relational(lesson.features[-1], lesson.teacher_features[-1])
 
@@ -201,7 +200,7 @@ def rkd(lesson: Lesson) -> Tensor:
 @register(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, reads="last", aligned=True)
 def ickd(lesson: Lesson) -> Tensor:
     """Relations between the channels of the last map."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     return losses.inter_channel(lesson.aligned, lesson.teacher_features[-2])
 
@@ -216,7 +215,7 @@ def ickd(lesson: Lesson) -> Tensor:
 )
 def diswot(lesson: Lesson) -> Tensor:
     """DisWOT's two terms: relations between pictures, and between channels of the classifier's gradient."""
-    from proxies import losses
+    from diswot.proxies import losses
 
     relation = losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
     student, teacher = (

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from benchmarks.errors import InputError, quoted, unknown
-from benchmarks.parsing import whole_number
+from diswot.benchmarks.errors import InputError, quoted, unknown
+from diswot.benchmarks.parsing import whole_number
 
 #: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
 SCHEDULES = ("one-cycle", "steps")

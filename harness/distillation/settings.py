@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.distillation.recipes import Recipe
-from harness.settings import Identified
+from diswot.harness.distillation.recipes import Recipe
+from diswot.harness.runs.settings import Identified
 
 
 @dataclass(frozen=True)

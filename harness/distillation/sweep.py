@@ -15,21 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import images, spaces
-from benchmarks.errors import InputError, named
-from benchmarks.tables import readers, trainings
-from harness import arithmetic as arithmetics
-from harness import files, forms, pool, progress, run_folder
-from harness.cluster.executor import executors
-from harness.distillation import distillers, teacher
-from harness.distillation.recipes import Recipe
-from harness.distillation.settings import Settings
-from harness.settings import hash_of
-from harness.store import TRAININGS, Store, Training
+from diswot.benchmarks import images, spaces
+from diswot.benchmarks.errors import InputError, named
+from diswot.benchmarks.tables import readers, trainings
+from diswot.harness import files, pool, progress
+from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.distillation import distillers, teacher
+from diswot.harness.distillation.recipes import Recipe
+from diswot.harness.distillation.settings import Settings
+from diswot.harness.runs import arithmetic as arithmetics
+from diswot.harness.runs import forms, run_folder
+from diswot.harness.runs.settings import hash_of
+from diswot.harness.runs.store import TRAININGS, Store, Training
 
 if TYPE_CHECKING:
-    from harness.distillation.teacher import Source, Teacher
-    from harness.distillation.work import Task
+    from diswot.harness.distillation.task import Task
+    from diswot.harness.distillation.teacher import Source, Teacher
 
 #: The number of ``distillation.json``'s form.
 SCHEMA = 1
@@ -123,7 +124,7 @@ def run(
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    from harness.distillation.work import Context, failed, prepare_teacher, train_student
+    from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_student
 
     source = teacher.parse(plan.teacher)
     pictures = plan.image_dir and plan.image_dir.resolve()
@@ -167,7 +168,7 @@ def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
     function, or of the cell itself. The first seed of every function comes before the second of any, and the students
     of a pair follow each other.
     """
-    from harness.distillation.work import Task
+    from diswot.harness.distillation.task import Task
 
     space = spaces.get(plan.space)
     settled = {(space.representative(cell), *training) for cell, *training in store.settled(settings)}
@@ -274,7 +275,7 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 @named("--set", "size", "samples")
 def _settings(plan: Plan, source: Source) -> Settings:
-    from harness.distillation.pictures import read
+    from diswot.harness.distillation.student_images import read
 
     known = images.get(plan.images)
     if known.classes is None:

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diswot.benchmarks import checkpoints, images, teachers
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.images import draw
+from diswot.benchmarks.paths import expanded
+from diswot.benchmarks.resnet import CONVOLUTION
+from diswot.harness import files
+from diswot.harness.distillation import recipes
+from diswot.harness.distillation.student_images import Lens, Pictures
 from torch import Tensor, nn
-
-from benchmarks import checkpoints, images, teachers
-from benchmarks.errors import InputError
-from benchmarks.images import draw
-from benchmarks.paths import expanded
-from benchmarks.resnet import CONVOLUTION
-from harness import files
-from harness.distillation import recipes
-from harness.distillation.pictures import Lens, Pictures
 
 #: The mean and deviation of ImageNet, with which many published CIFAR networks were trained.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -31,7 +30,7 @@ class Teacher:
     """A trained teacher.
 
     Attributes:
-        name: among `benchmarks.teachers`.
+        name: among `diswot.benchmarks.teachers`.
         shortcut: of a CIFAR ResNet.
         classes: how many it tells apart.
         lens: how it sees a picture.
@@ -64,7 +63,7 @@ class Source:
     """Where a teacher comes from.
 
     Attributes:
-        name: among `benchmarks.teachers`; None where it is read off a file's weights.
+        name: among `diswot.benchmarks.teachers`; None where it is read off a file's weights.
         file: of its weights; None for one that is trained here.
     """
 

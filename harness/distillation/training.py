@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diswot.benchmarks.images import draw
+from diswot.harness import files
+from diswot.harness.distillation import student_images
+from diswot.harness.distillation.distillers import Distiller, Lesson, weights
+from diswot.harness.distillation.recipes import Recipe
+from diswot.harness.distillation.student_images import Lens, Pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from benchmarks.images import draw
-from harness import files
-from harness.distillation import pictures as shown
-from harness.distillation.distillers import Distiller, Lesson, weights
-from harness.distillation.pictures import Lens, Pictures
-from harness.distillation.recipes import Recipe
 
 
 class DivergenceError(Exception):
@@ -44,7 +43,7 @@ class Step:
 
     Attributes:
         chosen: positions of the pictures, (N,).
-        views: in which of their views, (N,); see `benchmarks.images.draw.view`.
+        views: in which of their views, (N,); see `diswot.benchmarks.images.draw.view`.
         raw: the pictures in these views, (N, 3, side, side) uint8.
         labels: (N,).
         features: the student's, as its network gives them.
@@ -74,7 +73,7 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
     """Return the loss of a student that is taught.
 
     Args:
-        distillers: what teaches, each with its weight: `harness.distillation.distillers.weights`.
+        distillers: what teaches, each with its weight: `diswot.harness.distillation.distillers.weights`.
         answers: of the teacher.
         connector: gives the student's last map the teacher's channels.
         recipe: of the training.
@@ -142,7 +141,7 @@ def train(
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     start, saved = clock(), time.monotonic()
     for number in range(done, steps * recipe.epochs):
-        chosen, views = (drawn.to(device) for drawn in shown.step(pictures, recipe, seed, number))
+        chosen, views = (drawn.to(device) for drawn in student_images.step(pictures, recipe, seed, number))
         raw = draw.view(pictures.images[chosen], recipe.padding, views)
         features = student.features(lens.show(raw))  # type: ignore[operator]
         logits = student.classifier(features[-1])  # type: ignore[operator]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from diswot.harness.evidence.influence import Estimates
 from scipy import stats
-
-from harness.evidence.influence import Estimates
 
 #: The share of samples whose interval is meant to hold the true value.
 LEVEL = 0.95

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from diswot.harness.evidence import ensembles
+from diswot.harness.evidence.ensembles import Ensemble
 from scipy import stats
-
-from harness.evidence import ensembles
-from harness.evidence.ensembles import Ensemble
 
 #: What an undefined score may be taken as: ranked below all others, or as one that is not there.
 UNDEFINED = ("worst", "omit")
@@ -56,7 +55,7 @@ def build(
     """Return the panel of a run.
 
     Args:
-        scores: as `harness.results.Results.scores`.
+        scores: as `diswot.harness.runs.results.Results.scores`.
         proxies: columns name and direction, in the order of the panel; one without any unit is left out.
         undefined: one of `UNDEFINED`.
         others: ensembles of these proxies, beside those of the registry.

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from benchmarks.errors import InputError
-from benchmarks.spaces import Space
-from harness import pool
-from harness.evidence import ceiling, influence, intervals
-from harness.evidence.influence import Estimates
-from harness.evidence.measures import MEASURES, Column, judge, oriented
-from harness.evidence.panel import Panel
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import Space
+from diswot.harness import pool
+from diswot.harness.evidence import ceiling, influence, intervals
+from diswot.harness.evidence.influence import Estimates
+from diswot.harness.evidence.measures import MEASURES, Column, judge, oriented
+from diswot.harness.evidence.panel import Panel
 
 #: The columns of correlations by seed.
 CORRELATION_COLUMNS = (

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.errors import InputError
-from benchmarks.seeding import derive
-from benchmarks.spaces import Space, neighbours
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.seeding import derive
+from diswot.benchmarks.spaces import Space, neighbours
 
 #: From cells that were scored to how good they are; higher is better, minus infinity where a score is undefined. Of an
 #: ensemble it changes with every cell that is scored.

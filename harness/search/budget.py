@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import tables
-from benchmarks.errors import InputError, named, unknown
-from benchmarks.spaces import Space
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.benchmarks.spaces import Space
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-from benchmarks.errors import InputError, unknown
-from harness.evidence import panel
-from harness.evidence.ensembles import ENSEMBLES, Ensemble
-from proxies import registry
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.harness.evidence import panel
+from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
+from diswot.proxies import registry
 
 #: The members' scores by cell, oriented so that higher is better; minus infinity where undefined.
 Scores = dict[int, tuple[float, ...]]

@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from diswot.benchmarks.spaces import Space
+from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
+from diswot.harness.search import driver as drivers
+from diswot.harness.search.driver import Driver, Scores
+from diswot.harness.search.side_by_side import Trail
 from scipy import stats
-
-from benchmarks.spaces import Space
-from harness.search import driver as drivers
-from harness.search.conduct import Trail
-from harness.search.driver import Driver, Scores
-from harness.search.stored import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
 
 #: At how many numbers of evaluations curves are known.
 _POINTS = 60

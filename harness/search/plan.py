@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.errors import InputError
-from harness import sweep
-from harness.search.budget import Budget
+from diswot.benchmarks.errors import InputError
+from diswot.harness.compute import sweep
+from diswot.harness.search.budget import Budget
 
 #: The driver that stands for the one that ranks best.
 WINNER = "winner"
@@ -24,7 +24,7 @@ class Plan:
     Attributes:
         run: the folder of the run whose scores are taken; the study is kept in it.
         drivers: proxies, ensembles, or `WINNER`.
-        algorithms: of `harness.search.algorithms.ALGORITHMS`.
+        algorithms: of `diswot.harness.search.algorithms.ALGORITHMS`.
         evaluations: how many cells a search may score; None for what suits the number of cells.
         population: how many evolution keeps; likewise.
         tournament: of how many the best is a parent; likewise.

@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-
-from benchmarks.errors import InputError
-from harness import costs, pool, results, run_folder, sweep
-from harness.cluster.executor import executors
-from harness.results import Results
-from harness.search import driver as drivers
-from harness.search.driver import Driver, Scores
-from harness.search.stored import folder_of
-from harness.settings import Settings, differences
-from proxies import registry
+from diswot.benchmarks.errors import InputError
+from diswot.harness import pool
+from diswot.harness.compute import costs, sweep
+from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.settings import Settings, differences
+from diswot.harness.runs.stored_search import folder_of
+from diswot.harness.search import driver as drivers
+from diswot.harness.search.driver import Driver, Scores
+from diswot.proxies import registry
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +194,7 @@ def _provide(
     advance: Callable[[], None],
     cells: list[int],
 ) -> None:
-    from harness.work import tasks
+    from diswot.harness.compute.task import tasks
 
     lacking = [(cell, seed, tuple(name for name in driver.members if cell not in values[name])) for cell in cells]
     for records in sweep.score(session, tasks(session.context.settings, lacking)):

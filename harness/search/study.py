@@ -9,24 +9,24 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pandas as pd
-
-from benchmarks import spaces, tables
-from benchmarks.errors import InputError, unknown
-from benchmarks.spaces import Space
-from harness import results, run_folder, sweep
-from harness.evidence.table import Method
-from harness.results import Results
-from harness.search import budget as budgets
-from harness.search import driver as drivers
-from harness.search import judge, searching, sources, stored, winner
-from harness.search.algorithms import ALGORITHMS, Options, check
-from harness.search.conduct import Trail
-from harness.search.driver import Driver, Scores
-from harness.search.judge import Costs, Found, Truth
-from harness.search.plan import WINNER, NoSearchError, Plan
-from harness.search.stored import Search
-from harness.search.winner import Winner
-from proxies import registry
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.spaces import Space
+from diswot.harness.compute import sweep
+from diswot.harness.evidence.table import Method
+from diswot.harness.runs import results, run_folder, stored_search
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
+from diswot.harness.search import budget as budgets
+from diswot.harness.search import driver as drivers
+from diswot.harness.search import judge, replay, sources, winner
+from diswot.harness.search.algorithms import ALGORITHMS, Options, check
+from diswot.harness.search.driver import Driver, Scores
+from diswot.harness.search.judge import Costs, Found, Truth
+from diswot.harness.search.plan import WINNER, NoSearchError, Plan
+from diswot.harness.search.side_by_side import Trail
+from diswot.harness.search.winner import Winner
+from diswot.proxies import registry
 
 #: Targets that know every cell, so that every pick has an accuracy; those that have been fetched are taken.
 _WHOLE = {"nb201": ("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"), "s0": ()}
@@ -75,7 +75,7 @@ def study(plan: Plan) -> Search:
         summary=judge.summary(found, picked, truth),
         teachers=judge.teachers(found),
     )
-    stored.write(plan.run, search)
+    stored_search.write(plan.run, search)
     return search
 
 
@@ -93,11 +93,11 @@ def _replayed(
     known: Mapping[str, Scores],
     options: Options,
     truth: Truth,
-    keys: Sequence[searching.Key],
+    keys: Sequence[replay.Key],
 ) -> Iterator[Found]:
     for driver in driven:
         scores = known[driver.name]
-        trails = searching.replay(truth.space.name, truth.cells, options, driver, scores, keys)
+        trails = replay.replay(truth.space.name, truth.cells, options, driver, scores, keys)
         _refuse_undefined(driver, trails, {})
         yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
@@ -109,13 +109,13 @@ def _live(
     driven: Sequence[Driver],
     options: Options,
     truth: Truth,
-    keys: Sequence[searching.Key],
+    keys: Sequence[replay.Key],
     failed: Counter[tuple[str, str]],
 ) -> Iterator[Found]:
     assert plan.live is not None
     with sources.live(base, teacher, driven, plan.weight_seed, plan.live, failed) as source:
         for driver in driven:
-            trails = searching.live(truth.space.name, truth.cells, options, driver, source, keys)
+            trails = replay.live(truth.space.name, truth.cells, options, driver, source, keys)
             _refuse_undefined(driver, trails, failed)
             scores = source.known[driver.name]
             yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
@@ -176,7 +176,7 @@ def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Sco
 
 
 def _refuse_undefined(
-    driver: Driver, trails: Mapping[searching.Key, Trail], failed: Mapping[tuple[str, str], int]
+    driver: Driver, trails: Mapping[replay.Key, Trail], failed: Mapping[tuple[str, str], int]
 ) -> None:
     if any(trail.picks for trail in trails.values()):
         return
@@ -247,7 +247,7 @@ def _info(
         }
         described.setdefault(one.driver.name, mine)  # of several teachers, what the first one's search took
     return {
-        "schema": stored.SCHEMA,
+        "schema": stored_search.SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commands": [plan.command],
         "space": truth.space.name,

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-from benchmarks.seeding import derive
-from benchmarks.spaces import Space
-from harness.evidence import intervals, panel
-from harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, Target, by_evidence, tables
-from harness.search.plan import NoSearchError
+from diswot.benchmarks.seeding import derive
+from diswot.benchmarks.spaces import Space
+from diswot.harness.evidence import intervals, panel
+from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, Target, by_evidence, tables
+from diswot.harness.search.plan import NoSearchError
 
 #: A half of fewer functions has no intervals.
 FEWEST_FUNCTIONS = 2 * intervals.FEWEST_FUNCTIONS
@@ -32,7 +31,7 @@ class Winner:
         runner_up: the second; None where there is no other one.
         margin: how much lower the second one's correlation is there.
         margin_p: how likely such a difference is by chance, corrected for all pairs of proxies.
-        significant: whether that is less than `harness.evidence.table.SIGNIFICANCE`.
+        significant: whether that is less than `diswot.harness.evidence.table.SIGNIFICANCE`.
         judged_on: how many functions the second half has.
         judged: its correlation there.
         judged_low: lower end of the 95 % interval of that, over functions.
@@ -61,7 +60,7 @@ def choose(
     """Choose the winner.
 
     Args:
-        scores: as `harness.results.Results.scores`.
+        scores: as `diswot.harness.runs.results.Results.scores`.
         proxies: their records.
         target: what the accuracies are called.
         accuracies: percent by cell, finite.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.errors import unknown
-from proxies.registry import Proxy
-from proxies.testing.environment import Environment
-from proxies.testing.properties import PROPERTIES, Nonconformity, Property
+from diswot.benchmarks.errors import unknown
+from diswot.proxies.registry import Proxy
+from diswot.proxies.testing.environment import Environment
+from diswot.proxies.testing.properties import PROPERTIES, Nonconformity, Property
 
 __all__ = ["PROPERTIES", "Conformance", "Environment", "Nonconformity", "Property", "conform"]
 

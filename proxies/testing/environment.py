@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
+from diswot.benchmarks import initialisation
+from diswot.benchmarks.seeding import derive, generator
+from diswot.benchmarks.spaces import nb201
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.proxies.registry import Proxy
+from diswot.proxies.scoring import Outcome, evaluate, trace_teacher
+from diswot.proxies.trace import Trace
 from torch import Tensor, nn
-
-from benchmarks import initialisation, nb201
-from benchmarks.nb201 import Cell
-from benchmarks.seeding import derive, generator
-from proxies.registry import Proxy
-from proxies.scoring import Outcome, evaluate, trace_teacher
-from proxies.trace import Trace
 
 DEGENERATE = Cell(("none",) * 6).index
 SKIPS = Cell(("skip_connect",) * 6).index

@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from diswot.benchmarks.errors import printable
+from diswot.proxies.registry import Proxy, UndefinedScore, get
+from diswot.proxies.testing import cost, environment
+from diswot.proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
+from diswot.proxies.testing.pretend import PretendedDevice
 from scipy import stats
-
-from benchmarks.errors import printable
-from proxies.registry import Proxy, UndefinedScore, get
-from proxies.testing import cost, environment
-from proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
-from proxies.testing.pretend import PretendedDevice
 
 #: Sums over the same terms with zeros in between, or in another order: only float32's rounding can differ.
 _SAME_TERMS = {"rel_tol": 1e-4, "abs_tol": 1e-7}
@@ -187,7 +186,7 @@ def isomorphism(proxy: Proxy, at: Environment) -> str:
 
 
 def device(proxy: Proxy, at: Environment) -> str:
-    """Score on a pretended accelerator, `proxies.testing.pretend`."""
+    """Score on a pretended accelerator, `diswot.proxies.testing.pretend`."""
 
     def pretended(trace: Any) -> Any:
         with PretendedDevice():

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-
-from benchmarks import checkpoints, teachers
-from benchmarks.errors import InputError
+from diswot.benchmarks import checkpoints, teachers
+from diswot.benchmarks.errors import InputError
 
 FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 1.6"])
 

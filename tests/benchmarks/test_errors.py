@@ -6,8 +6,7 @@ import os
 from xml.etree import ElementTree
 
 import pytest
-
-from benchmarks.errors import InputError, described, elided, named, printable, quoted, unknown
+from diswot.benchmarks.errors import InputError, described, elided, named, printable, quoted, unknown
 
 
 class _NoSearchError(InputError):

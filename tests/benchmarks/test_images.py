@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diswot.benchmarks import images
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.images import cifar, draw, files, imagenet16
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from benchmarks import images
-from benchmarks.errors import InputError
-from benchmarks.images import cifar, draw, files, imagenet16
 
 FILES = {
     "cifar10": ("cifar-10-batches-py", [f"data_batch_{n}" for n in range(1, 6)], "test_batch", "labels", 32, 10, 0),
@@ -60,7 +59,7 @@ def first(name: str) -> str:
 
 
 def test_importing_loads_no_torch() -> None:
-    code = "import sys, benchmarks.images; sys.exit('torch' in sys.modules)"
+    code = "import sys, diswot.benchmarks.images; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from benchmarks import nb201, spaces, tables
-from benchmarks.tables import trainings
-from harness import samples
-from harness.distillation import accuracies
-from harness.distillation.recipes import RECIPES
-from harness.store import TRAININGS
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.spaces import nb201
+from diswot.benchmarks.tables import trainings
+from diswot.harness.distillation import accuracies
+from diswot.harness.distillation.recipes import RECIPES
+from diswot.harness.runs import samples
+from diswot.harness.runs.store import TRAININGS
 
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    content = (files("benchmarks.tables") / "data" / "nb201-kd.csv").read_bytes()
+    content = (files("diswot.benchmarks.tables") / "data" / "nb201-kd.csv").read_bytes()
     return pd.read_csv(io.BytesIO(content))
 
 

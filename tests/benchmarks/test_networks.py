@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from benchmarks import initialisation, nb201, s0, spaces, teachers
-from benchmarks.errors import InputError
-from benchmarks.nb201 import Cell, counts
-from benchmarks.nb201.network import InferCell
-from benchmarks.seeding import derive
+from diswot.benchmarks import initialisation, spaces, teachers
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.seeding import derive
+from diswot.benchmarks.spaces import nb201, s0
+from diswot.benchmarks.spaces.nb201 import Cell, counts
+from diswot.benchmarks.spaces.nb201.network import InferCell
 
 # All operations, dead edges of both kinds, the degenerate cell, skips only, the largest.
 CELLS = [13, 284, 3613, 6111, Cell(("none",) * 6).index, Cell(("skip_connect",) * 6).index]

@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from benchmarks import tables
-from benchmarks.errors import InputError
-from benchmarks.nb201 import Cell
-from benchmarks.tables import official
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.benchmarks.tables import official
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # whatever that package warns of is not ours

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from benchmarks import cache, images, tables
-from benchmarks.errors import InputError
-from benchmarks.paths import expanded
-from benchmarks.tables import readers, user
-from harness import fetch
-from harness.distillation import teacher
+from diswot.benchmarks import cache, images, tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.paths import expanded
+from diswot.benchmarks.tables import readers, user
+from diswot.harness import fetch
+from diswot.harness.distillation import teacher
 
 NOBODY = "~nobody-of-that-name"
 

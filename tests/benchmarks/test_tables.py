@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import s0
+from diswot.benchmarks.spaces.nb201 import SIZE, Cell
+from diswot.benchmarks.tables import analog_nasbench, nb201, readers, registry, user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-
-from benchmarks import s0, tables
-from benchmarks.errors import InputError
-from benchmarks.nb201 import SIZE, Cell
-from benchmarks.tables import analog_nasbench, nb201, readers, registry, user
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 
@@ -47,7 +47,7 @@ def fetched(own_cache: Path) -> Path:
 
 
 def test_importing_loads_no_torch() -> None:
-    code = "import sys, benchmarks.tables; sys.exit('torch' in sys.modules)"
+    code = "import sys, diswot.benchmarks.tables; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 

@@ -38,16 +38,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from diswot.benchmarks import spaces, teachers
+from diswot.benchmarks.errors import InputError
+from diswot.harness import pool
+from diswot.harness.cli import main
+from diswot.proxies import registry
+from diswot.reports.figures.relations import MATRICES, NETWORKS
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-import harness
-from benchmarks import spaces, teachers
-from benchmarks.errors import InputError
-from harness import pool
-from harness.cli import main
-from proxies import registry
-from reports.relations import MATRICES, NETWORKS
+from diswot import harness
 
 #: Processor time, limits of memory and the events of files are Linux's.
 collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]
@@ -237,9 +237,9 @@ def _stubbed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "local", lambda workers, devices: DeadWorkers())
         patch.setattr(pool, "plain", lambda workers: DeadWorkers())
-        patch.setattr("harness.cluster.executor._connect", _no_cluster)
-        patch.setattr("harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
-        patch.setattr("harness.bench._seconds", _once)
+        patch.setattr("diswot.harness.compute.cluster.executor._connect", _no_cluster)
+        patch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+        patch.setattr("diswot.harness.compute.bench._seconds", _once)
         patch.setattr(sys, "stdin", io.StringIO())
         yield
 

@@ -19,10 +19,9 @@ from typing import Any
 
 import click
 import pytest
+from diswot.benchmarks.errors import quoted
+from diswot.harness import cli
 from hypothesis import strategies as st
-
-from benchmarks.errors import quoted
-from harness import cli
 
 #: Texts that have broken something somewhere.
 TEXTS = (
@@ -240,7 +239,7 @@ def test_command_line_ends_with_a_status(
     path: str, playground: Any, explore: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if path == "run":  # its figures are those of `report`
-        monkeypatch.setattr("reports.build", lambda found, folder: [folder / "report.html"])
+        monkeypatch.setattr("diswot.reports.build", lambda found, folder: [folder / "report.html"])
 
     def check(line: Line) -> None:
         with playground.renewed() as here:

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from harness import pool, run_folder, sweep
-from harness.store import Store
-from harness.sweep import Plan
-from proxies import registry
+from diswot.harness import pool
+from diswot.harness.compute import sweep
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.store import Store
+from diswot.proxies import registry
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

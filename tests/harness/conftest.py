@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-
-from harness import pool
-from harness.cli import main
-from harness.settings import Settings
-from harness.store import Record
-from harness.sweep import Plan
-from proxies import registry
+from diswot.harness import pool
+from diswot.harness.cli import main
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs.settings import Settings
+from diswot.harness.runs.store import Record
+from diswot.proxies import registry
 
 
 class Inline(Executor):

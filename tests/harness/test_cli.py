@@ -18,12 +18,12 @@ from typing import Any
 import click
 import pandas as pd
 import pytest
-
-from benchmarks.tables import load as load_table
-from harness import load, run_folder
-from harness.cli import _diswot, main
-from harness.store import Store
-from proxies import registry
+from diswot.benchmarks.tables import load as load_table
+from diswot.harness import load
+from diswot.harness.cli import _diswot, main
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.store import Store
+from diswot.proxies import registry
 
 Cli = Callable[..., Any]
 
@@ -230,13 +230,13 @@ FILES = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one cheap proxy, to be copied."""
-    from harness.cli import main
+    from diswot.harness.cli import main
 
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
         from concurrent.futures import ThreadPoolExecutor
 
-        patch.setattr("harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
+        patch.setattr("diswot.harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
         assert main(["evaluate", *TINY, "--proxies", "params,live_convs", "--out", str(folder)]) == 0
     return folder
 
@@ -289,7 +289,7 @@ def test_a_file_with_a_wrong_cell_is_named_with_the_line(cli: Cli, tmp_path: Pat
 
 
 def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
-    code = "import sys; from harness.cli import main; sys.exit(main())"
+    code = "import sys; from diswot.harness.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", code, "cell", "15625"], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
@@ -300,7 +300,7 @@ def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
 def test_help_and_lists_load_nothing_heavy(tmp_path: Path) -> None:
     code = """
 import sys
-from harness.cli import main
+from diswot.harness.cli import main
 def loaded(*heavy):
     return [name for name in heavy if name in sys.modules]
 commands = "run", "evaluate", "correlate", "report", "tables", "scores", "images", "proxies", "cell", "bench", "check"
@@ -311,7 +311,7 @@ for command in "proxies list", "proxies show snip", "tables list", "scores list"
     for json in ([], ["--json"]):
         assert main([*command.split(), *json]) == 0
 assert loaded("torch", "scipy", "matplotlib") == [], loaded("torch", "scipy", "matplotlib")
-import harness.sweep, harness.distillation.sweep, harness.search.study
+import diswot.harness.compute.sweep, diswot.harness.distillation.sweep, diswot.harness.search.study
 assert loaded("distributed", "dask") == []
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
@@ -409,7 +409,7 @@ def test_a_closed_stream_ends_no_command(
 
 
 def test_a_mistake_with_closed_streams_keeps_its_status(tmp_path: Path) -> None:
-    code = "import sys; from harness.cli import main; sys.exit(main())"
+    code = "import sys; from diswot.harness.cli import main; sys.exit(main())"
     for line, status in (("cell 7", 0), ("cell 15625", 2)):
         done = subprocess.run(
             ["sh", "-c", f'"$@" {line} >&- 2>&-', "sh", sys.executable, "-c", code], cwd=tmp_path, timeout=120
@@ -420,11 +420,11 @@ def test_a_mistake_with_closed_streams_keeps_its_status(tmp_path: Path) -> None:
 def test_figures_are_drawn_whatever_backend_a_notebook_hands_on(tmp_path: Path) -> None:
     code = """
 import os, sys
-import benchmarks, harness, harness.cli, proxies, reports
+import benchmarks, harness, diswot.harness.cli, proxies, reports
 assert os.environ["MPLBACKEND"] == "module://absent.backend"  # a notebook's own backend stays
-from harness.cli import main
+from diswot.harness.cli import main
 assert main(["tables", "list", "--json"]) == 0
-import reports.canvas
+import diswot.reports.style.canvas
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -659,8 +659,8 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_the_costs_of_a_run_that_grows_are_kept(tmp_path: Path) -> None:
-    from harness import bench, costs, sweep
-    from harness.cli.evaluate import plan_of
+    from diswot.harness.cli.evaluate import plan_of
+    from diswot.harness.compute import bench, costs, sweep
 
     drawn = {"images": "noise", "image_dir": None, "batch_size": 4, "batch_seed": 0, "augment": False}
     shared = {"device": "cpu", "workers": 1, "teacher": "s0:111", "tf32": False, "deterministic": True, "stack": 1}
@@ -713,7 +713,7 @@ def test_an_interrupt_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch, t
     def interrupt(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.sweep.run", interrupt)
+    monkeypatch.setattr("diswot.harness.compute.sweep.run", interrupt)
     said = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path)
     assert said.status == 1
     assert said.sentence.splitlines()[-1] == (

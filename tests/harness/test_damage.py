@@ -14,13 +14,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from diswot.benchmarks.errors import InputError
+from diswot.harness import files
+from diswot.harness.evidence.table import Method
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.store import Record, Store
 
-import harness
-from benchmarks.errors import InputError
-from harness import files, results, run_folder
-from harness.evidence.table import Method
-from harness.results import Results
-from harness.store import Record, Store
+from diswot import harness
 
 #: A run as version 0.1.0 left it, correlated and searched.
 STORED = Path(__file__).with_name("stored_run")

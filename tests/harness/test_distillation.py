@@ -21,17 +21,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from diswot.benchmarks import checkpoints, images, resnet, spaces, teachers
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import nb201
+from diswot.benchmarks.tables import trainings as trained_tables
+from diswot.harness import files
+from diswot.harness.distillation import accuracies, distillers, recipes, student_images, sweep, teacher, training
+from diswot.harness.distillation.distillers import NONE
+from diswot.harness.distillation.student_images import Lens
+from diswot.harness.distillation.sweep import Plan, Tally
+from diswot.harness.runs import samples
+from diswot.harness.runs.store import TRAININGS, Store, Training
 from scipy import stats
-
-from benchmarks import checkpoints, images, nb201, resnet, spaces, teachers
-from benchmarks.errors import InputError
-from benchmarks.tables import trainings as trained_tables
-from harness import files, samples
-from harness.distillation import accuracies, distillers, pictures, recipes, sweep, teacher, training
-from harness.distillation.distillers import NONE
-from harness.distillation.pictures import Lens
-from harness.distillation.sweep import Plan, Tally
-from harness.store import TRAININGS, Store, Training
 
 TINY = ("C=4", "samples=64", "epochs=2", "batch_size=32")
 DEGENERATE = next(index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).is_degenerate)
@@ -154,7 +155,7 @@ def test_one_training_serves_all_that_compute_the_same(
 
 def test_what_a_table_has_is_not_trained_again(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     space = spaces.get("nb201")
-    rows = pd.read_csv(resources.files("benchmarks.tables") / "data" / "nb201-kd.csv")
+    rows = pd.read_csv(resources.files("diswot.benchmarks.tables") / "data" / "nb201-kd.csv")
     with Store(tmp_path / "trainings.sqlite", create=True, kind=TRAININGS) as store:
         store.write([Training(**row | {"cause": None}) for row in rows.to_dict("records")])
         plan = make_plan(cells=samples.cells("nb201-kd", spaces.classes_of(space)))
@@ -197,7 +198,7 @@ def test_a_training_goes_on_from_its_checkpoint(
 ) -> None:
     plan = make_plan(changes, recipe, distillers=("kd+diswot",), checkpoint_every=0.0)
     distil(plan, tmp_path / "whole")
-    step = pictures.step
+    step = student_images.step
     asked = []
 
     def dies(*arguments: Any) -> Any:
@@ -206,10 +207,10 @@ def test_a_training_goes_on_from_its_checkpoint(
             raise Killed
         return step(*arguments)
 
-    monkeypatch.setattr(pictures, "step", dies)
+    monkeypatch.setattr(student_images, "step", dies)
     with pytest.raises(Killed):
         distil(plan, tmp_path / "killed")
-    monkeypatch.setattr(pictures, "step", step)
+    monkeypatch.setattr(student_images, "step", step)
     kept = list((tmp_path / "killed" / "checkpoints").iterdir())
     assert len(kept) == 1
     states = []
@@ -238,7 +239,7 @@ def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights:
         changes = [part for change in (*TINY, "epochs=20") for part in ("--set", change)]
         options = ["--cells", "111,333,", "--seeds", "2", "--teacher", weights, "--image-dir", image_dir]
         options += ["--out", tmp_path / folder, "--workers", workers, "--checkpoint-every", 0.01]
-        call = "import sys; from harness.cli import main; sys.exit(main())"
+        call = "import sys; from diswot.harness.cli import main; sys.exit(main())"
         return [sys.executable, "-c", call, "distill", *changes, *map(str, options)]
 
     killed = subprocess.Popen(command("killed", 1), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -360,7 +361,7 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
 def test_what_is_kept_of_a_teacher_is_what_it_answers(image_dir: Path) -> None:
     torch.manual_seed(0)
     network = teachers.build("s0:111", num_classes=10).eval()
-    drawn = pictures.read("cifar10", "train", image_dir, 20)
+    drawn = student_images.read("cifar10", "train", image_dir, 20)
     known = images.get("cifar10")
     lens = Lens(16, known.mean, known.std)
     kept = teacher.all_logits(network, lens, drawn)
@@ -431,14 +432,14 @@ def test_weights_are_known_by_other_people_s_names(prefix: str, head: str, short
 def test_a_cell_s_weights_are_read_by_its_name(tmp_path: Path) -> None:
     torch.save(nb201.build(6111).state_dict(), tmp_path / "cell.pth")
     source = teacher.parse(f"nb201:6111={tmp_path / 'cell.pth'}")
-    made = pictures.Pictures(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+    made = student_images.Pictures(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
     name, _, network, lens = teacher.from_file(source, images.get("cifar10"), 32, made)
     assert (name, type(network).__name__, lens.size) == ("nb201:6111", "Network", 32)
 
 
 def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> None:
     source = teacher.parse(str(shared_data / "teachers" / "resnet20-12fca82f.th"))
-    test = pictures.read("cifar10", "test", shared_data)
+    test = student_images.read("cifar10", "test", shared_data)
     name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), 16, test)
     assert (name, shortcut, lens.mean, lens.size) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406), 32)
     assert round(teacher.accuracy(network, lens, test), 2) == 91.73  # measured by the folder's README
@@ -446,7 +447,7 @@ def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> N
 
 def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
     file = Path(trained_tables.__file__).parent / "data" / "nb201-kd-teacher.pt"
-    test = pictures.read("cifar10", "test", shared_data)
+    test = student_images.read("cifar10", "test", shared_data)
     name, _, network, lens = teacher.from_file(teacher.parse(str(file)), images.get("cifar10"), 16, test)
     assert (name, lens.size, lens.mean) == ("resnet20", 16, images.get("cifar10").mean)
     # Measured when it was trained; another processor may see a picture or two on the edge otherwise.

@@ -30,13 +30,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from benchmarks import images, tables
-from benchmarks.errors import InputError
-from benchmarks.images import cifar
-from benchmarks.nb201 import SIZE, Cell
-from benchmarks.tables import nb201
-from harness import fetch
+from diswot.benchmarks import images, tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.images import cifar
+from diswot.benchmarks.spaces.nb201 import SIZE, Cell
+from diswot.benchmarks.tables import nb201
+from diswot.harness import fetch
 
 Cli = Callable[..., Any]
 
@@ -413,11 +412,11 @@ def test_a_full_disk_and_an_interrupt_leave_nothing_behind(
         raise error
 
     if where == "copying":
-        monkeypatch.setattr("harness.fetch.tqdm.update", fail)
+        monkeypatch.setattr("diswot.harness.fetch.tqdm.update", fail)
     elif name == "nb201":
         monkeypatch.setattr(pd.DataFrame, "to_parquet", fail)
     else:
-        monkeypatch.setattr("harness.fetch.shutil.copyfileobj", fail)
+        monkeypatch.setattr("diswot.harness.fetch.shutil.copyfileobj", fail)
     said = cli(*COMMANDS[name], "--from", mirror)
     if isinstance(error, KeyboardInterrupt):
         assert said.status == 1
@@ -520,7 +519,7 @@ def test_a_failed_import_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     if interrupted:
-        monkeypatch.setattr("benchmarks.tables.official.read", interrupt)
+        monkeypatch.setattr("diswot.benchmarks.tables.official.read", interrupt)
     said = cli("tables", "import", path, "--out", tmp_path / "x.parquet")
     assert said.status == (1 if interrupted else 2)
     assert "Traceback" not in said.sentence

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from benchmarks import tables
-from benchmarks.errors import InputError
-from benchmarks.tables import Card, Table
-from harness import files
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.tables import Card, Table
+from diswot.harness import files
 
 FRAME = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, math.nan]})
 

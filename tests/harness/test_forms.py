@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from benchmarks.errors import InputError
-from harness import forms
+from diswot.benchmarks.errors import InputError
+from diswot.harness.runs import forms
 
 FORM = {"name": str, "sizes": [int], "of?": {str: (float, None)}, "kind?": frozenset({"a", "b"}), "on?": bool}
 

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from benchmarks.errors import InputError
-from harness import pool
+from diswot.benchmarks.errors import InputError
+from diswot.harness import pool
 
 DIE = ("__import__('os')._exit(3)", "__import__('os').kill(__import__('os').getpid(), 9)")
 
@@ -205,7 +204,7 @@ def test_workers_outlive_a_task_that_exits() -> None:
 
 
 def test_workers_start_no_workers() -> None:
-    nested = "__import__('harness.pool').pool.plain(1)"
+    nested = "__import__('diswot.harness.pool').pool.plain(1)"
     with pytest.raises(InputError, match="below `if __name__ == '__main__':`"):
         list(pool.run(eval, [nested], make_executor=quick, workers=1, on_death=refuse))
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness import progress
+from diswot.harness import progress
 
 
 class _Terminal:

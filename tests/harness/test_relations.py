@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from harness import relations, results, sweep
-from harness.sweep import Plan
-from proxies import registry
+from diswot.harness.compute import relations, sweep
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import results
+from diswot.proxies import registry
 
 
 @pytest.fixture

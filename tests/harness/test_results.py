@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.errors import InputError
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.settings import Settings
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
 
-import harness
-from benchmarks import spaces, tables
-from benchmarks.errors import InputError
-from harness import results, run_folder
-from harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
-from harness.settings import Settings
-from harness.store import Record, Store
-from proxies import registry
+from diswot import harness
 
 CELLS = (111, 113, 115, 333, 777)
 

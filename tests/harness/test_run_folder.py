@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from benchmarks.errors import InputError
-from harness import arithmetic, files, run_folder
-from harness.scores import sets
-from harness.settings import Settings
-from harness.store import Record, Store
-from proxies import registry
+from diswot.benchmarks.errors import InputError
+from diswot.harness import files
+from diswot.harness.runs import arithmetic, run_folder
+from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.settings import Settings
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
 
 Claim = Callable[..., dict[str, Any]]
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from benchmarks import nb201, spaces
-from benchmarks.errors import InputError
-from harness import samples
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import nb201
+from diswot.harness.runs import samples
 
 NB201 = spaces.get("nb201")
 S0 = spaces.get("s0")

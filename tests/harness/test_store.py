@@ -7,10 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-
-from benchmarks.errors import InputError
-from harness import files
-from harness.store import SCHEMA, TRAININGS, Record, Store
+from diswot.benchmarks.errors import InputError
+from diswot.harness import files
+from diswot.harness.runs.store import SCHEMA, TRAININGS, Record, Store
 
 Make = Callable[..., Record]
 

@@ -20,13 +20,14 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-
-from benchmarks import nb201
-from benchmarks.errors import InputError
-from harness import progress, results, run_folder, sweep, work
-from harness.store import Store
-from harness.sweep import Plan
-from proxies import registry
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import nb201
+from diswot.harness import progress
+from diswot.harness.compute import sweep, task
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.store import Store
+from diswot.proxies import registry
 
 Sweep = Callable[..., sweep.Tally]
 MakePlan = Callable[..., Plan]
@@ -83,7 +84,7 @@ def test_a_score_is_what_the_library_gives(run: Sweep, make_plan: MakePlan, tmp_
     plan = make_plan("snip,diswot")
     run(plan, tmp_path)
     context = sweep.prepare(plan)
-    records = work.score_cell(context, 113, 0, ("diswot", "snip"))
+    records = task.score_cell(context, 113, 0, ("diswot", "snip"))
     found = scores(tmp_path).set_index(["cell", "proxy"])["value"]
     assert {r.proxy: r.value for r in records} == found[113].to_dict()
 
@@ -232,9 +233,9 @@ def test_a_cell_that_kills_its_worker_is_a_failure_and_is_tried_again(
     run: Sweep, make_plan: MakePlan, tmp_path: Path, inline: Callable[[int], Executor]
 ) -> None:
     class Deadly(type(inline(1))):  # type: ignore[misc]
-        def submit(self, function: Any, /, task: work.Task) -> Future[Any]:
-            if task.network != 113:
-                return super().submit(function, task)
+        def submit(self, function: Any, /, asked: task.Task) -> Future[Any]:
+            if asked.network != 113:
+                return super().submit(function, asked)
             future: Future[Any] = Future()
             future.set_exception(BrokenProcessPool())
             return future
@@ -252,7 +253,7 @@ def test_a_cell_that_kills_its_worker_is_a_failure_and_is_tried_again(
 def test_a_network_that_cannot_be_built_is_a_failure(
     run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = work.make_network
+    build = task.make_network
 
     def fail(*arguments: Any) -> Any:
         network = build(*arguments)
@@ -260,7 +261,7 @@ def test_a_network_that_cannot_be_built_is_a_failure(
             raise MemoryError("out of memory")
         return network
 
-    monkeypatch.setattr(work, "make_network", fail)
+    monkeypatch.setattr(task, "make_network", fail)
     tally = run(make_plan("params,zen", cells=(111, 777)), tmp_path)
     assert tally.statuses == {"ok": 2, "failed": 2}
     found = scores(tmp_path)
@@ -328,8 +329,8 @@ def test_a_worker_imports_the_modules_that_register_proxies(
     monkeypatch.syspath_prepend(path.parent)
     monkeypatch.delitem(sys.modules, "of_a_user", raising=False)
     context = replace(sweep.prepare(make_plan("params", cells=(111,))), modules=("of_a_user",))
-    task = work.Task(111, (0,), (("mine", 0, (111,)),))
-    assert [record.value for record in work.score_network(context, task)] == [4.0]
+    asked = task.Task(111, (0,), (("mine", 0, (111,)),))
+    assert [record.value for record in task.score_network(context, asked)] == [4.0]
 
 
 def test_progress_is_a_line_now_and_then(
@@ -371,7 +372,7 @@ class Process:
         command += ["--batch-size", "4", "--teacher", "s0:111", "--plugin", str(plugin)]
         command += ["--device", "cpu", "--workers", str(workers), "--out", str(folder)]
         self.folder = folder
-        start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+        start = [sys.executable, "-c", "import sys; from diswot.harness.cli import main; sys.exit(main())"]
         self.process = subprocess.Popen(
             start + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -462,8 +463,8 @@ def test_cells_of_one_function_are_scored_once_and_alike(run: Sweep, make_plan: 
     names, cell = "params,live_params,snip,nwot", nb201.as_cell(14).representative.index
     cells = members(cell, 3)
     plan = make_plan(names, space="nb201", cells=cells)
-    tasks = work.tasks(sweep.prepare(plan).settings, [(one, 0, names.split(",")) for one in cells])
-    assert [task.network for task in tasks] == [cells[0], cell, cells[1]]
+    tasks = task.tasks(sweep.prepare(plan).settings, [(one, 0, names.split(",")) for one in cells])
+    assert [one.network for one in tasks] == [cells[0], cell, cells[1]]
     assert {name: got for name, _, got in tasks[1].wanted} == {
         **{"live_params": cells, "snip": cells},
         **{"params": (cell,), "nwot": (cell,)},
@@ -553,7 +554,7 @@ def test_nothing_of_a_network_outlives_its_task(make_plan: MakePlan) -> None:
     context = sweep.prepare(make_plan())
     tensors = []
     for cell in (111, 311, 113, 111):
-        work.score_cell(context, cell, 0, names)
+        task.score_cell(context, cell, 0, names)
         tensors.append(sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects()))
     # The first left the batches and the teacher, which stay. No garbage collection is waited for: activations that a
     # cycle held would pile up between two.
@@ -565,9 +566,9 @@ def test_a_teacher_is_made_once_a_seed_and_those_of_earlier_seeds_go(
     run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: int
 ) -> None:
     made: list[object] = []
-    real = work.trace_teacher
-    monkeypatch.setattr(work, "trace_teacher", lambda *given: made.append(given) or real(*given))
-    work._teachers.cache_clear()
+    real = task.trace_teacher
+    monkeypatch.setattr(task, "trace_teacher", lambda *given: made.append(given) or real(*given))
+    task._teachers.cache_clear()
     run(make_plan("kd", cells=(111, 113, 131), seeds=tuple(range(6)), stack=stack), tmp_path)
     assert len(made) == 6
-    assert work._teachers.cache_info().currsize <= 4
+    assert task._teachers.cache_info().currsize <= 4

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from diswot.benchmarks import initialisation
+from diswot.benchmarks.spaces import nb201
 from torch import Tensor, nn
-
-from benchmarks import initialisation, nb201
 
 BATCH = tuple[Tensor, Tensor]
 

@@ -28,13 +28,13 @@ from typing import Any
 
 import pytest
 import torch
+from diswot.benchmarks.spaces import nb201
+from diswot.proxies import passes, registry
+from diswot.proxies.registry import get
+from diswot.proxies.trace import Trace
 from torch import Tensor, nn
 
-import proxies
-from benchmarks import nb201
-from proxies import passes
-from proxies.registry import get
-from proxies.trace import Trace
+from diswot import proxies
 
 RELATIVE = 1e-4
 LOOSE = {"pkt": 2e-3, "zico": 1e-2}
@@ -86,7 +86,7 @@ def ours(golden: Path, batch: dict[str, Tensor]) -> dict[str, dict[str, float]]:
     """All scores of the three cells, each from one call."""
     torch.set_num_threads(1)  # before the fixture of every test does it
     teacher = network(golden, "diswot_teacher")
-    names = [name for name in proxies.registry.names() if name not in ("zen", *SLOW)]
+    names = [name for name in registry.names() if name not in ("zen", *SLOW)]
     return {
         cell: proxies.score(
             network(golden, f"cell{int(cell):02}"),

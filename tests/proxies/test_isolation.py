@@ -10,11 +10,10 @@ from contextlib import suppress
 
 import pytest
 import torch
+from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, without_autocast
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from proxies.isolation import interrupts_are_heeded, kept_apart, without_autocast
 
 
 class Mode(TorchFunctionMode):
@@ -63,7 +62,7 @@ REPLACED: dict[str, Callable[[], object]] = {
     "torch.matmul": lambda: delattr(torch, "matmul"),
     "torch's Module.__call__": lambda: setattr(nn.Module, "__call__", max),
     "torch's Tensor.sum": lambda: setattr(Tensor, "sum", Tensor.mean),
-    "proxies.trace.draw_noise": lambda: setattr(sys.modules["proxies.trace"], "draw_noise", None),
+    "diswot.proxies.trace.draw_noise": lambda: setattr(sys.modules["diswot.proxies.trace"], "draw_noise", None),
 }
 
 

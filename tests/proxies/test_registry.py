@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from benchmarks import initialisation
-from benchmarks.errors import InputError
-from proxies import registry
-from proxies.isolation import kept_apart
-from proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
+from diswot.benchmarks import initialisation
+from diswot.benchmarks.errors import InputError
+from diswot.proxies import registry
+from diswot.proxies.isolation import kept_apart
+from diswot.proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
 
 PLUGIN = '''
 import proxies
@@ -186,7 +185,7 @@ LOADS = {
     "import torch; torch.set_flush_denormal(True)": "it changes torch's flushing of denormal numbers",
     "import torch; torch.autocast('cpu').__enter__()": "it changes torch's autocast on cpu, from False to True",
     "import torch; torch.nn.functional.cross_entropy = None": "it replaces torch.nn.functional.cross_entropy",
-    "import proxies.losses; proxies.losses.kd = max": "it replaces proxies.losses.kd",
+    "import diswot.proxies.losses; diswot.proxies.losses.kd = max": "it replaces diswot.proxies.losses.kd",
     "import os; os.chdir('/')": "it changes the working directory",
     "import numpy; numpy.seterr(all='raise')": "it changes numpy's handling of errors",
     "raise SystemExit(0)": "it calls sys.exit(0)",
@@ -259,8 +258,9 @@ def test_a_missing_plugin_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["benchmarks", "proxies", "harness", "reports"])
 def test_importing_and_listing_load_no_torch(module: str) -> None:
     code = (
-        f"import sys, {module}, benchmarks.nb201, benchmarks.images, benchmarks.tables, proxies.registry; "
-        "[proxies.registry.get(n).summary for n in proxies.registry.names()]; assert 'torch' not in sys.modules"
+        f"import sys, diswot.{module}, diswot.benchmarks.spaces.nb201; from diswot.benchmarks import images, tables; "
+        "from diswot.proxies.registry import get, names; [get(n).summary for n in names()]; "
+        "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

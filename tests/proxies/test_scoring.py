@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.proxies import registry
+from diswot.proxies.registry import Proxy, UndefinedScore, get, names
+from diswot.proxies.scoring import Outcome, evaluate, trace_teacher
+from diswot.proxies.trace import Trace
 from torch import Tensor, nn
 
-import proxies
-from benchmarks.errors import InputError, printable
-from benchmarks.nb201 import Cell
-from proxies import registry
-from proxies.registry import Proxy, UndefinedScore, get, names
-from proxies.scoring import Outcome, evaluate, trace_teacher
-from proxies.trace import Trace
+from diswot import proxies
 
 Maker = Callable[..., nn.Module]
 Batch = tuple[Tensor, Tensor]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from diswot.benchmarks import initialisation
+from diswot.benchmarks.spaces import nb201, s0
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.proxies import registry, stack
+from diswot.proxies.trace import Trace
 from torch import Tensor, nn
-
-from benchmarks import initialisation, nb201, s0
-from benchmarks.nb201 import Cell
-from proxies import registry, stack
-from proxies.trace import Trace
 
 SEEDS = (3, 4, 5)
 

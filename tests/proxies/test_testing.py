@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-from benchmarks.errors import InputError
-from proxies import UndefinedScore, registry
-from proxies.registry import INDEPENDENCES, Proxy, get, is_built_in, names
-from proxies.testing import PROPERTIES, Conformance, Environment, Nonconformity, conform, cost
-from proxies.testing.environment import DEGENERATE, batches, network
+from diswot.benchmarks.errors import InputError
+from diswot.proxies import UndefinedScore, registry
+from diswot.proxies.registry import INDEPENDENCES, Proxy, get, is_built_in, names
+from diswot.proxies.testing import PROPERTIES, Conformance, Environment, Nonconformity, conform, cost
+from diswot.proxies.testing.environment import DEGENERATE, batches, network
 
 BUILT_IN = [name for name in names() if is_built_in(get(name))]
 
@@ -395,7 +394,7 @@ def test_the_kit_as_its_user_runs_it(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "import pytest, torch\n"
         "from proxies import registry\n"
-        "from proxies.testing import Conformance\n"
+        "from diswot.proxies.testing import Conformance\n"
         "torch.set_num_threads(1)\n"
         "class TestMine(Conformance):\n"
         "    @pytest.fixture\n"

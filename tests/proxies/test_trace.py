@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from diswot.benchmarks.spaces.nb201 import Cell, counts
+from diswot.proxies.registry import PASSES, get, names
+from diswot.proxies.trace import Pass, Trace
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from benchmarks.nb201 import Cell, counts
-from proxies.registry import PASSES, get, names
-from proxies.trace import Pass, Trace
 
 Maker = Callable[..., nn.Module]
 Batch = tuple[Tensor, Tensor]

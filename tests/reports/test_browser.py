@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import reports
+from diswot import reports
 
 NAMES = ["snip", "zen", "synflow", "nwot_of_a_very_long_name_that_has_to_be_broken"]
 SWITCHES = (

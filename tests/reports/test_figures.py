@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from diswot.benchmarks.errors import InputError
+from diswot.harness.evidence import panel
+from diswot.harness.runs.results import Results
+from diswot.reports.figures import agreement, bars, cost, distilled_vanilla, gallery, recall, scatter, seeds
+from diswot.reports.figures.drawing import Drawing
+from diswot.reports.figures.kinds import KINDS
+from diswot.reports.style import canvas, typography
 from matplotlib.figure import Figure
-
-from benchmarks.errors import InputError
-from harness.evidence import panel
-from harness.results import Results
-from reports import agreement, bars, canvas, cost, distilled_vanilla, gallery, recall, scatter, seeds, typography
-from reports.drawing import Drawing
-from reports.figures import KINDS
 
 TARGET = "s0-diswot:distilled"
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]

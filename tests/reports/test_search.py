@@ -10,27 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from diswot.benchmarks.spaces import nb201
+from diswot.harness.runs import stored_search
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
+from diswot.reports.figures import cells, gallery, search_accuracy, search_cells, search_curves, search_teachers
+from diswot.reports.figures.kinds import KINDS
+from diswot.reports.page import search_content
+from diswot.reports.page.search_findings import findings
+from diswot.reports.searches import drivers
+from diswot.reports.style import canvas, numbers, scales
 from matplotlib.figure import Figure
-
-from benchmarks import nb201
-from harness.results import Results
-from harness.search import stored
-from harness.search.stored import Search
-from reports import (
-    canvas,
-    cells,
-    gallery,
-    numbers,
-    scales,
-    search_accuracy,
-    search_cells,
-    search_content,
-    search_curves,
-    search_teachers,
-)
-from reports.figures import KINDS
-from reports.search_findings import findings
-from reports.searches import drivers
 
 OF_SEARCH = [name for name, kind in KINDS.items() if kind.of_search]
 TARGET = "nb201-kd:distilled"
@@ -138,8 +128,8 @@ def test_every_kind_is_drawn_and_saved_the_same_twice(
 
 def test_what_is_drawn_and_said_is_the_same_of_a_stored_search(case: Callable[[str], Results], tmp_path: Path) -> None:
     results = case("some accuracies")
-    stored.write(tmp_path, of(results))
-    read = stored.read(tmp_path)
+    stored_search.write(tmp_path, of(results))
+    read = stored_search.read(tmp_path)
     assert read is not None
     again = replace(results, search=read)
     assert search_content.section(again) == search_content.section(results)

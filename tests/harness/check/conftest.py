@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from harness.check import reference
-from harness.check.subject import Subject, find
-from harness.evidence import intervals
+from diswot.harness.check import reference
+from diswot.harness.check.loading import Subject, find
+from diswot.harness.evidence import intervals
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from benchmarks import spaces
-from benchmarks.errors import InputError
-from harness import run_folder, sweep
-from harness.check import reference, worth
-from harness.evidence import intervals
-from harness.scores import packing, sets
-from harness.scores.sets import ScoreSet
-from harness.store import Record, Store
-from proxies import registry
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.harness.check import predictive_value, reference
+from diswot.harness.compute import sweep
+from diswot.harness.evidence import intervals
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
 
 Cli = Callable[..., Any]
 
@@ -86,9 +86,9 @@ def test_a_set_without_the_usual_baselines_is_compared_with_what_it_has(
 ) -> None:
     packing.pack(tmp_path / "made", "nb201-one", ["snip"])
     found = reference.of_set(sets.load("nb201-one"))
-    assert worth.baselines((), found) == ("best",)
+    assert predictive_value.baselines((), found) == ("best",)
     with pytest.raises(InputError, match="--against: 'live_flops' is not known"):
-        worth.baselines(("live_flops",), found)
+        predictive_value.baselines(("live_flops",), found)
 
 
 def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:

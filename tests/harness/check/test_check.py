@@ -11,12 +11,11 @@ from xml.etree import ElementTree
 
 import click
 import pytest
-
-from harness.check import conformance, reference, regression, starting_file, subject
-from harness.cli.check import command
-from harness.evidence import intervals
-from proxies import registry
-from proxies.testing import PROPERTIES, Nonconformity, conform
+from diswot.harness.check import conformance, loading, reference, regression, template
+from diswot.harness.cli.check import command
+from diswot.harness.evidence import intervals
+from diswot.proxies import registry
+from diswot.proxies.testing import PROPERTIES, Nonconformity, conform
 
 Cli = Callable[..., Any]
 
@@ -64,7 +63,7 @@ def test_a_file_is_begun_once_and_under_a_name_of_its_own(cli: Cli, started: Pat
         said = cli("proxies", "new", name)
         assert said.status == 2
         assert message in said.sentence
-    assert starting_file.text("mine") == (started / "mine.py").read_text()
+    assert template.text("mine") == (started / "mine.py").read_text()
 
 
 #: Ways to write a bad metric, each with the question that finds it and what is said. Those that need accuracies or a
@@ -117,7 +116,7 @@ def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
 
     monkeypatch.setattr(reference, "measure", measure)
-    monkeypatch.setattr("harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+    monkeypatch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
 
 
 @pytest.mark.usefixtures("as_live_flops")
@@ -186,7 +185,7 @@ def test_what_is_not_a_number_is_asked_nothing_more(cli: Cli, plugin: Callable[.
 def test_a_worker_that_sees_other_numbers_is_found(
     plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = subject.find(str(plugin("return float(len(trace.images))", needs="'features'")))
+    one = loading.find(str(plugin("return float(len(trace.images))", needs="'features'")))
     cells = reference.cells(quick=True)[:2]
     plan = reference.plan(reference.OWN, (one.proxy,), cells, (), 1)
     monkeypatch.setattr(reference, "plan", lambda *arguments, **named: plan)
@@ -203,10 +202,10 @@ def test_a_subject_is_a_file_one_of_its_proxies_or_an_installed_one(plugin: Call
     path = plugin("return 1.0")
     other = "\n@proxies.register(needs=[], source='test')\ndef other(trace):\n    return 1.0\n"
     path.write_text(path.read_text() + other)
-    assert subject.find(f"{path}:other").proxy.name == "other"
-    assert subject.find(f"{path}:mine").plugins == (path.resolve(),)
-    assert subject.find("snip").file is None
-    assert subject.find("snip").command("--only", "order") == "diswot check snip --only order"
+    assert loading.find(f"{path}:other").proxy.name == "other"
+    assert loading.find(f"{path}:mine").plugins == (path.resolve(),)
+    assert loading.find("snip").file is None
+    assert loading.find("snip").command("--only", "order") == "diswot check snip --only order"
 
 
 def test_the_page_names_every_question_and_key() -> None:

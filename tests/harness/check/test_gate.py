@@ -14,13 +14,12 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from diswot.benchmarks import spaces, tables
+from diswot.harness.check import comparison
+from diswot.harness.check.comparison import Estimate
+from diswot.harness.evidence import panel
+from diswot.harness.evidence.ensembles import Ensemble, mean_rank
 from scipy import stats
-
-from benchmarks import spaces, tables
-from harness.check import gate
-from harness.check.gate import Estimate
-from harness.evidence import panel
-from harness.evidence.ensembles import Ensemble, mean_rank
 
 MARGIN = 0.05
 
@@ -54,8 +53,8 @@ def verdicts(noise: float, cells: int, simulations: int) -> Counter[str]:
         random = np.random.default_rng([seed, int(1000 * noise), cells])
         chosen = random.choice(len(ranks), cells, replace=False)
         scores = {"built_in": ranks[chosen], "noisy": ranks[chosen] + noise * random.normal(size=cells)}
-        compared = gate.compare(make_panel(scores), accuracies[None, chosen], ranks[chosen], np.arange(cells))
-        found[gate.within(compared.lead("built_in", "noisy", 0), MARGIN)] += 1
+        compared = comparison.compare(make_panel(scores), accuracies[None, chosen], ranks[chosen], np.arange(cells))
+        found[comparison.within(compared.lead("built_in", "noisy", 0), MARGIN)] += 1
     return found
 
 
@@ -67,8 +66,8 @@ def directions(cells: int, simulations: int) -> Counter[str]:
         random = np.random.default_rng([seed, cells])
         chosen = random.choice(len(accuracies), cells, replace=False)
         one = make_panel({"noise": random.normal(size=cells)})
-        compared = gate.compare(one, accuracies[None, chosen], random.normal(size=cells), np.arange(cells))
-        found[gate.positive(compared.correlation("noise", 0))] += 1
+        compared = comparison.compare(one, accuracies[None, chosen], random.normal(size=cells), np.arange(cells))
+        found[comparison.positive(compared.correlation("noise", 0))] += 1
     return found
 
 
@@ -86,19 +85,19 @@ def make_panel(scores: dict[str, np.ndarray], others: tuple[Ensemble, ...] = ())
     ("low", "high", "expected"), [(0.1, 0.3, "pass"), (-0.3, -0.1, "fail"), (-0.1, 0.3, "undecided")]
 )
 def test_an_interval_on_one_side_of_zero_decides(low: float, high: float, expected: str) -> None:
-    assert gate.positive(Estimate((low + high) / 2, low, high)) == expected
+    assert comparison.positive(Estimate((low + high) / 2, low, high)) == expected
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"), [(-0.2, 0.04, "pass"), (0.06, 0.3, "fail"), (-0.1, 0.06, "undecided")]
 )
 def test_an_interval_on_one_side_of_the_margin_decides(low: float, high: float, expected: str) -> None:
-    assert gate.within(Estimate((low + high) / 2, low, high), MARGIN) == expected
+    assert comparison.within(Estimate((low + high) / 2, low, high), MARGIN) == expected
 
 
 def test_what_is_not_defined_is_undecided() -> None:
     nothing = Estimate(np.nan, np.nan, np.nan)
-    assert gate.positive(nothing) == gate.within(nothing, MARGIN) == "undecided"
+    assert comparison.positive(nothing) == comparison.within(nothing, MARGIN) == "undecided"
     assert str(nothing) == "not defined"
     assert str(Estimate(0.5, 0.25, 0.755)) == "+0.500 [+0.25, +0.76]"
 
@@ -110,7 +109,7 @@ def test_correlations_are_scipy_s_and_differences_are_paired() -> None:
     scores["other"][3] = np.nan
     both = Ensemble("both", ("one", "other"), mean_rank, "this test")
     sizes = random.integers(0, 9, 60).astype(float)
-    compared = gate.compare(make_panel(scores, (both,)), truth[None], sizes, np.arange(60))
+    compared = comparison.compare(make_panel(scores, (both,)), truth[None], sizes, np.arange(60))
     worst = np.where(np.isnan(scores["other"]), -np.inf, scores["other"])
     assert compared.correlation("one", 0).value == pytest.approx(stats.spearmanr(scores["one"], truth).statistic)
     assert compared.correlation("other", 0).value == pytest.approx(stats.spearmanr(worst, truth).statistic)

@@ -7,10 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
-from benchmarks.errors import InputError
-from harness.check import output
-from harness.check.answer import Answer, exit_status
+from diswot.benchmarks.errors import InputError
+from diswot.harness.check import output
+from diswot.harness.check.answer import Answer, exit_status
 
 
 def answer(verdict: str, stage: str = "conformance", decides: bool = True, figure: str = "0.5 | <b>") -> Answer:

@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from benchmarks import tables
-from benchmarks.errors import InputError
-from benchmarks.nb201 import Cell
-from harness import sweep
-from harness.check import reference
-from harness.work import score_cell
-from proxies import registry
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.harness.check import reference
+from diswot.harness.compute import sweep
+from diswot.harness.compute.task import score_cell
+from diswot.proxies import registry
 
 BUILT_IN = [name for name in registry.names() if registry.is_built_in(registry.get(name))]
 
@@ -93,7 +92,7 @@ def test_its_settings_are_those_of_a_check(stored: reference.Reference) -> None:
 
 def test_reading_it_loads_no_torch() -> None:
     code = (
-        "import sys; from harness.check import reference; reference.load(); reference.cells(True); "
+        "import sys; from diswot.harness.check import reference; reference.load(); reference.cells(True); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
@@ -124,7 +123,7 @@ def test_a_card_of_another_schema_is_refused(elsewhere: Path) -> None:
 
 
 def test_it_is_rebuilt_by_one_call(elsewhere: Path, monkeypatch: pytest.MonkeyPatch, inline: object) -> None:
-    monkeypatch.setattr("harness.pool.local", lambda workers, devices: inline(workers))  # type: ignore[operator]
+    monkeypatch.setattr("diswot.harness.pool.local", lambda workers, devices: inline(workers))  # type: ignore[operator]
     (elsewhere / "cells.txt").write_text("".join(f"{cell}\n" for cell in CELLS[:1]))
     monkeypatch.setattr(registry, "_registered", {name: registry.get(name) for name in ("params", "flops")})
     before = reference.load()

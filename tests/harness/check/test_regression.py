@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from benchmarks.errors import InputError
-from harness.check import reference, regression, worth
-from harness.check.answer import Answer
-from harness.check.regression import Baseline
-from harness.check.subject import Subject
-from harness.cli.check import TOLERANCE
-from harness.settings import Settings
+from diswot.benchmarks.errors import InputError
+from diswot.harness.check import predictive_value, reference, regression
+from diswot.harness.check.answer import Answer
+from diswot.harness.check.loading import Subject
+from diswot.harness.check.regression import Baseline
+from diswot.harness.cli.check import TOLERANCE
+from diswot.harness.runs.settings import Settings
 
 Scores = Callable[..., pd.DataFrame]
 Subjects = Callable[..., Subject]
@@ -32,7 +31,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def accuracies() -> pd.DataFrame:
-    return worth.targets((), reference.cells(quick=False))
+    return predictive_value.targets((), reference.cells(quick=False))
 
 
 def saved(path: Path, subject: Subject, scores: pd.DataFrame, settings: Settings) -> Baseline:

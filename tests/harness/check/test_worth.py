@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from benchmarks.errors import InputError
-from harness.check import reference, worth
-from harness.check.answer import Answer
-from harness.check.reference import Reference
-from harness.check.subject import Subject
+from diswot.benchmarks.errors import InputError
+from diswot.harness.check import predictive_value, reference
+from diswot.harness.check.answer import Answer
+from diswot.harness.check.loading import Subject
+from diswot.harness.check.reference import Reference
 
 Scores = Callable[..., pd.DataFrame]
 Subjects = Callable[..., Subject]
@@ -24,13 +23,13 @@ DISTILLED = "nb201-kd:distilled"
 
 @pytest.fixture(scope="module")
 def accuracies() -> pd.DataFrame:
-    return worth.targets((), reference.cells(quick=False))
+    return predictive_value.targets((), reference.cells(quick=False))
 
 
 @pytest.fixture
 def judge(stored: Reference, accuracies: pd.DataFrame) -> Callable[..., dict[str, Answer]]:
     def of(subject: Subject, scores: pd.DataFrame, *against: str, margin: float = 0.05) -> dict[str, Answer]:
-        found = worth.answers(subject, scores, stored, accuracies, against, margin)
+        found = predictive_value.answers(subject, scores, stored, accuracies, against, margin)
         return {answer.name: answer for answer in found}
 
     return of
@@ -96,10 +95,10 @@ def test_undefined_scores_rank_worst_and_are_counted(judge: Any, subject: Subjec
 
 
 def test_baselines_are_built_ins(stored: Reference) -> None:
-    assert worth.baselines((), stored) == worth.DEFAULT_AGAINST
-    assert worth.baselines(("snip, best", "zen"), stored) == ("snip", "best", "zen")
+    assert predictive_value.baselines((), stored) == predictive_value.DEFAULT_AGAINST
+    assert predictive_value.baselines(("snip, best", "zen"), stored) == ("snip", "best", "zen")
     with pytest.raises(InputError, match=r"--against: 'snipp' is not known; did you mean 'snip'\?"):
-        worth.baselines(("snipp",), stored)
+        predictive_value.baselines(("snipp",), stored)
 
 
 def test_a_target_that_knows_too_few_cells_is_refused(tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_a_target_that_knows_too_few_cells_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="--target: mine:accuracy has an accuracy for 9 functions among the 30 cells of a check"
     ):
-        worth.targets((f"{file}:accuracy",), cells)
+        predictive_value.targets((f"{file}:accuracy",), cells)
     file.write_text("cell,accuracy\n" + "".join(f"{cell},50\n" for cell in cells))
     with pytest.raises(InputError, match="--target: mine:accuracy is the same for all of the 30 cells of a check"):
-        worth.targets((f"{file}:accuracy",), cells)
+        predictive_value.targets((f"{file}:accuracy",), cells)

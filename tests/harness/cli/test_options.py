@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 import pytest
-
-from harness import cli as command_line
-from harness.cli import options
+from diswot.harness import cli as command_line
+from diswot.harness.cli import options
 
 Cli = Callable[..., Any]
 

@@ -16,14 +16,15 @@ import pandas as pd
 import psutil
 import pytest
 from distributed import Client
-
-from benchmarks.errors import InputError
-from harness import pool, run_folder, sweep
-from harness.cluster import executor, worker
-from harness.cluster.executor import executors
-from harness.store import Store
-from harness.sweep import Plan
-from proxies import registry
+from diswot.benchmarks.errors import InputError
+from diswot.harness import pool
+from diswot.harness.compute import sweep
+from diswot.harness.compute.cluster import executor, worker
+from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.store import Store
+from diswot.proxies import registry
 
 PID = "__import__('os').getpid()"
 

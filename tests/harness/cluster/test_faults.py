@@ -16,13 +16,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from benchmarks.errors import InputError
-from harness import pool, run_folder, sweep
-from harness.cluster import executor
-from harness.store import Record, Store
-from harness.sweep import Plan
-from proxies import registry
+from diswot.benchmarks.errors import InputError
+from diswot.harness import pool
+from diswot.harness.compute import sweep
+from diswot.harness.compute.cluster import executor
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
 
 #: Slow enough that something can be killed in between, but only in a worker.
 SLOW = "import multiprocessing\nif multiprocessing.parent_process():\n    time.sleep(0.3)\nreturn 1.0"
@@ -162,7 +163,7 @@ def test_the_client_is_killed(
     command = ["evaluate", "--space", "s0", "--cells", ",".join(map(str, CELLS)), "--proxies", PROXIES]
     command += ["--batch-size", "4", "--teacher", "s0:111", "--plugin", str(path), "--out", str(tmp_path / "run")]
     command += ["--scheduler", cluster.address]
-    start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+    start = [sys.executable, "-c", "import sys; from diswot.harness.cli import main; sys.exit(main())"]
     client = subprocess.Popen(start + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until(lambda: client.poll() is not None or is_begun(tmp_path / "run"))
     client.send_signal(number)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from diswot.harness.evidence import panel
+from diswot.harness.evidence.ensembles import ENSEMBLES, available
+from diswot.proxies import registry
 from scipy.stats import rankdata
-
-from harness.evidence import panel
-from harness.evidence.ensembles import ENSEMBLES, available
-from proxies import registry
 
 CELLS = 50
 

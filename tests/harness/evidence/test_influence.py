@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diswot.harness.evidence import influence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-
-from harness.evidence import influence
 
 ORACLES: dict[str, Callable[..., Any]] = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}
 

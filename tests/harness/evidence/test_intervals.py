@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from diswot.benchmarks import spaces, tables
+from diswot.harness.evidence import influence, intervals
+from diswot.harness.runs.precomputed import sets
 from scipy import stats
-
-from benchmarks import spaces, tables
-from harness.evidence import influence, intervals
-from harness.scores import sets
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")
 

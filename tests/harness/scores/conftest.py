@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from benchmarks import spaces
-from harness import run_folder, sweep
-from harness.scores import packing, sets
-from harness.scores.sets import ScoreSet
-from harness.store import Record, Store
-from harness.sweep import Plan
-from proxies import registry
+from diswot.benchmarks import spaces
+from diswot.harness.compute import sweep
+from diswot.harness.compute.sweep import Plan
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
 
 NAME = "s0-noise"
 

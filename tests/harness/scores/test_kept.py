@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from benchmarks.errors import InputError
-from harness import evidence, results, run_folder
-from harness.evidence import table
-from harness.evidence.table import Method, Target
-from harness.scores import kept, packing, sets
-from harness.scores.sets import ScoreSet
+from diswot.benchmarks.errors import InputError
+from diswot.harness import evidence
+from diswot.harness.evidence import table
+from diswot.harness.evidence.table import Method, Target
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.precomputed import judged, packing, sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
 
 #: What a table of evidence takes from the record of a proxy.
 SHOWN = ("name", "family", "direction")
@@ -57,25 +57,25 @@ def test_a_question_depends_on_all_that_an_answer_does(
     target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
     other = ScoreSet(shipped.name, shipped.path, shipped.card | {"data_hash": "0"})
     asked = [
-        kept.question(shipped, [target], Method(), "worst"),
-        kept.question(other, [target], Method(), "worst"),
-        *(kept.question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
-        kept.question(shipped, [target, target], Method(), "worst"),
-        kept.question(shipped, [replace(target, name="a:c")], Method(), "worst"),
-        kept.question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
-        kept.question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
-        kept.question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
-        kept.question(shipped, [target], Method("kendall"), "worst"),
-        kept.question(shipped, [replace(target, by_function=True)], Method(), "worst"),
-        kept.question(shipped, [target], Method(), "omit"),
+        judged.question(shipped, [target], Method(), "worst"),
+        judged.question(other, [target], Method(), "worst"),
+        *(judged.question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
+        judged.question(shipped, [target, target], Method(), "worst"),
+        judged.question(shipped, [replace(target, name="a:c")], Method(), "worst"),
+        judged.question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
+        judged.question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
+        judged.question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
+        judged.question(shipped, [target], Method("kendall"), "worst"),
+        judged.question(shipped, [replace(target, by_function=True)], Method(), "worst"),
+        judged.question(shipped, [target], Method(), "omit"),
     ]
-    assert kept.question(shipped, [target], Method(), "worst") == asked[0]
+    assert judged.question(shipped, [target], Method(), "worst") == asked[0]
     code = tmp_path / "evidence"
     shutil.copytree(Path(evidence.__file__).parent, code)
     with (code / "measures.py").open("a") as file:
         file.write("# changed\n")
     monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
-    asked.append(kept.question(shipped, [target], Method(), "worst"))
+    asked.append(judged.question(shipped, [target], Method(), "worst"))
     assert len(set(asked)) == len(asked)
 
 
@@ -109,10 +109,10 @@ def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda name: kept.table_path(name, "evidence").unlink(),
-        lambda name: kept.table_path(name, "correlations").write_bytes(b"PAR1"),
-        lambda name: kept.card_path(name).write_text("{"),
-        lambda name: kept.card_path(name).write_text("[]"),
+        lambda name: judged.table_path(name, "evidence").unlink(),
+        lambda name: judged.table_path(name, "correlations").write_bytes(b"PAR1"),
+        lambda name: judged.card_path(name).write_text("{"),
+        lambda name: judged.card_path(name).write_text("[]"),
     ],
 )
 def test_damaged_evidence_is_told(shipped: ScoreSet, tmp_path: Path, damage: Callable[[str], Any]) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from diswot.benchmarks.errors import InputError
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
 
-import harness
-from benchmarks.errors import InputError
-from harness import results, run_folder
-from harness.scores import packing, sets
-from harness.scores.sets import ScoreSet
+from diswot import harness
 
 Cli = Callable[..., Any]
 
@@ -74,8 +74,8 @@ def test_no_torch_is_loaded(complete: ScoreSet, tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from harness.cli import main
-from harness.scores import sets
+from diswot.harness.cli import main
+from diswot.harness.runs.precomputed import sets
 sets.FOLDER = Path({str(sets.FOLDER)!r})
 for command in "scores list", "scores show s0-noise", "scores list --json":
     assert main(command.split()) == 0

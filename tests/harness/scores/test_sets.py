@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from diswot.benchmarks.errors import InputError
+from diswot.harness.runs import results
+from diswot.harness.runs.precomputed import judged, sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
 
-import harness
-from benchmarks.errors import InputError
-from harness import results
-from harness.scores import kept, sets
-from harness.scores.sets import ScoreSet
+from diswot import harness
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -88,14 +88,14 @@ def test_what_is_shipped_is_whole_and_small_enough_for_a_wheel() -> None:
     named = [sets.load(name) for name in sets.names()]
     for one in named:
         assert len(one.frame()) == one.card["scores"]
-    known = {path(one.name) for one in named for path in (sets.data_path, sets.card_path, kept.card_path)}
-    known |= {kept.table_path(one.name, table) for one in named for table in kept.TABLES}
+    known = {path(one.name) for one in named for path in (sets.data_path, sets.card_path, judged.card_path)}
+    known |= {judged.table_path(one.name, table) for one in named for table in judged.TABLES}
     assert set(files) == known, "`diswot scores pack` writes all five files of a set"
 
 
 def test_the_package_holds_its_sets() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     held = project["tool"]["setuptools"]["package-data"]["harness"]
-    for path in (sets.data_path("x"), sets.card_path("x"), kept.card_path("x"), kept.table_path("x", "evidence")):
+    for path in (sets.data_path("x"), sets.card_path("x"), judged.card_path("x"), judged.table_path("x", "evidence")):
         relative = path.relative_to(Path(harness.__file__).parent)
         assert any(fnmatch(relative.as_posix(), pattern) for pattern in held)

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from harness import results, run_folder
-from harness.scores import sets
-from harness.scores.sets import ScoreSet
-from harness.settings import hash_of
-from harness.store import Record, Store
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.settings import hash_of
+from diswot.harness.runs.store import Record, Store
 
 Cli = Callable[..., Any]
 

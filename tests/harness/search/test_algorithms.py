@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces import Space, nb201, neighbours
+from diswot.harness.evidence.ensembles import ENSEMBLES
+from diswot.harness.search.algorithms import ALGORITHMS, Options, check
+from diswot.harness.search.driver import Driver, Scores, judged
+from diswot.harness.search.side_by_side import Trail, conduct
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from benchmarks import nb201, spaces
-from benchmarks.errors import InputError
-from benchmarks.spaces import Space, neighbours
-from harness.evidence.ensembles import ENSEMBLES
-from harness.search.algorithms import ALGORITHMS, Options, check
-from harness.search.conduct import Trail, conduct
-from harness.search.driver import Driver, Scores, judged
 
 S0, NB201 = spaces.get("s0"), spaces.get("nb201")
 OPTIONS = Options(evaluations=24, population=6, tournament=3, crossover=0.0)
@@ -143,7 +142,7 @@ def test_a_monotone_transform_of_the_score_changes_nothing(change: Callable[[flo
 def test_a_score_of_which_lower_is_better_is_searched_like_its_negative() -> None:
     lower = Driver("mine", ("mine",), (-1.0,), None)
     frame_values = {cell: -value for cell, value in rugged().items()}
-    from harness.search.driver import oriented
+    from diswot.harness.search.driver import oriented
 
     scores = {cell: oriented(lower, [value]) for cell, value in frame_values.items()}
     searches = {seed: ALGORITHMS["evolution"](S0, tuple(S0.cells), OPTIONS, seed) for seed in range(50)}

@@ -3,10 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from benchmarks import spaces
-from benchmarks.errors import InputError
-from harness.search import budget
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.harness.search import budget
 
 NB201, S0 = spaces.get("nb201"), spaces.get("s0")
 

@@ -17,13 +17,15 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from diswot.harness import pool
+from diswot.harness.compute import sweep
+from diswot.harness.runs import run_folder, stored_search
+from diswot.harness.runs.settings import hash_of
+from diswot.harness.search import driver as drivers
+from diswot.harness.search import sources
+from diswot.harness.search.sources import live_folder
 
-import harness
-from harness import pool, run_folder, sweep
-from harness.search import driver as drivers
-from harness.search import sources, stored
-from harness.search.sources import live_folder
-from harness.settings import hash_of
+from diswot import harness
 
 Cli = Callable[..., Any]
 
@@ -39,12 +41,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that knows every network of S0, by proxies that take no time."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from harness.cli import main
+    from diswot.harness.cli import main
 
     folder = tmp_path_factory.mktemp("whole") / "run"
     names = "params,live_flops,diswot,diswot_semantic,diswot_relation"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
+        patch.setattr("diswot.harness.pool.local", lambda workers, devices: ThreadPoolExecutor(1))
         line = ["evaluate", "--space", "s0", "--cells", "all", "--proxies", names, *QUICK, "--out", str(folder)]
         assert main(line) == 0
     return folder
@@ -55,7 +57,7 @@ def run(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "run"))
 
 
-def found(folder: Path) -> stored.Search:
+def found(folder: Path) -> stored_search.Search:
     search = harness.load(folder).search
     assert search is not None
     return search
@@ -102,7 +104,7 @@ def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) ->
 def test_replaying_loads_no_torch(whole: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     code = (
-        "import sys; from harness.cli import main; "
+        "import sys; from diswot.harness.cli import main; "
         f"status = main(['search', {str(run)!r}, '--proxy', 'params', '--seeds', '3']); "
         "sys.exit(status or 'torch' in sys.modules)"
     )
@@ -116,7 +118,7 @@ def test_large_replays_in_several_processes_are_those_of_one(
     line = ("search", run, "--proxy", "diswot_rank", "--seeds", "30")
     cli(*line)
     before = trajectory(run)
-    monkeypatch.setattr("harness.search.searching._SMALL", 0)
+    monkeypatch.setattr("diswot.harness.search.replay._SMALL", 0)
     assert cli(*line).status == 0
     for mine, theirs in zip(before, trajectory(run), strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
@@ -212,7 +214,7 @@ def test_a_live_search_that_is_killed_ends_with_the_same_trajectory(
 ) -> None:
     path = plugin("time.sleep(0.2)\nreturn sum(w.sum() for w in trace.weights)", needs="'weights'")
     line = ["--proxy", "mine", "--plugin", str(path), *SMALL, *LIVE]
-    start = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+    start = [sys.executable, "-c", "import sys; from diswot.harness.cli import main; sys.exit(main())"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([*start, "search", str(killed), *line], stderr=subprocess.DEVNULL)
     end = time.monotonic() + PATIENCE
@@ -458,7 +460,7 @@ def test_a_winner_needs_enough_cells(cli: Cli, run: Path) -> None:
 
 def test_a_damaged_search_is_said_to_be(cli: Cli, run: Path) -> None:
     cli("search", run, "--proxy", "params", "--seeds", "1")
-    path = stored.folder_of(run) / "search.json"
+    path = stored_search.folder_of(run) / "search.json"
     info = json.loads(path.read_text())
     path.write_text(json.dumps(info | {"schema": 99}))
     assert "search.json has schema 99; this version reads 1" in cli("report", run).sentence

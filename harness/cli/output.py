@@ -1,0 +1,346 @@
+"""The sentences and tables that commands print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from diswot.benchmarks import spaces, tables
+from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
+from diswot.harness.evidence.table import LITTLE, by_evidence, leading
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
+from diswot.harness.runs.stored_search import Search
+from diswot.proxies.registry import OVERFLOWED
+from tabulate import tabulate
+
+from diswot import reports
+
+if TYPE_CHECKING:
+    # At run time these would load torch, which a command that only shows need not wait for.
+    from diswot.harness.compute.sweep import Plan, Tally
+    from diswot.harness.distillation.sweep import Plan as DistillationPlan
+    from diswot.harness.distillation.sweep import Tally as DistillationTally
+
+
+def plan(plan: Plan, folder: Path) -> str:
+    """Say what a sweep will do."""
+    return (
+        f"{plan.space}: {_count(len(plan.proxies), 'proxy', 'proxies')} x {_count(len(plan.cells), 'cell')} x "
+        f"{_count(len(plan.seeds), 'seed')}, "
+        f"{plan.batch_size} pictures of {plan.images}, teacher {plan.teacher}, "
+        f"{_place(plan)}, into {folder}"
+    )
+
+
+def _place(plan: Plan | DistillationPlan) -> str:
+    workers = f"workers of {plan.scheduler}" if plan.workers is None else _count(plan.workers, "worker")
+    return f"{workers} on {', '.join(plan.devices)}"
+
+
+def tally(tally: Tally, folder: Path) -> str:
+    """Say how a sweep went."""
+    done = sum(tally.statuses.values())
+    text = f"{folder}: {_count(done, 'score')} in {tally.seconds:.0f} s"
+    text += f", {tally.before} were there already" if tally.before else ""
+    text += "".join(
+        f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
+    )
+    for (proxy, cause), count in tally.causes.most_common(10):
+        text += f"\n{_failed(proxy, cause, count)}"
+    return text
+
+
+def failures(found: Search) -> str:
+    """Say what could not be scored on the way of a search, a line each; nothing where all could."""
+    return "".join(f"{_failed(one['proxy'], one['cause'], one['scores'])}\n" for one in found.info["failed"][:10])
+
+
+def _failed(name: str, cause: str, count: int) -> str:
+    return f"  failed {_count(count, 'time')}: {name}: {cause}"
+
+
+def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
+    """Say what a distillation will do."""
+    return (
+        f"{plan.space}: {_count(len(plan.cells), 'class', 'classes')} x {_count(len(plan.seeds), 'seed')} x "
+        f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
+        f"{_place(plan)}, into {folder}"
+    )
+
+
+def distillation_tally(tally: DistillationTally, folder: Path) -> str:
+    """Say how a distillation went."""
+    text = f"{folder}: {_count(tally.done, 'training')} in {tally.seconds:.0f} s"
+    text += f", {tally.before} were there already" if tally.before else ""
+    for (distiller, cause), count in tally.causes.most_common(10):
+        text += f"\n{_failed(distiller, cause, count)}"
+    return text
+
+
+def measured(figures: dict[str, str]) -> str:
+    """Return figures by name, one a line."""
+    return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
+
+
+def correlations(results: Results, subset: str | None = None) -> str:
+    """Return the sorted table of a run's correlations, with n, functions and undefined scores.
+
+    Args:
+        results: with their evidence.
+        subset: which cells; None for the rows that decide, in which each function counts once, beside the
+            correlation over all cells where these are more.
+    """
+    everything = results.evidence
+    evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
+    if evidence.empty:
+        whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
+        return f"{results.info['space']}: the subset {subset} holds {whole}."
+    targets = list(dict.fromkeys(evidence["target"]))
+    agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
+    copies = (evidence["n"] != evidence["n_functions"]).any()
+    counts = ["n", *(["n_functions"] if copies else []), "undefined", *(["failed"] if evidence["failed"].any() else [])]
+    measure = str(evidence["measure"].iloc[0])
+    on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[measure]
+    has_copies = set(evidence.loc[evidence["subset"] != "all", "target"]) if subset is None else set()
+    rows = []
+    for proxy in by_evidence(evidence):
+        by_target = evidence[evidence["proxy"] == proxy].set_index("target")
+        row: dict[str, object] = {"proxy": proxy}
+        for number, target in enumerate(targets, start=1):
+            mark = f" [{number}]" if len(targets) > 1 else ""
+            if target not in by_target.index:
+                continue
+            found = by_target.loc[target]
+            for name in counts:
+                # One column does for all targets where they agree, as they do for two columns of one table.
+                row[name if agree else name + mark] = int(found[name])
+            if found["n_functions"] < FEWEST_FUNCTIONS:
+                row[measure + mark] = "-"
+                continue
+            star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
+            row[measure + mark] = _interval(found, measure) + star
+            row["given size" + mark] = _decimal(found["partial"])
+            if target in has_copies:
+                row["all cells" + mark] = _decimal(on_all_cells.get((proxy, target), math.nan))
+        rows.append(row)
+    keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    body = tabulate(
+        {column: [row.get(column, "-") for row in rows] for column in columns},
+        headers="keys",
+        tablefmt="simple",
+        disable_numparse=True,
+    )
+    notes = _notes(evidence, bool(has_copies)) + _overflows(results)
+    if results.method.get("kept"):
+        shown = results.info["shipped"]["name"]
+        notes.append(
+            f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
+        )
+    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
+
+
+def _overflows(results: Results) -> list[str]:
+    # An infinite score ranks worst, and turns the sign of a correlation, though it stands for a very good cell.
+    infinite = results.scores[results.scores["cause"].astype(str).str.endswith(OVERFLOWED)]
+    return [
+        f"{proxy}: {_count(len(rows), 'score')} overflowed and rank{'s' if len(rows) == 1 else ''} worst; "
+        "take a logarithm in the proxy."
+        for proxy, rows in infinite.groupby("proxy", sort=False)
+    ]
+
+
+def undistilled(space: str, cells: Sequence[int]) -> str:
+    """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
+    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
+    needed = min(ENOUGH_CELLS, len(cells))
+    if known >= needed:
+        return ""
+    return (
+        f"no {column} accuracy: {name} has one for {known} of these {_count(len(cells), 'cell')}, and {needed} are "
+        f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
+    )
+
+
+def _holds(results: Results, subset: str) -> bool:
+    chosen = spaces.get(results.info["space"]).subsets[subset]
+    return bool(chosen.of(results.targets["cell"].unique()).any())
+
+
+def _conditions(results: Results, evidence: pd.DataFrame, subset: str | None) -> str:
+    settings = results.info["settings"]
+    cells = "" if subset in (None, "all") else f", {subset} cells"
+    return (
+        f"{results.info['space']}{cells}, {settings['images']} images, batch {settings['batch_size']}, "
+        f"seeds {_listed(results.correlations['seed'])}"
+    )
+
+
+def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
+    notes = []
+    few = evidence[evidence["n_functions"] < FEWEST_FUNCTIONS]
+    if not few.empty:
+        notes.append(
+            f"A correlation needs at least {FEWEST_FUNCTIONS} different functions; "
+            f"here are {int(few['n_functions'].min())}."
+        )
+    if evidence["low"].notna().any():
+        notes.append("In brackets: the 95 % interval over functions. Copies of a cell are no new evidence.")
+    if (evidence["seeds"] > 1).any():
+        notes.append("±: standard deviation over weight seeds; undefined is summed over seeds.")
+    if evidence["behind_p"].notna().any():
+        notes.append("*: not significantly different from the best (5 %, Holm-corrected for all pairs).")
+    if evidence["partial"].notna().any():
+        notes.append("given size: the partial correlation, controlling for live_flops.")
+    if has_copies:
+        notes.append("all cells: the correlation over all cells, copies included, as publications report it.")
+    agreement = evidence.groupby("target", sort=False)[["reliability", "ceiling"]].first()
+    for target, limit in agreement["ceiling"].dropna().items():
+        notes.append(f"{target}: the noise between training seeds allows a correlation of about {limit:.2f} at most.")
+    for target, reliability in agreement["reliability"].dropna().items():
+        if reliability < LITTLE:
+            notes.append(f"{target}: two training seeds agree by {reliability:.2f} only, so it decides little.")
+    return notes
+
+
+def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
+    """Name what a report wrote: the page, and for every run its scores and the folder of its figures."""
+    page, *figures = paths
+    lines = [f"wrote {page}"]
+    for one in results:
+        folder = reports.figures_folder(one, page.parent)
+        own = [path for path in figures if path.parent == folder]
+        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folder}")
+        shipped = run_folder.shipped(one.folder, one.info)
+        scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
+        correlations = one.folder / "correlations.csv"
+        lines.append(f"      {scores}{f', {correlations}' if correlations.is_file() else ''}")
+    return "\n".join(lines)
+
+
+def search(found: Search) -> str:
+    """Return what searches found: how the driver was chosen, a row a driver and algorithm, what the columns mean."""
+    info = found.info
+    several = len(info["teachers"]) > 1
+    rows = []
+    for key, group in found.summary.groupby(["teacher", "driver", "algorithm"], sort=False, dropna=False):
+        teacher, driver, algorithm = ("-" if part is None or part != part else str(part) for part in key)
+        first = group.iloc[0]
+        row: dict[str, object] = {"teacher": teacher} if several else {}
+        row |= {"driver": driver, "by": algorithm, "evaluations": int(first["evaluations"])}
+        row["seconds"] = "-" if pd.isna(first["seconds"]) else f"{first['seconds']:.3g}"
+        by_target = group.set_index("target")
+        for number, target in enumerate(info["targets"], start=1):
+            row |= _reached(by_target.loc[target] if target in by_target.index else None, f" [{number}]")
+        row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
+        rows.append(row)
+    body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
+    keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
+    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
+
+
+def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
+    if found is None or pd.isna(found["accuracy"]):
+        return {f"{name}{mark}": "-" for name in ("accuracy", "known", "regret")}
+    deviation = "" if pd.isna(found["accuracy_deviation"]) else f" ± {found['accuracy_deviation']:.2f}"
+    of = found["picks"] if pd.isna(found["searches"]) else found["searches"]
+    return {
+        f"accuracy{mark}": f"{found['accuracy']:.2f}{deviation}",
+        f"known{mark}": f"{int(found['known'])} of {int(of)}",
+        f"regret{mark}": f"{round(found['regret'], 2) + 0.0:.2f}",
+    }
+
+
+def _picked(found: Search) -> list[str]:
+    # What searches end with most often.
+    lines = []
+    searched = found.picks[found.picks["seed"].notna()]
+    several = len(found.info["teachers"]) > 1
+    for (teacher, driver, algorithm), group in searched.groupby(["teacher", "driver", "algorithm"], sort=False):
+        if algorithm != found.info["options"]["algorithms"][0]:
+            continue
+        cell, count = next(iter(group["cell"].value_counts().items()))
+        one = group[group["cell"] == cell].iloc[0]
+        of = _count(len(group), "search", "searches")
+        beside = f" beside {teacher}" if several else ""
+        lines.append(
+            f"{driver}{beside} picks {one['architecture']} ({cell}), {count} of {of} by {algorithm}: "
+            f"{one['params']:,} weights, {one['flops']:,} multiply-accumulates"
+        )
+    return lines
+
+
+def _factor(values: pd.Series) -> str:
+    known = values.dropna()
+    return f"x {known.iloc[0]:.3g}" if len(known) else "-"
+
+
+def _searched(info: dict[str, Any]) -> str:
+    made = info["options"]
+    budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
+    return (
+        f"{info['space']}: {_count(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
+        f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
+        f"weight seed {info['weight_seed']}, scores {info['scores']}"
+    )
+
+
+def _won(info: dict[str, Any]) -> list[str]:
+    won = info["winner"]
+    if won is None:
+        return []
+    lead = "no other proxy has a correlation"
+    if won["runner_up"] is not None:
+        sure = "significant" if won["significant"] else "not significant"
+        lead = f"{won['margin']:.3f} ahead of {won['runner_up']}, {sure}"
+    return [
+        f"winner: {won['driver']}, {won['measure']} {won['chosen']:+.3f} with {won['target']} on {won['chosen_on']} "
+        f"functions ({lead}); on the other {won['judged_on']} {won['judged']:+.3f} [{won['judged_low']:+.2f}, "
+        f"{won['judged_high']:+.2f}]"
+    ]
+
+
+def _search_notes(info: dict[str, Any]) -> list[str]:
+    oracles = [f"{name} {one['accuracy']:.2f} % ({one['known']} known)" for name, one in info["oracles"].items()]
+    notes = [
+        "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
+        f"regret: points behind the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
+        "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
+        "by when this search has it, at the median.",
+    ]
+    unknown = [one["seconds_from"] for one in info["drivers"] if one["seconds_per_evaluation"] is None]
+    notes += [f"seconds: {unknown[0]}."] if unknown else []
+    if info["trainings"]:
+        target, one = next(iter(info["trainings"].items()))  # the first target, as in the column
+        notes.append(
+            f"seconds saved: random search that trains each cell, {one['seconds']:.0f} s ({one['source']}), until one "
+            f"is as good in {target}, against this search's seconds on {info['machine']}."
+        )
+    return notes
+
+
+def _interval(found: pd.Series, measure: str) -> str:
+    if pd.isna(found[measure]):
+        return "-"
+    deviation = found[f"{measure}_deviation"]
+    spread = "" if pd.isna(deviation) else f" ± {deviation:.3f}"
+    if pd.isna(found["low"]):
+        return f"{found[measure]:+.3f}{spread}"
+    return f"{found[measure]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"
+
+
+def _decimal(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:+.2f}"
+
+
+def _listed(seeds: pd.Series) -> str:
+    return ", ".join(str(seed) for seed in sorted(set(seeds)))
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"

@@ -1,0 +1,1 @@
+"""What computes scores: tasks, sweeps over them, clusters, and what proxies cost."""

@@ -1,0 +1,157 @@
+"""What proxies cost: seconds, and units of one plain forward and backward of the same network, batch and machine."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.seeding import derive
+from diswot.harness import files
+from diswot.harness.compute import task
+from diswot.harness.compute.task import Context
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from diswot.harness.compute.sweep import Plan
+
+
+#: On how many cells a run measures what its proxies cost; the figure needs no more than the order of magnitude.
+_CELLS_OF_A_RUN = 2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of something, each the median over cells.
+
+    Attributes:
+        name: a proxy, or what the row is.
+        seconds: computed alone, network and trace included.
+        units: the same in units, cell by cell.
+        shared_units: what it adds inside the suite, where the passes of earlier proxies are there already.
+    """
+
+    name: str
+    seconds: float
+    units: float
+    shared_units: float
+
+
+def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
+    """Measure each proxy alone, and all of them as a suite, in one run: everything is taken in turn, cell by cell.
+
+    Args:
+        context: of a sweep.
+        names: the proxies.
+        cells: which cells; the first is also used to warm up.
+        seed: of the weights.
+
+    Returns:
+        A row a proxy, dearest first; then ``suite``, the whole as a sweep computes it; ``suite, one by one``, the sum
+        of the proxies alone; ``unit``, in torch's default memory format; and the same network in channels_last, which
+        the suite computes in.
+
+    Raises:
+        InputError: if a proxy fails.
+    """
+    suite = tuple(names)
+    context = replace(context, settings=replace(context.settings, stack=1))  # a stack would be computed for one seed
+    _seconds(lambda: task.score_cell(context, cells[0], seed, suite))
+    rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
+    alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+    shared: dict[str, list[float]] = {name: [] for name in names}
+    for cell in cells:
+        unit = _unit(context, cell, seed, torch.contiguous_format)
+        faster = _unit(context, cell, seed, torch.channels_last)
+        singles = 0.0
+        for name in names:
+            seconds = _seconds(functools.partial(task.score_cell, context, cell, seed, (name,)))
+            alone[name].append((seconds, seconds / unit))
+            singles += seconds
+        start = time.perf_counter()
+        records = task.score_cell(context, cell, seed, suite)
+        whole = time.perf_counter() - start
+        alone["suite"].append((whole, whole / unit))
+        alone["suite, one by one"].append((singles, singles / unit))
+        alone["unit"].append((unit, 1.0))
+        alone["unit, channels_last"].append((faster, faster / unit))
+        for record in records:
+            if record.status == "failed":
+                raise InputError(f"bench: {record.proxy} fails on cell {cell}: {record.cause}.")
+            shared[record.proxy].append(record.seconds / unit)
+    costs = [
+        Cost(
+            name=name,
+            seconds=statistics.median(seconds for seconds, _ in pairs),
+            units=statistics.median(units for _, units in pairs),
+            shared_units=statistics.median(shared[name]) if name in shared else float("nan"),
+        )
+        for name, pairs in alone.items()
+    ]
+    by_cost = sorted(costs[: len(names)], key=lambda cost: -cost.units)
+    return by_cost + costs[len(names) :]
+
+
+def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
+    """Return costs as a frame, one row each."""
+    import pandas as pd
+
+    return pd.DataFrame([vars(cost) for cost in costs])
+
+
+def keep(context: Context, plan: Plan, run: Path) -> None:
+    """Measure the cost of a sweep's proxies on its first cells, on one thread, unless its folder has it already.
+
+    Raises:
+        InputError: if a proxy fails; then nothing is kept.
+    """
+    import pandas as pd
+    from diswot.harness.compute import costs
+
+    names = [proxy.name for proxy in plan.proxies]
+    known = costs.read(run)
+    if known is not None and set(names) <= set(known.index):
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        measured = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+    finally:
+        torch.set_num_threads(threads)
+    table = as_table(measured)
+    if known is not None:
+        earlier = pd.read_csv(costs.path_of(run))
+        table = pd.concat([table, earlier[~earlier["name"].isin(table["name"])]], ignore_index=True)
+    files.write_table(costs.path_of(run), table)
+
+
+def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:
+    settings = context.settings
+    build = functools.partial(spaces.get(settings.space).build, cell, settings.classes)
+    network = task.make_network(build, "default", derive("unit", cell, seed), settings.device)
+    network = network.to(memory_format=memory_format).train()  # type: ignore[call-overload]
+    images, labels = context.batches[0]
+    x = torch.from_numpy(images).to(settings.device).contiguous(memory_format=memory_format)
+    y = torch.from_numpy(labels).to(settings.device)
+
+    def plain() -> None:
+        F.cross_entropy(network(x), y).backward()
+
+    plain()
+    return min(_seconds(plain) for _ in range(3))
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start

@@ -1,0 +1,244 @@
+"""A sweep: proxies x cells x seeds into a store; what is there already is not done again."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diswot.benchmarks import images, spaces, teachers
+from diswot.harness import files, pool, progress
+from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.runs import arithmetic, run_folder
+from diswot.harness.runs.precomputed import reuse
+from diswot.harness.runs.settings import Settings
+from diswot.harness.runs.store import Record, Store
+from diswot.proxies import registry
+from diswot.proxies.registry import Proxy
+
+if TYPE_CHECKING:
+    from diswot.harness.compute.task import Context, Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a sweep is asked to do.
+
+    Attributes:
+        space: the search space's name.
+        cells: the cells' numbers.
+        proxies: the proxies' records.
+        seeds: the weights' seeds.
+        images: the image set's name.
+        image_dir: the folder of the image set; None for noise.
+        batch_size: pictures in a batch.
+        batch_seed: which pictures.
+        augment: whether to augment them.
+        teacher: the teacher's name.
+        devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
+        device_name: what that machine part is, for the record.
+        workers: processes; on a GPU one a device; None where a cluster says how many there are.
+        plugins: plug-in files that the workers load.
+        stack: how many weight seeds of a network are computed in one pass.
+        tf32: whether a GPU may use TF32.
+        deterministic: whether a GPU must give the same bits each time.
+        sets: the shipped sets of scores that are taken from.
+        scheduler: address of the cluster whose workers do it; None for processes on this machine.
+    """
+
+    space: str
+    cells: Sequence[int]
+    proxies: Sequence[Proxy]
+    seeds: Sequence[int]
+    images: str
+    image_dir: Path | None
+    batch_size: int
+    batch_seed: int
+    augment: bool
+    teacher: str
+    devices: Sequence[str]
+    device_name: str
+    workers: int | None
+    plugins: Sequence[Path] = ()
+    stack: int = 1
+    tf32: bool = False
+    deterministic: bool = True
+    sets: Sequence[str] = ()
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a sweep went: units stored before and in this call, by status; and which failed why."""
+
+    before: int
+    statuses: Counter[str]
+    causes: Counter[tuple[str, str]]
+    seconds: float
+
+
+def prepare(plan: Plan) -> Context:
+    """Draw the batches and fix the settings.
+
+    Raises:
+        InputError: if the image set, the teacher or the space is not known, the pictures cannot be read, or a proxy
+            is defined where no worker can load it.
+    """
+    from diswot.harness.compute.task import Context
+
+    classes = images.get(plan.images).classes or spaces.get(plan.space).classes
+    drawn = images.sample(
+        plan.images,
+        2 * plan.batch_size,
+        seed=plan.batch_seed,
+        image_dir=plan.image_dir,
+        classes=classes,
+        augment=plan.augment,
+    )
+    settings = Settings(
+        space=plan.space,
+        images=plan.images,
+        batch_size=plan.batch_size,
+        batch_seed=plan.batch_seed,
+        augment=plan.augment,
+        classes=classes,
+        teacher=teachers.canonical(plan.teacher),
+        device=plan.devices[0].partition(":")[0],
+        batch=drawn.digest(),
+        stack=plan.stack,
+        tf32=plan.tf32,
+        deterministic=plan.deterministic,
+    )
+    batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
+    scripts, modules = registry.homes(plan.proxies)
+    return Context(settings=settings, batches=batches, plugins=(*plan.plugins, *scripts), modules=modules)
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A sweep under way.
+
+    Attributes:
+        plan: of the sweep.
+        context: what its tasks share.
+        store: where the scores go.
+        make_executor: makes a pool of so many workers.
+    """
+
+    plan: Plan
+    context: Context
+    store: Store
+    make_executor: Callable[[int], Executor]
+
+
+@contextmanager
+def opened(
+    plan: Plan, folder: Path, context: Context, make_executor: Callable[[int], Executor] | None = None
+) -> Iterator[Session]:
+    """Begin a sweep, or take it up again.
+
+    Any executor will do: tasks carry all that they need. The default is what the plan says: processes on this machine,
+    or a cluster.
+
+    Args:
+        plan: of the sweep.
+        folder: of the run.
+        context: as `prepare` makes it of the plan.
+        make_executor: makes a pool of so many workers.
+
+    Raises:
+        InputError: if the folder is no good.
+    """
+    run_folder.claim(
+        folder,
+        context.settings,
+        plan.proxies,
+        device=plan.device_name,
+        plugins=context.plugins,
+        arithmetic=None if plan.scheduler else arithmetic.here(context.settings.device),
+    )
+    files.forget_abandoned(folder)
+    with Store(run_folder.store_path(folder), create=True) as store:
+        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
+
+
+def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
+    """Carry out tasks, and yield the records of each when they are stored, in the order of completion."""
+    from diswot.harness.compute.task import failed, score_network
+
+    context = session.context
+    results = pool.run(
+        functools.partial(score_network, context),
+        tasks,
+        make_executor=session.make_executor,
+        workers=session.plan.workers,
+        on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+    )
+    with closing(results):
+        for _, records in results:
+            session.store.write(records)
+            session.store.refuse_removed()
+            yield records
+
+
+def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
+    """Carry out a sweep, or what is missing of it, into ``folder``; see `opened`.
+
+    Ctrl-C and a kill lose at most the cells in flight; the same call continues.
+
+    Raises:
+        InputError: if the plan or the folder is no good.
+    """
+    start = time.monotonic()
+    statuses: Counter[str] = Counter()
+    causes: Counter[tuple[str, str]] = Counter()
+    context = prepare(plan)
+    with opened(plan, folder, context, make_executor) as session:
+        taken = reuse.for_sweep(plan, context.settings, session.store, folder)
+        tasks, before = missing(plan, session.store, context.settings)
+        if tasks:
+            computed = {name for task in tasks for name, _, _ in task.wanted}
+            run_folder.note_computed(folder, session.store, plan.device_name, computed)
+        with (
+            _forgetting_derived(folder) if tasks else nullcontext(),
+            closing(score(session, tasks)) as results,
+            progress.shown(len(tasks), "network", f"{_units(tasks)} scores") as advance,
+        ):
+            for records in results:
+                statuses.update(record.status for record in records)
+                causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
+                advance()
+    return Tally(before - taken, statuses, causes, time.monotonic() - start)
+
+
+@contextmanager
+def _forgetting_derived(folder: Path) -> Iterator[None]:
+    run_folder.forget_derived(folder)
+    try:
+        yield
+    finally:  # another process may have correlated a part meanwhile
+        run_folder.forget_derived(folder)
+
+
+def _units(tasks: Sequence[Task]) -> int:
+    return sum(len(cells) for task in tasks for _, _, cells in task.wanted)
+
+
+def missing(plan: Plan, store: Store, settings: Settings) -> tuple[list[Task], int]:
+    """Return the tasks that give every cell and seed what it lacks, and the number of units that are there already."""
+    from diswot.harness.compute.task import tasks
+
+    settled = store.settled(settings.hash)
+    lacking = [
+        (cell, seed, [p.name for p in plan.proxies if (cell, p.name, p.version, seed) not in settled])
+        for seed in plan.seeds
+        for cell in plan.cells
+    ]
+    units = len(plan.proxies) * len(lacking)
+    return tasks(settings, lacking), units - sum(len(names) for _, _, names in lacking)

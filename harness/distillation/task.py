@@ -1,0 +1,213 @@
+"""What a worker does: prepare the teacher, or train one student. Pure: the same task gives the same accuracy."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diswot.benchmarks import images, initialisation, spaces, teachers
+from diswot.benchmarks.errors import described
+from diswot.benchmarks.resnet import CONVOLUTION
+from diswot.benchmarks.seeding import derive
+from diswot.harness import files
+from diswot.harness.compute.task import make_network
+from diswot.harness.distillation import distillers, recipes, teacher, training
+from diswot.harness.distillation.distillers import Distiller
+from diswot.harness.distillation.recipes import Recipe
+from diswot.harness.distillation.settings import Settings
+from diswot.harness.distillation.student_images import Lens, Pictures, read
+from diswot.harness.distillation.teacher import Source, Teacher
+from diswot.harness.distillation.training import Answers, Checkpoint
+from diswot.harness.runs.store import Training
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all tasks of a distillation share.
+
+    Attributes:
+        settings: of the distillation.
+        image_dir: where the pictures are.
+        folder: of the run, for the teacher's file and checkpoints.
+        checkpoint_every: seconds between two checkpoints of a training.
+    """
+
+    settings: Settings
+    image_dir: Path | None = field(compare=False)
+    folder: Path = field(compare=False)
+    checkpoint_every: float = field(compare=False)
+
+    @property
+    def teacher_file(self) -> Path:
+        """Where the trained teacher is kept."""
+        return self.folder / "teacher.pt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings keep their state."""
+        return self.folder / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: the cell that stands for its class, the seed, and the distillers by name."""
+
+    cell: int
+    seed: int
+    distiller: str
+
+
+def train_student(context: Context, task: Task) -> Training:
+    """Train a student and test it; what goes wrong is its cause."""
+    try:
+        accuracy, seconds = _train(context, task)
+    except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
+        return failed(context, task, described(error))
+    return _row(context, task, "ok", accuracy, None, seconds)
+
+
+def failed(context: Context, task: Task, cause: str) -> Training:
+    """Return the row of a training that came to nothing."""
+    return _row(context, task, "failed", None, cause, 0.0)
+
+
+def prepare_teacher(context: Context, source: Source) -> Teacher:
+    """Load or train the teacher, measure it, and keep it in the run's folder.
+
+    Raises:
+        InputError: if its weights cannot be read, or do not fit the pictures.
+    """
+    settings = context.settings
+    image_set = images.get(settings.images)
+    pictures, test = _pictures(context)
+    if source.file is None:
+        recipe = recipes.get(settings.recipe.teacher_recipe)
+        name, shortcut, lens = source.name or "", CONVOLUTION, _lens(settings.images, recipe)
+        network, seconds = _train_teacher(context, name, recipe, lens)
+    else:
+        name, shortcut, network, lens = teacher.from_file(source, image_set, settings.recipe.size, pictures)
+        seconds = None
+    made = Teacher(
+        name=name,
+        shortcut=shortcut,
+        classes=image_set.classes or 0,
+        lens=lens,
+        state_dict={key: value.cpu().contiguous() for key, value in network.state_dict().items()},
+        accuracy=teacher.accuracy(network, lens, test),
+        train_accuracy=teacher.accuracy(network, lens, pictures),
+        seconds=seconds,
+        logits=None if settings.recipe.padding else teacher.all_logits(network, lens, pictures).cpu(),
+    )
+    teacher.save(context.teacher_file, made)
+    return made
+
+
+def _train(context: Context, task: Task) -> tuple[float, float]:
+    settings, recipe = context.settings, context.settings.recipe
+    space = spaces.get(settings.space)
+    pictures, test = _pictures(context)
+    lens = _lens(settings.images, recipe)
+    build = functools.partial(
+        space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N
+    )
+    key = derive("student", space.name, task.cell, task.seed)
+    student = make_network(build, "default", key, settings.device)
+    files.forget_abandoned(context.checkpoints)
+    chosen = distillers.parse(task.distiller)
+    connector: nn.Module = nn.Identity()
+    loss: training.Loss = training.vanilla
+    if chosen:
+        if any(distiller.aligned for distiller in chosen):
+            connector = _connector(student, _teacher(context).build(), key, settings.device)
+        loss = training.distilled(chosen, _answers(context, chosen), connector, recipe)
+    kept = Checkpoint(
+        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.checkpoint_every,
+    )
+    seconds = training.train(student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept)
+    accuracy = teacher.accuracy(student, lens, test)
+    kept.path.unlink(missing_ok=True)
+    return accuracy, seconds
+
+
+def _train_teacher(context: Context, name: str, recipe: Recipe, lens: Lens) -> tuple[nn.Module, float]:
+    settings = context.settings
+    pictures = read(settings.images, "train", context.image_dir, recipe.samples).to(settings.device)
+    build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
+    network = make_network(build, "default", derive("teacher", name, 0), settings.device)
+    kept = Checkpoint(context.checkpoints / "teacher.pt", context.checkpoint_every)
+    seconds = training.train(
+        network, nn.Identity(), lens, pictures, recipe, seed=0, loss=training.vanilla, checkpoint=kept
+    )
+    kept.path.unlink(missing_ok=True)
+    return network, seconds
+
+
+def _connector(student: nn.Module, network: nn.Module, key: int, device: str) -> nn.Module:
+    ours, theirs = (int(one.get_submodule("classifier").in_features) for one in (student, network))  # type: ignore[arg-type]
+    if ours == theirs:
+        return nn.Identity()
+    connector = nn.Conv2d(ours, theirs, 1).to(device)
+    initialisation.default(nn.ModuleDict({"connector": connector}), key)
+    return connector
+
+
+def _lens(image_set: str, recipe: Recipe) -> Lens:
+    known = images.get(image_set)
+    return Lens(recipe.size, known.mean, known.std)
+
+
+@functools.lru_cache(maxsize=1)
+def _pictures(context: Context) -> tuple[Pictures, Pictures]:
+    settings = context.settings
+    train = read(settings.images, "train", context.image_dir, settings.recipe.samples)
+    test = read(settings.images, "test", context.image_dir)
+    return train.to(settings.device), test.to(settings.device)
+
+
+@functools.lru_cache(maxsize=1)
+def _teacher(context: Context) -> Teacher:
+    return teacher.load(context.teacher_file, context.settings.device)
+
+
+def _answers(context: Context, chosen: Sequence[Distiller]) -> Answers:
+    # Where a picture has few views, what is read of the teacher is computed once: asking it again at every step would
+    # cost as much as the student does. The maps of all stages would take gigabytes.
+    taught_by = _teacher(context)
+    reads = max((distiller.reads for distiller in chosen), key=distillers.READS.index)
+    if reads == "maps" or taught_by.logits is None:
+        network = taught_by.build()
+        return lambda step: teacher.ask(network, taught_by.lens, step.raw)
+    kept = [taught_by.logits] if reads == "logits" else _last(context)
+
+    def look_up(step: training.Step) -> tuple[Tensor, list[Tensor]]:
+        logits, *features = (one[step.views, step.chosen] for one in kept)
+        return logits, features
+
+    return look_up
+
+
+@functools.lru_cache(maxsize=1)
+def _last(context: Context) -> list[Tensor]:
+    taught_by = _teacher(context)
+    return teacher.all_last(taught_by.build(), taught_by.lens, _pictures(context)[0])
+
+
+def _row(
+    context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float
+) -> Training:
+    return Training(
+        space=context.settings.space,
+        cell=task.cell,
+        distiller=task.distiller,
+        version=distillers.version(task.distiller),
+        settings=context.settings.hash,
+        seed=task.seed,
+        status=status,
+        accuracy=accuracy,
+        cause=cause,
+        seconds=seconds,
+    )

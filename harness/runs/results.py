@@ -1,0 +1,355 @@
+"""A run as tidy tables, for notebooks and reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.benchmarks.spaces import Space
+from diswot.benchmarks.tables import units
+from diswot.harness import files, progress
+from diswot.harness.evidence import influence, panel
+from diswot.harness.evidence import table as evidence_table
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
+from diswot.harness.runs import forms, run_folder, stored_search
+from diswot.harness.runs.precomputed import judged
+from diswot.harness.runs.store import Store
+from diswot.harness.runs.stored_search import Search
+
+#: What a space's scores are correlated with unless something else is asked for: the distilled accuracy and its vanilla
+#: one, and accuracies of every cell where these do not know all that were evaluated.
+DEFAULT_TARGETS = {
+    "nb201": ("nb201-kd:distilled", "analog-nasbench:baseline"),
+    "s0": ("s0-diswot:distilled",),
+}
+
+#: A default target that knows fewer of the evaluated cells, and not all, is left out.
+ENOUGH_CELLS = 30
+
+#: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
+_ROUNDED = 0.011
+
+#: The form of ``method.json``.
+_METHOD = {"targets": [str], "measure?": str, "undefined?": str}
+
+_COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run's folder holds.
+
+    Attributes:
+        folder: the run's folder.
+        info: ``run.json``.
+        scores: space, cell, proxy, version, seed, status (ok, undefined, failed), value, cause, seconds.
+        proxies: the records of the run's proxies.
+        targets: cell, target (``table:column``), accuracy in percent; empty before `correlate`.
+        correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
+        evidence: over seeds, by subset, with intervals; see `diswot.harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
+        cards: the cards of the tables that the targets are from, by table.
+        method: how the scores were correlated: targets, as they can be asked for again; measure,
+            undefined; empty before `correlate`.
+        search: what `diswot search` found; None where there was no search.
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    scores: pd.DataFrame
+    proxies: pd.DataFrame
+    targets: pd.DataFrame
+    correlations: pd.DataFrame
+    evidence: pd.DataFrame
+    cards: dict[str, dict[str, Any]]
+    method: dict[str, Any]
+    search: Search | None = None
+
+
+def load(run: Path | str) -> Results:
+    """Load a run: its folder, or the name of a shipped set of scores.
+
+    Raises:
+        InputError: if it is neither, or is damaged.
+    """
+    folder = run_folder.named(Path(run))
+    stored = scored(folder)
+    return replace(
+        stored,
+        search=stored_search.read(folder),
+        targets=_csv(folder / "targets.csv", stored.targets),
+        correlations=_csv(folder / "correlations.csv", stored.correlations),
+        evidence=_csv(folder / "evidence.csv", stored.evidence),
+        cards=_json(folder / "cards.json", {str: {str: str}}),
+        method=_json(folder / "method.json", _METHOD),
+    )
+
+
+def scored(run: Path | str) -> Results:
+    """Load what a run has scored, and nothing that was made of it.
+
+    Raises:
+        InputError: if it is not one, or is damaged.
+    """
+    folder = run_folder.named(Path(run))
+    if not folder.exists():
+        run_folder.find(folder)  # whose sentence says what else there is
+    info = run_folder.read_info(folder)
+    proxies = pd.DataFrame(info["proxies"])
+    shipped = run_folder.shipped(folder, info)
+    return Results(
+        folder=folder,
+        info=info,
+        scores=_of_store(folder, info, proxies) if shipped is None else shipped.frame(),
+        proxies=proxies,
+        targets=pd.DataFrame(columns=["cell", "target", "accuracy"]),
+        correlations=pd.DataFrame(columns=list(CORRELATION_COLUMNS)),
+        evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
+        cards={},
+        method={},
+    )
+
+
+def _of_store(folder: Path, info: dict[str, Any], proxies: pd.DataFrame) -> pd.DataFrame:
+    path = run_folder.store_path(folder)
+    with Store(path, create=False) as store:
+        frame = store.frame()
+    frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
+    current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
+    frame = frame[current].reset_index(drop=True)
+    strange = frame[(frame["space"] != info["space"]) | ~frame["cell"].isin(spaces.get(info["space"]).cells)]
+    if len(strange):
+        space, cell = strange.iloc[0][["space", "cell"]]
+        raise InputError(f"store: {path} is damaged: {info['space']} has no cell {cell} of {space!r:.40}.")
+    return frame
+
+
+def correlate(
+    run: Path | str,
+    target_names: tuple[str, ...] = (),
+    *,
+    method: Method | None = None,
+    undefined: str = "worst",
+) -> Results:
+    """Correlate a run's scores with targets, store what is found beside them, and return everything.
+
+    Args:
+        run: the run's folder.
+        target_names: ``table:column`` or ``table``; by default the space's own. Where a table has both a distilled and
+            a vanilla accuracy, asking for one brings the other along, and the gain, distilled minus vanilla.
+        method: of measuring uncertainty.
+        undefined: ``worst`` to rank undefined scores below all others; ``omit`` to leave these cells out.
+
+    Raises:
+        InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
+    """
+    method = method or Method()
+    if method.measure not in influence.INFLUENCES:
+        raise unknown("--measure", method.measure, influence.INFLUENCES)
+    if undefined not in panel.UNDEFINED:
+        raise unknown("--undefined", undefined, panel.UNDEFINED)
+    folder = run_folder.named(Path(run))
+    results = replace(scored(folder), search=stored_search.read(folder))
+    if results.scores.empty and results.search is not None:
+        return results  # a run that a search began, with nothing of its own to correlate
+    space = results.info["space"]
+    evaluated = sorted(set(results.scores["cell"]))
+    chosen = targets_of(space, target_names or default_targets(space, evaluated))
+    say_fractions(chosen.values(), space)
+    found: list[evidence_table.Target] = []
+    cards: dict[str, dict[str, Any]] = {}
+    for name, target in chosen.items():
+        table = tables.load(target.table, space)
+        one = target_of(name, target.column, table.frame, evaluated, spaces.get(space))
+        if one.accuracies.empty:
+            raise InputError(
+                f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
+            )
+        found.append(one)
+        cards[table.name] = asdict(table.card)
+    found += gains(found)
+    targets = pd.concat(
+        [
+            pd.DataFrame({"cell": counted.index, "target": one.name, "accuracy": counted.to_numpy()})
+            for one in found
+            for counted in [evidence_table.counted(one, spaces.get(space))]
+        ],
+        ignore_index=True,
+    )
+    asked = {
+        "targets": [f"{one.table}:{one.column}" for one in chosen.values()],
+        **vars(method),
+        "undefined": undefined,
+    }
+    answered, correlations, evidence = _judged(results, found, method, undefined)
+    said = asked | answered
+    if run_folder.keeps(folder):
+        _say_what_is_replaced(folder, asked)
+        files.write_table(folder / "targets.csv", targets)
+        files.write_table(folder / "correlations.csv", correlations)
+        files.write_table(folder / "evidence.csv", evidence)
+        files.write_json(folder / "cards.json", cards)
+        files.write_json(folder / "method.json", said)
+    return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
+
+
+def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
+    # A run's folder holds one answer; the one to another question must not go without a word.
+    before = _json(folder / "method.json", _METHOD)
+    if before and {key: before.get(key) for key in asked} != asked:
+        targets = ", ".join(map(str, before.get("targets", [])))
+        progress.say(
+            f"{folder}: the correlations with {targets} ({before.get('measure')}) are replaced; "
+            "--out FOLDER keeps answers side by side"
+        )
+
+
+def with_intervals(results: Results) -> pd.DataFrame:
+    """Return the correlations by seed with the intervals, comparisons and functions of the evidence on all cells.
+
+    These columns are of the mean over seeds, so every seed's row repeats them.
+    """
+    columns = ["proxy", "target", "measure", "low", "high", "n_functions", "partial", "behind_p", "level_with_best"]
+    evidence = results.evidence[results.evidence["subset"] == "all"]
+    return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
+
+
+def _judged(
+    results: Results, targets: list[evidence_table.Target], method: Method, undefined: str
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    # Correlations, evidence, and of a shipped set which question they answer and whether the answer came with it.
+    said: dict[str, Any] = {}
+    shipped = run_folder.shipped(results.folder, results.info)
+    if shipped is not None:
+        question = judged.question(shipped, targets, method, undefined)
+        known = judged.read(shipped, question)
+        said = {"question": question, "kept": known is not None}
+        if known is not None:
+            return said, *known
+        cells = results.scores["cell"].nunique()
+        progress.say(f"{shipped.name} comes without the answer to this; all {cells} cells are judged now")
+    scores = panel.build(results.scores, results.proxies, undefined=undefined)
+    return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
+
+
+def target_of(
+    name: str, column: str, table: pd.DataFrame, evaluated: Sequence[int], space: Space
+) -> evidence_table.Target:
+    """Return a column of a table as a target, with its training seeds: columns ``COLUMN-0`` or ``COLUMN-seed0``, ..."""
+    by_function = one_training_a_function(table[column].dropna(), space)
+    frame = table[table.index.isin(evaluated)]
+    accuracies = frame[column].dropna()
+    of_seeds = {
+        match.group(1): frame[other]
+        for other in frame.columns
+        if (match := re.fullmatch(re.escape(column) + r"-(?:seed)?([0-9]+)", str(other)))
+    }
+    seeds = pd.DataFrame(of_seeds, index=accuracies.index)
+    # Columns whose mean is not the accuracy are something else, such as its epochs.
+    if not ((seeds.mean(axis=1) - accuracies).abs().dropna() <= _ROUNDED).all():
+        seeds = seeds.iloc[:, :0]
+    return evidence_table.Target(name, accuracies, seeds, by_function)
+
+
+def one_training_a_function(accuracies: pd.Series, space: Space) -> bool:
+    """Return whether cells that compute the same function share one accuracy, so that the others are copies of it."""
+    functions = [space.representative(int(cell)) for cell in accuracies.index]
+    return bool((accuracies.groupby(functions).nunique() == 1).all())
+
+
+def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
+    """Return what distillation adds, cell by cell, for each table of which both accuracies are there.
+
+    Seeds are paired, since both students begin alike.
+    """
+    by_name = {one.name: one for one in found}
+    made = []
+    for name, distilled in by_name.items():
+        table, _, column = name.rpartition(":")
+        vanilla = by_name.get(f"{table}:vanilla")
+        if column == "distilled" and vanilla is not None and f"{table}:gain" not in by_name:
+            gain = (distilled.accuracies - vanilla.accuracies).dropna()
+            ones, others = (seeds.reindex(gain.index) for seeds in distilled.seeds.align(vanilla.seeds))
+            seeds = (ones - others).dropna(axis=1, how="all")
+            uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
+            gain = gain.mask(uneven, seeds.mean(axis=1))
+            by_function = distilled.by_function and vanilla.by_function
+            made.append(evidence_table.Target(f"{table}:gain", gain, seeds, by_function))
+    return [one for one in made if not one.accuracies.empty]
+
+
+def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
+    """Return those of `DEFAULT_TARGETS` that know enough of the evaluated cells, up to the first that knows all."""
+    chosen = []
+    for name in DEFAULT_TARGETS[space]:
+        table, column = tables.parse_target(name)
+        known = tables.load(table, space).frame[column].dropna().index.isin(evaluated).sum()
+        if known >= min(ENOUGH_CELLS, len(evaluated)):
+            chosen.append(name)
+        if known == len(evaluated):
+            break
+    return tuple(chosen) or DEFAULT_TARGETS[space]
+
+
+@named("--target", "table")
+def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
+    """Return the targets that are meant, by their names; see `correlate`.
+
+    Raises:
+        InputError: if one is not known, an accuracy is no percentage, or two tables have the same name.
+    """
+    chosen: dict[str, tables.Target] = {}
+    of_table: dict[str, str] = {}
+    for name in target_names:
+        for target in _targets(name, space):
+            called = target.name.rpartition(":")[0]
+            if of_table.setdefault(called, target.table) != target.table:
+                raise InputError(
+                    f"--target: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
+                    "files, or of two distillations one of the folders."
+                )
+            chosen[target.name] = target
+    return chosen
+
+
+def say_fractions(chosen: Iterable[tables.Target], space: str) -> None:
+    """Print a line for every target whose accuracies may be fractions; they are read as percent."""
+    for target in chosen:
+        if units.may_be_fractions(tables.load(target.table, space).frame[target.column]):
+            progress.say(
+                f"--target: all accuracies of {target.name} lie within 0 and 1 and are read as percent; "
+                "if they are fractions, multiply them by 100."
+            )
+
+
+def _targets(name: str, space: str) -> list[tables.Target]:
+    asked = tables.targets(name, space)
+    others = [other for target in asked if (other := _COUNTERPARTS.get(target.column))]
+    table = asked[0].table
+    columns = tables.load(table, space).frame.columns if others else ()
+    brought = [tables.targets(f"{table}:{other}", space) for other in others if other in columns]
+    return asked + [target for found in brought for target in found]
+
+
+_ANEW = "; `diswot correlate` makes it anew"
+
+#: Columns of texts in what was derived; all others hold numbers or truth values.
+_TEXTS = ("space", "subset", "target", "proxy", "family", "direction", "measure", "metric", "best")
+
+
+def _csv(path: Path, absent: pd.DataFrame) -> pd.DataFrame:
+    needed = [name for name in ("proxy", "target") if name in absent]
+    return files.read_csv(path, _TEXTS, "run", _ANEW, needed=needed) if path.is_file() else absent
+
+
+def _json(path: Path, form: Any) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    content: dict[str, Any] = files.json_of(path, "run", _ANEW)
+    forms.check(content, form, path, "run", _ANEW)
+    return content

@@ -1,0 +1,162 @@
+"""What a search leaves behind: ``search.json`` and four tidy tables in the folder ``search`` of its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError
+from diswot.harness import files
+from diswot.harness.runs import forms, run_folder
+
+#: The number of ``search.json``'s form.
+SCHEMA = 1
+
+#: One row a teacher, driver, algorithm, quantity and number of evaluations, over searches with different seeds.
+CURVE_COLUMNS = (
+    *("teacher", "driver", "algorithm", "quantity", "evaluation", "seconds"),
+    *("mean", "deviation", "low", "high", "searches"),
+)
+
+#: One row a search, or an optimum; further columns are accuracies in percent, named by their targets.
+PICK_COLUMNS = (
+    *("teacher", "driver", "algorithm", "seed", "cell", "architecture", "score"),
+    *("evaluations", "found_at", "params", "flops"),
+)
+
+#: One row a teacher, driver, algorithm and target.
+SUMMARY_COLUMNS = (
+    *("teacher", "driver", "algorithm", "target", "searches", "picks", "evaluations", "seconds"),
+    *("known", "accuracy", "accuracy_deviation", "accuracy_low", "accuracy_high"),
+    *("regret", "regret_low", "regret_high", "percentile"),
+    *("random_evaluations", "evaluations_saved", "fewer", "fewer_low", "fewer_high"),
+    *("training_evaluations", "training_seconds", "seconds_saved"),
+)
+
+#: One row a driver and pair of teachers.
+TEACHER_COLUMNS = ("driver", "teacher", "other", "cells", "spearman", "same_pick", "searches")
+
+_TABLES = {
+    "curves": CURVE_COLUMNS,
+    "picks": PICK_COLUMNS,
+    "summary": SUMMARY_COLUMNS,
+    "teachers": TEACHER_COLUMNS,
+}
+
+
+#: Columns of texts; all others hold numbers.
+_TEXTS = ("teacher", "driver", "algorithm", "quantity", "architecture", "target", "other")
+
+_ANEW = "; `diswot search` makes it anew"
+
+#: The form of ``search.json``.
+_FORM = {
+    "created?": str,
+    "commands": [str],
+    "space": frozenset(spaces.names()),
+    "scores": str,
+    "options": {
+        **dict.fromkeys(("evaluations", "population", "tournament", "searches"), int),
+        "crossover": float,
+        "algorithms": [str],
+    },
+    "budgets": {str: float},
+    "cells": int,
+    "weight_seed": int,
+    "teachers": [str],
+    "targets": [str],
+    "drivers": [
+        {
+            **dict.fromkeys(("name", "kind", "direction", "seconds_from"), str),
+            "members": [str],
+            "seconds_per_evaluation": (float, None),
+        }
+    ],
+    "winner": (
+        None,
+        {
+            **dict.fromkeys(("driver", "target"), str),
+            **{f"{name}?": (float, None) for name in ("chosen_on", "chosen", "undefined", "margin", "margin_p")},
+            **{f"{name}?": (float, None) for name in ("judged_on", "judged", "judged_low", "judged_high")},
+            "measure?": str,
+            "runner_up?": (str, None),
+            "significant?": (bool, None),
+        },
+    ),
+    "oracles": {str: {"cell": int, "architecture": str, "accuracy": float, "known": int}},
+    "failed": [{"proxy": str, "cause": str, "scores": int}],
+    "trainings": {str: {"seconds": float, "source": str}},
+    "machine": str,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What searches found.
+
+    Attributes:
+        info: ``search.json``: options, drivers, winner, costs, oracles, machines; see docs/stored-formats.md.
+        curves: `CURVE_COLUMNS`. The quantity is ``score``, the driver's score of the current pick, or a target, the
+            accuracy of the current pick in percent. ``mean``, ``deviation`` and the 95 % interval of the mean, ``low``
+            to ``high``, are over the ``searches`` in which the quantity is known at that point.
+        picks: `PICK_COLUMNS`, then targets. ``seed`` is empty for an optimum. ``found_at`` is the number of evaluations
+            after which the pick did not change any more.
+        summary: `SUMMARY_COLUMNS`. ``searches`` counts all, ``known`` those whose pick has an accuracy; ``percentile``
+            is the share of cells with an accuracy that the pick is better than, in percent, ties counting half.
+            The bar is the highest score that random search clears within its evaluations with a probability of a half;
+            ``random_evaluations`` is when it does, by theory, and ``evaluations_saved`` that number divided by the
+            median of the searches. ``fewer`` is how many evaluations less evolution takes to clear it than random
+            search that began alike, on average, with its 95 % interval. ``training_evaluations`` is how many trainings
+            random search takes on average for an accuracy as good as the pick's, at the median, ``training_seconds``
+            what they take, and ``seconds_saved`` that divided by ``seconds``. Empty where not known.
+        teachers: `TEACHER_COLUMNS`: Spearman's rho of the driver's scores of the same cells beside two teachers, and
+            the share of searches with equal seeds that end with the same pick.
+    """
+
+    info: dict[str, Any]
+    curves: pd.DataFrame
+    picks: pd.DataFrame
+    summary: pd.DataFrame
+    teachers: pd.DataFrame
+
+
+def folder_of(run: Path) -> Path:
+    """Return where a run keeps its search."""
+    return run / "search"
+
+
+def write(run: Path, search: Search) -> None:
+    """Write a search into its run's folder, in place of an earlier one; nothing where the folder is not writable."""
+    if not run_folder.keeps(run):
+        return
+    folder = folder_of(run)
+    (folder / "search.json").unlink(missing_ok=True)
+    for name in _TABLES:
+        files.write_table(folder / f"{name}.csv", getattr(search, name))
+    files.write_json(folder / "search.json", search.info)  # last: what it stands for is whole
+
+
+def read(run: Path) -> Search | None:
+    """Return a run's search; None where there is none.
+
+    Raises:
+        InputError: if it is damaged or of another schema.
+    """
+    folder = folder_of(run)
+    path = folder / "search.json"
+    if not path.is_file():
+        return None
+    info = files.read_json(path, SCHEMA, (), "run", _ANEW)
+    forms.check(info, _FORM, path, "run", _ANEW)
+    tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _TABLES.items()}
+    cells = tables["picks"]["cell"]
+    if not cells.isin(spaces.get(info["space"]).cells).all():
+        raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info['space']}{_ANEW}.")
+    return Search(info=info, **tables)
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    return files.read_csv(path, _TEXTS, "run", _ANEW, needed=columns)

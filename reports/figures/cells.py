@@ -1,0 +1,125 @@
+"""Cells as pictures: the graph of a NAS-Bench-201 cell, the stages of an S0 network; all sizes in inches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from diswot.benchmarks.spaces import nb201, s0
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
+from matplotlib.path import Path
+
+_THREE, _ONE = "3\N{MULTIPLICATION SIGN}3", "1\N{MULTIPLICATION SIGN}1"
+
+#: The search spaces whose cells can be drawn, and what a reader must know of their pictures.
+LEGENDS = {
+    "nb201": f"{_THREE} and {_ONE}: convolutions, pool: {_THREE} average pooling, skip: identity; node 0 is the cell's "
+    "input, 3 its output; edges with none are not drawn, dashed ones lie on no path from input to output",
+    "s0": f"a box is a residual block of two {_THREE} convolutions; below: the channels of the stage",
+}
+DRAWN = tuple(LEGENDS)
+
+#: What an operation is called, and its colour.
+OPERATIONS = {
+    "nor_conv_3x3": (_THREE, "#0072B2"),
+    "nor_conv_1x1": (_ONE, "#56B4E9"),
+    "avg_pool_3x3": ("pool", "#E69F00"),
+    "skip_connect": ("skip", "#333333"),
+}
+DEAD, DEAD_TEXT = "#BBBBBB", "#8A8A8A"
+
+#: How high above (or below) the nodes an edge goes by at most, as a share of the distance between neighbours.
+BOWS = {(0, 2): 0.46, (0, 3): 0.98, (1, 3): -0.46}
+NODE, LETTERS = 0.082, 0.11
+BLOCK, STAGE, BLOCK_GAP = 0.1, 0.36, 0.025
+CHANNELS = (16, 32, 64)
+STAGES = ("#56B4E9", "#0072B2", "#004C77")
+
+
+def height(space: str, cell: int) -> float:
+    """Return how high a cell's picture is, in the width of a third of both columns."""
+    if space == "nb201":
+        return 1.08
+    return max(s0.depths(int(cell))) * (BLOCK + BLOCK_GAP) + 0.18
+
+
+def draw(axes: Axes, space: str, cell: int, left: float, bottom: float, width: float, height: float) -> None:
+    """Draw a cell into a box of axes whose data are inches."""
+    if space == "nb201":
+        _draw_graph(axes, nb201.Cell.from_index(cell), left, bottom, width, height)
+    else:
+        _draw_stages(axes, s0.depths(cell), left, bottom)
+
+
+def _draw_graph(axes: Axes, cell: nb201.Cell, left: float, bottom: float, width: float, height: float) -> None:
+    step = min(0.62, (width - 2 * NODE - 0.1) / 3)
+    first = left + (width - 3 * step) / 2
+    # The highest bow is twice as far from the nodes as the lowest.
+    line = bottom + LETTERS / 2 + 0.46 * step + (height - 1.44 * step - LETTERS) / 2
+    nodes = [np.array([first + number * step, line]) for number in range(4)]
+    edges = list(zip(nb201.EDGES, cell.operations, cell.live_edges, strict=True))
+    # The dead ones first, so that they lie below.
+    for edge, operation, live in sorted(edges, key=lambda one: one[2]):
+        if operation != "none":
+            _draw_edge(axes, nodes, edge, operation, live, step)
+    for number, (across, up) in enumerate(nodes):
+        axes.add_patch(Circle((across, up), NODE, facecolor="white", edgecolor="#333333", linewidth=0.8, zorder=4))
+        axes.text(across, up, str(number), ha="center", va="center_baseline", zorder=5)
+
+
+def _draw_edge(
+    axes: Axes, nodes: list[np.ndarray], edge: tuple[int, int], operation: str, live: bool, step: float
+) -> None:
+    word, colour = OPERATIONS[operation]
+    bow = BOWS.get(edge, 0.0) * step
+    start, end = nodes[edge[0]], nodes[edge[1]]
+    curve = _bow(start, end, bow)
+    inside = (np.hypot(*(curve - start).T) > NODE) & (np.hypot(*(curve - end).T) > NODE + 0.015)
+    axes.add_patch(
+        FancyArrowPatch(
+            path=Path(curve[inside]),
+            arrowstyle="-|>",
+            mutation_scale=5.5,
+            color=colour if live else DEAD,
+            linewidth=1.1 if live else 0.8,
+            linestyle="solid" if live else (0, (2.5, 1.5)),
+            capstyle="butt",
+            shrinkA=0,
+            shrinkB=0,
+            zorder=3 if live else 2,
+        )
+    )
+    middle = (start + end) / 2 + (0, bow if bow else 0.085)
+    box: dict[str, Any] | None = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if bow else None
+    written = axes.text(middle[0], middle[1], word, ha="center", va="center_baseline", bbox=box)
+    written.set(color="black" if live else DEAD_TEXT, zorder=3.5 if live else 2.5)
+
+
+def _bow(start: np.ndarray, end: np.ndarray, height: float) -> np.ndarray:
+    # A cubic with steep ends, so that bows leave and reach their nodes apart from each other.
+    along = np.linspace(0, 1, 161)[:, None]
+    lift, reach = np.array([0.0, height * 4 / 3]), 0.12 * (end - start)
+    near, far = start + reach + lift, end - reach + lift
+    return (
+        start * (1 - along) ** 3
+        + 3 * near * along * (1 - along) ** 2
+        + 3 * far * along**2 * (1 - along)
+        + end * along**3
+    )
+
+
+def _draw_stages(axes: Axes, depths: tuple[int, int, int], left: float, bottom: float) -> None:
+    for number, (depth, channels) in enumerate(zip(depths, CHANNELS, strict=True)):
+        across = left + 0.05 + number * (STAGE + 0.2)
+        for block in range(depth):
+            up = bottom + 0.16 + block * (BLOCK + BLOCK_GAP)
+            axes.add_patch(Rectangle((across, up), STAGE, BLOCK, facecolor=STAGES[number], linewidth=0))
+        axes.text(across + STAGE / 2, bottom + 0.03, str(channels), ha="center")
+        if number:
+            there = bottom + 0.16 + BLOCK / 2
+            arrow = FancyArrowPatch(
+                (across - 0.17, there), (across - 0.02, there), arrowstyle="-|>", mutation_scale=5, shrinkA=0, shrinkB=0
+            )
+            arrow.set(color="#333333", linewidth=0.8)
+            axes.add_patch(arrow)

@@ -1,0 +1,87 @@
+"""The figures of one run: drawn, saved, and as small copies for the page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diswot.benchmarks.errors import unknown
+from diswot.reports.figures.drawing import Drawing
+from diswot.reports.figures.kinds import KINDS
+from diswot.reports.style import canvas
+from diswot.reports.summary import on_all_cells, targets_of
+from PIL import Image
+
+if TYPE_CHECKING:
+    from diswot.harness.runs.results import Results
+
+PAGE_COLOURS = 96
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it; width and height are the pixels of the PNG."""
+
+    stem: str
+    alternative: str
+    caption: str
+    png: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """All figures of one kind, of which there is at least one; see `diswot.reports.figures.kinds.Kind`."""
+
+    name: str
+    title: str
+    pictures: tuple[Picture, ...]
+    of_search: bool = False
+
+
+def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> tuple[tuple[Group, ...], list[Path]]:
+    """Draw and save the figures of a run; one without any correlation gets those of its search alone.
+
+    Args:
+        results: the run.
+        folder: where they are written.
+        names: of kinds of figures, in the order of the page whatever theirs; all by default.
+
+    Returns:
+        The figures by kind, without the kinds that the run has nothing to show of, and the files written.
+
+    Raises:
+        diswot.benchmarks.errors.InputError: a name is not known, or the folder cannot be made or written to.
+    """
+    for name in names or ():
+        if name not in KINDS:
+            raise unknown("--figures", name, KINDS)
+    groups: list[Group] = []
+    written: list[Path] = []
+    correlated = bool(targets_of(results)) and not on_all_cells(results).empty
+    for kind in KINDS.values():
+        if names is not None and kind.name not in names:
+            continue
+        if results.search is None if kind.of_search else not correlated:
+            continue
+        pictures = []
+        for drawing in kind.draw(results):
+            paths = canvas.save(drawing.figure, folder, drawing.stem, drawing.data)
+            pictures.append(_picture(drawing, paths[0]))
+            written += paths
+        if pictures:
+            groups.append(Group(kind.name, kind.title, tuple(pictures), kind.of_search))
+    return tuple(groups), written
+
+
+def _picture(drawing: Drawing, large: Path) -> Picture:
+    # Half the size is enough for a screen, and a palette keeps forty pictures small enough for one page.
+    with Image.open(large) as image:
+        small = image.convert("RGB").reduce(2).quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    small.save(buffer, format="PNG", optimize=True)
+    return Picture(drawing.stem, drawing.alternative, drawing.caption, buffer.getvalue(), small.width, small.height)

@@ -1,0 +1,284 @@
+"""What a search found, in sentences: the winner, what evolution ends with, and whether the teacher matters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from diswot.harness.evidence.measures import MEASURES
+from diswot.reports.page.tables import listed, plain, records
+from diswot.reports.searches import (
+    beside,
+    drivers,
+    finite,
+    higher_is_better,
+    of,
+    record_of,
+    stored_number,
+    targets,
+    teachers,
+)
+from diswot.reports.style.numbers import counted, decimal, duration, probability, rough, with_interval
+
+if TYPE_CHECKING:
+    from diswot.harness.runs.stored_search import Search
+
+
+def findings(search: Search) -> list[tuple[str, str]]:
+    """Return what was found, as pairs of what it is about and sentences."""
+    beside_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
+    found = [
+        ("Winner", _winner(search.info.get("winner") or {})),
+        (f"Best score{beside_first}", _best_score(search)),
+        *((f"{target}{beside_first}", _reached(search, target)) for target in targets(search)),
+        ("Other teachers", _teachers(search)),
+    ]
+    return [(about, sentences) for about, sentences in found if sentences]
+
+
+def _winner(winner: dict[str, Any]) -> str:
+    if not winner.get("driver"):
+        return ""
+    measure = MEASURES.get(str(winner.get("measure")))
+    label = measure.label if measure else plain(winner.get("measure")) or "rank"
+    chosen, judged = stored_number(winner.get("chosen")), stored_number(winner.get("judged"))
+    sentences = [
+        f"{winner['driver']} ranks best with {plain(winner.get('target')) or 'the accuracy'} on "
+        f"{_cells(winner.get('chosen_on'))}, one half of those that have an accuracy: {label} correlation "
+        f"{decimal(chosen)}.",
+    ]
+    if stored_number(winner.get("undefined")) > 0:
+        sentences.append(f"Of its scores there {int(winner['undefined']):,} are not defined, and rank worst.")
+    if winner.get("runner_up"):
+        p = stored_number(winner.get("margin_p"))
+        said = probability(p).text
+        chance = f" (p {said if said.startswith('<') else f'= {said}'})" if math.isfinite(p) else ""
+        verdict = "which is significant" if winner.get("significant") else "which is not significant"
+        margin = decimal(stored_number(winner.get("margin")))
+        sentences.append(f"The second, {winner['runner_up']}, is {margin} behind, {verdict}{chance}.")
+    value = with_interval(judged, stored_number(winner.get("judged_low")), stored_number(winner.get("judged_high")))
+    sentences.append(
+        f"On the other {_cells(winner.get('judged_on'))}, which had no part in the choice, its correlation is {value}."
+    )
+    return " ".join(sentences)
+
+
+def _cells(count: object) -> str:
+    return counted(int(stored_number(count)), "cell") if finite(count) else "cells"
+
+
+def _best_score(search: Search) -> str:
+    names = drivers(search)
+    if not names:
+        return ""
+    lead = names[0]
+    sentences = [_hits(search, lead)]
+    sentences += [_evaluations_saved(_row(search, lead, "evolution")), _scores_compared(search)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _hits(search: Search, lead: str) -> str:
+    picks = of(beside(search.picks, teachers(search)[0]), driver=lead)
+    best = of(picks, algorithm="exhaustive")["score"].dropna()
+    mine = {name: of(picks, algorithm=name) for name in ("evolution", "random")}
+    if best.empty or mine["evolution"].empty:
+        return ""
+    hits = {name: int((rows["score"].astype(float) == float(best.iloc[0])).sum()) for name, rows in mine.items()}
+    evolution = counted(len(mine["evolution"]), "search", "searches")
+    of_all = f"all {_cells(search.info.get('cells'))}"
+    words = f"Evolution driven by {lead} ends with the best score of {of_all} in {hits['evolution']:,} of {evolution}"
+    if len(mine["random"]):
+        words += f", random search in {hits['random']:,} of {len(mine['random']):,}"
+    found = mine["evolution"]["found_at"].astype(float).median()
+    after = f" Evolution looks at its pick after {rough(found)} evaluations (median)." if math.isfinite(found) else ""
+    return f"{words}.{after}"
+
+
+def _evaluations_saved(row: dict[str, Any]) -> str:
+    needed, saved = stored_number(row.get("random_evaluations")), stored_number(row.get("evaluations_saved"))
+    fewer, *ends = (stored_number(row.get(name)) for name in ("fewer", "fewer_low", "fewer_high"))
+    words = []
+    if math.isfinite(needed) and saved > 0:
+        words.append(
+            f"the highest score that half of all random searches reach takes them {rough(needed)} evaluations, by "
+            f"theory, and half of those with evolution {rough(needed / saved)}, a factor of {rough(saved)}"
+        )
+    if math.isfinite(fewer):
+        interval = f" [{', '.join(map(rough, ends))}]" if all(map(math.isfinite, ends)) else ""
+        where = "there" if words else "at the highest score that half of all random searches reach"
+        words.append(
+            f"evolution is {where} {rough(fewer)}{interval} evaluations earlier than random search that began alike"
+        )
+    joined = "; ".join(words)
+    return f"{joined[0].upper()}{joined[1:]}." if joined else ""
+
+
+def _scores_compared(search: Search) -> str:
+    # By the last points of the curves; intervals that do not touch.
+    curves = of(beside(search.curves, teachers(search)[0]), quantity="score").sort_values("evaluation", kind="stable")
+    better = worse = judged = 0
+    for name in drivers(search):
+        ends = [of(curves, driver=name, algorithm=algorithm).tail(1) for algorithm in ("evolution", "random")]
+        bounds = [end[["low", "high"]].astype(float).to_numpy().ravel() for end in ends]
+        if all(len(bound) and np.isfinite(bound).all() for bound in bounds):
+            judged += 1
+            one, other = bounds if higher_is_better(search, name) else (-bounds[0][::-1], -bounds[1][::-1])
+            better, worse = better + int(one[0] > other[1]), worse + int(one[1] < other[0])
+    if judged < 2:
+        return ""
+    return (
+        "The 95 % interval of the mean score that evolution ends with is better than that of random search for "
+        f"{better} of {counted(judged, 'driver')}, and worse for {worse}."
+    )
+
+
+def _reached(search: Search, target: str) -> str:
+    names = [name for name in drivers(search) if finite(_row(search, name, "evolution", target).get("accuracy"))]
+    if not names:
+        return "no search with evolution ends with a cell that has an accuracy."
+    lead = names[0]
+    row = _row(search, lead, "evolution", target)
+    sentences = [_ends(row, lead, (search.info.get("oracles") or {}).get(target) or {})]
+    others = []
+    chance = _row(search, lead, "random", target)
+    if finite(chance.get("accuracy")):
+        others.append(f"random search by the same scores ends at {_accuracy(chance)}")
+    best = _row(search, lead, "exhaustive", target)
+    if finite(best.get("accuracy")):
+        others.append(f"the best of all cells by the score has {_accuracy(best)}")
+    if others:
+        words = "; ".join(others)
+        sentences.append(f"{words[0].upper()}{words[1:]}.")
+    sentences += [_drivers_compared(search, target, names), _saved(search, target, row, lead)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _ends(row: dict[str, Any], lead: str, oracle: dict[str, Any]) -> str:
+    known, searches = int(row["known"]), stored_number(row.get("searches"))
+    of_all = f" of {counted(int(searches), 'search', 'searches')}" if math.isfinite(searches) else ""
+    where = f"{known:,}{of_all} whose pick has an accuracy" if known < searches else f"mean{of_all}" if of_all else ""
+    words = f"Evolution driven by {lead} ends at {_accuracy(row)}{f' ({where})' if where else ''}"
+    if finite(row.get("regret")):
+        regret = with_interval(*(stored_number(row.get(name)) for name in ("regret", "regret_low", "regret_high")))
+        words += f", {regret} points below the oracle"
+        if finite(oracle.get("accuracy")):
+            among = f", the best of {_cells(oracle['known'])} with an accuracy" if finite(oracle.get("known")) else ""
+            words += f" (cell {oracle.get('cell')}, {decimal(float(oracle['accuracy']))} %{among})"
+    if finite(row.get("percentile")):
+        words += f"; its picks are better than {row['percentile']:.1f} % of the cells with an accuracy"
+    return f"{words}."
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    names = ("accuracy", "accuracy_low", "accuracy_high")
+    value, low, high = (stored_number(row.get(name)) for name in names)
+    return f"{with_interval(value, low, high)} %"
+
+
+def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
+    if len(names) < 2:
+        return ""
+    rows = {name: _row(search, name, "evolution", target) for name in names}
+    top = max(names, key=lambda name: float(rows[name]["accuracy"]))
+    words = f"Of {counted(len(names), 'driver')} {top} ends highest"
+    words += f", at {_accuracy(rows[top])}" if top != names[0] else ""
+    better, worse, judged = [], [], 0
+    for name in names:
+        one, other = rows[name], _row(search, name, "random", target)
+        ends = [stored_number(row.get(f"accuracy_{end}")) for row in (one, other) for end in ("low", "high")]
+        if np.isfinite(ends).all():
+            judged += 1
+            better += [name] if ends[0] > ends[3] else []
+            worse += [name] if ends[1] < ends[2] else []
+    if not judged:
+        return f"{words}."
+    parts = [f"above that of random search for {len(better)} of {judged}", f"below it for {len(worse)}"]
+    names_of_worse = f" ({listed(worse)})" if worse else ""
+    return f"{words}; the 95 % interval of evolution's mean lies {', and '.join(parts)}{names_of_worse}."
+
+
+def _saved(search: Search, target: str, row: dict[str, Any], lead: str) -> str:
+    # No ratio without what both sides were measured on.
+    training = (search.info.get("trainings") or {}).get(target) or {}
+    needed, seconds = stored_number(row.get("training_evaluations")), stored_number(row.get("training_seconds"))
+    if not plain(training.get("source")) or not math.isfinite(needed):
+        return ""
+    words = (
+        f"A random search that trains what it draws needs {rough(needed)} trainings on average for an accuracy as good"
+    )
+    if not math.isfinite(seconds):
+        return f"{words}."
+    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({training['source']})"
+    took = stored_number(row.get("seconds"))
+    source = record_of(search, lead).get("seconds_from")
+    measured = "; ".join(filter(None, (plain(source), plain(search.info.get("machine")))))
+    if not math.isfinite(took) or not measured:
+        return f"{words}."
+    words += f"; a search by {lead} takes {duration(took)} ({measured})"
+    saved = stored_number(row.get("seconds_saved"))
+    ratio = f" The ratio, {rough(saved)}, belongs to these two measurements alone." if math.isfinite(saved) else ""
+    return f"{words}.{ratio}"
+
+
+def _teachers(search: Search) -> str:
+    count = len(teachers(search))
+    rows = search.teachers
+    if count < 2 or rows.empty:
+        return ""
+    by_driver = {
+        name: (mine["spearman"].astype(float), mine["same_pick"].astype(float))
+        for name in drivers(search)
+        if len(mine := of(rows, driver=name))
+    }
+    same = [name for name, (spearman, _) in by_driver.items() if (spearman > 1 - 1e-9).all()]
+    moved = {name: pair for name, pair in by_driver.items() if name not in same and pair[0].notna().any()}
+    sentences = (
+        [f"Beside {count} teachers, {listed(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
+        if same
+        else []
+    )
+    for name, (spearman, picks) in sorted(moved.items(), key=lambda one: one[1][0].min())[:3]:
+        shares = f"; {_range(100 * picks, 0)} % of the searches with equal seeds end with the same pick"
+        sentences.append(
+            f"The scores of {name} correlate at {_range(spearman, 3)} (Spearman) between teachers"
+            f"{shares if picks.notna().any() else ''}."
+        )
+    if len(moved) > 3:
+        sentences.insert(bool(same), f"Of {counted(len(moved), 'driver')} these three change most.")
+    return " ".join([*sentences, _teachers_matter(search)]).strip()
+
+
+def _teachers_matter(search: Search) -> str:
+    # The widest gap between two teachers' picks, among those whose intervals do not touch.
+    gaps = []
+    for target in targets(search):
+        rows = of(search.summary, algorithm="evolution", target=target)
+        for name in drivers(search):
+            mine = records(of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]))
+            gaps += [
+                (one["accuracy"] - other["accuracy"], name, target, one["teacher"], other["teacher"])
+                for one in mine
+                for other in mine
+                if one["accuracy_low"] > other["accuracy_high"]
+            ]
+    if not gaps:
+        return "For no driver and target do the intervals of the picks' accuracies beside two teachers lie apart."
+    gap, name, target, one, other = max(gaps, key=lambda found: float(found[0]))
+    return (
+        f"The largest difference between two teachers' picks whose intervals lie apart is {decimal(float(gap))} points "
+        f"of {target}: {name}, {one} above {other}."
+    )
+
+
+def _range(values: pd.Series, decimals: int) -> str:
+    ends = sorted({f"{value:.{decimals}f}" for value in (values.min(), values.max())}, key=float)
+    return " to ".join(ends).replace("-", "\N{MINUS SIGN}")
+
+
+def _row(search: Search, driver: str, algorithm: str, target: str | None = None) -> dict[str, Any]:
+    rows = of(beside(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
+    if target is not None:
+        rows = of(rows, target=target)
+    return records(rows.head(1))[0] if len(rows) else {}

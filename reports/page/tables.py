@@ -1,0 +1,93 @@
+"""The page's tables as plain values, and how stored values become the words in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from diswot.reports.style.numbers import Number
+from markupsafe import Markup, escape
+
+LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
+
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its head, whether it holds numbers, and whether its values can be chosen from."""
+
+    label: str
+    numeric: bool = False
+    choice: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page; the first cell of a row is its head, and a text is a cell that holds no number."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: list[list[Number | str]]
+    sortable: bool = True
+
+
+def of_texts(name: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table that holds words alone."""
+    return Table(name, caption, tuple(map(Column, heads)), [list(row) for row in rows], sortable=False)
+
+
+def linked(text: object) -> Markup:
+    """Return a text, escaped, with its web addresses as links; a reader may follow them, the page never does."""
+    words, end, parts = str(text), 0, []
+    for match in LINK.finditer(words):
+        parts.append(escape(words[end : match.start()]))
+        parts.append(Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(match.group()))
+        end = match.end()
+    return Markup("").join([*parts, escape(words[end:])])
+
+
+def breakable(name: object) -> Markup:
+    """Return a name, escaped, that a narrow column may break after its marks."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.:-])", str(name)))
+
+
+def plain(value: object) -> str:
+    """Return a stored value in the words of a table's cell; empty where nothing is stored."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else map(plain, value)
+        return ", ".join(items)
+    return str(value)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested values as pairs of a dotted name and a text, in their own order."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", plain(value)))
+    return pairs
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame, each by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row, the first ones of many and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)

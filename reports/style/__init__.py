@@ -1,0 +1,1 @@
+"""How figures look: sheets, axes, text that fits, and the matplotlib style."""
