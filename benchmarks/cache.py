@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from diswot.benchmarks.paths import expanded
 from platformdirs import user_cache_path
+
+from diswot.benchmarks.paths import expanded
 
 #: The environment variable that names another folder.
 VARIABLE = "DISWOT_CACHE"

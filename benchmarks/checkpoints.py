@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import teachers, unpickle
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.resnet import CONVOLUTION, ZERO_PADDING
 from diswot.benchmarks.spaces import s0
-from torch import Tensor, nn
 
 #: What the classifier is called elsewhere (akamaster's and chenyaofo's CIFAR ResNets).
 _CLASSIFIERS = ("linear", "fc")

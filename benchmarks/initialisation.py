@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from diswot.benchmarks.errors import InputError
-from diswot.benchmarks.seeding import generator
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.seeding import generator
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import numpy as np
+
 from diswot.benchmarks.errors import InputError
 
 #: What unpicklers and the readers of compressed files raise on a damaged stream, beside their own errors.

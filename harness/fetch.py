@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tqdm import tqdm
+
 from diswot.benchmarks import images as image_sets
 from diswot.benchmarks.cache import VARIABLE
 from diswot.benchmarks.errors import InputError, unknown
@@ -29,7 +31,6 @@ from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.remote import Remote
 from diswot.benchmarks.tables import nb201
 from diswot.harness import files
-from tqdm import tqdm
 
 #: The longest silence of the network, and the longest time and the most bytes that a file may take.
 _SECONDS = 60.0

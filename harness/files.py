@@ -25,6 +25,7 @@ except ImportError:  # Windows, where every file system has locks
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from diswot.benchmarks.tables import Table
 
 #: How a table is written, by the ending of its file.

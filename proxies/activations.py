@@ -12,8 +12,9 @@ from diswot.proxies.registry import UndefinedScore, register
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 _REGULARISER = 1e-5  # k of the Jacobian proxies
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from diswot.proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 _CODE = "cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_az_nas_score.py"
 _BATCH = "on the sweep's batch, where the reference draws noise"

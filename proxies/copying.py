@@ -6,12 +6,13 @@ import copy
 from typing import Any
 
 import torch
-from diswot.benchmarks.errors import InputError, described
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 from torch.overrides import TorchFunctionMode
+
+from diswot.benchmarks.errors import InputError, described
 
 
 def copied(argument: str, network: nn.Module) -> nn.Module:

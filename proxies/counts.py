@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 
 @register(

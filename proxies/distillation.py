@@ -14,8 +14,9 @@ from diswot.proxies.registry import register
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 
 def _zero_proxy(paper: str, *, reads: str = "features", deviations: str = "") -> Callable[..., Any]:

@@ -14,8 +14,9 @@ from diswot.proxies.conditions import require_two_pictures
 from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 _PAPER = "Dong, Li and Wei, DisWOT, CVPR 2023 (arXiv 2303.15678)"
 

@@ -12,8 +12,9 @@ from diswot.proxies.conditions import require_two_pictures
 from diswot.proxies.registry import UndefinedScore, register
 
 if TYPE_CHECKING:
-    from diswot.proxies.trace import Trace
     from torch import Tensor
+
+    from diswot.proxies.trace import Trace
 
 
 @register(

@@ -26,12 +26,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from diswot.proxies.registry import FAMILIES
 from torch import Tensor, nn
 from torch.nn.modules import module as global_hooks
 from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._python_dispatch import _pop_mode as _pop_dispatch_mode
+
+from diswot.proxies.registry import FAMILIES
 
 #: Settings that are plain attributes of torch. Of several that decide the same thing, the general one comes first.
 _ATTRIBUTES = (

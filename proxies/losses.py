@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from diswot.benchmarks.errors import InputError
 from torch import Tensor
 from torch.nn import functional as F
+
+from diswot.benchmarks.errors import InputError
 
 
 def kd(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from diswot.benchmarks.errors import InputError
-from diswot.proxies.registry import UndefinedScore
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
+
+from diswot.benchmarks.errors import InputError
+from diswot.proxies.registry import UndefinedScore
 
 NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 

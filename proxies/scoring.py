@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError, described, printable
 from diswot.proxies.copying import copied
 from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from diswot.proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
 from diswot.proxies.trace import Trace, bits
-from torch import Tensor, nn
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
 _WITHOUT_IMAGES = frozenset({"weights", "layers"})

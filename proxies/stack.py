@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diswot.proxies.passes import gradient
-from diswot.proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from diswot.proxies.passes import gradient
+from diswot.proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 
 #: The passes that are computed here; a trace computes any other one by itself.
 PASSES = (

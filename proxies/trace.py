@@ -15,16 +15,17 @@ from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
 import torch
-from diswot.benchmarks.errors import InputError
-from diswot.benchmarks.seeding import generator
-from diswot.proxies import passes
-from diswot.proxies.passes import NORMALISATIONS, gradient
-from diswot.proxies.registry import PASSES, UndefinedScore
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.weak import WeakIdKeyDictionary
+
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.seeding import generator
+from diswot.proxies import passes
+from diswot.proxies.passes import NORMALISATIONS, gradient
+from diswot.proxies.registry import PASSES, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)

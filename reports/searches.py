@@ -8,6 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pandas as pd
+
 from diswot.reports.page.tables import plain
 from diswot.reports.style.numbers import counted
 from diswot.reports.summary import setting

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.reports.style.numbers import counted, span
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 import pytest
 import torch
+
+from diswot import proxies
 from diswot.benchmarks import tables
 from diswot.benchmarks.spaces import nb201
 from diswot.harness.cli import _diswot
@@ -21,8 +23,6 @@ from diswot.harness.evidence import table as evidence_table
 from diswot.harness.runs import store
 from diswot.harness.runs import stored_search as search
 from diswot.proxies import registry
-
-from diswot import proxies
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -210,6 +210,7 @@ def _pictures(
     image_set: ImageSet, count: int, seed: int, image_dir: str | Path | None, augment: bool, side: int
 ) -> Batch:
     import torch
+
     from diswot.benchmarks.images import draw
 
     pictures, labels = read(image_set.name, "train", image_dir)

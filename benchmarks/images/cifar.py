@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from diswot.benchmarks.errors import unknown
 from diswot.benchmarks.images import files
 from diswot.benchmarks.remote import Remote

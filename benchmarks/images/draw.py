@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from diswot.benchmarks import seeding
-from diswot.benchmarks.images.batch import Batch
 from torch import Tensor
 from torch.nn import functional as F
+
+from diswot.benchmarks import seeding
+from diswot.benchmarks.images.batch import Batch
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from diswot.benchmarks import cache, unpickle
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.paths import expanded

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.images import files
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.parsing import whole_number
 from diswot.benchmarks.spaces import nb201, s0

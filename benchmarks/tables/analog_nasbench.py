@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
+
 from diswot.benchmarks import unpickle
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell

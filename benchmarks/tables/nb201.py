@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+
 from diswot.benchmarks import cache
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.remote import Remote

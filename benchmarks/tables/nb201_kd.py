@@ -13,6 +13,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 import pandas as pd
+
 from diswot.benchmarks.tables import trainings
 from diswot.benchmarks.tables.table import Card, Table
 

@@ -25,6 +25,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks import unpickle
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError, printable
 from diswot.benchmarks.parsing import MOST_DIGITS
 from diswot.benchmarks.paths import expanded

@@ -10,6 +10,7 @@ import io
 from importlib.resources import files
 
 import pandas as pd
+
 from diswot.benchmarks.tables.table import Card, Table
 
 NAME = "s0-diswot"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from diswot.benchmarks import spaces
 
 #: The files in a distillation's folder that make it one, and that hold its accuracies by cell.

@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError, printable, unknown
 from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.spaces import s0

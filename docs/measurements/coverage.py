@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import click
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import ensembles, influence, intervals, panel
 from diswot.harness.evidence.panel import Panel

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from diswot.proxies import registry
-from diswot.proxies.trace import Trace
 from torch import Tensor
 
 from diswot import proxies
+from diswot.proxies import registry
+from diswot.proxies.trace import Trace
 
 for _name in ("grad_norm", "snip", "grasp", "nwot", "jacov", "ntk_cond"):
     registry.add(replace(registry.get(_name), name=f"{_name}_kaiming", init="kaiming"))

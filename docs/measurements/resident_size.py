@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
 from diswot.harness.runs import run_folder
 from diswot.reports.style import canvas
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 _EVERY = 20.0
 _MIB = 2**20

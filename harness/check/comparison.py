@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from diswot.harness.evidence import intervals, table
 from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.panel import Panel

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
+
 from diswot.harness.check import reference
 from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness.check import comparison, reference

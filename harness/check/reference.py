@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from diswot.benchmarks import teachers
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files

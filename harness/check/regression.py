@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy import stats
+
 from diswot.benchmarks.errors import InputError, named
 from diswot.harness import files
 from diswot.harness.check import comparison, predictive_value
@@ -18,7 +20,6 @@ from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.settings import Settings
-from scipy import stats
 
 STAGE = "regression"
 

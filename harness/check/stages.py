@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.check import conformance, predictive_value, reference, regression
 from diswot.harness.check.answer import Answer

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import click
+
 from diswot.benchmarks.errors import InputError, elided, printable, unknown
 from diswot.harness.cli import options
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from diswot.harness.cli import options
 
 
@@ -23,6 +24,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     is taken; --workers and --stack are those of a sweep with the same options, and play no part here.
     """
     import torch
+
     from diswot.harness import files, pool
     from diswot.harness.cli.evaluate import plan_of
     from diswot.harness.compute import bench, sweep

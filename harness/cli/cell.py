@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
 from diswot.harness.cli import options
 
 
@@ -70,6 +71,7 @@ def _drawing(index: int) -> str:
 
 def _accuracies(space: str, number: int) -> dict[str, float | None]:
     import pandas as pd
+
     from diswot.benchmarks import tables
 
     found: dict[str, float | None] = {}

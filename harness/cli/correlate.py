@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from diswot.harness.cli import options
 
 
@@ -42,6 +43,7 @@ def command(
     runs/NAME/evidence.csv.
     """
     import pandas as pd
+
     from diswot.benchmarks import spaces
     from diswot.benchmarks.errors import named, unknown
     from diswot.harness import files

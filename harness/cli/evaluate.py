@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from diswot.benchmarks.errors import named
 from diswot.harness.cli import options
 

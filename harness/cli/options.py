@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
+
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.paths import expanded
 
@@ -429,8 +430,9 @@ def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
 def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     """Print rows, as a table or as JSON."""
     import pandas as pd
-    from diswot.harness import files
     from tabulate import tabulate
+
+    from diswot.harness import files
 
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:

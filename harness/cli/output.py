@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from tabulate import tabulate
+
+from diswot import reports
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
@@ -15,9 +18,6 @@ from diswot.harness.runs import run_folder
 from diswot.harness.runs.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.registry import OVERFLOWED
-from tabulate import tabulate
-
-from diswot import reports
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from diswot.benchmarks.errors import named
 from diswot.harness.cli import options
 
@@ -23,13 +24,12 @@ def command(
 
     RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
     """
+    from diswot import reports
     from diswot.benchmarks.errors import InputError
     from diswot.harness import files
     from diswot.harness.cli import output
     from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
-
-    from diswot import reports
 
     names = None if figures is None else options.parts("--figures", figures)
     run = run_folder.named(run)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from diswot.benchmarks.errors import InputError, named
 from diswot.harness.cli import options
 
@@ -47,14 +48,14 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
     NAS-Bench-201, and --images other than noise, whose number of classes both networks then have.
     """
     import torch
+
+    from diswot import reports
     from diswot.harness.cli import output
     from diswot.harness.cli.evaluate import plan_of
     from diswot.harness.compute import bench, relations, sweep
     from diswot.harness.runs import results, run_folder
     from diswot.harness.search import study
     from diswot.harness.search.plan import NoSearchError
-
-    from diswot import reports
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")

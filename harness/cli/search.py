@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
 

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional as F
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import derive
 from diswot.harness import files
 from diswot.harness.compute import task
 from diswot.harness.compute.task import Context
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from diswot.harness.compute.sweep import Plan
 
 
@@ -114,6 +116,7 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
         InputError: if a proxy fails; then nothing is kept.
     """
     import pandas as pd
+
     from diswot.harness.compute import costs
 
     names = [proxy.name for proxy in plan.proxies]

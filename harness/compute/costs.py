@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+
 from diswot.harness import files
 
 #: The file's columns that something is made of.

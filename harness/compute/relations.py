@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from diswot.benchmarks import spaces, teachers
 from diswot.benchmarks.seeding import derive
 from diswot.harness import files

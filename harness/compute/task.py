@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
 from diswot.benchmarks import initialisation, spaces, teachers
 from diswot.benchmarks.errors import described, printable
 from diswot.benchmarks.seeding import derive
@@ -21,8 +22,9 @@ from diswot.proxies.registry import Proxy
 from diswot.proxies.scoring import Batch, Outcome, all_needs, evaluate, trace_teacher
 
 if TYPE_CHECKING:
-    from diswot.proxies.trace import Trace
     from torch import nn
+
+    from diswot.proxies.trace import Trace
 
 
 @dataclass(frozen=True)

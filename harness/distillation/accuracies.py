@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import Card, Target
@@ -20,7 +22,6 @@ from diswot.harness.distillation import distillers, recipes, sweep, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.evidence.measures import MEASURES, Column
 from diswot.harness.runs.store import TRAININGS, Store
-from scipy import stats
 
 _DRAWS = 10_000
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from diswot.benchmarks.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from diswot.harness.distillation.recipes import Recipe
     from torch import Tensor
+
+    from diswot.harness.distillation.recipes import Recipe
 
 #: The vanilla student: cross-entropy alone.
 NONE = "none"

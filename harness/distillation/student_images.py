@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from diswot.benchmarks import images
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import draw
 from diswot.benchmarks.seeding import generator
 from diswot.harness.distillation.recipes import Recipe
-from torch import Tensor
-from torch.nn import functional as F
 
 
 @dataclass(frozen=True, eq=False)

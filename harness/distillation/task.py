@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import Tensor, nn
+
 from diswot.benchmarks import images, initialisation, spaces, teachers
 from diswot.benchmarks.errors import described
 from diswot.benchmarks.resnet import CONVOLUTION
@@ -21,7 +23,6 @@ from diswot.harness.distillation.student_images import Lens, Pictures, read
 from diswot.harness.distillation.teacher import Source, Teacher
 from diswot.harness.distillation.training import Answers, Checkpoint
 from diswot.harness.runs.store import Training
-from torch import Tensor, nn
 
 
 @dataclass(frozen=True)

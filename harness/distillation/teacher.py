@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import checkpoints, images, teachers
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import draw
@@ -16,7 +18,6 @@ from diswot.benchmarks.resnet import CONVOLUTION
 from diswot.harness import files
 from diswot.harness.distillation import recipes
 from diswot.harness.distillation.student_images import Lens, Pictures
-from torch import Tensor, nn
 
 #: The mean and deviation of ImageNet, with which many published CIFAR networks were trained.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from diswot.benchmarks.images import draw
 from diswot.harness import files
 from diswot.harness.distillation import student_images
 from diswot.harness.distillation.distillers import Distiller, Lesson, weights
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.student_images import Lens, Pictures
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class DivergenceError(Exception):

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+
 from diswot.harness.evidence import measures
 
 #: A correlation of .8 has a standard error of .07 on so many cells; of .13 on ten, and a ceiling would be a guess.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from diswot.harness.evidence.influence import Estimates
 from scipy import stats
+
+from diswot.harness.evidence.influence import Estimates
 
 #: The share of samples whose interval is meant to hold the true value.
 LEVEL = 0.95

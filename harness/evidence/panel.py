@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
 from diswot.harness.evidence import ensembles
 from diswot.harness.evidence.ensembles import Ensemble
-from scipy import stats
 
 #: What an undefined score may be taken as: ranked below all others, or as one that is not there.
 UNDEFINED = ("worst", "omit")

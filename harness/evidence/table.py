@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
 from diswot.harness import pool

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files

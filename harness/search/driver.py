@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble

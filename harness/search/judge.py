@@ -9,12 +9,13 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
 from diswot.benchmarks.spaces import Space
 from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
 from diswot.harness.search import driver as drivers
 from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.side_by_side import Trail
-from scipy import stats
 
 #: At how many numbers of evaluations curves are known.
 _POINTS = 60

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute import costs, sweep

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pandas as pd
+
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.spaces import Space

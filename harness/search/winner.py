@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import intervals, panel

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.seeding import derive, generator
 from diswot.benchmarks.spaces import nb201
@@ -16,7 +18,6 @@ from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.proxies.registry import Proxy
 from diswot.proxies.scoring import Outcome, evaluate, trace_teacher
 from diswot.proxies.trace import Trace
-from torch import Tensor, nn
 
 DEGENERATE = Cell(("none",) * 6).index
 SKIPS = Cell(("skip_connect",) * 6).index

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
+
 from diswot.benchmarks.errors import printable
 from diswot.proxies.registry import Proxy, UndefinedScore, get
 from diswot.proxies.testing import cost, environment
 from diswot.proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
 from diswot.proxies.testing.pretend import PretendedDevice
-from scipy import stats
 
 #: Sums over the same terms with zeros in between, or in another order: only float32's rounding can differ.
 _SAME_TERMS = {"rel_tol": 1e-4, "abs_tol": 1e-7}

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
 from diswot.harness.evidence import panel
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.numbers import counted
 from diswot.reports.summary import conditions, undefined_of
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from diswot.benchmarks.spaces import nb201, s0
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.path import Path
+
+from diswot.benchmarks.spaces import nb201, s0
 
 _THREE, _ONE = "3\N{MULTIPLICATION SIGN}3", "1\N{MULTIPLICATION SIGN}1"
 

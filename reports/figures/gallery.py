@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from diswot.benchmarks.errors import unknown
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
 from diswot.reports.style import canvas
 from diswot.reports.summary import on_all_cells, targets_of
-from PIL import Image
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

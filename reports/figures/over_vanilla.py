@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, names, rows
 from diswot.reports.style.numbers import counted

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.measures import Column, oriented, share_found
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.numbers import counted
 from diswot.reports.summary import conditions, targets_of, toward, undefined_of
-from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

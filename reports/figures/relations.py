@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.summary import conditions
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

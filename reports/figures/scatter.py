@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, names, typography
 from diswot.reports.style.numbers import counted, with_deviation
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from diswot.reports.figures.cost import spread
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import Dashes, draw_curve, number_evaluations
@@ -26,8 +29,6 @@ from diswot.reports.searches import (
 )
 from diswot.reports.style import canvas, names, scales, typography
 from diswot.reports.style.numbers import counted
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

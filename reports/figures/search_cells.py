@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import beside, circumstances, drivers, finite, left_out, of, targets, teachers
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.numbers import counted
 from diswot.reports.summary import column_of, table_of
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

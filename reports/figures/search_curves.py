@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import beside, circumstances, drivers, higher_is_better, left_out, of, teachers
 from diswot.reports.style import canvas, scales, typography
 from diswot.reports.style.numbers import counted
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

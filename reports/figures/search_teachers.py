@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.page.tables import plain
 from diswot.reports.searches import circumstances, drivers, finite, left_out, of, targets, teachers
 from diswot.reports.style import canvas, names, typography
 from diswot.reports.style.numbers import counted
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

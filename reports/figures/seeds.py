@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, rows
 from diswot.reports.style.numbers import counted
 from diswot.reports.summary import circumstances, measure_of, targets_of, toward, troubles
-from matplotlib.axes import Axes
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

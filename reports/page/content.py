@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from diswot.benchmarks import spaces
 from diswot.harness.evidence import intervals
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble

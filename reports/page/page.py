@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pandas as pd
-from diswot.reports.page import content, search_content, tables
 from markupsafe import Markup
+
+from diswot.reports.page import content, search_content, tables
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from diswot.reports.page.search_findings import findings
 from diswot.reports.page.tables import Column, Table, plain, records
 from diswot.reports.searches import (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
 from diswot.harness.evidence.measures import MEASURES
 from diswot.reports.page.tables import listed, plain, records
 from diswot.reports.searches import (

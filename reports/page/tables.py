@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from diswot.reports.style.numbers import Number
 from markupsafe import Markup, escape
+
+from diswot.reports.style.numbers import Number
 
 LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 

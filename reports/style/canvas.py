@@ -9,11 +9,12 @@ from pathlib import Path
 
 import matplotlib.style
 import pandas as pd
-from diswot.harness import files
-from diswot.reports.style import typography
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from diswot.harness import files
+from diswot.reports.style import typography
 
 STYLE = Path(__file__).parent / "paper.mplstyle"
 SINGLE_COLUMN = 3.3

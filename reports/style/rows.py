@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from diswot.reports.style import canvas, typography
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from diswot.reports.style import canvas, typography
 
 LONGEST_NAME = 1.35
 ROW = 0.15

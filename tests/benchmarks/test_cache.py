@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from diswot.benchmarks import cache
 from platformdirs import user_cache_path
+
+from diswot.benchmarks import cache
 
 
 def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

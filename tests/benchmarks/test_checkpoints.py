@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from diswot.benchmarks import checkpoints, teachers
 from diswot.benchmarks.errors import InputError
 

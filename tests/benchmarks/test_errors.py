@@ -6,6 +6,7 @@ import os
 from xml.etree import ElementTree
 
 import pytest
+
 from diswot.benchmarks.errors import InputError, described, elided, named, printable, quoted, unknown
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from diswot.benchmarks import images
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import cifar, draw, files, imagenet16
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 FILES = {
     "cifar10": ("cifar-10-batches-py", [f"data_batch_{n}" for n in range(1, 6)], "test_batch", "labels", 32, 10, 0),

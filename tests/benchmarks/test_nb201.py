@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from diswot.benchmarks.errors import InputError
-from diswot.benchmarks.spaces.nb201 import EDGES, OPERATIONS, SIZE, Cell, as_cell, counts
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+
+from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.spaces.nb201 import EDGES, OPERATIONS, SIZE, Cell, as_cell, counts
 
 ALL = [Cell.from_index(index) for index in range(SIZE)]
 cells = st.tuples(*[st.sampled_from(OPERATIONS)] * len(EDGES)).map(Cell)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.spaces import nb201
 from diswot.benchmarks.tables import trainings

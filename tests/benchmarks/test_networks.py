@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from diswot.benchmarks import initialisation, spaces, teachers
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import derive

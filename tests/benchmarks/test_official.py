@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces.nb201 import Cell

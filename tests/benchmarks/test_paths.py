@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from diswot.benchmarks import cache, images, tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.paths import expanded

@@ -18,14 +18,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import s0
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell
 from diswot.benchmarks.tables import analog_nasbench, nb201, readers, registry, user
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pyarrow import parquet
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 

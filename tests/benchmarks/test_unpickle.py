@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from diswot.benchmarks import unpickle
-from diswot.benchmarks.errors import InputError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from diswot.benchmarks import unpickle
+from diswot.benchmarks.errors import InputError
 
 # hypothesis runs one test body many times in the same tmp_path; every body overwrites the one file that it reads.
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)

@@ -38,16 +38,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from diswot import harness
 from diswot.benchmarks import spaces, teachers
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.cli import main
 from diswot.proxies import registry
 from diswot.reports.figures.relations import MATRICES, NETWORKS
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.strategies import SearchStrategy
-
-from diswot import harness
 
 #: Processor time, limits of memory and the events of files are Linux's.
 collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]

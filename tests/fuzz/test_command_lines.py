@@ -19,9 +19,10 @@ from typing import Any
 
 import click
 import pytest
+from hypothesis import strategies as st
+
 from diswot.benchmarks.errors import quoted
 from diswot.harness import cli
-from hypothesis import strategies as st
 
 #: Texts that have broken something somewhere.
 TEXTS = (

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.compute.sweep import Plan

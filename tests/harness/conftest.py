@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from diswot.harness import pool
 from diswot.harness.cli import main
 from diswot.harness.compute.sweep import Plan

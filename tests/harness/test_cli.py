@@ -18,6 +18,7 @@ from typing import Any
 import click
 import pandas as pd
 import pytest
+
 from diswot.benchmarks.tables import load as load_table
 from diswot.harness import load
 from diswot.harness.cli import _diswot, main

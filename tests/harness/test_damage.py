@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
+from diswot import harness
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.store import Record, Store
-
-from diswot import harness
 
 #: A run as version 0.1.0 left it, correlated and searched.
 STORED = Path(__file__).with_name("stored_run")

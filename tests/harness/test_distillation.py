@@ -21,6 +21,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
+
 from diswot.benchmarks import checkpoints, images, resnet, spaces, teachers
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import nb201
@@ -32,7 +34,6 @@ from diswot.harness.distillation.student_images import Lens
 from diswot.harness.distillation.sweep import Plan, Tally
 from diswot.harness.runs import samples
 from diswot.harness.runs.store import TRAININGS, Store, Training
-from scipy import stats
 
 TINY = ("C=4", "samples=64", "epochs=2", "batch_size=32")
 DEGENERATE = next(index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).is_degenerate)

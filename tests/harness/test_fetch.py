@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from diswot.benchmarks import images, tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import cifar

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.tables import Card, Table

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import forms
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from diswot.harness.compute import relations, sweep
 from diswot.harness.compute.sweep import Plan
 from diswot.harness.runs import results

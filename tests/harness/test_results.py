@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from diswot import harness
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
@@ -15,8 +17,6 @@ from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry
-
-from diswot import harness
 
 CELLS = (111, 113, 115, 333, 777)
 

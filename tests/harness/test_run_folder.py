@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.runs import arithmetic, run_folder

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
+
 from diswot.harness.runs.settings import Settings
 
 OTHER = {"batch_size": 8, "batch_seed": 1, "augment": True, "classes": 10}

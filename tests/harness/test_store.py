@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.runs.store import SCHEMA, TRAININGS, Record, Store

@@ -20,6 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import nb201
 from diswot.harness import progress

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.spaces import nb201
-from torch import Tensor, nn
 
 BATCH = tuple[Tensor, Tensor]
 

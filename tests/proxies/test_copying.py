@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from diswot.benchmarks.errors import InputError
-from diswot.proxies.copying import copied
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from diswot import proxies
+from diswot.benchmarks.errors import InputError
+from diswot.proxies.copying import copied
 
 Batch = tuple[Tensor, Tensor]
 NAMES = ["params", "synflow", "snip", "zico", "nwot", "meco", "zen", "fisher", "vkdnw", "grasp", "l2_norm"]

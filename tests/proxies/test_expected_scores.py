@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import torch
+
+from diswot import proxies
 from diswot.benchmarks import images, initialisation
 from diswot.benchmarks.spaces import nb201
 from diswot.proxies.registry import get, is_built_in, names
-
-from diswot import proxies
 
 FILE = Path(__file__).with_name("expected_scores.json")
 CELLS = ("13", "6111")

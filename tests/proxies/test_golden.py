@@ -28,13 +28,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
+from diswot import proxies
 from diswot.benchmarks.spaces import nb201
 from diswot.proxies import passes, registry
 from diswot.proxies.registry import get
 from diswot.proxies.trace import Trace
-from torch import Tensor, nn
-
-from diswot import proxies
 
 RELATIVE = 1e-4
 LOOSE = {"pkt": 2e-3, "zico": 1e-2}

@@ -7,10 +7,11 @@ from itertools import permutations
 
 import pytest
 import torch
-from diswot.benchmarks.errors import InputError
-from diswot.proxies import losses
 from torch import Tensor
 from torch.nn import functional as F
+
+from diswot.benchmarks.errors import InputError
+from diswot.proxies import losses
 
 VECTORS = [losses.kd, losses.fitnet, losses.correlation, losses.relational, losses.probabilistic, losses.similarity]
 MAPS = [losses.attention, losses.neuron_selectivity, losses.similarity, losses.inter_channel]

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.proxies import passes
 from diswot.proxies.registry import UndefinedScore, get
 from diswot.proxies.trace import Trace
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 Maker = Callable[..., nn.Module]
 Batch = tuple[Tensor, Tensor]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError
 from diswot.proxies import registry

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
+from diswot import proxies
 from diswot.benchmarks.errors import InputError, printable
 from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy, UndefinedScore, get, names
 from diswot.proxies.scoring import Outcome, evaluate, trace_teacher
 from diswot.proxies.trace import Trace
-from torch import Tensor, nn
-
-from diswot import proxies
 
 Maker = Callable[..., nn.Module]
 Batch = tuple[Tensor, Tensor]

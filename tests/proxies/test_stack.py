@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.spaces import nb201, s0
 from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.proxies import registry, stack
 from diswot.proxies.trace import Trace
-from torch import Tensor, nn
 
 SEEDS = (3, 4, 5)
 

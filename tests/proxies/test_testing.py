@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from diswot.benchmarks.errors import InputError
 from diswot.proxies import UndefinedScore, registry
 from diswot.proxies.registry import INDEPENDENCES, Proxy, get, is_built_in, names

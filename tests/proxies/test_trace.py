@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from diswot.benchmarks.spaces.nb201 import Cell, counts
 from diswot.proxies.registry import PASSES, get, names
 from diswot.proxies.trace import Pass, Trace
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 Maker = Callable[..., nn.Module]
 Batch = tuple[Tensor, Tensor]

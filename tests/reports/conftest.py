@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import nb201, s0
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS, Search
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 SCORES = ["space", "cell", "proxy", "version", "seed", "status", "value", "cause", "seconds"]
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence import panel
 from diswot.harness.runs.results import Results
@@ -16,7 +18,6 @@ from diswot.reports.figures import agreement, bars, cost, distilled_vanilla, gal
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
 from diswot.reports.style import canvas, typography
-from matplotlib.figure import Figure
 
 TARGET = "s0-diswot:distilled"
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]

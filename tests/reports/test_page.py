@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from diswot.reports.page import content, page, tables
-from diswot.reports.style import names, numbers
 
 from diswot import reports
+from diswot.reports.page import content, page, tables
+from diswot.reports.style import names, numbers
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 HOSTILE = "<script>alert('1')</script>\"&{{ 7*7 }}/../$x"

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+
 from diswot.benchmarks.spaces import nb201
 from diswot.harness.runs import stored_search
 from diswot.harness.runs.results import Results
@@ -20,7 +22,6 @@ from diswot.reports.page import search_content
 from diswot.reports.page.search_findings import findings
 from diswot.reports.searches import drivers
 from diswot.reports.style import canvas, numbers, scales
-from matplotlib.figure import Figure
 
 OF_SEARCH = [name for name, kind in KINDS.items() if kind.of_search]
 TARGET = "nb201-kd:distilled"

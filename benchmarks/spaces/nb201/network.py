@@ -8,8 +8,9 @@ left out because they change no number: the multiplication by zero of a ``none``
 from __future__ import annotations
 
 import torch
-from diswot.benchmarks.spaces.nb201.cell import EDGES, Cell
 from torch import Tensor, nn
+
+from diswot.benchmarks.spaces.nb201.cell import EDGES, Cell
 
 
 class Network(nn.Module):

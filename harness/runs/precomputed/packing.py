@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness import files

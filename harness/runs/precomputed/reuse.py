@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
 from diswot.benchmarks.errors import InputError, named
 from diswot.harness import progress
 from diswot.harness.runs import results, run_folder

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from diswot.harness.check import reference
 from diswot.harness.check.loading import Subject, find
 from diswot.harness.evidence import intervals

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness.check import predictive_value, reference

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+
 from diswot.harness.check import conformance, loading, reference, regression, template
 from diswot.harness.cli.check import command
 from diswot.harness.evidence import intervals

@@ -14,12 +14,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from diswot.benchmarks import spaces, tables
 from diswot.harness.check import comparison
 from diswot.harness.check.comparison import Estimate
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.ensembles import Ensemble, mean_rank
-from scipy import stats
 
 MARGIN = 0.05
 

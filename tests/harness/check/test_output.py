@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness.check import output
 from diswot.harness.check.answer import Answer, exit_status

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness.check import predictive_value, reference, regression
 from diswot.harness.check.answer import Answer

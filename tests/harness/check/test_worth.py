@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness.check import predictive_value, reference
 from diswot.harness.check.answer import Answer

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import pytest
+
 from diswot.harness import cli as command_line
 from diswot.harness.cli import options
 

@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 from distributed import Client
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute import sweep

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute import sweep

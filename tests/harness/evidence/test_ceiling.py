@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from diswot.harness.evidence import ceiling
 from scipy import stats
+
+from diswot.harness.evidence import ceiling
 
 
 @pytest.mark.parametrize(("noise", "seeds"), [(0.3, 2), (1.0, 2), (1.0, 3)])

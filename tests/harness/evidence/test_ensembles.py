@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
+
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.ensembles import ENSEMBLES, available
 from diswot.proxies import registry
-from scipy.stats import rankdata
 
 CELLS = 50
 

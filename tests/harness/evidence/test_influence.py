@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diswot.harness.evidence import influence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
+from diswot.harness.evidence import influence
 
 ORACLES: dict[str, Callable[..., Any]] = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import influence, intervals
 from diswot.harness.runs.precomputed import sets
-from scipy import stats
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")
 

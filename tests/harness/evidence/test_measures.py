@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diswot.harness.evidence import measures
-from diswot.harness.evidence.measures import MEASURES, Column, judge, oriented, top
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
+from diswot.harness.evidence import measures
+from diswot.harness.evidence.measures import MEASURES, Column, judge, oriented, top
 
 #: Sums of at most twenty products of small whole numbers; only the last digits can differ from exact arithmetic.
 TOLERANCE = 1e-12

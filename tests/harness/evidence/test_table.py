@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces.nb201 import Cell, counts
 from diswot.harness.evidence import ceiling, panel, table
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
-from scipy import stats
 
 #: Few cells of the benchmark, of every kind: the first 200 indices.
 CELLS = range(200)

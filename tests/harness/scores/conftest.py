@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from diswot.benchmarks import spaces
 from diswot.harness.compute import sweep
 from diswot.harness.compute.sweep import Plan

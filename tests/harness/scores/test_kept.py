@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from diswot.benchmarks.errors import InputError
 from diswot.harness import evidence
 from diswot.harness.evidence import table

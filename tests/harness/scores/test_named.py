@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from diswot import harness
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed import packing, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-
-from diswot import harness
 
 Cli = Callable[..., Any]
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed import packing, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.store import Record, Store
-from pyarrow import parquet
 
 
 def test_the_same_store_gives_the_same_bytes(finished: Path, shipped: ScoreSet) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
+from diswot import harness
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import results
 from diswot.harness.runs.precomputed import judged, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-
-from diswot import harness
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space, nb201, neighbours
@@ -16,9 +20,6 @@ from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.search.algorithms import ALGORITHMS, Options, check
 from diswot.harness.search.driver import Driver, Scores, judged
 from diswot.harness.search.side_by_side import Trail, conduct
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 S0, NB201 = spaces.get("s0"), spaces.get("nb201")
 OPTIONS = Options(evaluations=24, population=6, tournament=3, crossover=0.0)

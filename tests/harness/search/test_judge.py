@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from diswot.benchmarks import spaces
 from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
 from diswot.harness.search import judge
@@ -13,7 +15,6 @@ from diswot.harness.search.algorithms import ALGORITHMS, Options
 from diswot.harness.search.driver import Driver
 from diswot.harness.search.judge import Costs, Found, Truth
 from diswot.harness.search.side_by_side import Trail, conduct
-from scipy import stats
 
 S0 = spaces.get("s0")
 CELLS = tuple(S0.cells)

@@ -17,6 +17,8 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+
+from diswot import harness
 from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.runs import run_folder, stored_search
@@ -24,8 +26,6 @@ from diswot.harness.runs.settings import hash_of
 from diswot.harness.search import driver as drivers
 from diswot.harness.search import sources
 from diswot.harness.search.sources import live_folder
-
-from diswot import harness
 
 Cli = Callable[..., Any]
 

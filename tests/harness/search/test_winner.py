@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence.table import Method
 from diswot.harness.search import winner
-from scipy import stats
 
 S0, NB201 = spaces.get("s0"), spaces.get("nb201")
 METHOD = Method()
