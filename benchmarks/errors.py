@@ -64,6 +64,11 @@ def unknown(argument: str, value: object, allowed: Iterable[object], hint: str =
     return InputError(text + ("" if nearest else ".") + listed + (f" {hint}" if hint else ""))
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number and its noun: ``1 cell``, ``2 proxies``. The plural has an s unless it is given."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def printable(value: object) -> str:
     """Return a text, or an exception's message, that every terminal, file and database takes.
 

@@ -6,15 +6,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diswot.harness.runs.results import load
-    from diswot.proxies import register, score
+    from diswot import plot, tables
+    from diswot.benchmarks.spaces.nb201 import as_cell as cell
+    from diswot.proxies import Proxy, UndefinedScore, register, score
+    from diswot.run import Run, evaluate, load
 
-__all__ = ["load", "register", "score"]
+__all__ = [
+    "Proxy",
+    "Run",
+    "UndefinedScore",
+    "cell",
+    "evaluate",
+    "load",
+    "plot",
+    "register",
+    "score",
+    "tables",
+]
 
+#: Where each public name is defined: a module, or a module and a name in it.
 _HOMES = {
-    "load": "diswot.harness.runs.results",
-    "register": "diswot.proxies",
-    "score": "diswot.proxies",
+    "Proxy": "diswot.proxies:Proxy",
+    "Run": "diswot.run:Run",
+    "UndefinedScore": "diswot.proxies:UndefinedScore",
+    "cell": "diswot.benchmarks.spaces.nb201:as_cell",
+    "evaluate": "diswot.run:evaluate",
+    "load": "diswot.run:load",
+    "plot": "diswot.plot",
+    "register": "diswot.proxies:register",
+    "score": "diswot.proxies:score",
+    "tables": "diswot.tables",
 }
 
 
@@ -22,7 +43,9 @@ def __getattr__(name: str) -> Any:
     # `import diswot` is cheap: torch, pandas and matplotlib are loaded by the first use of what needs them.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, _, attribute = _HOMES[name].partition(":")
+    home = importlib.import_module(module)
+    return getattr(home, attribute) if attribute else home
 
 
 def __dir__() -> list[str]:

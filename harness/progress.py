@@ -6,15 +6,30 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 
 
+_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Print nothing inside the block."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
+
+
 def say(sentence: str) -> None:
     """Print a sentence that is of use before a long work ends."""
-    print(sentence, file=sys.stderr, flush=True)
+    if not _is_quiet.get():
+        print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -26,6 +41,9 @@ def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
         unit: what is counted, such as ``cell``.
         what: what is made of them, for the bar.
     """
+    if _is_quiet.get():
+        yield lambda: None
+        return
     if sys.stderr.isatty() and count:
         with tqdm(total=count, unit=unit, desc=what, smoothing=0.05) as bar:
 

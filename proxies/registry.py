@@ -328,8 +328,6 @@ def load_file(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise InputError(f"--plugin: {printable(path)} is not a file.")
     before = names()  # so that a clash is reported as the plug-in's
-    if path == _script():
-        return tuple(n for n in before if _registered[n].function.__module__ == "__main__")
     module_name = f"{_PLUGIN_FILE}{printable(path.stem)}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     if module_name in sys.modules:
         return tuple(name for name in _names_of_file[module_name] if name in _registered)
@@ -352,36 +350,13 @@ def load_file(path: Path) -> tuple[str, ...]:
     return added
 
 
-def homes(proxies: Iterable[Proxy]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Return what another process must load to know users' proxies: the script that runs, if it defines one; modules.
+def homes(proxies: Iterable[Proxy]) -> tuple[str, ...]:
+    """Return the modules that another process imports for these proxies to be registered there.
 
-    The plug-in files that were loaded are not among them.
-
-    Raises:
-        InputError: if a proxy is defined in a notebook or a session, which another process cannot load.
+    Built-in and installed proxies need none; those of plug-in files and of ``__main__`` travel in another way.
     """
-    scripts: dict[Path, None] = {}
-    modules: dict[str, None] = {}
-    for proxy in proxies:
-        module = proxy.function.__module__
-        if module == "__main__":
-            script = _script()
-            if script is None:
-                raise InputError(
-                    f"proxy {proxy.name}: it is defined in a session, which worker processes cannot load; "
-                    "write it to a file and name that file as a plug-in."
-                )
-            scripts[script] = None
-        elif not is_built_in(proxy) and not module.startswith(_PLUGIN_FILE):
-            modules[module] = None
-    return tuple(scripts), tuple(modules)
-
-
-def _script() -> Path | None:
-    # The file that Python runs; None for a session, a notebook and `python -c`.
-    name = getattr(sys.modules["__main__"], "__file__", None)
-    path = Path(name).resolve() if name else None
-    return path if path is not None and path.is_file() else None
+    modules = dict.fromkeys(proxy.function.__module__ for proxy in proxies if not is_built_in(proxy))
+    return tuple(name for name in modules if name != "__main__" and not name.startswith(_PLUGIN_FILE))
 
 
 def load_module(name: str) -> None:

@@ -15,6 +15,7 @@ from diswot.benchmarks import teachers
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.compute import sweep
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.settings import Settings
@@ -174,9 +175,9 @@ def measure(
 
 def plan(
     conditions: Conditions, proxies: Sequence[Proxy], chosen: Sequence[int], plugins: Sequence[Path], workers: int
-) -> sweep.Plan:
+) -> Plan:
     """Return the sweep that reference scores come from, on a CPU."""
-    return sweep.Plan(
+    return Plan(
         space=SPACE,
         cells=chosen,
         proxies=proxies,
@@ -194,7 +195,7 @@ def plan(
     )
 
 
-def settings_of(one: sweep.Plan) -> Settings:
+def settings_of(one: Plan) -> Settings:
     """Return the settings that a plan has on this machine, the hash of its pictures among them."""
     return sweep.prepare(one).settings
 

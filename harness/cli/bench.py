@@ -26,14 +26,14 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     import torch
 
     from diswot.harness import files, pool
-    from diswot.harness.cli.evaluate import plan_of
     from diswot.harness.compute import bench, sweep
+    from diswot.harness.compute import plan as plans
     from diswot.harness.runs import run_folder
 
     if out is not None:
         files.check_table_path(out, "--out")
         run_folder.refuse_kept("--out", out)
-    plan = plan_of(**settings)
+    plan = plans.make(**settings)
     torch.set_num_threads(1)
     pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):

@@ -48,9 +48,9 @@ def command(
     from diswot.benchmarks.errors import named, unknown
     from diswot.harness import files
     from diswot.harness.cli import output
+    from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
-    from diswot.harness.runs.precomputed import reuse
 
     method = Method(measure=measure)
     paths = _tables(out)

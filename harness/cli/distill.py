@@ -81,6 +81,7 @@ def command(
     """
     from diswot.benchmarks import spaces, tables
     from diswot.harness.cli import output
+    from diswot.harness.compute import devices
     from diswot.harness.distillation import accuracies, recipes, sweep
     from diswot.harness.distillation import distillers as registry
     from diswot.harness.runs import samples
@@ -88,7 +89,7 @@ def command(
     walked = spaces.classes_of(spaces.get(space))
     with named("--compare", "table", "--target"):
         compared = tables.targets(compare, space)[0] if compare is not None else None
-    place = options.place(device, workers, scheduler)
+    place = devices.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,
         cells=samples.cells(cells, walked),

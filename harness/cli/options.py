@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -343,88 +342,6 @@ def parts(argument: str, text: str) -> tuple[str, ...]:
     if not found:
         raise InputError(f"{argument}: {quoted(text)} names nothing.")
     return found
-
-
-def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, Any]:
-    """Return what a plan says of where it is carried out: devices, device_name, workers and scheduler.
-
-    Raises:
-        InputError: if there is no such device or cluster, or the options contradict each other.
-    """
-    from diswot.harness import pool
-    from diswot.harness.compute.cluster import executor
-
-    if scheduler is None:
-        chosen = devices(device)
-        name = device_name(chosen[0])
-        workers = workers or (pool.default_workers() if chosen == ("cpu",) else len(chosen))
-    else:
-        executor.check(scheduler)
-        if workers is not None:
-            raise InputError(
-                f"--workers: {workers} was given, and {scheduler} has as many as were started; leave one of --workers "
-                "and --scheduler away."
-            )
-        if device not in ("auto", "cpu", "cuda"):
-            raise InputError(
-                f"--device: {device!r} was given; with --scheduler it is cpu, or cuda: the GPU that a worker sees."
-            )
-        chosen = ("cuda" if device == "cuda" else "cpu",)
-        name = f"workers of {scheduler}"
-    return {"devices": chosen, "device_name": name, "workers": workers, "scheduler": scheduler}
-
-
-def devices(text: str) -> tuple[str, ...]:
-    """Return the devices that ``auto``, ``cpu`` or a list of GPUs stands for.
-
-    Raises:
-        InputError: if the text is no device, or there is no such GPU.
-    """
-    if text == "cpu":
-        return ("cpu",)
-    import torch
-
-    found = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count()))
-    if text == "auto":
-        return found or ("cpu",)
-    if text == "cuda":
-        text = ",".join(found) or "cuda:0"
-    asked = tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
-    for part in asked:
-        if part in ("auto", "cpu", "cuda") and len(asked) > 1:
-            raise InputError(f"--device: {part!r} stands alone; {text!r} mixes it with others.")
-        if not part.startswith("cuda:") or not part[5:].isdecimal():
-            raise unknown("--device", part, ("auto", "cpu", "cuda", "cuda:0"))
-        if part not in found:
-            raise InputError(f"--device: {part} is not there; torch sees {len(found)} GPUs on this machine.")
-    return asked
-
-
-def device_name(device: str) -> str:
-    """Return what the device is called by its maker, as far as the system says."""
-    if device == "cpu":
-        from diswot.harness.runs.run_folder import processor
-
-        return processor()
-    import torch
-
-    return torch.cuda.get_device_name(device)
-
-
-def machine() -> str:
-    """Return what of this machine explains how long something takes: the processor and how many there are."""
-    from diswot.harness.runs.run_folder import processor
-
-    return f"{processor()} ({platform.machine()}), {os.cpu_count()} processors"
-
-
-def load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Load plug-in files and return their absolute paths."""
-    from diswot.proxies.registry import load_file
-
-    for path in paths:
-        load_file(path)
-    return tuple(path.resolve() for path in paths)
 
 
 def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:

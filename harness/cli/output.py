@@ -12,6 +12,8 @@ from tabulate import tabulate
 
 from diswot import reports
 from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.errors import counted
+from diswot.harness.compute import devices
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
 from diswot.harness.runs import run_folder
@@ -21,37 +23,8 @@ from diswot.proxies.registry import OVERFLOWED
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
-    from diswot.harness.compute.sweep import Plan, Tally
     from diswot.harness.distillation.sweep import Plan as DistillationPlan
     from diswot.harness.distillation.sweep import Tally as DistillationTally
-
-
-def plan(plan: Plan, folder: Path) -> str:
-    """Say what a sweep will do."""
-    return (
-        f"{plan.space}: {_count(len(plan.proxies), 'proxy', 'proxies')} x {_count(len(plan.cells), 'cell')} x "
-        f"{_count(len(plan.seeds), 'seed')}, "
-        f"{plan.batch_size} pictures of {plan.images}, teacher {plan.teacher}, "
-        f"{_place(plan)}, into {folder}"
-    )
-
-
-def _place(plan: Plan | DistillationPlan) -> str:
-    workers = f"workers of {plan.scheduler}" if plan.workers is None else _count(plan.workers, "worker")
-    return f"{workers} on {', '.join(plan.devices)}"
-
-
-def tally(tally: Tally, folder: Path) -> str:
-    """Say how a sweep went."""
-    done = sum(tally.statuses.values())
-    text = f"{folder}: {_count(done, 'score')} in {tally.seconds:.0f} s"
-    text += f", {tally.before} were there already" if tally.before else ""
-    text += "".join(
-        f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
-    )
-    for (proxy, cause), count in tally.causes.most_common(10):
-        text += f"\n{_failed(proxy, cause, count)}"
-    return text
 
 
 def failures(found: Search) -> str:
@@ -60,21 +33,21 @@ def failures(found: Search) -> str:
 
 
 def _failed(name: str, cause: str, count: int) -> str:
-    return f"  failed {_count(count, 'time')}: {name}: {cause}"
+    return f"  failed {counted(count, 'time')}: {name}: {cause}"
 
 
 def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
     """Say what a distillation will do."""
     return (
-        f"{plan.space}: {_count(len(plan.cells), 'class', 'classes')} x {_count(len(plan.seeds), 'seed')} x "
+        f"{plan.space}: {counted(len(plan.cells), 'class', 'classes')} x {counted(len(plan.seeds), 'seed')} x "
         f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
-        f"{_place(plan)}, into {folder}"
+        f"{devices.described(plan.devices, plan.workers, plan.scheduler)}, into {folder}"
     )
 
 
 def distillation_tally(tally: DistillationTally, folder: Path) -> str:
     """Say how a distillation went."""
-    text = f"{folder}: {_count(tally.done, 'training')} in {tally.seconds:.0f} s"
+    text = f"{folder}: {counted(tally.done, 'training')} in {tally.seconds:.0f} s"
     text += f", {tally.before} were there already" if tally.before else ""
     for (distiller, cause), count in tally.causes.most_common(10):
         text += f"\n{_failed(distiller, cause, count)}"
@@ -148,7 +121,7 @@ def _overflows(results: Results) -> list[str]:
     # An infinite score ranks worst, and turns the sign of a correlation, though it stands for a very good cell.
     infinite = results.scores[results.scores["cause"].astype(str).str.endswith(OVERFLOWED)]
     return [
-        f"{proxy}: {_count(len(rows), 'score')} overflowed and rank{'s' if len(rows) == 1 else ''} worst; "
+        f"{proxy}: {counted(len(rows), 'score')} overflowed and rank{'s' if len(rows) == 1 else ''} worst; "
         "take a logarithm in the proxy."
         for proxy, rows in infinite.groupby("proxy", sort=False)
     ]
@@ -162,7 +135,7 @@ def undistilled(space: str, cells: Sequence[int]) -> str:
     if known >= needed:
         return ""
     return (
-        f"no {column} accuracy: {name} has one for {known} of these {_count(len(cells), 'cell')}, and {needed} are "
+        f"no {column} accuracy: {name} has one for {known} of these {counted(len(cells), 'cell')}, and {needed} are "
         f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
     )
 
@@ -215,7 +188,7 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     for one in results:
         folder = reports.figures_folder(one, page.parent)
         own = [path for path in figures if path.parent == folder]
-        lines.append(f"      {_count(len(own), 'file')} of figures and their data in {folder}")
+        lines.append(f"      {counted(len(own), 'file')} of figures and their data in {folder}")
         shipped = run_folder.shipped(one.folder, one.info)
         scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
         correlations = one.folder / "correlations.csv"
@@ -266,7 +239,7 @@ def _picked(found: Search) -> list[str]:
             continue
         cell, count = next(iter(group["cell"].value_counts().items()))
         one = group[group["cell"] == cell].iloc[0]
-        of = _count(len(group), "search", "searches")
+        of = counted(len(group), "search", "searches")
         beside = f" beside {teacher}" if several else ""
         lines.append(
             f"{driver}{beside} picks {one['architecture']} ({cell}), {count} of {of} by {algorithm}: "
@@ -284,7 +257,7 @@ def _searched(info: dict[str, Any]) -> str:
     made = info["options"]
     budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
     return (
-        f"{info['space']}: {_count(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
+        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
         f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
         f"weight seed {info['weight_seed']}, scores {info['scores']}"
     )
@@ -340,7 +313,3 @@ def _decimal(value: float) -> str:
 
 def _listed(seeds: pd.Series) -> str:
     return ", ".join(str(seed) for seed in sorted(set(seeds)))
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"

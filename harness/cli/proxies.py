@@ -19,10 +19,11 @@ def command() -> None:
 @options.as_json
 def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
     """List all proxies, built-in and plugged in."""
+    from diswot.harness.compute import plan
     from diswot.harness.runs.run_folder import describe
     from diswot.proxies import registry
 
-    options.load_plugins(plugins)
+    plan.load_plugins(plugins)
     records = [describe(registry.get(name)) for name in registry.names()]
     if not as_json:
         shown = ("name", "family", "version", "direction", "default_init", "live_edges_only", "fast", "summary")
@@ -36,10 +37,11 @@ def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
 @options.as_json
 def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
     """Show one proxy's record: version, direction, needs, source, deviations."""
+    from diswot.harness.compute import plan
     from diswot.harness.runs.run_folder import describe
     from diswot.proxies import registry
 
-    options.load_plugins(plugins)
+    plan.load_plugins(plugins)
     proxy = registry.get(name)
     declared = {
         "independent_of": sorted(proxy.independent_of),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from diswot.benchmarks.errors import InputError, named
 from diswot.harness.cli import options
 
 if TYPE_CHECKING:
-    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.compute.plan import Plan
     from diswot.harness.search.plan import Plan as SearchPlan
 
 #: The NAS-Bench-201 cells of the default run, all with a distilled accuracy: with S0 it ends within five minutes on two
@@ -37,7 +35,7 @@ DEFAULT_CELLS = "nb201-kd:80"
 @options.scheduler
 @options.out("runs/default")
 @named("--out", "run", "store")
-def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **settings: Any) -> int:
+def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], shipped: bool, **settings: Any) -> int:
     """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.
 
     Each search is driven by the proxy that ranks best there. In NAS-Bench-201 it scores further cells as it goes; of S0
@@ -51,11 +49,12 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
 
     from diswot import reports
     from diswot.harness.cli import output
-    from diswot.harness.cli.evaluate import plan_of
-    from diswot.harness.compute import bench, relations, sweep
+    from diswot.harness.compute import bench, devices, relations, sweep
+    from diswot.harness.compute import plan as plans
     from diswot.harness.runs import results, run_folder
     from diswot.harness.search import study
     from diswot.harness.search.plan import NoSearchError
+    from diswot.run import carry_out
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
@@ -65,37 +64,34 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], **se
             f"--out: {out} holds report.html and no run, which would write over it; choose another folder."
         )
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
-    plans = [
-        (plan_of(space="nb201", cells=cells, **settings), out / "nb201"),
-        (plan_of(space="s0", cells=s0_cells, **settings), out / "s0"),
+    planned = [
+        plans.make(space="nb201", cells=cells, precomputed=shipped, **settings),
+        plans.make(space="s0", cells=s0_cells, precomputed=shipped, **settings),
     ]
     # Costs and relations are computed on this machine, whoever scores.
-    (device, *_) = options.devices(plans[0][0].devices[0])
+    (device, *_) = devices.parse(planned[0].devices[0])
     if device != "cpu":
         torch.cuda.set_device(device)
-    for plan, folder in plans:
-        click.echo(output.plan(plan, folder), err=True)
-    failures = 0
-    for plan, folder in plans:
-        tally = sweep.run(plan, folder)
-        failures += tally.statuses["failed"]
-        click.echo(output.tally(tally, folder), err=True)
+    for plan in planned:
+        click.echo(plan.describe(out / plan.space), err=True)
+    runs = [carry_out(plan, out / plan.space) for plan in planned]
+    failures = sum(run.failed for run in runs)
     found = [results.correlate(out / "nb201", targets), results.correlate(out / "s0")]
-    for (plan, folder), one in zip(plans, found, strict=True):
+    for plan, one in zip(planned, found, strict=True):
         context = sweep.prepare(plan)
         relations.write(context, plan.seeds[0], one)
         try:
-            bench.keep(context, plan, folder)
+            bench.keep(context, plan, one.folder)
         except InputError as error:  # the scores stand without it; one figure does not
             click.echo(f"no figure of costs: {error}", err=True)
     searched = []
-    for (plan, folder), one, asked in zip(plans, found, (_live_search, _replayed_search), strict=True):
+    for plan, one, asked in zip(planned, found, (_live_search, _replayed_search), strict=True):
         try:
-            search = study.study(asked(plan, folder, targets if one is found[0] else ()))
+            search = study.study(asked(plan, one.folder, targets if one is found[0] else ()))
             failures += len(search.info["failed"])
             click.echo(output.failures(search), nl=False, err=True)
         except NoSearchError as error:  # such as of too few cells; the scores stand without it
-            click.echo(f"{folder}: no search: {error}", err=True)
+            click.echo(f"{one.folder}: no search: {error}", err=True)
             search = None
         searched.append(replace(one, search=search))
     click.echo("\n\n".join(output.correlations(one) for one in searched))
@@ -117,6 +113,8 @@ def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPl
 
 
 def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
+    from diswot.harness.compute import devices
+    from diswot.harness.runs import run_folder
     from diswot.harness.search.plan import Plan as SearchPlan
 
     return SearchPlan(
@@ -134,6 +132,6 @@ def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> Sear
         weight_seed=plan.seeds[0],
         teachers=(),
         live=None,
-        command=shlex.join(["diswot", *sys.argv[1:]]),
-        machine=options.machine(),
+        command=run_folder.command(),
+        machine=devices.machine(),
     )

@@ -77,7 +77,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--proxies", help="name,name: those that are packed.  [default: all of RUN]")
 def pack(run: Path, name: str, proxies: str | None) -> None:
     """Write the scores of RUN, complete for built-in proxies, and their evidence into the package as NAME."""
-    from diswot.harness.runs.precomputed import packing
+    from diswot.harness.runs import packing
 
     one = packing.pack(run, name, None if proxies is None else [part.strip() for part in proxies.split(",")])
     click.echo(
@@ -94,7 +94,8 @@ def judge(name: str) -> None:
 
 
 def _keep(name: str) -> None:
-    from diswot.harness.runs.precomputed import judged, packing
+    from diswot.harness.runs import packing
+    from diswot.harness.runs.precomputed import judged
 
     done = packing.keep_evidence(name)
     click.echo(f"wrote {judged.card_path(name)} and its tables" if done else f"the evidence of {name} is up to date")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
+
+if TYPE_CHECKING:
+    from diswot.harness.search.budget import Budget
 
 #: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
 SCORES = ("stored", "live")
@@ -130,12 +132,11 @@ def command(
     need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
     picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
     """
-    from diswot.benchmarks import spaces, teachers
     from diswot.harness import files
     from diswot.harness.cli import output
-    from diswot.harness.runs import samples
-    from diswot.harness.search import budget, study
-    from diswot.harness.search.plan import Plan
+    from diswot.harness.compute import plan
+    from diswot.harness.search import budget
+    from diswot.run import Run
 
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
@@ -147,32 +148,36 @@ def command(
     algorithms = options.parts("--algorithm", algorithm)
     if set(algorithms) == {"random"}:
         options.refuse_idle("with --algorithm evolution", "population", "tournament", "crossover")
-    loaded = options.load_plugins(plugins)
-    walked = spaces.get(space)
-    beside = tuple(dict.fromkeys(teachers.canonical(part) for part in options.parts("--teacher", teacher)))
-    found = study.study(
-        Plan(
-            run=run,
-            drivers=options.parts("--proxy", proxy),
-            algorithms=algorithms,
-            evaluations=evaluations,
-            population=population,
-            tournament=tournament,
-            crossover=crossover,
-            searches=searches,
-            cells=None if cells is None else samples.cells(cells, walked),
-            budgets=tuple(map(budget.parse, budgets)),
-            targets=targets,
-            weight_seed=weight_seed,
-            teachers=beside,
-            live=_live(space, beside[0], loaded, settings) if scores == "live" else None,
-            command=shlex.join(["diswot", *sys.argv[1:]]),
-            machine=options.machine(),
-        )
+    plan.load_plugins(plugins)
+    teachers = options.parts("--teacher", teacher)
+    live = None
+    if scores == "live":
+        live = plan.make("params", space=space, cells=1, teacher=teachers[0], plugins=plugins, **settings)
+    found = Run(run).search(
+        options.parts("--proxy", proxy),
+        searches=searches,
+        evaluations=evaluations,
+        budgets=_smallest(map(budget.parse, budgets)),
+        algorithms=algorithms,
+        population=population,
+        tournament=tournament,
+        crossover=crossover,
+        cells=cells,
+        targets=targets,
+        weight_seed=weight_seed,
+        teachers=teachers,
+        live=live or False,
     )
     click.echo(files.as_json(found.summary) if as_json else output.search(found))
     click.echo(output.failures(found), nl=False, err=True)
     return 1 if found.info["failed"] else 0
+
+
+def _smallest(budgets: Iterable[Budget]) -> dict[str, float]:
+    limits: dict[str, float] = {}
+    for budget in budgets:
+        limits[budget.name] = min(budget.most, limits.get(budget.name, budget.most))
+    return limits
 
 
 def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
@@ -188,9 +193,3 @@ def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
                 f"--{name.replace('_', '-')}: {value} was asked for, and the scores of {run} were made with "
                 f"{settings[name]}; `diswot evaluate`, or `--scores live` in another folder, makes others."
             )
-
-
-def _live(space: str, teacher: str, plugins: tuple[Path, ...], settings: dict[str, Any]) -> Any:
-    from diswot.harness.cli.evaluate import plan_of
-
-    return plan_of(space=space, cells="1", proxies="params", seeds="1", teacher=teacher, plugins=plugins, **settings)

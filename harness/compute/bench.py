@@ -23,7 +23,7 @@ from diswot.harness.compute.task import Context
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.compute.plan import Plan
 
 
 #: On how many cells a run measures what its proxies cost; the figure needs no more than the order of magnitude.

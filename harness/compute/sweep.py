@@ -13,64 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diswot.benchmarks import images, spaces, teachers
+from diswot.benchmarks.errors import counted
 from diswot.harness import files, pool, progress
+from diswot.harness.compute import reuse
 from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import arithmetic, run_folder
-from diswot.harness.runs.precomputed import reuse
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
-from diswot.proxies import registry
-from diswot.proxies.registry import Proxy
+from diswot.proxies import by_value, registry
 
 if TYPE_CHECKING:
     from diswot.harness.compute.task import Context, Task
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a sweep is asked to do.
-
-    Attributes:
-        space: the search space's name.
-        cells: the cells' numbers.
-        proxies: the proxies' records.
-        seeds: the weights' seeds.
-        images: the image set's name.
-        image_dir: the folder of the image set; None for noise.
-        batch_size: pictures in a batch.
-        batch_seed: which pictures.
-        augment: whether to augment them.
-        teacher: the teacher's name.
-        devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
-        device_name: what that machine part is, for the record.
-        workers: processes; on a GPU one a device; None where a cluster says how many there are.
-        plugins: plug-in files that the workers load.
-        stack: how many weight seeds of a network are computed in one pass.
-        tf32: whether a GPU may use TF32.
-        deterministic: whether a GPU must give the same bits each time.
-        sets: the shipped sets of scores that are taken from.
-        scheduler: address of the cluster whose workers do it; None for processes on this machine.
-    """
-
-    space: str
-    cells: Sequence[int]
-    proxies: Sequence[Proxy]
-    seeds: Sequence[int]
-    images: str
-    image_dir: Path | None
-    batch_size: int
-    batch_seed: int
-    augment: bool
-    teacher: str
-    devices: Sequence[str]
-    device_name: str
-    workers: int | None
-    plugins: Sequence[Path] = ()
-    stack: int = 1
-    tf32: bool = False
-    deterministic: bool = True
-    sets: Sequence[str] = ()
-    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,13 +36,24 @@ class Tally:
     causes: Counter[tuple[str, str]]
     seconds: float
 
+    def describe(self, folder: Path) -> str:
+        """Say how the sweep went."""
+        text = f"{folder}: {counted(sum(self.statuses.values()), 'score')} in {self.seconds:.0f} s"
+        text += f", {self.before} were there already" if self.before else ""
+        text += "".join(
+            f", {self.statuses[status]} {status}" for status in ("undefined", "failed") if self.statuses[status]
+        )
+        for (proxy, cause), count in self.causes.most_common(10):
+            text += f"\n  failed {counted(count, 'time')}: {proxy}: {cause}"
+        return text
+
 
 def prepare(plan: Plan) -> Context:
     """Draw the batches and fix the settings.
 
     Raises:
         InputError: if the image set, the teacher or the space is not known, the pictures cannot be read, or a proxy
-            is defined where no worker can load it.
+            cannot be sent to worker processes.
     """
     from diswot.harness.compute.task import Context
 
@@ -116,8 +81,13 @@ def prepare(plan: Plan) -> Context:
         deterministic=plan.deterministic,
     )
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
-    scripts, modules = registry.homes(plan.proxies)
-    return Context(settings=settings, batches=batches, plugins=(*plan.plugins, *scripts), modules=modules)
+    return Context(
+        settings=settings,
+        batches=batches,
+        plugins=tuple(plan.plugins),
+        modules=registry.homes(plan.proxies),
+        packed=by_value.pack(plan.proxies),
+    )
 
 
 @dataclass(frozen=True, eq=False)

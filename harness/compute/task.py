@@ -17,7 +17,7 @@ from diswot.benchmarks.errors import described, printable
 from diswot.benchmarks.seeding import derive
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record
-from diswot.proxies import registry, stack
+from diswot.proxies import by_value, registry, stack
 from diswot.proxies.registry import Proxy
 from diswot.proxies.scoring import Batch, Outcome, all_needs, evaluate, trace_teacher
 
@@ -38,12 +38,14 @@ class Context:
         batches: two batches, each pictures (batch, 3, height, width) float32 and labels (batch,) int64.
         plugins: plug-in files to load.
         modules: modules to import, which register proxies too.
+        packed: proxies that are defined in a session or script, as `proxies.by_value.pack` makes them.
     """
 
     settings: Settings
     batches: tuple[tuple[np.ndarray, np.ndarray], ...] = field(compare=False)
     plugins: tuple[Path, ...] = field(compare=False)
     modules: tuple[str, ...] = field(compare=False, default=())
+    packed: tuple[bytes, ...] = field(compare=False, default=())
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def score_network(context: Context, task: Task) -> list[Record]:
         registry.load_file(plugin)
     for module in context.modules:
         registry.load_module(module)
+    for packed in context.packed:
+        by_value.unpack(packed)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = context.settings.tf32
     torch.backends.cudnn.deterministic = context.settings.deterministic
     groups: dict[str, dict[int, list[Proxy]]] = {}

@@ -410,8 +410,8 @@ def refuse_other_arithmetic(folder: Path, info: dict[str, Any], arithmetic: dict
 
 
 def command() -> str:
-    """Return the command line that is being carried out."""
-    return printable(shlex.join(["diswot", *sys.argv[1:]]))
+    """Return the command line that is being carried out: a `diswot` command, or another program that calls this."""
+    return printable(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError, elided, named, quoted
@@ -16,7 +17,7 @@ MOST_SEEDS = 1000
 
 
 @named("--cells", "cell", "cell operation", "table")
-def cells(text: str, space: Space) -> tuple[int, ...]:
+def cells(asked: int | str | Iterable[int | str], space: Space) -> tuple[int, ...]:
     """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
     ``N`` is a seeded random sample of N cells, of which a longer one extends a shorter one. A list is separated by
@@ -27,7 +28,9 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
     Raises:
         InputError: if it stands for nothing, or names a cell that is not in the space.
     """
-    text = text.strip()
+    if not isinstance(asked, int | str):
+        return tuple(dict.fromkeys(_cell(str(cell), space) for cell in asked)) or _none(asked)
+    text = str(asked).strip()
     if text == "all":
         return tuple(space.cells)
     if text.isdecimal():
@@ -39,17 +42,20 @@ def cells(text: str, space: Space) -> tuple[int, ...]:
         chosen = _some(_in_table(name, space), count, name)
     else:
         chosen = _in_file(text, space)
-    if not chosen:
-        raise InputError(f"--cells: {quoted(text)} names no cell.")
-    return tuple(dict.fromkeys(chosen))
+    return tuple(dict.fromkeys(chosen)) or _none(text)
 
 
-def seeds(text: str) -> tuple[int, ...]:
+def _none(asked: object) -> tuple[int, ...]:
+    raise InputError(f"--cells: {quoted(asked)} names no cell.")
+
+
+def seeds(asked: int | str | Iterable[int]) -> tuple[int, ...]:
     """Return the seeds that a number (that many, from 0) or a list (``0,5``; one seed as ``5,``) stands for.
 
     Raises:
         InputError: if it stands for none, for too many, or one has more digits than a store takes.
     """
+    text = str(asked) if isinstance(asked, int | str) else "".join(f"{seed}," for seed in asked)
     parts = [part.strip() for part in text.split(",")]
     named = [part for part in parts if part]
     if named and all(re.fullmatch("[0-9]{1,18}", part) for part in named):

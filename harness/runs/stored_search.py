@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diswot.benchmarks import spaces
+from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.runs import forms, run_folder
@@ -94,6 +95,28 @@ _FORM = {
 }
 
 
+@dataclass(frozen=True)
+class Best:
+    """The pick with the best score of a study's first driver; of equal ones that of the lowest cell.
+
+    Attributes:
+        cell: its number.
+        architecture: how it is written.
+        driver: the proxy or ensemble that picked it.
+        value: the driver's score of it.
+        accuracies: percent by target, as far as they are known.
+        percentile: by target, the share of all cells with a known accuracy that it is better than, in percent; ties
+            count half.
+    """
+
+    cell: int
+    architecture: str
+    driver: str
+    value: float
+    accuracies: dict[str, float]
+    percentile: dict[str, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """What searches found.
@@ -122,6 +145,38 @@ class Search:
     picks: pd.DataFrame
     summary: pd.DataFrame
     teachers: pd.DataFrame
+
+    @property
+    def best(self) -> Best:
+        """What was found: the best pick of evolution, or of the other algorithm where evolution took no part."""
+        driver = self.info["drivers"][0]
+        picks = self.picks[(self.picks["driver"] == driver["name"]) & self.picks["seed"].notna()]
+        evolved = picks[picks["algorithm"] == "evolution"]
+        ranked = (evolved if len(evolved) else picks).sort_values(
+            ["score", "cell"], ascending=[driver["direction"] == "lower", True], kind="stable"
+        )
+        first = ranked.iloc[0]
+        accuracies, percentile = {}, {}
+        for name in self.info["targets"]:
+            if not math.isnan(first[name]):
+                accuracies[name] = float(first[name])
+                percentile[name] = _percentile(name, self.info["space"], float(first[name]))
+        return Best(
+            cell=int(first["cell"]),
+            architecture=str(first["architecture"]),
+            driver=driver["name"],
+            value=float(first["score"]),
+            accuracies=accuracies,
+            percentile=percentile,
+        )
+
+
+def _percentile(target: str, space: str, accuracy: float) -> float:
+    from scipy import stats
+
+    table, _, column = target.rpartition(":")
+    known = tables.load(table, space).frame[column].dropna()
+    return float(stats.percentileofscore(known, accuracy, kind="mean"))
 
 
 def folder_of(run: Path) -> Path:

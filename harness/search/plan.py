@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diswot.benchmarks.errors import InputError
-from diswot.harness.compute import sweep
+from diswot.harness.compute.plan import Plan as SweepPlan
 from diswot.harness.search.budget import Budget
 
 #: The driver that stands for the one that ranks best.
@@ -53,6 +53,6 @@ class Plan:
     targets: tuple[str, ...]
     weight_seed: int
     teachers: tuple[str, ...]
-    live: sweep.Plan | None
+    live: SweepPlan | None
     command: str
     machine: str

@@ -15,6 +15,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute import costs, sweep
 from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import Settings, differences
@@ -69,7 +70,7 @@ def live(
     teacher: str,
     driven: Sequence[Driver],
     weight_seed: int,
-    plan: sweep.Plan,
+    plan: Plan,
     failed: Counter[tuple[str, str]],
 ) -> Iterator[Source]:
     """Open the scores beside a teacher, where what is not known is scored.

@@ -12,7 +12,7 @@ import torch
 
 from diswot.harness import pool
 from diswot.harness.cli import main
-from diswot.harness.compute.sweep import Plan
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record
 from diswot.proxies import registry

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diswot.harness.compute import relations, sweep
-from diswot.harness.compute.sweep import Plan
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results
 from diswot.proxies import registry
 

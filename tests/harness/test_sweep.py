@@ -25,7 +25,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import nb201
 from diswot.harness import progress
 from diswot.harness.compute import sweep, task
-from diswot.harness.compute.sweep import Plan
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.store import Store
 from diswot.proxies import registry

@@ -14,8 +14,8 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness.check import predictive_value, reference
 from diswot.harness.compute import sweep
 from diswot.harness.evidence import intervals
-from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs import packing, run_folder
+from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry

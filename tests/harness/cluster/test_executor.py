@@ -22,7 +22,7 @@ from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.compute.cluster import executor, worker
 from diswot.harness.compute.cluster.executor import executors
-from diswot.harness.compute.sweep import Plan
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.store import Store
 from diswot.proxies import registry

@@ -21,7 +21,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.compute.cluster import executor
-from diswot.harness.compute.sweep import Plan
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry

@@ -10,9 +10,9 @@ import torch
 
 from diswot.benchmarks import spaces
 from diswot.harness.compute import sweep
-from diswot.harness.compute.sweep import Plan
-from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.compute.plan import Plan
+from diswot.harness.runs import packing, run_folder
+from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry

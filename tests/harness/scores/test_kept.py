@@ -14,8 +14,8 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness import evidence
 from diswot.harness.evidence import table
 from diswot.harness.evidence.table import Method, Target
-from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import judged, packing, sets
+from diswot.harness.runs import packing, results, run_folder
+from diswot.harness.runs.precomputed import judged, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 
 #: What a table of evidence takes from the record of a proxy.

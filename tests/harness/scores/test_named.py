@@ -14,8 +14,8 @@ import pytest
 
 from diswot import harness
 from diswot.benchmarks.errors import InputError
-from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs import packing, results, run_folder
+from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 
 Cli = Callable[..., Any]

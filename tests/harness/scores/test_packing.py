@@ -16,8 +16,8 @@ from pyarrow import parquet
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
-from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import packing, sets
+from diswot.harness.runs import packing, results, run_folder
+from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.store import Record, Store
 

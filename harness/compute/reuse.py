@@ -17,7 +17,7 @@ from diswot.harness.runs.settings import Settings, differences
 from diswot.harness.runs.store import SCORES, Record, Store
 
 if TYPE_CHECKING:
-    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.compute.plan import Plan
 
 
 def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int:

@@ -1,0 +1,293 @@
+"""The Python interface: evaluate proxies into a run, correlate it with accuracies, search with it, report it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diswot.benchmarks.paths import expanded
+from diswot.harness import progress as progresses
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diswot.harness.compute.plan import Plan
+    from diswot.harness.compute.sweep import Tally
+    from diswot.harness.runs.stored_search import Search
+
+
+def evaluate(
+    proxies: str | Iterable[str] = "fast",
+    *,
+    cells: int | str | Iterable[int | str] | None = None,
+    space: str = "nb201",
+    images: str = "noise",
+    image_dir: Path | str | None = None,
+    seeds: int | str | Iterable[int] = 1,
+    teacher: str = "resnet56",
+    out: Path | str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Score proxies x cells x seeds into a run's folder; scores that are there already are not computed again.
+
+    Args:
+        proxies: names, or ``fast`` or ``all``. A proxy that is defined in a notebook or script may be among them.
+        cells: ``all``, a number (a seeded sample), a list of numbers or architecture strings, the name of a table,
+            ``TABLE:N``, or a file with one cell a line; None for 100.
+        space: ``nb201`` or ``s0``.
+        images: the image set: ``noise``, ``cifar10``, ``cifar100`` or ``imagenet16-120``.
+        image_dir: the folder of the image set; by default where `diswot images fetch` puts it.
+        seeds: how many weight seeds, or a list of them.
+        teacher: the untrained network that proxies of the KD and DisWOT families compare with.
+        out: the run's folder; None for a temporary one, which is removed with the returned run.
+        workers: processes; None for one a processor, or one a GPU.
+        progress: whether to print what is done, and a progress bar, on standard error.
+        **settings: ``batch_size=64``, ``batch_seed=0``, ``augment=False``, ``device="auto"``, ``scheduler=None``,
+            ``stack=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
+            ``precomputed=True`` (take scores that are shipped instead of computing them), as the options of
+            `diswot evaluate`.
+
+    Raises:
+        InputError: if an argument stands for nothing, or the folder belongs to something else.
+    """
+    from diswot.harness.compute import plan
+
+    made = plan.make(
+        proxies,
+        cells=cells,
+        space=space,
+        images=images,
+        image_dir=None if image_dir is None else expanded("image_dir", image_dir),
+        seeds=seeds,
+        teacher=teacher,
+        workers=workers,
+        **settings,
+    )
+    temporary = tempfile.TemporaryDirectory(prefix="diswot-") if out is None else None
+    folder = Path(temporary.name) if temporary is not None else expanded("out", out or "")
+    with nullcontext() if progress else progresses.quiet():
+        progresses.say(made.describe(folder))
+        run = carry_out(made, folder)
+    run._temporary = temporary
+    return run
+
+
+def carry_out(plan: Plan, folder: Path) -> Run:
+    """Carry out a plan, or what is missing of it, into a run's folder.
+
+    Raises:
+        InputError: if the plan or the folder is no good.
+    """
+    from diswot.harness.compute import sweep
+
+    tally = sweep.run(plan, folder)
+    progresses.say(tally.describe(folder))
+    return Run(folder, tally=tally)
+
+
+def load(run: Path | str) -> Run:
+    """Open a run: its folder, or the name of precomputed scores, such as ``nb201-cifar10``.
+
+    Raises:
+        InputError: if it is neither, or is damaged.
+    """
+    opened = Run(run_folder.named(Path(run)))
+    run_folder.find(opened.folder)
+    opened.info  # noqa: B018 - what is damaged is said here, not at the first use
+    return opened
+
+
+class Run:
+    """A run: the scores in its folder, and what follows from them.
+
+    Attributes:
+        folder: where everything is stored.
+        tally: how the sweep went that made it; None for a run that was opened.
+    """
+
+    def __init__(self, folder: Path, *, tally: Tally | None = None) -> None:
+        """Take the folder of a run; use `load` or `evaluate` instead."""
+        self.folder = folder
+        self.tally = tally
+        self._temporary: object = None  # of a folder that is removed when this object is
+        self._results: Results | None = None
+
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"<diswot.Run of {self.folder}>"
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """``run.json``: settings, proxies, commands, versions, machine; see docs/stored-formats.md."""
+        return run_folder.read_info(self.folder)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row a proxy, cell and seed: proxy, cell, seed, value, status, seconds, cause, version, space."""
+        first = ["proxy", "cell", "seed", "value", "status", "seconds", "cause", "version", "space"]
+        return results.scored(self.folder).scores[first]
+
+    @property
+    def failed(self) -> int:
+        """How many scores failed in the sweep that made it."""
+        return self.tally.statuses["failed"] if self.tally is not None else 0
+
+    @property
+    def cells(self) -> list[int]:
+        """The cells that are scored."""
+        return sorted(map(int, set(self.scores["cell"])))
+
+    @property
+    def results(self) -> Results:
+        """Everything that is stored, with the correlations of the last call of `correlate`, or else the usual ones."""
+        if self._results is None:
+            stored = results.load(self.folder)
+            self._results = results.correlate(self.folder) if stored.evidence.empty else stored
+        return self._results
+
+    def correlate(
+        self,
+        targets: str | Sequence[str] = (),
+        *,
+        metric: str = "spearman",
+        subset: str = "all",
+        undefined: str = "worst",
+    ) -> pd.DataFrame:
+        """Correlate the scores with accuracies; positive means that a proxy predicts in its declared direction.
+
+        Args:
+            targets: ``table:column``, or tables for all their columns; by default the space's own. A distilled
+                accuracy brings the vanilla one and the gain along.
+            metric: what intervals and comparisons are about: ``spearman`` or ``kendall``.
+            subset: which cells: ``all``, ``distinct`` (one a function), ``connected``, ``reachable`` or
+                ``live-convolution``. A subset that equals all cells has the rows of all.
+            undefined: ``worst`` ranks undefined scores last, ``omit`` leaves their cells out.
+
+        Returns:
+            One row a proxy and target: proxy, family, direction, target, subset, metric, value, low, high (the 95 %
+            interval over functions), n (cells), n_functions, undefined, failed, and the further columns of
+            `evidence.csv`.
+
+        Raises:
+            InputError: if a target, metric or subset is not known, or no evaluated cell has an accuracy.
+        """
+        from diswot.benchmarks import spaces
+        from diswot.benchmarks.errors import unknown
+        from diswot.harness.evidence.table import Method
+
+        known = spaces.get(self.info["space"]).subsets
+        if subset not in known:
+            raise unknown("subset", subset, known)
+        asked = (targets,) if isinstance(targets, str) else tuple(targets)
+        self._results = results.correlate(self.folder, asked, method=Method(measure=metric), undefined=undefined)
+        evidence = self._results.evidence
+        held = evidence[evidence["subset"] == subset]
+        chosen = held if len(held) else evidence[evidence["subset"] == "all"]
+        first = ["proxy", "family", "direction", "target", "subset", "metric", "value", "low", "high", "n"]
+        first += ["n_functions", "undefined", "failed"]
+        tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
+        return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
+
+    def search(
+        self,
+        driver: str | Sequence[str] = "winner",
+        *,
+        searches: int = 10,
+        evaluations: int | None = None,
+        budgets: Mapping[str, float] | None = None,
+        algorithms: Sequence[str] = ("evolution", "random"),
+        population: int | None = None,
+        tournament: int | None = None,
+        crossover: float = 0.0,
+        cells: int | str | Iterable[int | str] | None = None,
+        targets: Sequence[str] = (),
+        weight_seed: int = 0,
+        teachers: Sequence[str] = (),
+        live: Plan | bool = False,
+    ) -> Search:
+        """Search for the best cell by a proxy alone; accuracies judge the picks and take no part in picking.
+
+        Args:
+            driver: a proxy or an ensemble, or several; ``winner`` is the one that ranks best
+                on one half of the functions.
+            searches: how many, with seeds from 0, for every driver and algorithm.
+            evaluations: how many cells a search may score; None for 200, or half of fewer than 400 cells.
+            budgets: upper limits by name: params, flops, live_params, live_flops, or ``table:column``.
+            algorithms: ``evolution``, ``random``.
+            population: how many cells evolution keeps; None for 20, or a quarter of fewer than 80 evaluations.
+            tournament: of how many the best is a parent; None for 5.
+            crossover: the probability that a child has two parents.
+            cells: the cells that may be searched, as in `evaluate`; None for all that may be scored.
+            targets: accuracies by which the picks are judged; by default the space's own.
+            weight_seed: of the weights whose scores are followed.
+            teachers: do it with each of these teachers; by default the run's.
+            live: score what the run lacks, under its settings. A plan, as `plan.make` returns it, says where.
+
+        Returns:
+            Options, curves, picks and summary as tables, and ``best``: the cell, its value, its accuracies by target
+            and its percentile among all cells with a known accuracy.
+
+        Raises:
+            InputError: if an argument is not known, or nothing that it needs is scored.
+        """
+        from diswot.benchmarks import spaces
+        from diswot.benchmarks import teachers as architectures
+        from diswot.harness.compute import devices
+        from diswot.harness.runs import samples
+        from diswot.harness.search import budget, study
+        from diswot.harness.search.plan import Plan as StudyPlan
+
+        space = live.space if not isinstance(live, bool) else self.info["space"]
+        found = study.study(
+            StudyPlan(
+                run=self.folder,
+                drivers=(driver,) if isinstance(driver, str) else tuple(driver),
+                algorithms=tuple(algorithms),
+                evaluations=evaluations,
+                population=population,
+                tournament=tournament,
+                crossover=crossover,
+                searches=searches,
+                cells=None if cells is None else samples.cells(cells, spaces.get(space)),
+                budgets=tuple(budget.Budget(name, most) for name, most in (budgets or {}).items()),
+                targets=tuple(targets),
+                weight_seed=weight_seed,
+                teachers=tuple(dict.fromkeys(map(architectures.canonical, teachers))),
+                live=self._live() if live is True else live or None,
+                command=run_folder.command(),
+                machine=devices.machine(),
+            )
+        )
+        if self._results is not None:
+            self._results = replace(self._results, search=found)
+        return found
+
+    def _live(self) -> Plan:
+        from diswot.harness.compute import plan
+
+        settings = self.info["settings"]
+        asked = ("space", "images", "batch_size", "batch_seed", "augment", "teacher", "stack", "tf32", "deterministic")
+        known = {name: settings[name] for name in asked if name in settings}
+        return plan.make("params", cells=1, device=settings["device"], **known)
+
+    def report(self, out: Path | str | None = None, figures: Sequence[str] | None = None) -> Path:
+        """Draw the figures and write one self-contained page; return the page's path.
+
+        Args:
+            out: folder of the page; by default the run's.
+            figures: which figures, such as ``["bars", "scatters"]``; by default all that the run has data for.
+
+        Raises:
+            InputError: if a figure is not known, or the folder cannot be written to.
+        """
+        from diswot import reports
+
+        return reports.build([self.results], self.folder if out is None else expanded("out", out), figures)[0]
