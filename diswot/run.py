@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -71,12 +73,12 @@ def evaluate(
         workers=workers,
         **settings,
     )
-    temporary = tempfile.TemporaryDirectory(prefix="diswot-") if out is None else None
-    folder = Path(temporary.name) if temporary is not None else expanded("out", out or "")
+    folder = Path(tempfile.mkdtemp(prefix="diswot-")) if out is None else expanded("out", out)
     with nullcontext() if progress else progresses.quiet():
         progresses.say(made.describe(folder))
         run = carry_out(made, folder)
-    run._temporary = temporary
+    if out is None:
+        weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
     return run
 
 
@@ -117,7 +119,6 @@ class Run:
         """Take the folder of a run; use `load` or `evaluate` instead."""
         self.folder = folder
         self.tally = tally
-        self._temporary: object = None  # of a folder that is removed when this object is
         self._results: Results | None = None
 
     def __repr__(self) -> str:
