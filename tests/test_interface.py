@@ -237,7 +237,7 @@ def test_packages_of_the_user_with_our_folders_names_change_nothing(tmp_path: Pa
 
 def test_the_wheel_holds_one_package(tmp_path: Path) -> None:
     source = tmp_path / "source"  # what setuptools leaves behind must not be in the next wheel
-    hidden = shutil.ignore_patterns(".*", "build", "dist", "runs", "tests", "docs", "__pycache__", "*.egg-info")
+    hidden = shutil.ignore_patterns(".*", "build", "tests", "docs", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, source, ignore=hidden)
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
     done = subprocess.run(

@@ -41,11 +41,11 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from diswot import harness
 from diswot.benchmarks import spaces, teachers
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.cli import main
+from diswot.harness.runs import results
 from diswot.proxies import registry
 from diswot.reports.figures.relations import MATRICES, NETWORKS
 
@@ -224,7 +224,7 @@ def _state(folder: Path) -> dict[Path, tuple[int, ...]]:
 
 def _load() -> int:
     try:
-        print(harness.load("run").correlations.to_json(orient="records"))
+        print(results.load("run").correlations.to_json(orient="records"))
     except InputError as error:
         print(f"diswot: {error}", file=sys.stderr)
         return 2

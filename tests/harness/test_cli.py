@@ -421,7 +421,7 @@ def test_a_mistake_with_closed_streams_keeps_its_status(tmp_path: Path) -> None:
 def test_figures_are_drawn_whatever_backend_a_notebook_hands_on(tmp_path: Path) -> None:
     code = """
 import os, sys
-import benchmarks, harness, diswot.harness.cli, proxies, reports
+import diswot.benchmarks, diswot.harness, diswot.harness.cli, diswot.proxies, diswot.reports
 assert os.environ["MPLBACKEND"] == "module://absent.backend"  # a notebook's own backend stays
 from diswot.harness.cli import main
 assert main(["tables", "list", "--json"]) == 0

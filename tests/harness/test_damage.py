@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from diswot import harness
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.evidence.table import Method
@@ -140,13 +139,13 @@ def run(tmp_path: Path) -> Path:
 
 def loaded(run: Path) -> tuple[Results | None, str]:
     try:
-        return harness.load(run), ""
+        return results.load(run), ""
     except InputError as error:
         return None, str(error)
 
 
 def test_a_run_of_version_0_1_0_can_be_read_and_continued(run: Path) -> None:
-    found = harness.load(run)
+    found = results.load(run)
     assert found.scores.groupby("proxy")["value"].count().to_dict() == {"nwot": 5, "params": 5}
     assert set(found.evidence["proxy"]) == {"nwot", "params"}
     assert found.search is not None
@@ -165,12 +164,12 @@ def test_a_hostile_store_is_one_sentence(run: Path, name: str) -> None:
         connection.executescript(HOSTILE_SQL[name])
     before = path.read_bytes()
     with pytest.raises(InputError, match=rf"^store: {path} [^\n]+\.$"):
-        harness.load(run)
+        results.load(run)
     assert path.read_bytes() == before
 
 
 def test_a_damaged_file_is_one_sentence_or_changes_nothing(run: Path) -> None:
-    whole = harness.load(STORED)
+    whole = results.load(STORED)
     names = sorted(path.relative_to(STORED) for path in STORED.rglob("*") if path.is_file())
     outcomes = set()
     for seed, name in zip(range(80), itertools.cycle(names)):
@@ -206,7 +205,7 @@ def test_a_run_that_may_only_be_read_is_read(
 ) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     monkeypatch.setattr(files, "can_be_written", lambda path: False)
-    assert len(harness.load(run).scores) == 10
+    assert len(results.load(run).scores) == 10
     assert not results.correlate(run, ("s0-diswot:vanilla",), method=QUICK).evidence.empty
     assert capsys.readouterr().err == f"{run} cannot be written to: nothing is kept there\n"
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before

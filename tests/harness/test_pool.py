@@ -105,7 +105,7 @@ def test_a_worker_has_one_thread_and_one_gpu_and_leaves_ctrl_c_to_its_parent() -
 #: What a worker reads of Python's own before it knows its parent's path.
 EARLY = ("array", "math", "pickle", "select", "signal", "socket", "struct")
 CALL = """
-from harness import pool
+from diswot.harness import pool
 print(list(pool.run(eval, ["1 + 1"], make_executor=pool.plain, workers=1, on_death=str)))
 """
 
@@ -205,7 +205,7 @@ def test_workers_outlive_a_task_that_exits() -> None:
 
 
 def test_workers_start_no_workers() -> None:
-    nested = "__import__('diswot.harness.pool').pool.plain(1)"
+    nested = "__import__('diswot.harness.pool').harness.pool.plain(1)"
     with pytest.raises(InputError, match="below `if __name__ == '__main__':`"):
         list(pool.run(eval, [nested], make_executor=quick, workers=1, on_death=refuse))
 

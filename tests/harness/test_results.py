@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from diswot import harness
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
@@ -37,8 +36,8 @@ def run(tmp_path: Path, settings: Settings, record: Callable[..., Record]) -> Pa
 
 
 def test_a_run_is_loaded_as_tidy_tables(run: Path) -> None:
-    loaded = harness.load(run)
-    assert isinstance(loaded, harness.Results)
+    loaded = results.load(run)
+    assert isinstance(loaded, results.Results)
     assert len(loaded.scores) == 10
     assert set(loaded.scores["cell"]) == set(CELLS)
     assert loaded.scores["status"].value_counts().to_dict() == {"ok": 8, "undefined": 1, "failed": 1}
@@ -51,7 +50,7 @@ def test_a_run_is_loaded_as_tidy_tables(run: Path) -> None:
 
 
 def test_a_folder_may_be_given_as_text(run: Path) -> None:
-    assert harness.load(str(run)).folder == run
+    assert results.load(str(run)).folder == run
 
 
 def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
@@ -65,7 +64,7 @@ def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
     assert found.cards["s0-diswot"]["source"] == tables.load("s0-diswot").card.source
     snip = found.correlations[found.correlations["proxy"] == "snip"].iloc[0]
     assert (snip["n"], snip["undefined"], snip["failed"]) == (4, 1, 1)
-    again = harness.load(run)
+    again = results.load(run)
     pd.testing.assert_frame_equal(again.correlations, found.correlations)
     pd.testing.assert_frame_equal(again.evidence, found.evidence, check_dtype=False)
     pd.testing.assert_frame_equal(again.targets, found.targets)
@@ -99,12 +98,12 @@ def test_a_target_without_a_scored_cell(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_without_a_score(tmp_path: Path, settings: Settings) -> None:
     run_folder.claim(tmp_path, settings, registry.select("params"), device="cpu", plugins=())
-    assert harness.load(tmp_path).scores.empty
+    assert results.load(tmp_path).scores.empty
     with pytest.raises(InputError, match="none of the 0 cells evaluated"):
         results.correlate(tmp_path)
     run_folder.store_path(tmp_path).unlink()
     with pytest.raises(InputError, match=r"store: .* does not exist"):
-        harness.load(tmp_path)
+        results.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "evidence.csv", "cards.json"])
@@ -112,7 +111,7 @@ def test_what_was_derived_is_made_anew_where_it_is_damaged(run: Path, name: str)
     expected = results.correlate(run)
     (run / name).write_bytes(b"\xff" if name == "targets.csv" else b"")
     with pytest.raises(InputError, match=f"run: .*{name} cannot be read: .*; `diswot correlate` makes it anew"):
-        harness.load(run)
+        results.load(run)
     pd.testing.assert_frame_equal(results.correlate(run).correlations, expected.correlations)
 
 
@@ -120,7 +119,7 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
     found = results.correlate(run)
     info = json.loads(run_folder.info_path(run).read_text())
     assert info == found.info
-    loaded = harness.load(run)
+    loaded = results.load(run)
     for name in ("pearson", "spearman", "regret"):
         assert loaded.correlations[name].tolist() == pytest.approx(found.correlations[name], abs=0, nan_ok=True)
 

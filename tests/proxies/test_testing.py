@@ -394,7 +394,7 @@ def test_the_kit_as_its_user_runs_it(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
         "from pathlib import Path\n"
         "import pytest, torch\n"
-        "from proxies import registry\n"
+        "from diswot.proxies import registry\n"
         "from diswot.proxies.testing import Conformance\n"
         "torch.set_num_threads(1)\n"
         "class TestMine(Conformance):\n"

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from diswot import harness
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import packing, results, run_folder
 from diswot.harness.runs.precomputed import sets
@@ -42,7 +41,7 @@ def test_a_set_is_correlated_by_its_name(cli: Cli, finished: Path, complete: Sco
     assert cli("correlate", "run").out == said.out.replace(note, "")
     assert contents(sets.FOLDER) == before
     assert not run_folder.store_path(tmp_path / "runs" / "s0-noise").exists()
-    loaded = harness.load("runs/s0-noise")
+    loaded = results.load("runs/s0-noise")
     assert len(loaded.scores) == 128
     assert len(loaded.evidence) == len(results.load("run").evidence)
     assert cli("correlate", "runs/s0-noise").out == said.out
@@ -92,11 +91,11 @@ assert "torch" not in sys.modules
 
 
 def test_a_sets_name_is_loaded_as_a_run(complete: ScoreSet) -> None:
-    assert len(harness.load("s0-noise").scores) == 128
+    assert len(results.load("s0-noise").scores) == 128
     assert not results.correlate("s0-noise").evidence.empty
-    assert harness.load("s0-noise").folder == Path("runs/s0-noise")
+    assert results.load("s0-noise").folder == Path("runs/s0-noise")
     with pytest.raises(InputError, match=r"run: s0-nois is not a run's folder .* may be named instead: s0-noise\."):
-        harness.load("s0-nois")
+        results.load("s0-nois")
 
 
 def test_a_folder_of_that_name_comes_first(complete: ScoreSet, tmp_path: Path) -> None:
@@ -124,9 +123,9 @@ def test_a_set_of_another_version_is_begun_anew(cli: Cli, complete: ScoreSet, tm
     with pytest.raises(
         InputError, match=r"shows s0-noise as another version shipped it; `diswot correlate s0-noise` be"
     ):
-        harness.load(folder)
+        results.load(folder)
     run_folder.named(Path("s0-noise"))
-    assert harness.load(folder).evidence.empty  # what was derived of the other one is gone
+    assert results.load(folder).evidence.empty  # what was derived of the other one is gone
 
 
 def test_who_names_nothing_learns_what_there_is(cli: Cli, complete: ScoreSet) -> None:

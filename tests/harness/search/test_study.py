@@ -18,10 +18,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from diswot import harness
 from diswot.harness import pool
 from diswot.harness.compute import sweep
-from diswot.harness.runs import run_folder, stored_search
+from diswot.harness.runs import results, run_folder, stored_search
 from diswot.harness.runs.settings import hash_of
 from diswot.harness.search import driver as drivers
 from diswot.harness.search import sources
@@ -58,7 +57,7 @@ def run(whole: Path, tmp_path: Path) -> Path:
 
 
 def found(folder: Path) -> stored_search.Search:
-    search = harness.load(folder).search
+    search = results.load(folder).search
     assert search is not None
     return search
 
@@ -132,7 +131,7 @@ def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run
     pd.testing.assert_frame_equal(*searched)
     # Live, the best of all is not known, and nothing but what was asked for was scored.
     assert "exhaustive" not in set(found(live).picks["algorithm"])
-    scored = harness.load(live_folder(live, "s0:111")).scores
+    scored = results.load(live_folder(live, "s0:111")).scores
     assert set(scored["proxy"]) == {"diswot"}
     assert len(scored) < 2 * 2 * 12
     # Such a run has no scores of its own; its page is about the search.
@@ -146,7 +145,7 @@ def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
 ) -> None:
     with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
         connection.execute("DELETE FROM scores WHERE cell > 300")
-    base = harness.load(run).scores
+    base = results.load(run).scores
     scored: list[int] = []
     real = sweep.score
 
@@ -157,7 +156,7 @@ def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(
     monkeypatch.setattr(sweep, "score", counted)
     line = ("search", run, "--proxy", "diswot", "--scores", "live", "--device", "cpu", "--workers", "1", *SMALL)
     assert cli(*line).status == 0
-    pd.testing.assert_frame_equal(harness.load(run).scores, base)
+    pd.testing.assert_frame_equal(results.load(run).scores, base)
     assert len(scored) == len(set(scored)) > 0
     assert min(scored) > 300
     before = trajectory(run)
@@ -199,13 +198,13 @@ def test_scores_of_two_versions_are_not_mixed(cli: Cli, run: Path) -> None:
         with closing(sqlite3.connect(run_folder.store_path(where))) as connection, connection:
             connection.execute(f"DELETE FROM scores WHERE proxy != 'params' OR cell NOT IN {cells}")
             connection.execute("UPDATE scores SET version = ?, value = ?", (version, value))
-    base = harness.load(run)
+    base = results.load(run)
     driver = drivers.get("params", base.proxies)
     assert sources.stored(base, "s0:111", [driver], 0) == {"params": {111: (1.0,), 113: (1.0,)}}
     # Live, it is neither of them but the version that is loaded.
     plan = ("--proxy", "params", "--scores", "live", "--device", "cpu", "--workers", "1", *SMALL)
     assert cli("search", run, *plan).status == 0
-    assert sources.stored(harness.load(run), "s0:111", [driver], 0) == {"params": {111: (1.0,), 113: (1.0,)}}
+    assert sources.stored(results.load(run), "s0:111", [driver], 0) == {"params": {111: (1.0,), 113: (1.0,)}}
     assert (found(run).picks["score"].dropna() > 2).all()
 
 
@@ -246,7 +245,7 @@ def scores(run: Path) -> int:
 
 
 def found_nothing(run: Path) -> bool:
-    return harness.load(run).search is None
+    return results.load(run).search is None
 
 
 def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> None:
@@ -288,9 +287,9 @@ def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_al
     line = ("search", run, "--proxy", "diswot", "--evaluations", "8", "--seeds", "2")
     assert cli(*line, "--teacher", "s0:111,s0:311").status == 0
     search = found(run)
-    base = harness.load(run)
-    diswot = drivers.get("diswot", base.proxies)
-    known = {name: set(sources.stored(base, name, [diswot], 0)["diswot"]) for name in ("s0:111", "s0:311")}
+    base = results.load(run)
+    driver = drivers.get("diswot", base.proxies)
+    known = {name: set(sources.stored(base, name, [driver], 0)["diswot"]) for name in ("s0:111", "s0:311")}
     assert search.info["cells"] == len(known["s0:111"] & known["s0:311"]) < min(map(len, known.values()))
     assert set(search.picks.query("algorithm != 'oracle'")["cell"]) <= known["s0:111"] & known["s0:311"]
     assert (search.summary["known"] > 0).all()
@@ -310,7 +309,7 @@ def test_a_live_search_follows_the_direction_that_the_proxy_has_now(cli: Cli, ru
 
 
 def test_an_evaluation_costs_what_its_networks_cost_that_have_exactly_its_members(run: Path) -> None:
-    base = harness.load(run)
+    base = results.load(run)
     semantic = drivers.get("diswot_semantic", base.proxies)
     both = drivers.get("diswot_rank", base.proxies)
     rows = [
@@ -490,8 +489,8 @@ def test_a_pool_that_is_kept_serves_many_calls_and_is_replaced_when_it_breaks(
             assert list(pool.run(eval, [task], make_executor=kept, workers=1, on_death=refuse)) == [(task, eval(task))]
         assert len(made) == 1
         dead = "__import__('os')._exit(3)"
-        results = pool.run(eval, [dead, "3"], make_executor=kept, workers=1, on_death=lambda task: "dead")
-        assert dict(results) == {dead: "dead", "3": 3}
+        answers = pool.run(eval, [dead, "3"], make_executor=kept, workers=1, on_death=lambda task: "dead")
+        assert dict(answers) == {dead: "dead", "3": 3}
         assert len(made) > 1
     for executor in made:
         with pytest.raises(RuntimeError):
