@@ -18,7 +18,7 @@ from diswot.harness import files, progress
 from diswot.harness.evidence import influence, panel
 from diswot.harness.evidence import table as evidence_table
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
-from diswot.harness.runs import forms, run_folder, stored_search
+from diswot.harness.runs import answers, forms, run_folder, stored_search
 from diswot.harness.runs.precomputed import judged
 from diswot.harness.runs.store import Store
 from diswot.harness.runs.stored_search import Search
@@ -200,7 +200,7 @@ def correlate(
 
 
 def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
-    # A run's folder holds one answer; the one to another question must not go without a word.
+    # The files of a run's folder hold one answer; that another one takes its place must not go without a word.
     before = _json(folder / "method.json", _METHOD)
     if before and {key: before.get(key) for key in asked} != asked:
         targets = ", ".join(map(str, before.get("targets", [])))
@@ -223,19 +223,24 @@ def with_intervals(results: Results) -> pd.DataFrame:
 def _judged(
     results: Results, targets: list[evidence_table.Target], method: Method, undefined: str
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    # Correlations, evidence, and of a shipped set which question they answer and whether the answer came with it.
-    said: dict[str, Any] = {}
+    # Correlations, evidence, which question they answer, and whether the answer came with precomputed scores.
     shipped = run_folder.shipped(results.folder, results.info)
+    data = answers.hash_of_scores(results.scores) if shipped is None else shipped.data_hash
+    question = answers.question(data, results.proxies, targets, method, undefined)
+    known = None if shipped is None else judged.read(shipped, question)
+    said = {"question": question, "kept": known is not None}
+    known = known or answers.read(results.folder, question)
+    if known is not None:
+        return said, *known
     if shipped is not None:
-        question = judged.question(shipped, targets, method, undefined)
-        known = judged.read(shipped, question)
-        said = {"question": question, "kept": known is not None}
-        if known is not None:
-            return said, *known
         cells = results.scores["cell"].nunique()
         progress.say(f"{shipped.name} comes without the answer to this; all {cells} cells are judged now")
     scores = panel.build(results.scores, results.proxies, undefined=undefined)
-    return said, *evidence_table.tables(scores, results.proxies, targets, spaces.get(results.info["space"]), method)
+    space = spaces.get(results.info["space"])
+    correlations, evidence = evidence_table.tables(scores, results.proxies, targets, space, method)
+    if files.can_be_written(results.folder):
+        answers.write(results.folder, question, correlations, evidence)
+    return said, correlations, evidence
 
 
 def target_of(

@@ -95,7 +95,7 @@ _DERIVED = (
 
 #: What commands write into a run's folder, besides its store. A folder that has one of them and no ``run.json`` is
 #: somebody's own.
-_WRITTEN = (*(name for name in _DERIVED if "/" not in name), "search", "figures", "report.html")
+_WRITTEN = (*(name for name in _DERIVED if "/" not in name), "answers", "search", "figures", "report.html")
 
 #: Every file and folder of a run, and of a distillation, by the file that tells which of the two a folder is.
 _KEPT = {

@@ -1,53 +1,22 @@
 """The evidence that comes with a shipped set, so that not every machine need judge all cells again.
 
-It is taken where it answers exactly the question that is asked: a hash of all that it depends on, code included, says
-whether it does.
+It is taken where it answers exactly the question that is asked; see `harness.runs.answers`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
-from diswot.benchmarks.spaces import nb201, s0
-from diswot.harness import evidence, files
-from diswot.harness.evidence.table import Method, Target
+from diswot.harness import files
+from diswot.harness.runs.answers import TABLES
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-
-#: What is kept.
-TABLES = ("correlations", "evidence")
-
-
-def question(one: ScoreSet, targets: Sequence[Target], method: Method, undefined: str) -> str:
-    """Return a hash of what the evidence depends on: scores, directions, accuracies, method, and this project's code.
-
-    The versions of numpy, scipy and pandas are not part of it; the set's card names those it was made with.
-
-    Args:
-        one: the set.
-        targets: what it is correlated with.
-        method: of measuring uncertainty.
-        undefined: one of `diswot.harness.evidence.panel.UNDEFINED`.
-    """
-    proxies = [(record["name"], record["family"], record["direction"]) for record in one.card["proxies"]]
-    found = hashlib.sha256(repr((one.data_hash, proxies, astuple(method), undefined)).encode())
-    for target in targets:
-        described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())
-        found.update(repr(described).encode())
-        found.update(target.accuracies.to_numpy(float).tobytes())
-        found.update(target.seeds.to_numpy(float).tobytes())
-    for path in _code():
-        found.update(path.read_text(encoding="utf-8").encode())
-    return found.hexdigest()
 
 
 def read(one: ScoreSet, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
@@ -93,13 +62,6 @@ def card_path(name: str) -> Path:
 def table_path(name: str, table: str) -> Path:
     """Return the file of a table of a set's evidence, one of `TABLES`."""
     return sets.FOLDER / f"{name}.{table}.parquet"
-
-
-def _code() -> list[Path]:
-    # What judges, and what knows the subsets, sizes and functions of cells.
-    folders = (Path(str(package.__file__)).parent for package in (evidence, nb201))
-    modules = [Path(str(module.__file__)) for module in (spaces, s0)]
-    return modules + [path for folder in folders for path in sorted(folder.glob("*.py"))]
 
 
 def _read(name: str, table: str, data_hash: str) -> pd.DataFrame:

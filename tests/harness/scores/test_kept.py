@@ -14,7 +14,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness import evidence
 from diswot.harness.evidence import table
 from diswot.harness.evidence.table import Method, Target
-from diswot.harness.runs import packing, results, run_folder
+from diswot.harness.runs import answers, packing, results, run_folder
 from diswot.harness.runs.precomputed import judged, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 
@@ -51,6 +51,10 @@ def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None
     assert results.correlate(folder, ("s0-diswot:distilled",)).method["kept"]  # what the default stands for
 
 
+def question(one: ScoreSet, targets: list[Target], method: Method, undefined: str) -> str:
+    return answers.question(one.data_hash, pd.DataFrame(one.card["proxies"]), targets, method, undefined)
+
+
 def test_a_question_depends_on_all_that_an_answer_does(
     shipped: ScoreSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,25 +62,25 @@ def test_a_question_depends_on_all_that_an_answer_does(
     target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
     other = ScoreSet(shipped.name, shipped.path, shipped.card | {"data_hash": "0"})
     asked = [
-        judged.question(shipped, [target], Method(), "worst"),
-        judged.question(other, [target], Method(), "worst"),
-        *(judged.question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
-        judged.question(shipped, [target, target], Method(), "worst"),
-        judged.question(shipped, [replace(target, name="a:c")], Method(), "worst"),
-        judged.question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
-        judged.question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
-        judged.question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
-        judged.question(shipped, [target], Method("kendall"), "worst"),
-        judged.question(shipped, [replace(target, by_function=True)], Method(), "worst"),
-        judged.question(shipped, [target], Method(), "omit"),
+        question(shipped, [target], Method(), "worst"),
+        question(other, [target], Method(), "worst"),
+        *(question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
+        question(shipped, [target, target], Method(), "worst"),
+        question(shipped, [replace(target, name="a:c")], Method(), "worst"),
+        question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
+        question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
+        question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
+        question(shipped, [target], Method("kendall"), "worst"),
+        question(shipped, [replace(target, by_function=True)], Method(), "worst"),
+        question(shipped, [target], Method(), "omit"),
     ]
-    assert judged.question(shipped, [target], Method(), "worst") == asked[0]
+    assert question(shipped, [target], Method(), "worst") == asked[0]
     code = tmp_path / "evidence"
     shutil.copytree(Path(evidence.__file__).parent, code)
     with (code / "measures.py").open("a") as file:
         file.write("# changed\n")
     monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
-    asked.append(judged.question(shipped, [target], Method(), "worst"))
+    asked.append(question(shipped, [target], Method(), "worst"))
     assert len(set(asked)) == len(asked)
 
 

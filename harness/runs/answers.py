@@ -1,0 +1,82 @@
+"""Correlations that were computed once, kept below a run's folder by the question that they answer.
+
+A question is a hash of everything that the answer depends on, this project's code included. So no answer is stale, each
+is computed once, and none takes the place of another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from diswot.benchmarks import spaces
+from diswot.benchmarks.spaces import nb201, s0
+from diswot.harness import evidence, files
+from diswot.harness.evidence.table import Method, Target
+
+#: What an answer consists of.
+TABLES = ("correlations", "evidence")
+
+
+def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method: Method, undefined: str) -> str:
+    """Return a hash of what evidence depends on: scores, directions, accuracies, method, and this project's code.
+
+    The versions of numpy, scipy and pandas are not part of it.
+
+    Args:
+        data: a hash of the scores.
+        proxies: with columns name, family and direction.
+        targets: what the scores are correlated with.
+        method: of measuring uncertainty.
+        undefined: one of `harness.evidence.panel.UNDEFINED`.
+    """
+    records = list(proxies[["name", "family", "direction"]].itertuples(index=False, name=None))
+    found = hashlib.sha256(repr((data, records, astuple(method), undefined)).encode())
+    for target in targets:
+        described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())
+        found.update(repr(described).encode())
+        found.update(target.accuracies.to_numpy(float).tobytes())
+        found.update(target.seeds.to_numpy(float).tobytes())
+    for path in _code():
+        found.update(path.read_text(encoding="utf-8").encode())
+    return found.hexdigest()
+
+
+def hash_of_scores(scores: pd.DataFrame) -> str:
+    """Return a hash of what of scores decides correlations; their order plays no part."""
+    rows = pd.util.hash_pandas_object(scores[["proxy", "cell", "seed", "status", "value"]], index=False)
+    return hashlib.sha256(np.sort(rows.to_numpy()).tobytes()).hexdigest()
+
+
+def read(folder: Path, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the correlations and the evidence that answer a question; None where a run's folder has no such answer."""
+    paths = [_path(folder, asked, table) for table in TABLES]
+    if not all(path.is_file() for path in paths):
+        return None
+    try:
+        correlations, judged = map(pd.read_parquet, paths)
+    except (OSError, ValueError):  # damaged; it is computed again
+        return None
+    return correlations, judged
+
+
+def write(folder: Path, asked: str, correlations: pd.DataFrame, judged: pd.DataFrame) -> None:
+    """Keep the answer to a question in a run's folder."""
+    for table, frame in zip(TABLES, (correlations, judged), strict=True):
+        files.write_table(_path(folder, asked, table), frame)
+
+
+def _path(folder: Path, asked: str, table: str) -> Path:
+    return folder / "answers" / f"{asked[:16]}.{table}.parquet"
+
+
+def _code() -> list[Path]:
+    # What judges, and what knows the subsets, sizes and functions of cells.
+    folders = (Path(str(package.__file__)).parent for package in (evidence, nb201))
+    modules = [Path(str(module.__file__)) for module in (spaces, s0)]
+    return modules + [path for folder in folders for path in sorted(folder.glob("*.py"))]

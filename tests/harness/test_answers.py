@@ -1,0 +1,62 @@
+"""Answers: correlations are computed once a question, are never stale, and stand beside each other."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from diswot.harness.evidence import table
+from diswot.harness.evidence.table import Method
+from diswot.harness.runs import answers, results
+
+
+@pytest.fixture
+def run(cli: Callable[..., Any], tmp_path: Path) -> Path:
+    """A run of twelve networks of S0."""
+    tiny = ("--batch-size", "2", "--teacher", "s0:111", "--workers", "1", "--device", "cpu", "--no-shipped")
+    evaluated = cli("evaluate", "--space", "s0", "--cells", 12, "--proxies", "params", *tiny, "--out", tmp_path / "run")
+    assert evaluated.status == 0
+    return tmp_path / "run"
+
+
+def test_a_question_is_answered_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = results.correlate(run)
+    other = results.correlate(run, method=Method("kendall"))
+    monkeypatch.setattr(table, "tables", lambda *_: pytest.fail("it was answered before"))
+    again = results.correlate(run)
+    for name in answers.TABLES:
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(first, name), check_dtype=False, check_exact=True)
+    assert set(results.correlate(run, method=Method("kendall")).evidence["measure"]) == {"kendall"}
+    assert set(other.evidence["measure"]) == {"kendall"}
+
+
+def test_another_score_is_another_question(run: Path) -> None:
+    before = results.correlate(run)
+    cell = int(results.load(run).scores["cell"].iloc[0])
+    with closing(sqlite3.connect(run / "scores.sqlite")) as connection, connection:
+        connection.execute("UPDATE scores SET value = -1 WHERE cell = ?", (cell,))
+    after = results.correlate(run)
+    assert (after.evidence["spearman"] != before.evidence["spearman"]).any()
+
+
+def test_a_damaged_answer_is_computed_again(run: Path) -> None:
+    before = results.correlate(run)
+    paths = sorted((run / "answers").iterdir())
+    assert len(paths) == len(answers.TABLES)
+    paths[0].write_bytes(b"PAR1")
+    after = results.correlate(run)
+    pd.testing.assert_frame_equal(after.evidence, before.evidence, check_dtype=False)
+
+
+def test_the_order_of_scores_plays_no_part(run: Path) -> None:
+    scores = results.load(run).scores
+    shuffled = scores.sample(frac=1, random_state=0)
+    assert answers.hash_of_scores(scores) == answers.hash_of_scores(shuffled)
+    changed = scores.assign(value=scores["value"] + 1)
+    assert answers.hash_of_scores(scores) != answers.hash_of_scores(changed)
