@@ -305,6 +305,13 @@ def sweep(function: F) -> F:
     return function
 
 
+#: The names of the options of `sweep` that change what is scored.
+SWEEP = (
+    *("seeds", "images", "image_dir", "batch_size", "batch_seed", "augment", "teacher"),
+    *("device", "tf32", "deterministic", "stack", "plugins"),
+)
+
+
 def evidence(function: F) -> F:
     """Add every option that says how correlations are judged."""
     for option in (undefined, draws, measure, target):
@@ -322,14 +329,18 @@ def refuse_idle(when: str, *names: str) -> None:
     Raises:
         InputError: if one of them is given on the command line or in the configuration.
     """
+    for parameter in given(*names):
+        raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it away.")
+
+
+def given(*names: str) -> list[click.Parameter]:
+    """Return those of some parameters of the running command that the user gives, here or in the configuration."""
     ctx = click.get_current_context(silent=True)
     if ctx is None:  # a program called, and nobody typed anything
-        return
-    given = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    given |= ctx.meta.get(_CONFIGURED, set()).intersection(names)
-    for parameter in ctx.command.params:
-        if parameter.name in given:
-            raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it away.")
+        return []
+    asked = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    asked |= ctx.meta.get(_CONFIGURED, set()).intersection(names)
+    return [parameter for parameter in ctx.command.params if parameter.name in asked]
 
 
 def parts(argument: str, text: str) -> tuple[str, ...]:

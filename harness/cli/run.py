@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,60 +15,113 @@ from diswot.harness.cli import options
 
 if TYPE_CHECKING:
     from diswot.harness.compute.plan import Plan
+    from diswot.harness.runs.results import Results
     from diswot.harness.search.plan import Plan as SearchPlan
 
-#: The NAS-Bench-201 cells of the default run, all with a distilled accuracy: with S0 it ends within five minutes on two
-#: processors.
-DEFAULT_CELLS = "nb201-kd:80"
+#: The precomputed scores that the default run answers from.
+PRECOMPUTED = ("nb201-cifar10",)  # TODO s0
+
+#: How many networks are recomputed, to show that this machine computes the stored numbers.
+RECOMPUTED = 4
+
+#: The NAS-Bench-201 cells of a run that computes, all with a distilled accuracy.
+COMPUTED_CELLS = "nb201-kd:80"
+
+#: What drives searches beside the winner: an ensemble, the paper's proxy, and size.
+DRIVERS = ("vote", "diswot", "live_flops")
 
 
 @click.command(cls=options.Command)
 @click.option(
     "--cells",
-    default=DEFAULT_CELLS,
-    show_default=True,
-    help="NAS-Bench-201 cells: all | N | 3,7,9 | TABLE | TABLE:N | FILE.",
+    show_default="all, from precomputed scores",
+    help="NAS-Bench-201 cells to compute: all | N | 3,7,9 | TABLE | TABLE:N | FILE.",
 )
-@click.option("--s0-cells", default="all", show_default=True, help="S0 networks: all | N | 713,333 | FILE.")
+@click.option("--s0-cells", show_default="all", help="S0 networks to compute: all | N | 713,333 | FILE.")
 @options.proxies
 @options.target
 @options.sweep
 @options.shipped
 @options.scheduler
+@click.option("--full", is_flag=True, help="Print every proxy and every column.")
 @options.out("runs/default")
 @named("--out", "run", "store")
-def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], shipped: bool, **settings: Any) -> int:
-    """Evaluate, correlate, search and report: NAS-Bench-201 cells against nb201-kd, S0 against s0-diswot.
+def command(out: Path, targets: tuple[str, ...], full: bool, workers: int | None, **settings: Any) -> int:
+    """Evaluate, correlate, search and report: all cells of NAS-Bench-201, and S0, against distillation accuracies.
 
-    Each search is driven by the proxy that ranks best there. In NAS-Bench-201 it scores further cells as it goes; of S0
-    all networks have a score already.
+    Without options it answers from the precomputed scores of all 15,625 cells. It recomputes a sample of scores on this
+    machine, to show that both agree, correlates, searches, and writes one page. It needs no data.
 
-    Without options it needs no data and ends within five minutes on two processors. Interrupted, the same command
-    continues; complete, it prints its tables at once. Options hold for both spaces, but for --target, which holds for
-    NAS-Bench-201, and --images other than noise, whose number of classes both networks then have.
+    An option that changes what is scored (--cells, --proxies, --images, --seeds, --no-shipped and so on) makes it
+    compute those scores here, by default on 80 cells. Interrupted, the same command continues.
+
+    --target holds for NAS-Bench-201. So do --images other than noise, whose number of classes both networks then have.
     """
-    import torch
-
-    from diswot import reports
-    from diswot.harness.cli import output
-    from diswot.harness.compute import bench, devices, relations, sweep
-    from diswot.harness.compute import plan as plans
     from diswot.harness.runs import results, run_folder
-    from diswot.harness.search import study
-    from diswot.harness.search.plan import NoSearchError
-    from diswot.run import carry_out
 
     if run_folder.info_path(out).is_file():
         raise InputError(f"--out: {out} is the folder of one run; `diswot run` makes two, in a folder that is none.")
-    begun = any(run_folder.info_path(out / space).is_file() for space in ("nb201", "s0"))
+    begun = any(run_folder.info_path(out / name).is_file() for name in ("nb201", "s0", *PRECOMPUTED))
     if (out / "report.html").exists() and not begun:
         raise InputError(
             f"--out: {out} holds report.html and no run, which would write over it; choose another folder."
         )
     results.targets_of("nb201", targets)  # a mistake in it must not show after minutes of work
+    if options.given("cells", "s0_cells", "proxies", "shipped", "scheduler", *options.SWEEP):
+        return _computed(out, targets, full, workers=workers, **settings)
+    return _precomputed(out, targets, full, workers)
+
+
+def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int | None) -> int:
+    from diswot.harness import pool, progress
+    from diswot.harness.check import recomputation
+    from diswot.harness.runs import results, run_folder
+    from diswot.harness.runs.precomputed import sets
+
+    chosen = [sets.load(name) for name in PRECOMPUTED]
+    for one in chosen:
+        cells, proxies = one.card["cells"], len(one.versions)
+        progress.say(
+            f"{one.card['space']}: {proxies} proxies on {cells:,} cells, from the precomputed scores {one.name}"
+        )
+    cells = recomputation.sample(RECOMPUTED)
+    progress.say(f"first, the fast suite is recomputed here on {len(cells)} of 100 reference cells")
+    same = recomputation.recompute(cells, workers or pool.default_workers())
+    progress.say(
+        f"{same.identical} of {same.scores} recomputed scores have the same bits; the others differ by "
+        f"{same.differences.max():.1g} at most, relative to the score ({same.differences.index[0]})"
+    )
+    for name, difference in same.beyond.items():
+        progress.say(
+            f"WARNING: {name} differs by {difference:.1g}, which rounding does not explain; see docs/footguns.md"
+        )
+    folders = [run_folder.show(one, out) for one in chosen]
+    found = [results.correlate(folder, targets if not place else ()) for place, folder in enumerate(folders)]
+    searched = [_with_search(one, targets if one is found[0] else (), _replayed_search) for one in found]
+    _print(searched, full, out)
+    return 1 if len(same.beyond) else 0
+
+
+def _computed(
+    out: Path,
+    targets: tuple[str, ...],
+    full: bool,
+    *,
+    cells: str | None,
+    s0_cells: str | None,
+    shipped: bool,
+    **settings: Any,
+) -> int:
+    import torch
+
+    from diswot.harness.compute import bench, devices, relations, sweep
+    from diswot.harness.compute import plan as plans
+    from diswot.harness.runs import results
+    from diswot.run import carry_out
+
     planned = [
-        plans.make(space="nb201", cells=cells, precomputed=shipped, **settings),
-        plans.make(space="s0", cells=s0_cells, precomputed=shipped, **settings),
+        plans.make(space="nb201", cells=cells or COMPUTED_CELLS, precomputed=shipped, **settings),
+        plans.make(space="s0", cells=s0_cells or "all", precomputed=shipped, **settings),
     ]
     # Costs and relations are computed on this machine, whoever scores.
     (device, *_) = devices.parse(planned[0].devices[0])
@@ -75,7 +130,6 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], ship
     for plan in planned:
         click.echo(plan.describe(out / plan.space), err=True)
     runs = [carry_out(plan, out / plan.space) for plan in planned]
-    failures = sum(run.failed for run in runs)
     found = [results.correlate(out / "nb201", targets), results.correlate(out / "s0")]
     for plan, one in zip(planned, found, strict=True):
         context = sweep.prepare(plan)
@@ -84,42 +138,66 @@ def command(out: Path, cells: str, s0_cells: str, targets: tuple[str, ...], ship
             bench.keep(context, plan, one.folder)
         except InputError as error:  # the scores stand without it; one figure does not
             click.echo(f"no figure of costs: {error}", err=True)
-    searched = []
-    for plan, one, asked in zip(planned, found, (_live_search, _replayed_search), strict=True):
-        try:
-            search = study.study(asked(plan, one.folder, targets if one is found[0] else ()))
-            failures += len(search.info["failed"])
-            click.echo(output.failures(search), nl=False, err=True)
-        except NoSearchError as error:  # such as of too few cells; the scores stand without it
-            click.echo(f"{one.folder}: no search: {error}", err=True)
-            search = None
-        searched.append(replace(one, search=search))
-    click.echo("\n\n".join(output.correlations(one) for one in searched))
-    click.echo("".join(f"\n\n{output.search(one.search)}" for one in searched if one.search is not None))
-    click.echo(f"\n{output.written(reports.build(searched, out), searched)}")
+    live = functools.partial(_live_search, planned[0])
+    searched = [_with_search(found[0], targets, live), _with_search(found[1], (), _replayed_search)]
+    failures = sum(run.failed for run in runs)
+    failures += sum(len(one.search.info["failed"]) for one in searched if one.search is not None)
+    _print(searched, full, out)
     return 1 if failures else 0
 
 
-def _live_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
+def _with_search(
+    one: Results, targets: tuple[str, ...], asked: Callable[[Results, tuple[str, ...]], SearchPlan]
+) -> Results:
+    from diswot.harness.cli import output
+    from diswot.harness.search import study
+    from diswot.harness.search.plan import NoSearchError
+
+    try:
+        search = study.study(asked(one, targets))
+    except NoSearchError as error:  # such as of too few cells; the scores stand without it
+        click.echo(f"{one.folder}: no search: {error}", err=True)
+        return replace(one, search=None)
+    click.echo(output.failures(search), nl=False, err=True)
+    return replace(one, search=search)
+
+
+def _print(found: Sequence[Results], full: bool, out: Path) -> None:
+    from diswot import reports
+    from diswot.harness import progress
+    from diswot.harness.cli import output, summary
+
+    columns = summary.width()
+    for one in found:
+        settings = one.info["settings"]
+        click.echo(
+            f"\n{one.info['space']}: {one.scores['cell'].nunique():,} cells, {settings['images']} images, batch "
+            f"{settings['batch_size']}, {len(set(one.scores['seed']))} weight seed(s)\n"
+        )
+        click.echo(output.correlations(one) if full else summary.leaderboard(one, columns))
+        if one.search is not None:
+            click.echo("\n" + (output.search(one.search) if full else summary.picks(one.search, columns)))
+    progress.say("\nthe figures and the page are drawn")
+    paths = reports.build(found, out)
+    click.echo("\n" + summary.answer(found[0], found[0].search, columns))
+    click.echo(f"\n{output.written(paths, found)}")
+
+
+def _live_search(plan: Plan, one: Results, targets: tuple[str, ...]) -> SearchPlan:
     # Small enough to end within about a minute, whichever proxy wins.
-    return replace(
-        _replayed_search(plan, folder, targets),
-        drivers=("winner",),
-        searches=2,
-        evaluations=40,
-        population=10,
-        live=plan,
-    )
+    asked = _replayed_search(one, targets)
+    return replace(asked, drivers=("winner",), searches=2, evaluations=40, population=10, live=plan)
 
 
-def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> SearchPlan:
+def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
     from diswot.harness.compute import devices
     from diswot.harness.runs import run_folder
     from diswot.harness.search.plan import Plan as SearchPlan
 
+    known = [*one.evidence["proxy"].unique()]
     return SearchPlan(
-        run=folder,
-        drivers=("winner", "diswot") if "diswot" in [proxy.name for proxy in plan.proxies] else ("winner",),
+        run=one.folder,
+        drivers=("winner", *(name for name in DRIVERS if name in known)),
         algorithms=("evolution", "random"),
         evaluations=None,
         population=None,
@@ -129,7 +207,7 @@ def _replayed_search(plan: Plan, folder: Path, targets: tuple[str, ...]) -> Sear
         cells=None,
         budgets=(),
         targets=targets,
-        weight_seed=plan.seeds[0],
+        weight_seed=int(one.scores["seed"].min()),
         teachers=(),
         live=None,
         command=run_folder.command(),
