@@ -100,8 +100,8 @@ def picks(search: Search, columns: int) -> str:
     )
     made = search.info["options"]
     notes = [
-        f"Among {search.info['cells']:,} cells, {made['evaluations']} evaluations a search, {made['searches']} searches "
-        f"a row: mean ± standard deviation of {target} in percent. pick: what most searches end with.",
+        f"Among {search.info['cells']:,} cells, {made['evaluations']} evaluations a search, {made['searches']} "
+        f"searches a row: mean ± standard deviation of {target} in percent. pick: what most searches end with.",
         "percentile: the share of all cells that the mean is better than. regret: points below the best cell.",
     ]
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])

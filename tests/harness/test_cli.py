@@ -620,7 +620,7 @@ def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
 
 
 def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
-    tiny = [*QUICK, "--cells", "nb201-kd:2", "--s0-cells", "111,113"]
+    tiny = [*QUICK, "--cells", "nb201-kd:2", "--s0-cells", "111,113", "--full"]
     said = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
     assert said.status == 0
     assert "[1] nb201-kd:distilled" in said.out
@@ -640,6 +640,7 @@ def test_the_main_job_stands_where_a_search_cannot_be_judged(cli: Cli, tmp_path:
     known.rename("accuracy").rename_axis("cell").to_csv(tmp_path / "few.csv")
     cells = ",".join(map(str, known.index))
     tiny = [*QUICK, "--cells", cells, "--s0-cells", "111,113", "--proxies", "l2_norm", "--target", tmp_path / "few.csv"]
+    tiny += ["--full"]
     said = cli("run", *tiny, "--out", tmp_path / "run")
     assert said.status == 0, said.sentence
     assert "nb201: no search: --target: few:accuracy has an accuracy for none of the" in said.sentence

@@ -1,0 +1,113 @@
+"""`diswot run` without options: precomputed scores of all cells, a recomputed sample, searches, one page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from diswot import reports
+from diswot.benchmarks import tables
+from diswot.harness.check import recomputation, reference
+from diswot.harness.check.recomputation import Recomputation
+from diswot.harness.cli import summary
+from diswot.harness.cli.run import DRIVERS, PRECOMPUTED
+from diswot.harness.runs import results
+from diswot.harness.search import study
+from diswot.proxies import registry
+
+SAME = Recomputation((3,), 35, 30, pd.Series({"zico": 1e-6, "snip": 0.0}))
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing is recomputed or drawn, and three searches are made instead of a hundred."""
+    monkeypatch.chdir(tmp_path)
+    whole = study.study
+    monkeypatch.setattr(study, "study", lambda plan: whole(replace(plan, searches=3, evaluations=30, population=8)))
+    monkeypatch.setattr(recomputation, "recompute", lambda cells, workers: SAME)
+    monkeypatch.setattr(reports, "build", lambda found, out, figures=None: [out / "report.html"])
+    return tmp_path
+
+
+def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> None:
+    said = cli("run")
+    assert said.status == 0, said.sentence
+    assert "30 of 35 recomputed scores have the same bits" in said.sentence
+    assert "nb201: 15,625 cells" in said.out
+    assert all(len(line) <= 100 for line in said.out.splitlines() if "/" not in line)
+    assert len(said.out.splitlines()) < 90
+    assert "predicts nb201-kd:distilled best" in said.out
+    found = [results.load(quick / "runs" / "default" / name) for name in PRECOMPUTED]
+    searched = found[0].search
+    assert searched is not None
+    assert {driver["name"] for driver in searched.info["drivers"]} >= set(DRIVERS)
+    picked = searched.picks[searched.picks["seed"].notna() & (searched.picks["algorithm"] == "evolution")]
+    first = picked[picked["driver"] == searched.info["drivers"][0]["name"]]
+    cell = int(first["cell"].value_counts().index[0])
+    known = tables.load("analog-nasbench").frame["baseline"]
+    better = stats.percentileofscore(known, known[cell], kind="mean")
+    assert f"picks cell {cell}: {known[cell]:.2f} %" in " ".join(said.out.split())
+    assert f"better than {better:.1f} % of 15,625 cells" in " ".join(said.out.split())
+
+
+def test_run_warns_where_this_machine_computes_other_numbers(
+    quick: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(SAME, differences=pd.Series({"snip": 0.5, "zico": 1e-6}))
+    monkeypatch.setattr(recomputation, "recompute", lambda cells, workers: other)
+    said = cli("run")
+    assert "WARNING: snip differs by 0.5" in said.sentence
+    assert said.status == 1
+
+
+def test_run_refuses_a_page_of_the_users(quick: Path, cli: Callable[..., Any]) -> None:
+    folder = quick / "runs" / "default"
+    folder.mkdir(parents=True)
+    (folder / "report.html").touch()
+    said = cli("run")
+    assert said.status == 2
+    assert "holds report.html and no run" in said.sentence
+
+
+def test_recompute_compares_with_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = reference.load().scores
+    cells = recomputation.sample(2)
+    assert cells == recomputation.sample(2)
+    assert set(cells) <= set(reference.cells(quick=False))
+    fast = [proxy.name for proxy in registry.select("fast")]
+    chosen = stored[stored["cell"].isin(cells) & stored["proxy"].isin(fast)].copy()
+    monkeypatch.setattr(reference, "measure", lambda *_: chosen)
+    same = recomputation.recompute(cells, 1)
+    assert (same.scores, same.identical) == (2 * len(fast), 2 * len(fast))
+    assert same.differences.max() == 0
+    assert same.beyond.empty
+    chosen.loc[chosen["proxy"] == "snip", "value"] *= 1.01
+    chosen.loc[chosen["proxy"] == "params", "value"] = float("nan")
+    other = recomputation.recompute(cells, 1)
+    assert other.identical == 2 * len(fast) - 4
+    assert set(other.beyond.index) == {"snip", "params"}
+    assert other.beyond["snip"] == pytest.approx(0.01, rel=1e-6)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100])
+def test_a_table_fits_its_width(columns: int) -> None:
+    rows = [{"proxy": "meco", "distilled": "+0.716 [+0.67, +0.76]*", "given size": "+0.35", "vanilla": "+0.684"}] * 3
+    printed = summary.fitting(rows, columns)
+    assert max(map(len, printed.splitlines())) <= columns
+    assert "+0.716 [+0.67, +0.76]*" in printed  # a number is never broken
+
+
+def test_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for columns, expected in ((60, 60), (300, 100)):
+        monkeypatch.setattr(
+            shutil, "get_terminal_size", lambda _, columns=columns: type("Size", (), {"columns": columns})
+        )
+        assert summary.width() == expected
