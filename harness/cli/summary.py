@@ -5,8 +5,10 @@ No line is wider than the terminal: a narrower one gets fewer columns.
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -73,8 +75,8 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["given size"] = "-" if first is None or pd.isna(first["partial"]) else f"{first['partial']:+.2f}"
     for target in targets[1:]:
-        value = of.loc[target, measure] if target in of.index else None
-        row[_short(target)] = "-" if value is None or pd.isna(value) else f"{value:+.3f}"
+        value = float(of.at[target, measure]) if target in of.index else math.nan
+        row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"
     row["undefined"] = str(int(of["undefined"].max()))
     return row
 
@@ -93,7 +95,7 @@ def picks(search: Search, columns: int) -> str:
     target = judging(search)
     accuracies = _accuracies(target, search.info["space"])
     rows = [_picked(group, driver, target, accuracies, search) for driver, group in _searches(search)]
-    best = int(accuracies.idxmax())
+    best = accuracies.index[accuracies.argmax()]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
     rows.append(
         {"driver": "the best cell", "pick": str(best), "percentile": "100", **_reached(accuracies.max(), accuracies)}
@@ -199,6 +201,4 @@ def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:
 
 
 def _wrapped(sentences: Sequence[str], columns: int) -> list[str]:
-    import textwrap
-
     return [line for text in sentences for line in textwrap.wrap(text, columns, break_long_words=False)]

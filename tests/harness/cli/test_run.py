@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -107,7 +108,6 @@ def test_a_table_fits_its_width(columns: int) -> None:
 def test_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     for columns, expected in ((60, 60), (300, 100)):
-        monkeypatch.setattr(
-            shutil, "get_terminal_size", lambda _, columns=columns: type("Size", (), {"columns": columns})
-        )
+        size = os.terminal_size((columns, 24))
+        monkeypatch.setattr(shutil, "get_terminal_size", lambda _, size=size: size)
         assert summary.width() == expected
