@@ -75,7 +75,7 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["given size"] = "-" if first is None or pd.isna(first["partial"]) else f"{first['partial']:+.2f}"
     for target in targets[1:]:
-        value = float(of.at[target, measure]) if target in of.index else math.nan
+        value = float(of[measure].get(target, math.nan))
         row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"
     row["undefined"] = str(int(of["undefined"].max()))
     return row
@@ -95,7 +95,7 @@ def picks(search: Search, columns: int) -> str:
     target = judging(search)
     accuracies = _accuracies(target, search.info["space"])
     rows = [_picked(group, driver, target, accuracies, search) for driver, group in _searches(search)]
-    best = accuracies.index[accuracies.argmax()]
+    best = accuracies.sort_values().index[-1]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
     rows.append(
         {"driver": "the best cell", "pick": str(best), "percentile": "100", **_reached(accuracies.max(), accuracies)}
