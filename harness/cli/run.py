@@ -79,6 +79,7 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
     from diswot.harness.runs.precomputed import sets
 
     chosen = [sets.load(name) for name in PRECOMPUTED]
+    folders = [run_folder.show(one, out) for one in chosen]  # what cannot be written to must not show after the work
     for one in chosen:
         cells, proxies = one.card["cells"], len(one.versions)
         progress.say(
@@ -95,7 +96,6 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
         progress.say(
             f"WARNING: {name} differs by {difference:.1g}, which rounding does not explain; see docs/footguns.md"
         )
-    folders = [run_folder.show(one, out) for one in chosen]
     found = [results.correlate(folder, targets if not place else ()) for place, folder in enumerate(folders)]
     searched = [_with_search(one, targets if one is found[0] else (), _replayed_search) for one in found]
     _print(searched, full, out)

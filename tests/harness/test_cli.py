@@ -20,9 +20,8 @@ import pandas as pd
 import pytest
 
 from diswot.benchmarks.tables import load as load_table
-from diswot.harness import load
 from diswot.harness.cli import _diswot, main
-from diswot.harness.runs import run_folder
+from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.store import Store
 from diswot.proxies import registry
 
@@ -548,7 +547,7 @@ def test_evaluate_says_what_it_does_and_did(cli: Cli, tmp_path: Path) -> None:
     first, last = said.sentence.splitlines()
     assert (said.status, said.out) == (0, "")
     assert first == (
-        f"s0: 1 proxy x 2 cells x 1 seed, 4 pictures of noise, teacher s0:111, 1 worker on cpu, into {tmp_path}"
+        f"s0: 1 proxy x 2 cells x 1 seed, 4 images of noise, teacher s0:111, 1 worker on cpu, into {tmp_path}"
     )
     assert timeless(last) == f"{tmp_path}: 2 scores in 0 s"
     again = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path).sentence.splitlines()[-1]
@@ -632,7 +631,8 @@ def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
     again = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
     assert again.out == said.out
     assert timeless(again.sentence).count("0 scores in 0 s, 2 were there already") == 2
-    assert cli("correlate", tmp_path).out.strip() in said.out
+    for name in ("nb201", "s0"):
+        assert cli("correlate", tmp_path / name).out.strip() in said.out
 
 
 def test_the_main_job_stands_where_a_search_cannot_be_judged(cli: Cli, tmp_path: Path) -> None:
@@ -661,14 +661,11 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_the_costs_of_a_run_that_grows_are_kept(tmp_path: Path) -> None:
-    from diswot.harness.cli.evaluate import plan_of
-    from diswot.harness.compute import bench, costs, sweep
+    from diswot.harness.compute import bench, costs, plan, sweep
 
-    drawn = {"images": "noise", "image_dir": None, "batch_size": 4, "batch_seed": 0, "augment": False}
-    shared = {"device": "cpu", "workers": 1, "teacher": "s0:111", "tf32": False, "deterministic": True, "stack": 1}
     for names in ("l2_norm", "synflow", "l2_norm"):
-        plan = plan_of(space="s0", cells="111,", proxies=names, seeds="1", plugins=(), **drawn, **shared)
-        bench.keep(sweep.prepare(plan), plan, tmp_path)
+        tiny = plan.make(names, space="s0", cells=[111], batch_size=4, teacher="s0:111", device="cpu", workers=1)
+        bench.keep(sweep.prepare(tiny), tiny, tmp_path)
         before = costs.read(tmp_path)
     assert before is not None
     assert {"l2_norm", "synflow", "suite"} <= set(before.index)
@@ -727,9 +724,9 @@ def test_scores_are_exported_as_a_table(cli: Cli, tmp_path: Path) -> None:
     said = cli("evaluate", *TINY, "--proxies", "params,snip", "--out", tmp_path / "run", "--export", tmp_path / "s.csv")
     assert said.status == 0
     exported = pd.read_csv(tmp_path / "s.csv", engine="python")
-    stored = load(tmp_path / "run").scores
+    stored = results.load(tmp_path / "run").scores
     assert list(exported["value"]) == list(stored["value"])
-    assert list(exported.columns) == list(stored.columns)
+    assert list(exported.columns) == list(diswot.load(tmp_path / "run").scores.columns)
 
 
 def test_the_store_stands_for_its_run(cli: Cli, place: Path) -> None:
@@ -740,17 +737,17 @@ def test_the_store_stands_for_its_run(cli: Cli, place: Path) -> None:
 def test_json_keeps_every_digit(cli: Cli, tmp_path: Path) -> None:
     cli("evaluate", *TINY, "--proxies", "pkt,fitnet", "--out", tmp_path / "run", "--export", tmp_path / "s.json")
     exported = [row["value"] for row in json.loads((tmp_path / "s.json").read_text())]
-    assert exported == list(load(tmp_path / "run").scores["value"])
+    assert exported == list(results.load(tmp_path / "run").scores["value"])
 
 
 def test_new_scores_outdate_the_correlations(cli: Cli, tmp_path: Path) -> None:
     cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path / "run")
     cli("correlate", tmp_path / "run")
-    assert len(load(tmp_path / "run").correlations)
+    assert len(results.load(tmp_path / "run").correlations)
     cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path / "run")
-    assert len(load(tmp_path / "run").correlations)
+    assert len(results.load(tmp_path / "run").correlations)
     cli("evaluate", *TINY, "--proxies", "flops", "--out", tmp_path / "run")
-    assert not len(load(tmp_path / "run").correlations)
+    assert not len(results.load(tmp_path / "run").correlations)
 
 
 def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:

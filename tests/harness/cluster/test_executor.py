@@ -242,7 +242,7 @@ def test_a_late_worker_is_checked_too(cluster: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_worker_without_this_project_is_refused(own_cluster: Any, tmp_path: Path) -> None:
-    (tmp_path / "harness.py").write_text("raise ModuleNotFoundError('No module named harness')")
+    (tmp_path / "diswot.py").write_text("raise ModuleNotFoundError('No module named diswot')")
     own_cluster.start(workers=0)
     own_cluster.add_worker(PYTHONPATH=str(tmp_path))
     own_cluster.wait_for_workers(1)
