@@ -19,6 +19,7 @@ import click
 import pandas as pd
 import pytest
 
+import diswot
 from diswot.benchmarks.tables import load as load_table
 from diswot.harness.cli import _diswot, main
 from diswot.harness.runs import results, run_folder
