@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diswot.harness.runs.results import load
     from diswot.proxies import register, score
+    from diswot.proxies.adapt import adapt
 
-__all__ = ["load", "register", "score"]
+__all__ = ["adapt", "load", "register", "score"]
 
 _HOMES = {
+    "adapt": "diswot.proxies.adapt",
     "load": "diswot.harness.runs.results",
     "register": "diswot.proxies",
     "score": "diswot.proxies",

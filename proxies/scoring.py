@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError, described, printable
+from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
 from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from diswot.proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
@@ -285,7 +286,7 @@ def _require_interface(argument: str, network: nn.Module, proxies: Sequence[Prox
     if lacks:
         raise InputError(
             f"{argument}: a {type(network).__name__} has no {' and no '.join(lacks)}; a network has features(images), "
-            "the pooled vector last, and classifier."
+            "the pooled vector last, and classifier: diswot.adapt makes one of any torch module."
         )
     reads = next((proxy.name for proxy in proxies if "classifier_gradient" in proxy.needs), None)
     weight = getattr(network.classifier, "weight", None)
@@ -300,7 +301,9 @@ def _initialised(argument: str, network: nn.Module, kind: str, seed: object) -> 
     network = copied(argument, network)
     network.zero_grad(set_to_none=True)
     if kind != "keep":
-        initialisation.BY_NAME[kind](network, f"{kind} {seed}")
+        # An adapted network gets the weights that its module would get: they are drawn by name.
+        drawn = network.module if isinstance(network, Adapted) else network
+        initialisation.BY_NAME[kind](drawn, f"{kind} {seed}")
     return network
 
 

@@ -404,6 +404,9 @@ class Trace:
                 read[source] = (source._version, output)
             relu_outputs.append(known)
 
+        def keep_relu_module(module: nn.Module, inputs: Any, by_name: Any, output: Tensor) -> None:
+            keep_relu(passes.argument(inputs, by_name), output)
+
         def keep_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
             outputs[module] = output
 
@@ -412,7 +415,7 @@ class Trace:
         if "relu_outputs" in self._needed:
             shown = passes.showing_calls(self.network, keep_relu, passes.RELUS)
             hooks += [
-                module.register_forward_hook(lambda module, inputs, output: keep_relu(inputs[0], output))
+                module.register_forward_hook(keep_relu_module, with_kwargs=True)
                 for module in self.network.modules()
                 if isinstance(module, nn.ReLU)
             ]
