@@ -10,8 +10,8 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from numbers import Real
 from pathlib import Path
@@ -62,6 +62,13 @@ INITIALISATIONS = ("default", "gaussian", "kaiming")
 #: and with which weights.
 INDEPENDENCES = ("batch_size", "isomorphism")
 
+#: The checks of `diswot check` that a proxy may be declared to fail: `diswot.proxies.testing.PROPERTIES`, those that
+#: are asked again at full size, and whether a worker process finds the same scores.
+CHECKS = (
+    *("side_effects", "one_number", "special_cells", "needs", "deterministic", "order", "sizes", "float64"),
+    *("memory_format", "device", "live_edges", "batch_size", "isomorphism", "memory_limit", "time_limit"),
+    *("one_number-full-size", "special_cells-full-size", "float64-full-size", "memory_format-full-size", "workers"),
+)
 
 #: How the cause ends of a score that is infinite on the better side.
 OVERFLOWED = "it overflowed"
@@ -91,6 +98,7 @@ class Proxy:
         independent_of: what the score does not depend on, out of `INDEPENDENCES`; nothing is always right.
         time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
         memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
+        expected_failed_checks: which of `CHECKS` it fails on purpose, each with the reason.
     """
 
     name: str
@@ -107,6 +115,7 @@ class Proxy:
     independent_of: frozenset[str] = frozenset()
     time_limit: float | None = None
     memory_limit: float | None = None
+    expected_failed_checks: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def summary(self) -> str:
@@ -142,6 +151,7 @@ def register(
     independent_of: Sequence[str] = (),
     time_limit: float | None = None,
     memory_limit: float | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[[Trace], Any]], Callable[[Trace], Any]]:
     """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
@@ -170,6 +180,7 @@ def register(
             "independent_of": independent_of,
             "time_limit": time_limit,
             "memory_limit": memory_limit,
+            "expected_failed_checks": expected_failed_checks,
         }
         for argument, value in given.items():
             _require_kind(called, argument, value)
@@ -191,6 +202,7 @@ def register(
                 independent_of=frozenset(independent_of),
                 time_limit=time_limit,
                 memory_limit=memory_limit,
+                expected_failed_checks=dict(expected_failed_checks or {}),
             )
         )
         return function
@@ -218,6 +230,13 @@ _VERSION = (
 )
 _BOOLEAN = ("True or False", lambda value: isinstance(value, bool))
 _LIMIT = ("a number above 0, or None", _is_limit)
+_REASONS = (
+    "a dictionary of checks and reasons",
+    lambda value: (
+        value is None
+        or (isinstance(value, Mapping) and all(_is_text(text) and text for text in (*value, *value.values())))
+    ),
+)
 _KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "needs": _TEXTS,
     "independent_of": _TEXTS,
@@ -226,6 +245,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "fast": _BOOLEAN,
     "time_limit": _LIMIT,
     "memory_limit": _LIMIT,
+    "expected_failed_checks": _REASONS,
 }
 
 
@@ -260,6 +280,7 @@ def add(proxy: Proxy) -> None:
         ("init", proxy.init, INITIALISATIONS),
         *(("needs", need, PASSES) for need in sorted(proxy.needs)),
         *(("independent_of", one, INDEPENDENCES) for one in sorted(proxy.independent_of)),
+        *(("expected_failed_checks", check, CHECKS) for check in proxy.expected_failed_checks),
     ):
         if value not in allowed:
             raise unknown(f"proxy {proxy.name}: {argument}", value, allowed)

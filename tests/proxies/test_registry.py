@@ -140,6 +140,10 @@ def test_a_whole_number_as_version_becomes_its_text(version: Any, text: str) -> 
         ({"fast": 1}, "proxy p: fast=1 is not allowed; give True or False."),
         ({"time_limit": "3"}, "proxy p: time_limit='3' is not allowed; give a number above 0, or None."),
         ({"time_limit": 0}, "proxy p: time_limit=0 is not allowed"),
+        (
+            {"expected_failed_checks": {"order": 1}},
+            "proxy p: expected_failed_checks=a dict is not allowed; give a dictionary of checks and reasons.",
+        ),
         ({"memory_limit": float("nan")}, "proxy p: memory_limit=nan is not allowed"),
         ({"name": 3}, "name=3 is not allowed; give a text that UTF-8 can hold."),
     ],
