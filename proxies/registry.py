@@ -78,6 +78,14 @@ class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
     """The proxy has no value here, and why; raised instead of returning a sentinel number."""
 
 
+class ProxyError(RuntimeError):
+    """What a proxy does and may not do; its text goes on from the word "it"."""
+
+
+class UndeclaredPassError(ProxyError):
+    """It reads a pass that it does not declare in ``needs``."""
+
+
 @dataclass(frozen=True)
 class Proxy:
     """A proxy and what a reader and the harness need to know of it.

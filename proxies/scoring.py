@@ -17,7 +17,7 @@ from diswot.benchmarks.errors import InputError, described, printable
 from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
 from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
-from diswot.proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
+from diswot.proxies.registry import OVERFLOWED, Proxy, ProxyError, UndefinedScore, get, is_built_in
 from diswot.proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
@@ -156,7 +156,7 @@ def evaluate(
         if len(group) > 1:
             groups = [*([proxy] for proxy in group), *groups]
         else:
-            outcomes |= {n: Outcome(None, RuntimeError(meddled), outcome.seconds) for n, outcome in found.items()}
+            outcomes |= {n: Outcome(None, ProxyError(meddled), outcome.seconds) for n, outcome in found.items()}
     return {proxy.name: outcomes[proxy.name] for proxy in proxies}
 
 
@@ -202,7 +202,7 @@ def _ask(proxy: Proxy, trace: Trace) -> _Answer:
         if isinstance(raised, KeyboardInterrupt) and interrupts_are_heeded():
             raise
         does = described(raised) if isinstance(raised, SystemExit) else f"it raises {described(raised)}"
-        value, error = None, RuntimeError(does)
+        value, error = None, ProxyError(does)
     return _Answer(value, error, time.perf_counter() - start)
 
 

@@ -25,7 +25,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import generator
 from diswot.proxies import passes
 from diswot.proxies.passes import NORMALISATIONS, gradient
-from diswot.proxies.registry import PASSES, UndefinedScore
+from diswot.proxies.registry import PASSES, UndeclaredPassError, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
@@ -51,12 +51,12 @@ class Pass(Generic[T]):
         """Return the value, computing it the first time.
 
         Raises:
-            RuntimeError: if the proxy that is being evaluated does not declare this pass.
+            UndeclaredPassError: if the proxy that is being evaluated does not declare this pass.
         """
         if trace is None:
             return self
         if self.name not in trace.readable:
-            raise RuntimeError(f"it reads trace.{self.name} without declaring it in needs")
+            raise UndeclaredPassError(f"it reads trace.{self.name} without declaring it in needs")
         if self.name not in trace.computed:
             with trace.reading(PASSES):  # a pass may build on others
                 trace.computed[self.name] = self.compute(trace)

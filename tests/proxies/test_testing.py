@@ -287,6 +287,14 @@ def test_a_good_proxy_has_every_property(name: str) -> None:
     assert seen.figure
 
 
+def test_an_error_of_the_function_s_own_is_no_undeclared_pass() -> None:
+    def says_so(trace: Any) -> torch.Tensor:
+        raise RuntimeError("it reads a file without declaring it")
+
+    with pytest.raises(Nonconformity, match="it raises RuntimeError: it reads a file without declaring it on cell"):
+        conform(proxy(says_so), "needs")
+
+
 def test_what_is_not_declared_is_skipped() -> None:
     for name, declared in (
         ("batch_size", depends_on_the_batch),
