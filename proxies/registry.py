@@ -10,6 +10,7 @@ import inspect
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -28,6 +29,9 @@ Direction = Literal["higher", "lower"]
 FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 _PLUGIN_FILE = "diswot_plugin_"
+
+#: The packages that were imported by these names alone, and are sub-packages of `diswot` now.
+_MOVED = ("benchmarks", "harness", "proxies", "reports")
 
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
@@ -422,7 +426,9 @@ def load_module(name: str) -> None:
     try:
         importlib.import_module(name)
     except Exception as error:
-        raise InputError(f"the module {name} of proxies cannot be loaded: {type(error).__name__}: {error}") from error
+        raise InputError(
+            f"the module {name} of proxies cannot be loaded: {_moved(error) or described(error)}"
+        ) from error
 
 
 def _load_apart(load: Callable[[], object]) -> None:
@@ -441,8 +447,22 @@ def _load_apart(load: Callable[[], object]) -> None:
             del _registered[name]
         if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
             raise
-        cause = printable(error) if isinstance(error, InputError) else described(error)
+        cause = printable(error) if isinstance(error, InputError) else _moved(error) or described(error)
         raise InputError(f"cannot be loaded: {cause}") from error
+
+
+def _moved(error: BaseException) -> str | None:
+    # What to write instead of an import of a package that has moved into `diswot`. A user's own package of such a name
+    # is there, and imports without an error.
+    if not isinstance(error, ModuleNotFoundError) or error.name not in _MOVED:
+        return None
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = (last.line or "").strip()
+    if line.startswith(f"from {error.name}"):
+        new = f"`{line.replace('from ', 'from diswot.', 1)}`"
+    else:
+        line, new = f"import {error.name}", f"`from diswot import {error.name}` or `import diswot`"
+    return printable(f"write {new} instead of `{line}` in line {last.lineno} of {Path(last.filename).name}")
 
 
 @functools.cache

@@ -105,7 +105,7 @@ def test_a_worker_has_one_thread_and_one_gpu_and_leaves_ctrl_c_to_its_parent() -
 #: What a worker reads of Python's own before it knows its parent's path.
 EARLY = ("array", "math", "pickle", "select", "signal", "socket", "struct")
 CALL = """
-from harness import pool
+from diswot.harness import pool
 print(list(pool.run(eval, ["1 + 1"], make_executor=pool.plain, workers=1, on_death=str)))
 """
 

@@ -312,8 +312,8 @@ def test_a_script_without_a_guard_stores_its_scores(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from harness import sweep\n"
-        "from proxies import registry\n"
+        "from diswot.harness.compute import sweep\n"
+        "from diswot.proxies import registry\n"
         "plan = sweep.Plan(space='s0', cells=(111, 113), proxies=registry.select('params'), seeds=(0,),\n"
         "    images='noise', image_dir=None, batch_size=2, batch_seed=0, augment=False, teacher='s0:111',\n"
         "    devices=('cpu',), device_name='test', workers=1)\n"
