@@ -21,7 +21,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
 
 from diswot.benchmarks.errors import InputError
-from diswot.proxies.registry import UndefinedScore
+from diswot.proxies.declarations import UndefinedScore
 
 NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 

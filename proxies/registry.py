@@ -16,17 +16,15 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError, described, printable, unknown
+from diswot.proxies.declarations import CHECKS, FAMILIES, INDEPENDENCES, INITIALISATIONS, PASSES, Direction
+from diswot.proxies.declarations import UndefinedScore as UndefinedScore
 
 if TYPE_CHECKING:
     from diswot.proxies.trace import Trace
 
-Direction = Literal["higher", "lower"]
-
-#: The modules that hold this project's own proxies.
-FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 _PLUGIN_FILE = "diswot_plugin_"
 
@@ -35,59 +33,6 @@ _MOVED = ("benchmarks", "harness", "proxies", "reports")
 
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
-
-#: What a proxy may say that it needs; each is an attribute of `diswot.proxies.trace.Trace`.
-PASSES = (
-    "weights",
-    "layers",
-    "features",
-    "logits",
-    "relu_outputs",
-    "gradients",
-    "channel_saliency",
-    "input_gradients",
-    "hessian_products",
-    "second_batch_gradients",
-    "perturbation",
-    "classifier_gradient",
-    "blocks",
-    "tangent_kernel",
-    "gradient_signs",
-    "picture_maps",
-    "fisher_information",
-    "teacher",
-)
-
-#: The initialisations that a proxy may be defined on; each is a function of `diswot.benchmarks.initialisation`.
-INITIALISATIONS = ("default", "gaussian", "kaiming")
-
-
-#: What a score may be declared not to depend on: the number of pictures; which of the cells of one function it is of,
-#: and with which weights.
-INDEPENDENCES = ("batch_size", "isomorphism")
-
-#: The checks of `diswot check` that a proxy may be declared to fail: `diswot.proxies.testing.PROPERTIES`, those that
-#: are asked again at full size, and whether a worker process finds the same scores.
-CHECKS = (
-    *("side_effects", "one_number", "special_cells", "needs", "deterministic", "order", "sizes", "float64"),
-    *("memory_format", "device", "live_edges", "batch_size", "isomorphism", "memory_limit", "time_limit"),
-    *("one_number-full-size", "special_cells-full-size", "float64-full-size", "memory_format-full-size", "workers"),
-)
-
-#: How the cause ends of a score that is infinite on the better side.
-OVERFLOWED = "it overflowed"
-
-
-class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
-    """The proxy has no value here, and why; raised instead of returning a sentinel number."""
-
-
-class ProxyError(RuntimeError):
-    """What a proxy does and may not do; its text goes on from the word "it"."""
-
-
-class UndeclaredPassError(ProxyError):
-    """It reads a pass that it does not declare in ``needs``."""
 
 
 @dataclass(frozen=True)
@@ -100,17 +45,17 @@ class Proxy:
         version: a text, bumped when a number can change.
         direction: whether higher or lower predicts a better network.
         family: the group it is listed under.
-        needs: the passes that it reads, out of `PASSES`.
-        init: the initialisation that it is defined on, out of `INITIALISATIONS`.
+        needs: the passes that it reads, out of `declarations.PASSES`.
+        init: the initialisation that it is defined on, out of `declarations.INITIALISATIONS`.
         live_edges_only: whether the score depends on the network's function alone (at that initialisation), so that
             dead edges, and operations that are done twice over, cannot change it.
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
         deviations: where it differs from the reference code, and why.
-        independent_of: what the score does not depend on, out of `INDEPENDENCES`; nothing is always right.
+        independent_of: what the score does not depend on, out of `declarations.INDEPENDENCES`; nothing is always right.
         time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
         memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
-        expected_failed_checks: which of `CHECKS` it fails on purpose, each with the reason.
+        expected_failed_checks: which of `declarations.CHECKS` it fails on purpose, each with the reason.
     """
 
     name: str

@@ -16,8 +16,9 @@ from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError, described, printable
 from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
+from diswot.proxies.declarations import OVERFLOWED, ProxyError, UndefinedScore
 from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
-from diswot.proxies.registry import OVERFLOWED, Proxy, ProxyError, UndefinedScore, get, is_built_in
+from diswot.proxies.registry import Proxy, get, is_built_in
 from diswot.proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.

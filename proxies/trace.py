@@ -24,8 +24,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import generator
 from diswot.proxies import passes
+from diswot.proxies.declarations import PASSES, UndeclaredPassError, UndefinedScore
 from diswot.proxies.passes import NORMALISATIONS, gradient
-from diswot.proxies.registry import PASSES, UndeclaredPassError, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)

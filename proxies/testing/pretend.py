@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from diswot.proxies.registry import ProxyError
+from diswot.proxies.declarations import ProxyError
 
 #: What `tensor.device` says meanwhile: the host with a number, which nobody writes down.
 DEVICE = torch.device("cpu", 0)

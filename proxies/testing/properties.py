@@ -18,7 +18,8 @@ import torch
 from scipy import stats
 
 from diswot.benchmarks.errors import printable
-from diswot.proxies.registry import Proxy, ProxyError, UndeclaredPassError, UndefinedScore, get
+from diswot.proxies.declarations import ProxyError, UndeclaredPassError, UndefinedScore
+from diswot.proxies.registry import Proxy, get
 from diswot.proxies.testing import cost, environment
 from diswot.proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
 from diswot.proxies.testing.pretend import PretendedDevice

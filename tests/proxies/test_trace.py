@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diswot.benchmarks.spaces.nb201 import Cell, counts
-from diswot.proxies.registry import PASSES, UndeclaredPassError, get, names
+from diswot.proxies.declarations import PASSES, UndeclaredPassError
+from diswot.proxies.registry import get, names
 from diswot.proxies.trace import Pass, Trace
 
 Maker = Callable[..., nn.Module]
