@@ -43,7 +43,7 @@ def adapt(module: nn.Module | str, features: Sequence[str], classifier: str, *, 
         module = _of_library(module)
     if not isinstance(module, nn.Module):
         raise InputError(f"module: a {type(module).__name__} is no torch module; give an nn.Module or a text.")
-    modules = dict(module.named_modules())
+    modules = dict(module.named_modules(remove_duplicate=False))
     for parameter, given in (("features", features), ("blocks", blocks), ("classifier", [classifier])):
         if isinstance(given, str) or not all(isinstance(name, str) for name in given):
             raise InputError(f"{parameter}: {given!r} is not allowed; give a list of names of modules.")

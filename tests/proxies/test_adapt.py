@@ -168,6 +168,16 @@ def test_adapt_gives_maps_and_logits_of_the_module(batch: Batch) -> None:
     assert torch.equal(adapted.classifier(pooled).softmax(1), module(images))
 
 
+def test_adapt_takes_either_name_of_a_module_that_has_two(batch: Batch) -> None:
+    with torch.random.fork_rng():
+        module: Any = Small()
+    expected = proxies.score(adapt(module, ["second"], "fc"), *batch, ["params", "flops", "live_flops", "synflow"])
+    module.head, module.last = module.fc, module.second
+    twice = adapt(module, ["last"], "head")
+    assert proxies.score(twice, *batch, ["params", "flops", "live_flops", "synflow"]) == expected
+    assert proxies.score(twice, *batch, ["snip", "zen", "vkdnw"], undefined="nan").keys() == {"snip", "zen", "vkdnw"}
+
+
 def test_a_teacher_of_another_shape_is_told_what_compares_any(batch: Batch) -> None:
     student, teacher = small(), small(1, width=12)
     for name in WITH_TEACHER:
