@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from diswot import plot, tables
     from diswot.benchmarks.spaces.nb201 import as_cell as cell
     from diswot.proxies import Proxy, UndefinedScore, register, score
+    from diswot.proxies.adapt import adapt
     from diswot.run import Run, evaluate, load
 
 __all__ = [
     "Proxy",
     "Run",
     "UndefinedScore",
+    "adapt",
     "cell",
     "evaluate",
     "load",
@@ -29,6 +31,7 @@ _HOMES = {
     "Proxy": "diswot.proxies:Proxy",
     "Run": "diswot.run:Run",
     "UndefinedScore": "diswot.proxies:UndefinedScore",
+    "adapt": "diswot.proxies.adapt:adapt",
     "cell": "diswot.benchmarks.spaces.nb201:as_cell",
     "evaluate": "diswot.run:evaluate",
     "load": "diswot.run:load",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from diswot.proxies.registry import Proxy, UndefinedScore, register
+from diswot.proxies.declarations import UndefinedScore
+from diswot.proxies.registry import Proxy, register
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

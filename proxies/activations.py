@@ -7,7 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from diswot.proxies.conditions import require_two_pictures
-from diswot.proxies.registry import UndefinedScore, register
+from diswot.proxies.declarations import UndefinedScore
+from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.registry import UndefinedScore, register
+from diswot.proxies.declarations import UndefinedScore
+from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.registry import UndefinedScore
+from diswot.proxies.declarations import UndefinedScore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

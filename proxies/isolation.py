@@ -32,7 +32,7 @@ from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._python_dispatch import _pop_mode as _pop_dispatch_mode
 
-from diswot.proxies.registry import FAMILIES
+from diswot.proxies.declarations import FAMILIES
 
 #: Settings that are plain attributes of torch. Of several that decide the same thing, the general one comes first.
 _ATTRIBUTES = (
@@ -64,7 +64,10 @@ _REPLACED_BY_TORCH = {(torch, "manual_seed"), (nn.Module, "__init__"), (nn.Modul
 
 #: The modules of this project that make numbers.
 _PROJECT = (
-    *(f"diswot.proxies.{name}" for name in (*FAMILIES, "conditions", "losses", "passes", "scoring", "stack", "trace")),
+    *(
+        f"diswot.proxies.{name}"
+        for name in (*FAMILIES, "adapt", "conditions", "losses", "passes", "scoring", "stack", "trace")
+    ),
     *("diswot.benchmarks.initialisation", "diswot.benchmarks.seeding"),
 )
 

@@ -16,6 +16,9 @@ from torch.nn import functional as F
 
 from diswot.benchmarks.errors import InputError
 
+#: The proxies of the families KD and DisWOT that compare networks of any widths, map sizes and numbers of classes.
+ANY_SHAPE = ("at", "diswot_relation", "nst", "pkt", "rkd", "rmi", "sp")
+
 
 def kd(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
     """Hinton, Vinyals and Dean, 2015: KL(teacher || student) of softened logits, times temperature squared.
@@ -208,7 +211,7 @@ def pairs(name: str, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> li
     if len(student) != len(teacher):
         raise InputError(
             f"teacher: {name} compares feature by feature, and the student has {len(student)} where the teacher has "
-            f"{len(teacher)}."
+            f"{len(teacher)}; give both as many."
         )
     return list(zip(student, teacher, strict=True))
 
@@ -222,7 +225,8 @@ def same_shape(name: str, student: Tensor, teacher: Tensor, axes: int | None = N
     if student.shape[:axes] != teacher.shape[:axes]:
         raise InputError(
             f"teacher: {name} needs equal shapes, and the student has {tuple(student.shape)} where the teacher has "
-            f"{tuple(teacher.shape)}."
+            f"{tuple(teacher.shape)}; use what compares networks of any shape ({', '.join(ANY_SHAPE)}), or give both "
+            "the same shape."
         )
 
 

@@ -21,7 +21,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
 
 from diswot.benchmarks.errors import InputError
-from diswot.proxies.registry import UndefinedScore
+from diswot.proxies.declarations import UndefinedScore
 
 NORMALISATIONS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -293,10 +293,10 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
     positions = {one: number for number, one in enumerate(itertools.islice(network.parameters(), FISHER_WEIGHTS))}
     shifts: list[Tensor] = []
 
-    def shifted(position: int, direction: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def shifted(position: int, direction: nn.Module) -> Callable[..., Tensor]:
+        def hook(module: nn.Module, inputs: tuple[Any, ...], by_name: dict[str, Any], output: Tensor) -> Tensor:
             shift = shifts[-1][:, position].reshape(-1, *(1 for _ in output.shape[1:]))
-            return output + shift * direction(inputs[0].detach())
+            return output + shift * direction(argument(inputs, by_name).detach())
 
         return hook
 
@@ -314,7 +314,7 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
             )
     hooks = [(module, shifted(position, _only_first_weight(module, key))) for position, _, module, key in owned]
     for module, hook in hooks:
-        module.register_forward_hook(hook)
+        module.register_forward_hook(hook, with_kwargs=True)
     total = images.new_zeros((len(positions), len(positions)), dtype=torch.float64)
     for pictures in images.detach().split(_CHUNK):
         shifts[:] = [pictures.new_zeros((len(pictures), len(positions))).requires_grad_()]
@@ -327,6 +327,12 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
         covariance = p.diag_embed() - p[:, :, None] * p[:, None, :]
         total += torch.einsum("nkv,nkl,nlw->vw", jacobian, covariance, jacobian)
     return total / len(images)
+
+
+def argument(inputs: tuple[Any, ...], by_name: dict[str, Any]) -> Tensor:
+    """Return what a layer is called on, given with its name or without."""
+    tensor: Tensor = (*inputs, *by_name.values())[0]
+    return tensor
 
 
 def _only_first_weight(module: nn.Module, key: str) -> nn.Module:

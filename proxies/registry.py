@@ -10,65 +10,29 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError, described, printable, unknown
+from diswot.proxies.declarations import CHECKS, FAMILIES, INDEPENDENCES, INITIALISATIONS, PASSES, Direction
+from diswot.proxies.declarations import UndefinedScore as UndefinedScore
 
 if TYPE_CHECKING:
     from diswot.proxies.trace import Trace
 
-Direction = Literal["higher", "lower"]
-
-#: The modules that hold this project's own proxies.
-FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
 _ENTRY_POINT_GROUP = "diswot.proxies"
 _PLUGIN_FILE = "diswot_plugin_"
 
+#: The packages that were imported by these names alone, and are sub-packages of `diswot` now.
+_MOVED = ("benchmarks", "harness", "proxies", "reports")
+
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
-
-#: What a proxy may say that it needs; each is an attribute of `diswot.proxies.trace.Trace`.
-PASSES = (
-    "weights",
-    "layers",
-    "features",
-    "logits",
-    "relu_outputs",
-    "gradients",
-    "channel_saliency",
-    "input_gradients",
-    "hessian_products",
-    "second_batch_gradients",
-    "perturbation",
-    "classifier_gradient",
-    "blocks",
-    "tangent_kernel",
-    "gradient_signs",
-    "picture_maps",
-    "fisher_information",
-    "teacher",
-)
-
-#: The initialisations that a proxy may be defined on; each is a function of `diswot.benchmarks.initialisation`.
-INITIALISATIONS = ("default", "gaussian", "kaiming")
-
-
-#: What a score may be declared not to depend on: the number of pictures; which of the cells of one function it is of,
-#: and with which weights.
-INDEPENDENCES = ("batch_size", "isomorphism")
-
-
-#: How the cause ends of a score that is infinite on the better side.
-OVERFLOWED = "it overflowed"
-
-
-class UndefinedScore(ArithmeticError):  # noqa: N818 - the contract's name
-    """The proxy has no value here, and why; raised instead of returning a sentinel number."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +45,17 @@ class Proxy:
         version: a text, bumped when a number can change.
         direction: whether higher or lower predicts a better network.
         family: the group it is listed under.
-        needs: the passes that it reads, out of `PASSES`.
-        init: the initialisation that it is defined on, out of `INITIALISATIONS`.
+        needs: the passes that it reads, out of `declarations.PASSES`.
+        init: the initialisation that it is defined on, out of `declarations.INITIALISATIONS`.
         live_edges_only: whether the score depends on the network's function alone (at that initialisation), so that
             dead edges, and operations that are done twice over, cannot change it.
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
         deviations: where it differs from the reference code, and why.
-        independent_of: what the score does not depend on, out of `INDEPENDENCES`; nothing is always right.
+        independent_of: what the score does not depend on, out of `declarations.INDEPENDENCES`; nothing is always right.
         time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
         memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
+        expected_failed_checks: which of `declarations.CHECKS` it fails on purpose, each with the reason.
     """
 
     name: str
@@ -107,6 +72,7 @@ class Proxy:
     independent_of: frozenset[str] = frozenset()
     time_limit: float | None = None
     memory_limit: float | None = None
+    expected_failed_checks: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def summary(self) -> str:
@@ -142,6 +108,7 @@ def register(
     independent_of: Sequence[str] = (),
     time_limit: float | None = None,
     memory_limit: float | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[[Trace], Any]], Callable[[Trace], Any]]:
     """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
@@ -170,6 +137,7 @@ def register(
             "independent_of": independent_of,
             "time_limit": time_limit,
             "memory_limit": memory_limit,
+            "expected_failed_checks": expected_failed_checks,
         }
         for argument, value in given.items():
             _require_kind(called, argument, value)
@@ -191,6 +159,7 @@ def register(
                 independent_of=frozenset(independent_of),
                 time_limit=time_limit,
                 memory_limit=memory_limit,
+                expected_failed_checks=dict(expected_failed_checks or {}),
             )
         )
         return function
@@ -218,6 +187,13 @@ _VERSION = (
 )
 _BOOLEAN = ("True or False", lambda value: isinstance(value, bool))
 _LIMIT = ("a number above 0, or None", _is_limit)
+_REASONS = (
+    "a dictionary of checks and reasons",
+    lambda value: (
+        value is None
+        or (isinstance(value, Mapping) and all(_is_text(text) and text for text in (*value, *value.values())))
+    ),
+)
 _KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "needs": _TEXTS,
     "independent_of": _TEXTS,
@@ -226,6 +202,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "fast": _BOOLEAN,
     "time_limit": _LIMIT,
     "memory_limit": _LIMIT,
+    "expected_failed_checks": _REASONS,
 }
 
 
@@ -260,6 +237,7 @@ def add(proxy: Proxy) -> None:
         ("init", proxy.init, INITIALISATIONS),
         *(("needs", need, PASSES) for need in sorted(proxy.needs)),
         *(("independent_of", one, INDEPENDENCES) for one in sorted(proxy.independent_of)),
+        *(("expected_failed_checks", check, CHECKS) for check in proxy.expected_failed_checks),
     ):
         if value not in allowed:
             raise unknown(f"proxy {proxy.name}: {argument}", value, allowed)
@@ -368,7 +346,9 @@ def load_module(name: str) -> None:
     try:
         importlib.import_module(name)
     except Exception as error:
-        raise InputError(f"the module {name} of proxies cannot be loaded: {type(error).__name__}: {error}") from error
+        raise InputError(
+            f"the module {name} of proxies cannot be loaded: {_moved(error) or described(error)}"
+        ) from error
 
 
 def _load_apart(load: Callable[[], object]) -> None:
@@ -387,8 +367,22 @@ def _load_apart(load: Callable[[], object]) -> None:
             del _registered[name]
         if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
             raise
-        cause = printable(error) if isinstance(error, InputError) else described(error)
+        cause = printable(error) if isinstance(error, InputError) else _moved(error) or described(error)
         raise InputError(f"cannot be loaded: {cause}") from error
+
+
+def _moved(error: BaseException) -> str | None:
+    # What to write instead of an import of a package that has moved into `diswot`. A user's own package of such a name
+    # is there, and imports without an error.
+    if not isinstance(error, ModuleNotFoundError) or error.name not in _MOVED:
+        return None
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = (last.line or "").strip()
+    if line.startswith(f"from {error.name}"):
+        new = f"`{line.replace('from ', 'from diswot.', 1)}`"
+    else:
+        line, new = f"import {error.name}", f"`from diswot import {error.name}` or `import diswot`"
+    return printable(f"write {new} instead of `{line}` in line {last.lineno} of {Path(last.filename).name}")
 
 
 @functools.cache

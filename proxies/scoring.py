@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError, described, printable
+from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
+from diswot.proxies.declarations import OVERFLOWED, ProxyError, UndefinedScore
 from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
-from diswot.proxies.registry import OVERFLOWED, Proxy, UndefinedScore, get, is_built_in
+from diswot.proxies.registry import Proxy, get, is_built_in
 from diswot.proxies.trace import Trace, bits
 
 #: The passes that read no images: what is made of them alone has a score whatever the images are.
@@ -110,27 +112,30 @@ def evaluate(
     teacher: Trace | None,
     seed: object,
     given: Callable[[], Mapping[str, Any]] = dict,
+    watch_built_ins: bool = False,
 ) -> dict[str, Outcome]:
     """Evaluate proxies on one trace of one network, and keep what one does out of the others' numbers.
 
     Args:
         proxies: all of one initialisation.
         make_network: makes the network with its weights; a trace takes it over. Called again where a proxy has
-            meddled with the trace, for those that come after it.
+            tampered with the trace, for those that come after it.
         batches: one or two pairs of images and labels.
         teacher: the teacher's trace on the first batch.
         seed: anything whose text identifies the randomness.
         given: makes the passes that are computed elsewhere; called as often as `make_network`.
+        watch_built_ins: whether built-ins are watched as plug-ins are. They are in `diswot check` and in the tests,
+            which prove that they change nothing; elsewhere that would cost time and find nothing.
 
     Returns:
-        An outcome by name. A proxy that raises, returns no single number, or leaves the network or the global
-        random state changed, is its own failure and nobody else's.
+        An outcome by name. A proxy that raises or returns no single number is its own failure and nobody else's; so
+        is one that is watched and leaves the network or the global random state changed.
     """
     needs = all_needs(proxies)
     second = batches[1] if len(batches) > 1 else None
     built_in = [proxy for proxy in proxies if is_built_in(proxy)]
     # Built-ins first: whatever a plug-in does, and no check sees, comes too late for them.
-    groups = [built_in, *([proxy] for proxy in proxies if proxy not in built_in)]
+    groups = [group for group in (built_in, *([proxy] for proxy in proxies if proxy not in built_in)) if group]
     outcomes: dict[str, Outcome] = {}
     trace: Trace | None = None
     while groups:
@@ -145,17 +150,19 @@ def evaluate(
                 needs=needs,
                 given=given(),
             )
-            before = _state(trace.network)
         with without_autocast():
-            found, meddled = _evaluate_group(group, trace, before)
-        if meddled is None:
-            outcomes |= found
+            if group == built_in and not watch_built_ins:
+                outcomes |= _evaluate_group(group, trace)
+                continue
+            evaluated, tampering = _watch(group, trace)
+        if tampering is None:
+            outcomes |= evaluated
             continue
         trace = None
         if len(group) > 1:
             groups = [*([proxy] for proxy in group), *groups]
         else:
-            outcomes |= {n: Outcome(None, RuntimeError(meddled), outcome.seconds) for n, outcome in found.items()}
+            outcomes |= {n: Outcome(None, ProxyError(tampering), outcome.seconds) for n, outcome in evaluated.items()}
     return {proxy.name: outcomes[proxy.name] for proxy in proxies}
 
 
@@ -165,15 +172,21 @@ def all_needs(proxies: Sequence[Proxy]) -> frozenset[str]:
     return needs | {"logits"} if needs - _WITHOUT_IMAGES else needs
 
 
-def _evaluate_group(group: Sequence[Proxy], trace: Trace, before: _State) -> tuple[dict[str, Outcome], str | None]:
+def _evaluate_group(group: Sequence[Proxy], trace: Trace) -> dict[str, Outcome]:
+    return _outcomes({proxy: _ask(proxy, trace) for proxy in group})
+
+
+def _watch(group: Sequence[Proxy], trace: Trace) -> tuple[dict[str, Outcome], str | None]:
+    # The outcomes, and how the group tampers with the network, the trace or the process; None if it does not.
+    before = _state(trace.network)
     with restored_random_state(trace.images.device) as random_state_is_untouched, kept_apart() as changed:
         if not all(is_built_in(proxy) for proxy in group):
             trace.handed_out.watch_contents()
-        outcomes = _outcomes({proxy: _ask(proxy, trace) for proxy in group})
-        meddled = _difference(before, trace)
-        if meddled is None and not random_state_is_untouched():
-            meddled = "it draws from the global random state; draw from a generator seeded by trace.seed"
-        return outcomes, meddled or changed()
+        outcomes = _evaluate_group(group, trace)
+        tampering = _difference(before, trace)
+        if tampering is None and not random_state_is_untouched():
+            tampering = "it draws from the global random state; draw from a generator seeded by trace.seed"
+        return outcomes, tampering or changed()
 
 
 @dataclass(frozen=True)
@@ -201,7 +214,7 @@ def _ask(proxy: Proxy, trace: Trace) -> _Answer:
         if isinstance(raised, KeyboardInterrupt) and interrupts_are_heeded():
             raise
         does = described(raised) if isinstance(raised, SystemExit) else f"it raises {described(raised)}"
-        value, error = None, RuntimeError(does)
+        value, error = None, ProxyError(does)
     return _Answer(value, error, time.perf_counter() - start)
 
 
@@ -285,7 +298,7 @@ def _require_interface(argument: str, network: nn.Module, proxies: Sequence[Prox
     if lacks:
         raise InputError(
             f"{argument}: a {type(network).__name__} has no {' and no '.join(lacks)}; a network has features(images), "
-            "the pooled vector last, and classifier."
+            "the pooled vector last, and classifier: diswot.adapt makes one of any torch module."
         )
     reads = next((proxy.name for proxy in proxies if "classifier_gradient" in proxy.needs), None)
     weight = getattr(network.classifier, "weight", None)
@@ -300,7 +313,9 @@ def _initialised(argument: str, network: nn.Module, kind: str, seed: object) -> 
     network = copied(argument, network)
     network.zero_grad(set_to_none=True)
     if kind != "keep":
-        initialisation.BY_NAME[kind](network, f"{kind} {seed}")
+        # An adapted network gets the weights that its module would get: they are drawn by name.
+        drawn = network.module if isinstance(network, Adapted) else network
+        initialisation.BY_NAME[kind](drawn, f"{kind} {seed}")
     return network
 
 
@@ -332,10 +347,10 @@ def _state(network: nn.Module) -> _State:
 
 def _difference(before: _State, trace: Trace) -> str | None:
     try:
-        meddled = _differing(before, _state(trace.network))
-        if meddled is None and trace.handed_out.is_written_to:
+        tampering = _differing(before, _state(trace.network))
+        if tampering is None and trace.handed_out.is_written_to:
             return "it writes to a tensor of the trace, which other proxies read"
-        return meddled
+        return tampering
     except Exception as error:  # noqa: BLE001 - a plug-in may leave anything in place of the network
         return f"it leaves the trace in a state that cannot be compared: {described(error)}"
 

@@ -24,8 +24,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import generator
 from diswot.proxies import passes
+from diswot.proxies.declarations import PASSES, UndeclaredPassError, UndefinedScore
 from diswot.proxies.passes import NORMALISATIONS, gradient
-from diswot.proxies.registry import PASSES, UndefinedScore
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
@@ -51,12 +51,12 @@ class Pass(Generic[T]):
         """Return the value, computing it the first time.
 
         Raises:
-            RuntimeError: if the proxy that is being evaluated does not declare this pass.
+            UndeclaredPassError: if the proxy that is being evaluated does not declare this pass.
         """
         if trace is None:
             return self
         if self.name not in trace.readable:
-            raise RuntimeError(f"it reads trace.{self.name} without declaring it in needs")
+            raise UndeclaredPassError(f"it reads trace.{self.name} without declaring it in needs")
         if self.name not in trace.computed:
             with trace.reading(PASSES):  # a pass may build on others
                 trace.computed[self.name] = self.compute(trace)
@@ -404,6 +404,9 @@ class Trace:
                 read[source] = (source._version, output)
             relu_outputs.append(known)
 
+        def keep_relu_module(module: nn.Module, inputs: Any, by_name: Any, output: Tensor) -> None:
+            keep_relu(passes.argument(inputs, by_name), output)
+
         def keep_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
             outputs[module] = output
 
@@ -412,7 +415,7 @@ class Trace:
         if "relu_outputs" in self._needed:
             shown = passes.showing_calls(self.network, keep_relu, passes.RELUS)
             hooks += [
-                module.register_forward_hook(lambda module, inputs, output: keep_relu(inputs[0], output))
+                module.register_forward_hook(keep_relu_module, with_kwargs=True)
                 for module in self.network.modules()
                 if isinstance(module, nn.ReLU)
             ]

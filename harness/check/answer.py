@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from diswot.benchmarks.errors import printable
 
-#: What an answer can be.
-VERDICTS = ("pass", "fail", "undecided")
+#: What an answer can be; the last three as in `diswot.proxies.testing.Finding`.
+VERDICTS = ("pass", "fail", "undecided", "expected", "unexpected", "skipped")
+
+#: The verdicts after which a question need not be asked again.
+SETTLED = ("pass", "expected", "unexpected", "skipped")
 
 #: What an undecided answer may count as.
 UNDECIDED = ("fail", "pass")

@@ -13,7 +13,7 @@ from diswot.harness.check.loading import Subject
 from diswot.harness.check.reference import Conditions
 from diswot.harness.compute import sweep
 from diswot.harness.compute.task import score_cell
-from diswot.proxies.testing import PROPERTIES, Environment, Nonconformity, conform
+from diswot.proxies.testing import PROPERTIES, Environment, Finding, Nonconformity, as_declared, conform
 from diswot.proxies.testing.cost import memory_in_units
 
 STAGE = "conformance"
@@ -39,7 +39,7 @@ def answers(subject: Subject, quick: bool, asked: Collection[str]) -> Iterator[A
         asked: names out of `names`.
     """
     for name in PROPERTIES:
-        if name in asked and PROPERTIES[name].applies(subject.proxy):
+        if name in asked:
             answer = _ask(subject, name, name, QUICK if quick else WHOLE)
             yield answer
             if name == FIRST[-1] and answer.verdict == "fail":
@@ -76,15 +76,20 @@ def workers(subject: Subject, conditions: Conditions, scores: pd.DataFrame) -> A
             verdict = "fail"
             figure = f"cell {cell} scores {_said(here.value)} here and {_said(value)} in a worker process"
             break
-    return Answer(STAGE, "workers", verdict, figure, subject.command("--only", "workers"))
+    seen = as_declared(subject.proxy, "workers", Finding(verdict, figure))
+    return _answer(subject, "workers", seen)
 
 
 def _ask(subject: Subject, name: str, called: str, environment: Environment) -> Answer:
     try:
-        verdict, figure = "pass", conform(subject.proxy, name, environment)
+        seen = conform(subject.proxy, name, environment, check=called)
     except Nonconformity as error:
-        verdict, figure = "fail", str(error)
-    return Answer(STAGE, called, verdict, figure, subject.command("--only", called))
+        seen = Finding("fail", str(error))
+    return _answer(subject, called, seen)
+
+
+def _answer(subject: Subject, name: str, seen: Finding) -> Answer:
+    return Answer(STAGE, name, seen.verdict, seen.figure, subject.command("--only", name))
 
 
 def _said(value: float | None) -> str:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from diswot.benchmarks.errors import named, printable
 from diswot.harness import files
-from diswot.harness.check.answer import VERDICTS, Answer
+from diswot.harness.check.answer import SETTLED, VERDICTS, Answer
 
 #: The width of a question's name, and of a line; figures that are longer go on below.
 _NAME, _LINE = 34, 160
@@ -29,7 +29,7 @@ def summary(answers: Sequence[Answer], status: int) -> str:
     """Say how a check ended, and how to ask again what did not pass."""
     counts = Counter(answer.verdict for answer in answers if answer.decides)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-    again = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict != "pass"}
+    again = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict not in SETTLED}
     lines = [f"{_ENDS[status]}: {told or 'nothing asked for decides'}; what stands in brackets is for information"]
     return "\n".join([*lines, *(f"  again: {command}" for command in again)])
 
@@ -44,7 +44,7 @@ def markdown(answers: Sequence[Answer], status: int, title: str) -> str:
     rows = [
         f"| {answer.stage} | {answer.name} | {_verdict(answer)} | {_escaped(answer.figure)} |" for answer in answers
     ]
-    commands = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict != "pass"}
+    commands = {answer.reproduce: None for answer in answers if answer.decides and answer.verdict not in SETTLED}
     again = ["", "Again:", "", "```sh", *commands, "```"] if commands else []
     table = ["| stage | question | answer | figure |", "|---|---|---|---|", *rows]
     ending = f"{_ENDS[status]}. What stands in brackets is for information."
@@ -52,7 +52,7 @@ def markdown(answers: Sequence[Answer], status: int, title: str) -> str:
 
 
 def junit(answers: Sequence[Answer], undecided: str, title: str) -> str:
-    """Return JUnit XML: a suite a stage; undecided is an error where it counts as a fail, and skipped elsewhere."""
+    """Return JUnit XML: a suite a stage; undecided is an error where it counts, and else skipped."""
     root = ElementTree.Element("testsuites", name=printable(title))
     for stage, group in groupby(answers, key=lambda answer: answer.stage):
         suite = ElementTree.SubElement(root, "testsuite", name=stage)
@@ -79,12 +79,12 @@ _ENDS = {0: "passed", 1: "failed", 2: "undecided"}
 def _case(suite: ElementTree.Element, answer: Answer, undecided_counts: bool) -> str:
     case = ElementTree.SubElement(suite, "testcase", classname=f"diswot.{answer.stage}", name=answer.name)
     ElementTree.SubElement(case, "system-out").text = f"{answer.figure}\n{answer.reproduce}"
-    if answer.verdict == "pass":
+    if answer.verdict in ("pass", "unexpected"):
         return "pass"
     kind = "skipped"
     if answer.decides and answer.verdict == "fail":
         kind = "failure"
-    elif answer.decides and undecided_counts:
+    elif answer.decides and answer.verdict == "undecided" and undecided_counts:
         kind = "error"
     ElementTree.SubElement(case, kind, message=f"{answer.verdict}: {answer.figure}")
     return kind

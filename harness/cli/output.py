@@ -19,7 +19,7 @@ from diswot.harness.evidence.table import LITTLE, by_evidence, leading
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
-from diswot.proxies.registry import OVERFLOWED
+from diswot.proxies.declarations import OVERFLOWED
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.

@@ -47,6 +47,7 @@ def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
         "independent_of": sorted(proxy.independent_of),
         "time_limit": proxy.time_limit,
         "memory_limit": proxy.memory_limit,
+        "expected_failed_checks": dict(proxy.expected_failed_checks),
         "defined_in": registry.origin(proxy),
     }
     options.show_one(describe(proxy) | declared, as_json)

@@ -33,8 +33,17 @@ _FIRST_PATIENCE = 1.0
 #: Seconds between two tries to open a store that another process locks.
 _PAUSE = 0.05
 
-#: What SQLite says where write-ahead logging finds no memory that processes share.
-_NO_SHARED_MEMORY = ("disk I/O error", "unable to open database file", "locking protocol")
+#: SQLite's result codes of another process's lock, and of no memory that processes share for write-ahead logging.
+_LOCKED, _NO_SHARED_MEMORY = (5, 6), (10, 14, 15)
+
+#: The code of a text: an exception of Python 3.10 has the text alone.
+_CODES = {
+    "database is locked": 5,
+    "database table is locked": 6,
+    "disk I/O error": 10,
+    "unable to open database file": 14,
+    "locking protocol": 15,
+}
 
 #: What SQLite may store in a column, by its declared type. An infinite number is stored as REAL, and is no score.
 _STORED_AS = {
@@ -221,9 +230,9 @@ class Store:
                         f"store: the file system of {self.path.parent} has no file locks, which a store needs; use a "
                         "folder on a local disk, for example with --out."
                     ) from error
-                if write_ahead and str(error) in _NO_SHARED_MEMORY:
+                if write_ahead and _code(error) in _NO_SHARED_MEMORY:
                     write_ahead = False
-                elif "locked" not in str(error) or time.monotonic() > give_up:
+                elif _code(error) not in _LOCKED or time.monotonic() > give_up:
                     raise
                 time.sleep(_PAUSE)  # SQLite itself does not wait wherever it changes the journal
 
@@ -410,3 +419,8 @@ def _words(sql: str | None) -> list[str]:
 
 def _storable(value: Any) -> Any:
     return printable(value) if isinstance(value, str) else value
+
+
+def _code(error: sqlite3.Error) -> int:
+    extended: int | None = getattr(error, "sqlite_errorcode", None)
+    return _CODES.get(str(error), 0) if extended is None else extended & 0xFF

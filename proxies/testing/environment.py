@@ -119,6 +119,7 @@ def look(
         batches(environment),
         teacher=teacher,
         seed=key,
+        watch_built_ins=True,
     )
     return Look(found[proxy.name], returned[0] if returned else None, bool(returned), frozenset(read))
 

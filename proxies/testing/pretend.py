@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from diswot.proxies.declarations import ProxyError
+
 #: What `tensor.device` says meanwhile: the host with a number, which nobody writes down.
 DEVICE = torch.device("cpu", 0)
 
@@ -22,7 +24,7 @@ _TO_NUMPY = (Tensor.numpy, Tensor.__array__)
 _MIXING = (Tensor.to, Tensor.type_as, Tensor.copy_, Tensor.__getitem__, Tensor.__setitem__)
 
 
-class DeviceBoundError(RuntimeError):
+class DeviceBoundError(ProxyError):
     """What the proxy does with a tensor and could not, or should not, do on an accelerator."""
 
 

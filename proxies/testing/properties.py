@@ -18,7 +18,8 @@ import torch
 from scipy import stats
 
 from diswot.benchmarks.errors import printable
-from diswot.proxies.registry import Proxy, UndefinedScore, get
+from diswot.proxies.declarations import ProxyError, UndeclaredPassError, UndefinedScore
+from diswot.proxies.registry import Proxy, get
 from diswot.proxies.testing import cost, environment
 from diswot.proxies.testing.environment import DEGENERATE, LARGEST, SPECIAL, Environment, Look, look
 from diswot.proxies.testing.pretend import PretendedDevice
@@ -65,7 +66,7 @@ def side_effects(proxy: Proxy, at: Environment) -> str:
     cells = (*environment.ordinary(1, at.seed), DEGENERATE)
     for cell in cells:
         seen = look(proxy, cell, at)
-        if seen.finished and isinstance(seen.outcome.error, RuntimeError):  # the harness found it, not the function
+        if seen.finished and isinstance(seen.outcome.error, ProxyError):  # the harness found it, not the function
             raise Nonconformity(f"{printable(seen.outcome.error)}{_on(cell)}")
     return f"nothing is changed on {len(cells)} cells"
 
@@ -135,8 +136,7 @@ def needs(proxy: Proxy, at: Environment) -> str:
     read: set[str] = set()
     for cell in environment.ordinary(1, at.seed):
         seen = look(proxy, cell, at)
-        undeclared = not seen.finished and isinstance(seen.outcome.error, RuntimeError)
-        if undeclared and "without declaring" in printable(seen.outcome.error):
+        if isinstance(seen.outcome.error, UndeclaredPassError):
             raise Nonconformity(printable(seen.outcome.error))
         _value(seen, cell)
         read |= seen.read
@@ -285,7 +285,7 @@ def _status(seen: Look, where: str) -> str:
         raise Nonconformity(f"it raises UndefinedScore without a reason{where}")
     if seen.outcome.status == "failed":
         told = next(iter(printable(error).splitlines()), "")
-        if not seen.finished and not told.startswith("it "):  # else a sentence already
+        if not seen.finished and not isinstance(error, ProxyError):  # else a sentence already
             told = f"it raises {type(error).__name__}: {told}"
         seen_there, semicolon, advice = told.partition("; ")
         raise Nonconformity(f"{seen_there}{where}{semicolon}{advice}")

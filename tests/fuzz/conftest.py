@@ -384,7 +384,7 @@ def playground(tmp_path_factory: pytest.TempPathFactory) -> Playground:
 FILES = {
     "cells.txt": b"111\n113\n",
     "settings.toml": b"space = 's0'\ncells = '111,113'\n",
-    "plugin.py": b"import proxies\n\n@proxies.register(needs=['logits'], source='here', version='1')\n"
+    "plugin.py": b"from diswot import proxies\n\n@proxies.register(needs=['logits'], source='here', version='1')\n"
     b"def mine(trace):\n    return trace.logits.abs().mean().item()\n",
     "table.csv": b"cell,accuracy\n"
     + b"".join(b"%d,%.2f\n" % (cell, 60 + 5 * math.sin(cell)) for cell in spaces.get("s0").cells),

@@ -449,7 +449,7 @@ OWN = {
         ),
         *("raise ValueError('caf\\udce9')", "import nowhere", "def x(", "\0", "caf\udce9", "print('noise')", "1 / 0"),
         *(
-            f"import proxies\n@proxies.register({arguments})\ndef mine(trace): return 1.0\n"
+            f"from diswot import proxies\n@proxies.register({arguments})\ndef mine(trace): return 1.0\n"
             for arguments in (
                 *(
                     "",

@@ -209,9 +209,9 @@ MISTAKES = {
 
 FILES = {
     "broken.py": b"def x(",
-    "clash.py": b"import proxies\n@proxies.register(needs=[], source='')\ndef snip(trace): ...\n",
-    "empty.py": b"import proxies\n",
-    "two.py": b"import proxies\n"
+    "clash.py": b"from diswot import proxies\n@proxies.register(needs=[], source='')\ndef snip(trace): ...\n",
+    "empty.py": b"from diswot import proxies\n",
+    "two.py": b"from diswot import proxies\n"
     b"@proxies.register(needs=[], source='')\ndef one_of_two(trace): ...\n"
     b"@proxies.register(needs=[], source='')\ndef two_of_two(trace): ...\n",
     "broken.toml": b"cells = \n",
@@ -776,7 +776,7 @@ def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: P
 def test_what_a_plug_in_prints_spoils_no_json(cli: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "prints.py"
     path.write_text(
-        "import proxies\nprint('loaded')\n"
+        "from diswot import proxies\nprint('loaded')\n"
         "@proxies.register(needs=['weights'], source='test', version='1')\n"
         "def prints(trace):\n    print('scoring')\n    return float(len(trace.weights))\n"
     )

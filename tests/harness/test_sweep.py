@@ -179,21 +179,21 @@ BAD = {
     "weights": (
         "with torch.no_grad():\n    next(trace.network.parameters()).mul_(2)\nreturn 1.0",
         "failed",
-        "RuntimeError: it changes the network's weights",
+        "ProxyError: it changes the network's weights",
     ),
-    "mode": ("trace.network.eval()\nreturn 1.0", "failed", "RuntimeError: it changes the network's mode"),
+    "mode": ("trace.network.eval()\nreturn 1.0", "failed", "ProxyError: it changes the network's mode"),
     "hook": (
         "trace.network.register_forward_hook(lambda *args: None)\nreturn 1.0",
         "failed",
-        "RuntimeError: it leaves a hook on the network",
+        "ProxyError: it leaves a hook on the network",
     ),
     "gradients": (
         "sum(p.sum() for p in trace.network.parameters()).backward()\nreturn 1.0",
         "failed",
-        "RuntimeError: it leaves gradients on the network",
+        "ProxyError: it leaves gradients on the network",
     ),
-    "torch_random": ("return torch.rand(())", "failed", "RuntimeError: it draws from the global random state"),
-    "python_random": ("return random.random()", "failed", "RuntimeError: it draws from the global random state"),
+    "torch_random": ("return torch.rand(())", "failed", "ProxyError: it draws from the global random state"),
+    "python_random": ("return random.random()", "failed", "ProxyError: it draws from the global random state"),
 }
 
 
@@ -502,9 +502,9 @@ def test_whatever_a_plug_in_raises_is_its_own_and_the_sweep_goes_on(
         "surrogate": "OSError: caf\\udce9",
         "absent": "there is no \\udce9",
         "mute": "Mute: a Mute whose text cannot be made",
-        "leaves": "RuntimeError: it raises GeneratorExit: ",
+        "leaves": "ProxyError: it raises GeneratorExit: ",
         "quantised": "TypeError: it returned a meta tensor, not one number",
-        "turns_off": "RuntimeError: it changes torch.backends.mkldnn.enabled, from True to False",
+        "turns_off": "ProxyError: it changes torch.backends.mkldnn.enabled, from True to False",
     }
     assert list(found["status"].loc[["params", "snip", "absent"]]) == ["ok", "ok", "undefined"]
     again = run(plan, tmp_path / "run")

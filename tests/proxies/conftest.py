@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,10 @@ from torch import Tensor, nn
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.spaces import nb201
+from diswot.proxies import passes
+from diswot.proxies.registry import get
+from diswot.proxies.scoring import Outcome, evaluate, trace_teacher
+from diswot.proxies.trace import Trace
 
 BATCH = tuple[Tensor, Tensor]
 
@@ -39,3 +45,43 @@ def batch() -> BATCH:
 def network() -> Callable[..., nn.Module]:
     """The maker of small networks."""
     return make_network
+
+
+def evaluate_like_the_references(
+    student: nn.Module,
+    teacher: nn.Module,
+    batches: Sequence[BATCH],
+    chosen: Sequence[str],
+    draw_signs: Callable[[Tensor], Tensor],
+) -> dict[str, Outcome]:
+    """Evaluate proxies where reference implementations ran: on given weights, with the same noise and signs.
+
+    Args:
+        student: whose weights are kept.
+        teacher: likewise.
+        batches: two; the images of the second are zen's noise.
+        chosen: the proxies.
+        draw_signs: makes AZ-NAS's random signs at a block's output, the last block's first.
+    """
+
+    def given() -> Mapping[str, Any]:
+        trace = Trace(copy.deepcopy(student), *batches[0], noise=batches[1][0])
+        return {
+            "perturbation": trace.perturbation,
+            "blocks": passes.blocks(trace.network, batches[0][0], draw_signs),
+        }
+
+    return evaluate(
+        [get(name) for name in chosen],
+        lambda: copy.deepcopy(student),
+        batches,
+        teacher=trace_teacher(copy.deepcopy(teacher), batches[0]),
+        seed=0,
+        given=given,
+    )
+
+
+@pytest.fixture(scope="session")
+def like_the_references() -> Callable[..., dict[str, Outcome]]:
+    """The evaluation that golden values are compared with."""
+    return evaluate_like_the_references

@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError
+from diswot.harness.check import loading
 from diswot.proxies import registry
 from diswot.proxies.isolation import kept_apart
 from diswot.proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
 
 PLUGIN = '''
-import proxies
+from diswot import proxies
 
 @proxies.register(needs=["weights"], source="a test", direction="lower")
 def {name}(trace):
@@ -92,19 +94,84 @@ def test_a_plugin_file_registers_once(tmp_path: Path) -> None:
     assert registry.origin(get("tensors_once")).startswith(str(path))
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a folder that is not this project's, where `proxies` is nothing that can be imported."""
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not (Path(entry) / "proxies").is_dir()])
+    for name in [name for name in sys.modules if name.partition(".")[0] in registry._MOVED]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("import proxies", "write `from diswot import proxies` or `import diswot` instead of `import proxies`"),
+        ("import harness as h", "write `from diswot import harness` or `import diswot` instead of `import harness`"),
+        (
+            "from proxies import register, UndefinedScore  # both",
+            "write `from diswot.proxies import register, UndefinedScore  # both` instead of "
+            "`from proxies import register, UndefinedScore  # both`",
+        ),
+        (
+            "from benchmarks.seeding import generator",
+            "write `from diswot.benchmarks.seeding import generator` instead of "
+            "`from benchmarks.seeding import generator`",
+        ),
+    ],
+)
+def test_an_import_of_a_moved_package_is_told_its_new_line(tmp_path: Path, line: str, sentence: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f'"""A plug-in."""\n{line}\n')
+    with pytest.raises(InputError) as raised:
+        registry.load_file(path)
+    assert str(raised.value) == f"--plugin: {path} cannot be loaded: {sentence} in line 2 of mine.py"
+    with pytest.raises(InputError, match=r"^FILE: .*mine\.py cannot be loaded: write `from diswot"):
+        loading.find(str(path))
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_user_s_own_package_of_a_moved_name_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proxies").mkdir()
+    (tmp_path / "proxies" / "__init__.py").write_text("tensors = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN.format(name="with_own_package") + "\nfrom proxies import tensors\nassert tensors == 3\n")
+    assert registry.load_file(path) == ("with_own_package",)
+    monkeypatch.delitem(sys.modules, "proxies")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_entry_point_and_a_module_with_a_moved_import_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_a_distribution.py").write_text("import proxies\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"of_a_distribution of proxies cannot be loaded: write `from diswot import"):
+        registry.load_module("of_a_distribution")
+    old = EntryPoint("old", "of_a_distribution", "diswot.proxies")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [old])
+    with pytest.raises(
+        InputError, match=r"^the plug-in 'old' .* cannot be loaded: write `from diswot import proxies` or"
+    ):
+        registry._load_installed.__wrapped__()
+
+
 def test_a_version_follows_the_source(tmp_path: Path) -> None:
     versions = set()
     for number, body in enumerate(["return 1", "return 2"]):
         path = tmp_path / f"v{number}.py"
         path.write_text(
-            f"import proxies\n@proxies.register(needs=[], source='x')\ndef same{number}(trace):\n    {body}\n"
+            f"import diswot\n@diswot.register(needs=[], source='x')\ndef same{number}(trace):\n    {body}\n"
         )
         versions.add(get(*registry.load_file(path)).version)
     assert len(versions) == 2
 
 
 def test_a_proxy_without_a_source_needs_a_version() -> None:
-    text = "import proxies\n@proxies.register(needs=[], source='x'{})\ndef typed_in(trace):\n    return 1.0\n"
+    text = (
+        "from diswot import proxies\n@proxies.register(needs=[], source='x'{})\ndef typed_in(trace):\n    return 1.0\n"
+    )
     with pytest.raises(InputError, match=r"^proxy typed_in: its source cannot be read; give version=\.$"):
         exec(text.format(""), {})
     exec(text.format(", version='3'"), {})
@@ -140,6 +207,10 @@ def test_a_whole_number_as_version_becomes_its_text(version: Any, text: str) -> 
         ({"fast": 1}, "proxy p: fast=1 is not allowed; give True or False."),
         ({"time_limit": "3"}, "proxy p: time_limit='3' is not allowed; give a number above 0, or None."),
         ({"time_limit": 0}, "proxy p: time_limit=0 is not allowed"),
+        (
+            {"expected_failed_checks": {"order": 1}},
+            "proxy p: expected_failed_checks=a dict is not allowed; give a dictionary of checks and reasons.",
+        ),
         ({"memory_limit": float("nan")}, "proxy p: memory_limit=nan is not allowed"),
         ({"name": 3}, "name=3 is not allowed; give a text that UTF-8 can hold."),
     ],

@@ -776,6 +776,21 @@ BAD = {
 }
 
 
+def test_built_ins_change_nothing_which_is_why_a_sweep_does_not_watch_them(network: Maker, batch: Batch) -> None:
+    def evaluated(name: str, function: Callable[[Any], Any] | None = None, **options: Any) -> Outcome:
+        record = get(name) if function is None else replace(get(name), function=function)
+        teacher = trace_teacher(network(seed=1), batch)
+        return evaluate([record], network, [batch], teacher=teacher, seed=0, **options)[name]
+
+    for name in ALL:
+        watched = evaluated(name, watch_built_ins=True)
+        assert watched.status == "ok", (name, watched.error)
+        assert watched.value == evaluated(name).value
+    for function in (leaves_hook, draws_globally, writes_to_the_trace):
+        assert evaluated("l2_norm", function, watch_built_ins=True).status == "failed"
+    assert evaluated("l2_norm", leaves_hook).status == "ok"  # nobody looks
+
+
 @pytest.mark.parametrize("bad", BAD, ids=lambda function: function.__name__)
 def test_a_bad_proxy_fails_alone(network: Maker, batch: Batch, bad: Callable[[Any], Any]) -> None:
     good = [get("snip"), get("nwot"), get("fitnet"), get("zico")]

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diswot.benchmarks.spaces.nb201 import Cell, counts
-from diswot.proxies.registry import PASSES, get, names
+from diswot.proxies.declarations import PASSES, UndeclaredPassError
+from diswot.proxies.registry import get, names
 from diswot.proxies.trace import Pass, Trace
 
 Maker = Callable[..., nn.Module]
@@ -126,7 +127,7 @@ def test_reading_a_pass_that_is_not_declared_is_an_error(network: Maker, batch: 
     trace = Trace(network(), *batch)
     with trace.reading(["logits"]):
         assert trace.logits.shape == (8, 10)
-        with pytest.raises(RuntimeError, match=r"reads trace\.features without declaring it"):
+        with pytest.raises(UndeclaredPassError, match=r"reads trace\.features without declaring it"):
             _ = trace.features
     assert len(trace.features) == 4
 

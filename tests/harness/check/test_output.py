@@ -18,6 +18,7 @@ def answer(verdict: str, stage: str = "conformance", decides: bool = True, figur
 
 
 PASS, FAIL, UNDECIDED = (answer(verdict) for verdict in ("pass", "fail", "undecided"))
+EXPECTED, UNEXPECTED, SKIPPED = (answer(verdict) for verdict in ("expected", "unexpected", "skipped"))
 TOLD = answer("fail", "worth", decides=False)
 
 
@@ -26,6 +27,7 @@ TOLD = answer("fail", "worth", decides=False)
     [
         ([PASS], "fail", 0),
         ([PASS, TOLD], "fail", 0),
+        ([EXPECTED, UNEXPECTED, SKIPPED], "fail", 0),
         ([PASS, UNDECIDED], "fail", 2),
         ([PASS, UNDECIDED], "pass", 0),
         ([PASS, UNDECIDED, FAIL], "fail", 1),
@@ -46,9 +48,10 @@ def test_a_line_has_the_answer_the_question_and_the_figure() -> None:
 
 
 def test_a_summary_says_how_to_ask_again() -> None:
-    said = output.summary([PASS, FAIL, UNDECIDED, TOLD], 1)
+    said = output.summary([PASS, FAIL, UNDECIDED, EXPECTED, UNEXPECTED, SKIPPED, SKIPPED, TOLD], 1)
     assert said.splitlines() == [
-        "failed: 1 pass, 1 fail, 1 undecided; what stands in brackets is for information",
+        "failed: 1 pass, 1 fail, 1 undecided, 1 expected, 1 unexpected, 2 skipped; "
+        "what stands in brackets is for information",
         "  again: diswot check mine.py --only fail",
         "  again: diswot check mine.py --only undecided",
     ]
@@ -67,7 +70,7 @@ def test_markdown_is_a_table() -> None:
     assert {row.replace("\\|", "").count("|") for row in rows} == {5}
     assert rows[-1].startswith("| worth | fail one | (fail) | 0.5 \\| <b>")
     assert "diswot check mine.py --only undecided" in text
-    assert "Again" not in output.markdown([PASS], 0, "diswot check mine.py")
+    assert "Again" not in output.markdown([PASS, EXPECTED, SKIPPED], 0, "diswot check mine.py")
 
 
 @pytest.mark.parametrize(("undecided", "kind"), [("fail", "error"), ("pass", "skipped")])
@@ -87,6 +90,12 @@ def test_junit_is_xml_that_counts(undecided: str, kind: str) -> None:
     assert len(cases["pass one"]) == 1
     assert second[0].find("skipped") is not None
     assert second.get("failures") == "0"
+
+
+def test_junit_skips_what_need_not_pass() -> None:
+    (suite,) = ElementTree.fromstring(output.junit([EXPECTED, UNEXPECTED, SKIPPED], "fail", "diswot check mine.py"))
+    assert [case.find("skipped") is not None for case in suite] == [True, False, True]
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "2")
 
 
 def test_what_a_proxy_s_message_holds_can_be_written_everywhere(tmp_path: Path) -> None:

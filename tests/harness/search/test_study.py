@@ -412,7 +412,7 @@ def test_a_mistake_gets_one_sentence(
     monkeypatch.chdir(run.parent)
     Path("few.csv").write_text("cell,accuracy\n777,70\n")
     Path("undefined.py").write_text(
-        "import proxies\n@proxies.register(needs=[], source='')\n"
+        "from diswot import proxies\n@proxies.register(needs=[], source='')\n"
         "def undefined(trace):\n    raise proxies.UndefinedScore('never')\n"
     )
     said = cli(
