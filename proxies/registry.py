@@ -10,14 +10,16 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from diswot.benchmarks.errors import InputError, described, printable, unknown
+from diswot.benchmarks.errors import InputError, printable, unknown
+from diswot.benchmarks.registry import load
 
 if TYPE_CHECKING:
     from diswot.proxies.trace import Trace
@@ -336,10 +338,13 @@ def load_file(path: Path) -> tuple[str, ...]:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"--plugin: {printable(path)} is not a Python file.")
+    from diswot.benchmarks.isolation import apart
+
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        _load_apart(functools.partial(spec.loader.exec_module, module))
+        with _all_or_none():
+            apart(functools.partial(spec.loader.exec_module, module))
         added = tuple(name for name in _registered if name not in before)
         if not added:
             raise InputError("registers no proxy; decorate a function of a trace with @proxies.register.")
@@ -396,24 +401,16 @@ def load_module(name: str) -> None:
         raise InputError(f"the module {name} of proxies cannot be loaded: {type(error).__name__}: {error}") from error
 
 
-def _load_apart(load: Callable[[], object]) -> None:
-    # Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
-    from diswot.proxies.isolation import interrupts_are_heeded, kept_apart
-
+@contextmanager
+def _all_or_none() -> Iterator[None]:
+    # What a plug-in has registered before it fails is forgotten.
     before = set(_registered)
     try:
-        with kept_apart() as changed:
-            load()
-            cause = changed()
-        if cause is not None:
-            raise InputError(f"{cause} while it is loaded")
-    except BaseException as error:
+        yield
+    except BaseException:
         for name in set(_registered) - before:
             del _registered[name]
-        if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
-            raise
-        cause = printable(error) if isinstance(error, InputError) else described(error)
-        raise InputError(f"cannot be loaded: {cause}") from error
+        raise
 
 
 @functools.cache
@@ -421,12 +418,6 @@ def _load_installed() -> None:
     families = [importlib.import_module(f"diswot.proxies.{family}") for family in FAMILIES]
     functions = [function for family in families for function in vars(family).values()]
     _built_in.update(name for name, proxy in _registered.items() if proxy.function in functions)
-    for entry_point in entry_points(group=_ENTRY_POINT_GROUP):
-        try:
-            _load_apart(entry_point.load)
-        except InputError as error:
-            owner = entry_point.dist.name if entry_point.dist is not None else "without a name"
-            raise InputError(
-                f"the plug-in {entry_point.name!r} ({entry_point.value}) of the installed distribution {owner} "
-                f"{str(error).rstrip('.')}; mend or uninstall it."
-            ) from error
+    for plugin in entry_points(group=_ENTRY_POINT_GROUP):
+        with _all_or_none():
+            load(plugin)

@@ -15,7 +15,7 @@ from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
+from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.registry import OVERFLOWED
 
@@ -156,7 +156,10 @@ def _overflows(results: Results) -> list[str]:
 
 def undistilled(space: str, cells: Sequence[int]) -> str:
     """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
-    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    usual = spaces.get(space).targets
+    if not usual:
+        return ""
+    name, column = tables.parse_target(usual[0])
     known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
     needed = min(ENOUGH_CELLS, len(cells))
     if known >= needed:

@@ -17,8 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.spaces import SPACES
 from diswot.harness import files, progress
 from diswot.harness.runs import arithmetic as arithmetics
 from diswot.harness.runs import forms
@@ -35,7 +35,7 @@ SCHEMA = 1
 _KEYS = ("space", "settings", "settings_hash", "commands", "proxies", "hashes")
 
 _SETTINGS = {
-    "space": frozenset(spaces.names()),
+    "space": SPACES,
     "images": str,
     "batch_size": int,
     "batch_seed": int,
@@ -69,7 +69,7 @@ ARITHMETIC = {"capability": (str, None), "mkldnn": bool, "variables": {str: str}
 
 #: The form of ``run.json``; what older versions did not write may be missing.
 _FORM = {
-    "space": frozenset(spaces.names()),
+    "space": SPACES,
     "settings": _SETTINGS,
     "settings_hash": str,
     "created?": str,

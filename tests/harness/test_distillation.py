@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -39,22 +38,6 @@ TINY = ("C=4", "samples=64", "epochs=2", "batch_size=32")
 DEGENERATE = next(index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).is_degenerate)
 
 Distil = Callable[..., Tally]
-
-
-@pytest.fixture(scope="module")
-def image_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """CIFAR-10 in its official layout, in which the class is the colour: 200 pictures to train on and 100 to test."""
-    folder = tmp_path_factory.mktemp("pictures") / "cifar-10-batches-py"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    colours = random.integers(60, 200, (10, 3))
-    for name, count in {**{f"data_batch_{number}": 40 for number in range(1, 6)}, "test_batch": 100}.items():
-        labels = np.arange(count) % 10
-        noise = random.integers(-50, 50, (count, 3, 32, 32))
-        pixels = np.clip(colours[labels][:, :, None, None] + noise, 0, 255).astype(np.uint8)
-        content = {b"data": pixels.reshape(count, -1), b"labels": labels.tolist()}
-        (folder / name).write_bytes(pickle.dumps(content, protocol=4))
-    return folder.parent
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +113,7 @@ def test_a_teacher_whose_answers_are_kept_teaches_the_same(
     plan = make_plan((*TINY, "epochs=12"), distillers=(name,))
     distil(plan, tmp_path / "kept")
     monkeypatch.setattr(teacher, "all_last", pytest.fail)
-    monkeypatch.setitem(distillers._registered, name, replace(distillers.parse(name)[0], reads="maps"))
+    monkeypatch.setitem(distillers.DISTILLERS._entries, name, replace(distillers.parse(name)[0], reads="maps"))
     distil(plan, tmp_path / "asked")
     # Sums over other memory layouts differ in their last digits, which may turn one of the few test pictures.
     assert found(tmp_path / "kept") == pytest.approx(found(tmp_path / "asked"), abs=5)
@@ -324,7 +307,7 @@ def test_trainings_of_an_earlier_version_of_a_distiller_are_not_shown(
 ) -> None:
     plan = make_plan(distillers=(NONE, "kd", "sp"))
     distil(plan, tmp_path)
-    monkeypatch.setitem(distillers._registered, "sp", replace(distillers.parse("sp")[0], version="99"))
+    monkeypatch.setitem(distillers.DISTILLERS._entries, "sp", replace(distillers.parse("sp")[0], version="99"))
     assert set(accuracies.trainings(tmp_path)["distiller"]) == {NONE, "kd"}
     assert distil(plan, tmp_path).done == 1
     shown = accuracies.trainings(tmp_path)
@@ -342,7 +325,7 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = replace(recipes.get("mini-teacher"), epochs=8, batch_size=20)
-    monkeypatch.setitem(recipes.RECIPES, "mini-teacher", quick)
+    monkeypatch.setitem(recipes.RECIPES._entries, "mini-teacher", quick)
     distil(make_plan(teacher="s0:111"), tmp_path)
     made = teacher.load(tmp_path / "teacher.pt", "cpu")
     assert made.name == "s0:111"

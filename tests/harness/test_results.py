@@ -128,7 +128,7 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
 def test_the_default_targets_are_those_that_know_enough_cells() -> None:
     trained = tables.load("nb201-kd").frame.index.tolist()
     others = [cell for cell in range(400) if cell not in trained]
-    distilled, baseline = results.DEFAULT_TARGETS["nb201"]
+    distilled, baseline = spaces.get("nb201").targets
     assert results.default_targets("nb201", trained[:3]) == (distilled,)
     assert results.default_targets("nb201", trained[:40] + others) == (distilled, baseline)
     assert results.default_targets("nb201", trained[:3] + others) == (baseline,)

@@ -17,8 +17,9 @@ import pandas as pd
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
-from diswot.benchmarks.spaces import nb201, s0
 from diswot.harness import evidence, files
+from diswot.harness.evidence.ensembles import ENSEMBLES
+from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.table import Method, Target
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
@@ -39,7 +40,8 @@ def question(one: ScoreSet, targets: Sequence[Target], method: Method, undefined
         undefined: one of `diswot.harness.evidence.panel.UNDEFINED`.
     """
     proxies = [(record["name"], record["family"], record["direction"]) for record in one.card["proxies"]]
-    found = hashlib.sha256(repr((one.data_hash, proxies, astuple(method), undefined)).encode())
+    plugged_in = (*MEASURES, *ENSEMBLES)  # a distribution may bring more than are in this project's code
+    found = hashlib.sha256(repr((one.data_hash, proxies, astuple(method), undefined, plugged_in)).encode())
     for target in targets:
         described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())
         found.update(repr(described).encode())
@@ -97,9 +99,8 @@ def table_path(name: str, table: str) -> Path:
 
 def _code() -> list[Path]:
     # What judges, and what knows the subsets, sizes and functions of cells.
-    folders = (Path(str(package.__file__)).parent for package in (evidence, nb201))
-    modules = [Path(str(module.__file__)) for module in (spaces, s0)]
-    return modules + [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    folders = (Path(str(package.__file__)).parent for package in (evidence, spaces))
+    return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
 
 def _read(name: str, table: str, data_hash: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import importlib
 import os
+import pkgutil
 import random
 import signal
 import sys
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,7 +33,9 @@ from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._python_dispatch import _pop_mode as _pop_dispatch_mode
 
-from diswot.proxies.registry import FAMILIES
+from diswot.benchmarks.errors import InputError, described, printable
+
+T = TypeVar("T")
 
 #: Settings that are plain attributes of torch. Of several that decide the same thing, the general one comes first.
 _ATTRIBUTES = (
@@ -62,11 +65,9 @@ _ATTRIBUTES = (
 #: Functions that torch itself replaces, by wrappers that do the same, when ``torch.compile`` is first used.
 _REPLACED_BY_TORCH = {(torch, "manual_seed"), (nn.Module, "__init__"), (nn.Module, "__setstate__")}
 
-#: The modules of this project that make numbers.
-_PROJECT = (
-    *(f"diswot.proxies.{name}" for name in (*FAMILIES, "conditions", "losses", "passes", "scoring", "stack", "trace")),
-    *("diswot.benchmarks.initialisation", "diswot.benchmarks.seeding"),
-)
+#: The package, and the modules, of this project that make numbers.
+_PROXIES = "diswot.proxies"
+_PROJECT = ("diswot.benchmarks.initialisation", "diswot.benchmarks.seeding")
 
 #: The types of device whose autocast is looked at.
 _DEVICE_TYPES = ("cpu", "cuda", "xpu", "mps")
@@ -80,6 +81,26 @@ class _Setting:
 
 
 _UNREADABLE = "what torch cannot say"
+
+
+def apart(load: Callable[[], T]) -> T:
+    """Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
+
+    Raises:
+        InputError: if it raises or changes something; the text begins with "cannot be loaded".
+    """
+    try:
+        with kept_apart() as changed:
+            loaded = load()
+            cause = changed()
+        if cause is not None:
+            raise InputError(f"{cause} while it is loaded")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
+            raise
+        cause = printable(error) if isinstance(error, InputError) else described(error)
+        raise InputError(f"cannot be loaded: {cause}") from error
+    return loaded
 
 
 @contextmanager
@@ -291,7 +312,9 @@ _Namespace = ModuleType | type
 def _namespaces() -> tuple[_Namespace, ...]:
     layers = [value for value in vars(nn).values() if isinstance(value, type)]
     bases = {base for layer in layers for base in layer.__mro__ if base.__module__.startswith("torch.nn.modules.")}
-    project = [importlib.import_module(name) for name in _PROJECT]
+    inside = pkgutil.iter_modules(importlib.import_module(_PROXIES).__path__, f"{_PROXIES}.")
+    modules = (*(one.name for one in inside if not one.ispkg), *_PROJECT)
+    project = [importlib.import_module(name) for name in modules]
     return (torch, nn.functional, torch.linalg, torch.autograd, Tensor, *bases, *project)
 
 
