@@ -21,9 +21,9 @@ from diswot.proxies.registry import OVERFLOWED
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
-    from diswot.harness.compute.sweep import Plan, Tally
+    from diswot.harness.compute.sweep import Plan
+    from diswot.harness.compute.work import Tally
     from diswot.harness.distillation.sweep import Plan as DistillationPlan
-    from diswot.harness.distillation.sweep import Tally as DistillationTally
 
 
 def plan(plan: Plan, folder: Path) -> str:
@@ -41,10 +41,10 @@ def _place(plan: Plan | DistillationPlan) -> str:
     return f"{workers} on {', '.join(plan.devices)}"
 
 
-def tally(tally: Tally, folder: Path) -> str:
-    """Say how a sweep went."""
+def tally(tally: Tally, folder: Path, unit: str = "score") -> str:
+    """Say how a sweep or a distillation went."""
     done = sum(tally.statuses.values())
-    text = f"{folder}: {_count(done, 'score')} in {tally.seconds:.0f} s"
+    text = f"{folder}: {_count(done, unit)} in {tally.seconds:.0f} s"
     text += f", {tally.before} were there already" if tally.before else ""
     text += "".join(
         f", {tally.statuses[status]} {status}" for status in ("undefined", "failed") if tally.statuses[status]
@@ -70,15 +70,6 @@ def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
         f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
         f"{_place(plan)}, into {folder}"
     )
-
-
-def distillation_tally(tally: DistillationTally, folder: Path) -> str:
-    """Say how a distillation went."""
-    text = f"{folder}: {_count(tally.done, 'training')} in {tally.seconds:.0f} s"
-    text += f", {tally.before} were there already" if tally.before else ""
-    for (distiller, cause), count in tally.causes.most_common(10):
-        text += f"\n{_failed(distiller, cause, count)}"
-    return text
 
 
 def measured(figures: dict[str, str]) -> str:

@@ -87,11 +87,11 @@ def test_a_student_learns_and_a_pair_differs_by_its_loss_alone(
 ) -> None:
     plan = make_plan((*TINY, "epochs=12", "kd_weight=0", "label_weight=1"))
     tally = distil(plan, tmp_path)
-    assert (tally.before, tally.done, dict(tally.causes)) == (0, 2, {})
+    assert (tally.before, tally.statuses["ok"], dict(tally.causes)) == (0, 2, {})
     vanilla, distilled = found(tmp_path).values()
     assert vanilla == distilled  # the same weights, batches and views: without the teacher's term nothing is left
     assert vanilla > 30
-    assert (distil(plan, tmp_path).before, distil(plan, tmp_path).done) == (2, 0)
+    assert (distil(plan, tmp_path).before, distil(plan, tmp_path).statuses["ok"]) == (2, 0)
 
 
 def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_one_training_serves_all_that_compute_the_same(
     assert list(table.columns) == ["vanilla", "distilled", "distilled-0", "vanilla-0"]
     assert (table.nunique() == 1).all()
     again = distil(make_plan(cells=members), tmp_path)
-    assert (again.before, again.done) == (2, 0)
+    assert (again.before, again.statuses["ok"]) == (2, 0)
 
 
 def test_what_a_table_has_is_not_trained_again(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Calla
     accuracies.write(tmp_path / "one", None)
     rows = tmp_path / "one" / "trainings.csv"
     tally = distil(make_plan(cells=(111, 333)), tmp_path / "two", merge=[rows])
-    assert (tally.before, tally.done) == (2, 2)
+    assert (tally.before, tally.statuses["ok"]) == (2, 2)
     assert found(tmp_path / "one").items() < found(tmp_path / "two").items()
     with pytest.raises(InputError, match="holds no training of the same settings"):
         distil(make_plan((*TINY, "epochs=3")), tmp_path / "three", merge=[rows])
@@ -309,7 +309,7 @@ def test_trainings_of_an_earlier_version_of_a_distiller_are_not_shown(
     distil(plan, tmp_path)
     monkeypatch.setitem(distillers.DISTILLERS._entries, "sp", replace(distillers.parse("sp")[0], version="99"))
     assert set(accuracies.trainings(tmp_path)["distiller"]) == {NONE, "kd"}
-    assert distil(plan, tmp_path).done == 1
+    assert distil(plan, tmp_path).statuses["ok"] == 1
     shown = accuracies.trainings(tmp_path)
     assert dict(zip(shown["distiller"], shown["version"], strict=True)) == {NONE: "1", "kd": "1", "sp": "99"}
     assert accuracies.write(tmp_path, None)[1]["trainings"] == "3 of 1 classes, 0 failed"
