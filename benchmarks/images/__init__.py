@@ -19,7 +19,7 @@ from diswot.benchmarks.registry import Registry
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["SETS", "Batch", "ImageSet", "fetchable", "fetched", "get", "names", "read", "sample"]
+__all__ = ["SETS", "Batch", "ImageSet", "fetchable", "fetched", "get", "read", "sample"]
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,6 @@ _OWN = (
 
 #: Every image set by its name.
 SETS: Registry[ImageSet] = Registry(ImageSet, "--images", None, {one.name: one for one in _OWN})
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all image sets."""
-    return tuple(SETS)
 
 
 def get(name: str) -> ImageSet:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from diswot.benchmarks.registry import Registry
 from diswot.benchmarks.spaces.space import Space, Subset
 
-__all__ = ["SPACES", "Space", "Subset", "classes_of", "get", "names", "neighbours"]
+__all__ = ["SPACES", "Space", "Subset", "classes_of", "get", "neighbours"]
 
 #: Every search space by its name.
 SPACES: Registry[Space] = Registry(
@@ -22,11 +22,6 @@ SPACES: Registry[Space] = Registry(
 def classes_of(space: Space) -> Space:
     """Return the space in which only the cells that stand for their isomorphism class are left."""
     return replace(space, cells=tuple(sorted({space.canonical(cell) for cell in space.cells})))
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the search spaces."""
-    return tuple(SPACES)
 
 
 def get(name: str) -> Space:

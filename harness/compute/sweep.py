@@ -163,13 +163,13 @@ def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], No
     """Carry out tasks, and yield the records of each when they are stored, in the order of completion."""
     from diswot.harness.compute.task import failed, score_network
 
-    context, plan = session.context, session.plan
+    context = session.context
     return work.stored(
         functools.partial(score_network, context),
         tasks,
         session.store,
         make_executor=session.make_executor,
-        workers=plan.workers,
+        workers=session.plan.workers,
         failed=functools.partial(failed, context),
     )
 

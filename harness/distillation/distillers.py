@@ -93,11 +93,6 @@ def distiller(
     return lambda loss: Distiller(loss.__name__, loss, version, reads, aligned, weight, source)
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all distillers; ``none`` is not one of them."""
-    return tuple(DISTILLERS)
-
-
 def parse(text: str) -> tuple[Distiller, ...]:
     """Return the distillers that ``kd``, ``kd+diswot`` or ``none`` stands for.
 

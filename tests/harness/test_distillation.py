@@ -99,14 +99,14 @@ def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[.
     assert len(set(found(tmp_path).values())) > 2
 
 
-@pytest.mark.parametrize("name", [*distillers.names(), "kd+diswot"])
+@pytest.mark.parametrize("name", [*distillers.DISTILLERS, "kd+diswot"])
 def test_every_distiller_trains(name: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     tally = distil(make_plan(distillers=(NONE, name)), tmp_path)
     assert dict(tally.causes) == {}
     assert set(found(tmp_path)) == {(111, NONE, 0), (111, name, 0)}
 
 
-@pytest.mark.parametrize("name", [name for name in distillers.names() if distillers.parse(name)[0].reads == "last"])
+@pytest.mark.parametrize("name", [name for name in distillers.DISTILLERS if distillers.parse(name)[0].reads == "last"])
 def test_a_teacher_whose_answers_are_kept_teaches_the_same(
     name: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
