@@ -1,12 +1,11 @@
-"""Teachers: CIFAR ResNets, any NAS-Bench-201 cell, any network of S0; untrained by name, or trained from a file."""
+"""Teachers: CIFAR ResNets and every network of a search space; untrained by name, or trained from a file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.benchmarks.errors import InputError, named, unknown
-from diswot.benchmarks.parsing import whole_number
-from diswot.benchmarks.spaces import nb201, s0
+from diswot.benchmarks.errors import named, unknown
+from diswot.benchmarks.spaces import SPACES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +18,7 @@ DEFAULT = "resnet56"
 
 @named("--teacher", "cell", "cell operation")
 def canonical(name: str) -> str:
-    """Return the one name of a teacher: ``resnet56``, ``nb201:INDEX`` or ``s0:DEPTHS``.
+    """Return the one name of a teacher: ``resnet56``, or ``SPACE:CELL``, such as ``nb201:6111`` or ``s0:713``.
 
     Raises:
         InputError: if the name is none, saying which forms there are.
@@ -27,16 +26,10 @@ def canonical(name: str) -> str:
     text = name.strip()
     if text in RESNETS:
         return text
-    kind, _, cell = text.partition(":")
-    if text.startswith("|") or kind == "nb201":
-        return f"nb201:{nb201.as_cell(cell if kind == 'nb201' else text).index}"
-    if kind == "s0":
-        number = whole_number(cell)
-        if number is None:
-            raise InputError(f"--teacher: {cell!r} is not in S0; its networks are named by three depths, such as 713.")
-        s0.depths(number)
-        return f"s0:{number}"
-    raise unknown("--teacher", name, [*RESNETS, "nb201:CELL", "s0:DEPTHS"])
+    space, _, cell = ("nb201", "", text) if text.startswith("|") else text.partition(":")
+    if space not in SPACES:
+        raise unknown("--teacher", name, [*RESNETS, *(f"{space}:CELL" for space in SPACES)])
+    return f"{space}:{SPACES[space].parse(cell)}"
 
 
 def build(name: str, *, num_classes: int, shortcut: str = "convolution") -> nn.Module:
@@ -56,7 +49,5 @@ def build(name: str, *, num_classes: int, shortcut: str = "convolution") -> nn.M
     if name in RESNETS:
         depth = RESNETS[name]
         return ResNet((depth, depth, depth), num_classes=num_classes, shortcut=shortcut)
-    kind, _, cell = name.partition(":")
-    if kind == "nb201":
-        return nb201.build(cell, num_classes=num_classes)
-    return s0.build(int(cell), num_classes=num_classes)
+    space, _, cell = name.partition(":")
+    return SPACES[space].build(int(cell), num_classes)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from diswot.harness.compute.plan import Plan
-    from diswot.harness.compute.sweep import Tally
+    from diswot.harness.compute.work import Tally
     from diswot.harness.runs.stored_search import Search
 
 

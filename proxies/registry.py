@@ -10,15 +10,16 @@ import inspect
 import math
 import os
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diswot.benchmarks.errors import InputError, described, printable, unknown
+from diswot.benchmarks.errors import InputError, printable, unknown
+from diswot.benchmarks.registry import load
 from diswot.proxies.declarations import CHECKS, FAMILIES, INDEPENDENCES, INITIALISATIONS, PASSES, Direction
 from diswot.proxies.declarations import UndefinedScore as UndefinedScore
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 _ENTRY_POINT_GROUP = "diswot.proxies"
 _PLUGIN_FILE = "diswot_plugin_"
 
-#: The packages that were imported by these names alone, and are sub-packages of `diswot` now.
-_MOVED = ("benchmarks", "harness", "proxies", "reports")
 
 #: Names that `select` takes for several proxies.
 SUITES = ("fast", "all")
@@ -312,10 +311,13 @@ def load_file(path: Path) -> tuple[str, ...]:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"--plugin: {printable(path)} is not a Python file.")
+    from diswot.benchmarks.isolation import apart
+
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        _load_apart(functools.partial(spec.loader.exec_module, module))
+        with _all_or_none():
+            apart(functools.partial(spec.loader.exec_module, module))
         added = tuple(name for name in _registered if name not in before)
         if not added:
             raise InputError("registers no proxy; decorate a function of a trace with @proxies.register.")
@@ -343,46 +345,24 @@ def load_module(name: str) -> None:
     Raises:
         InputError: if it cannot be imported.
     """
+    from diswot.benchmarks.isolation import cause_of
+
     try:
         importlib.import_module(name)
     except Exception as error:
-        raise InputError(
-            f"the module {name} of proxies cannot be loaded: {_moved(error) or described(error)}"
-        ) from error
+        raise InputError(f"the module {name} of proxies cannot be loaded: {cause_of(error)}") from error
 
 
-def _load_apart(load: Callable[[], object]) -> None:
-    # Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
-    from diswot.proxies.isolation import interrupts_are_heeded, kept_apart
-
+@contextmanager
+def _all_or_none() -> Iterator[None]:
+    # What a plug-in has registered before it fails is forgotten.
     before = set(_registered)
     try:
-        with kept_apart() as changed:
-            load()
-            cause = changed()
-        if cause is not None:
-            raise InputError(f"{cause} while it is loaded")
-    except BaseException as error:
+        yield
+    except BaseException:
         for name in set(_registered) - before:
             del _registered[name]
-        if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
-            raise
-        cause = printable(error) if isinstance(error, InputError) else _moved(error) or described(error)
-        raise InputError(f"cannot be loaded: {cause}") from error
-
-
-def _moved(error: BaseException) -> str | None:
-    # What to write instead of an import of a package that has moved into `diswot`. A user's own package of such a name
-    # is there, and imports without an error.
-    if not isinstance(error, ModuleNotFoundError) or error.name not in _MOVED:
-        return None
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    line = (last.line or "").strip()
-    if line.startswith(f"from {error.name}"):
-        new = f"`{line.replace('from ', 'from diswot.', 1)}`"
-    else:
-        line, new = f"import {error.name}", f"`from diswot import {error.name}` or `import diswot`"
-    return printable(f"write {new} instead of `{line}` in line {last.lineno} of {Path(last.filename).name}")
+        raise
 
 
 @functools.cache
@@ -390,12 +370,6 @@ def _load_installed() -> None:
     families = [importlib.import_module(f"diswot.proxies.{family}") for family in FAMILIES]
     functions = [function for family in families for function in vars(family).values()]
     _built_in.update(name for name, proxy in _registered.items() if proxy.function in functions)
-    for entry_point in entry_points(group=_ENTRY_POINT_GROUP):
-        try:
-            _load_apart(entry_point.load)
-        except InputError as error:
-            owner = entry_point.dist.name if entry_point.dist is not None else "without a name"
-            raise InputError(
-                f"the plug-in {entry_point.name!r} ({entry_point.value}) of the installed distribution {owner} "
-                f"{str(error).rstrip('.')}; mend or uninstall it."
-            ) from error
+    for plugin in entry_points(group=_ENTRY_POINT_GROUP):
+        with _all_or_none():
+            load(plugin)

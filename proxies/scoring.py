@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError, described, printable
+from diswot.benchmarks.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
 from diswot.proxies.declarations import OVERFLOWED, ProxyError, UndefinedScore
-from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, restored_random_state, without_autocast
 from diswot.proxies.registry import Proxy, get, is_built_in
 from diswot.proxies.trace import Trace, bits
 

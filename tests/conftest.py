@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -42,3 +44,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("there is no folder of real data beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def image_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CIFAR-10 in its official layout, in which the class is the colour: 200 pictures to train on and 100 to test."""
+    folder = tmp_path_factory.mktemp("pictures") / "cifar-10-batches-py"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    colours = random.integers(60, 200, (10, 3))
+    for name, count in {**{f"data_batch_{number}": 40 for number in range(1, 6)}, "test_batch": 100}.items():
+        labels = np.arange(count) % 10
+        noise = random.integers(-50, 50, (count, 3, 32, 32))
+        pixels = np.clip(colours[labels][:, :, None, None] + noise, 0, 255).astype(np.uint8)
+        content = {b"data": pixels.reshape(count, -1), b"labels": labels.tolist()}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=4))
+    return folder.parent

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import cifar, files, imagenet16
 from diswot.benchmarks.images.batch import Batch
+from diswot.benchmarks.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Batch", "ImageSet", "fetchable", "fetched", "get", "names", "read", "sample"]
+__all__ = ["SETS", "Batch", "ImageSet", "fetchable", "fetched", "get", "read", "sample"]
 
 
 @dataclass(frozen=True)
@@ -52,60 +53,55 @@ def _of_255(red: float, green: float, blue: float) -> tuple[float, float, float]
     return red / 255, green / 255, blue / 255
 
 
-_SETS = {
-    image_set.name: image_set
-    for image_set in (
-        ImageSet(
-            name="noise",
-            classes=None,
-            size=32,
-            mean=(0.0, 0.0, 0.0),
-            std=(1.0, 1.0, 1.0),
-            padding=0,
-            source="drawn from N(0, 1) with the seed",
-            licence="none needed",
-            reader=None,
-        ),
-        ImageSet(
-            name="cifar10",
-            classes=10,
-            size=32,
-            mean=_of_255(125.3, 123.0, 113.9),
-            std=_of_255(63.0, 62.1, 66.7),
-            padding=4,
-            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-            licence="no formal licence",
-            reader=cifar.load,
-        ),
-        ImageSet(
-            name="cifar100",
-            classes=100,
-            size=32,
-            mean=_of_255(129.3, 124.1, 112.4),
-            std=_of_255(68.2, 65.4, 70.4),
-            padding=4,
-            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-            licence="no formal licence",
-            reader=cifar.load,
-        ),
-        ImageSet(
-            name="imagenet16-120",
-            classes=120,
-            size=16,
-            mean=_of_255(122.68, 116.66, 104.01),
-            std=_of_255(63.22, 61.26, 65.09),
-            padding=2,
-            source="Chrabaszcz et al., A Downsampled Variant of ImageNet, arXiv 1707.08819; cut by NAS-Bench-201",
-            licence="ImageNet terms of access: non-commercial research and education",
-            reader=imagenet16.load,
-        ),
-    )
-}
+_OWN = (
+    ImageSet(
+        name="noise",
+        classes=None,
+        size=32,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        padding=0,
+        source="drawn from N(0, 1) with the seed",
+        licence="none needed",
+        reader=None,
+    ),
+    ImageSet(
+        name="cifar10",
+        classes=10,
+        size=32,
+        mean=_of_255(125.3, 123.0, 113.9),
+        std=_of_255(63.0, 62.1, 66.7),
+        padding=4,
+        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        licence="no formal licence",
+        reader=cifar.load,
+    ),
+    ImageSet(
+        name="cifar100",
+        classes=100,
+        size=32,
+        mean=_of_255(129.3, 124.1, 112.4),
+        std=_of_255(68.2, 65.4, 70.4),
+        padding=4,
+        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        licence="no formal licence",
+        reader=cifar.load,
+    ),
+    ImageSet(
+        name="imagenet16-120",
+        classes=120,
+        size=16,
+        mean=_of_255(122.68, 116.66, 104.01),
+        std=_of_255(63.22, 61.26, 65.09),
+        padding=2,
+        source="Chrabaszcz et al., A Downsampled Variant of ImageNet, arXiv 1707.08819; cut by NAS-Bench-201",
+        licence="ImageNet terms of access: non-commercial research and education",
+        reader=imagenet16.load,
+    ),
+)
 
-
-def names() -> tuple[str, ...]:
-    """Return the names of all image sets."""
-    return tuple(_SETS)
+#: Every image set by its name.
+SETS: Registry[ImageSet] = Registry(ImageSet, "--images", None, {one.name: one for one in _OWN})
 
 
 def get(name: str) -> ImageSet:
@@ -114,9 +110,7 @@ def get(name: str) -> ImageSet:
     Raises:
         InputError: if there is no such set.
     """
-    if name not in _SETS:
-        raise unknown("--images", name, _SETS)
-    return _SETS[name]
+    return SETS[name]
 
 
 def fetchable() -> tuple[str, ...]:

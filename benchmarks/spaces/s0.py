@@ -8,7 +8,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.errors import InputError, quoted
+from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.spaces.space import Space
 
 if TYPE_CHECKING:
     from diswot.benchmarks.resnet import ResNet
@@ -65,3 +67,31 @@ def build(number: int, *, num_classes: int = 100) -> ResNet:
     from diswot.benchmarks.resnet import ResNet
 
     return ResNet(depths(number), num_classes=num_classes)
+
+
+def _parse(text: str) -> int:
+    number = whole_number(text)
+    if number is None:
+        raise InputError(f"cell: {quoted(text)} is not in S0; its networks are named by three depths, such as 713.")
+    depths(number)
+    return number
+
+
+SPACE = Space(
+    name="s0",
+    cells=NUMBERS,
+    parse=_parse,
+    describe=lambda number: "ResNet[{},{},{}]".format(*depths(number)),
+    build=lambda number, classes, **_skeleton: build(number, num_classes=classes),
+    classes=100,
+    costs={
+        "params": lambda number, classes: params(number, num_classes=classes),
+        "flops": lambda number, classes: flops(number, num_classes=classes),
+        "live_params": lambda number, classes: params(number, num_classes=classes),
+        "live_flops": lambda number, classes: flops(number, num_classes=classes),
+    },
+    options=(len(DEPTHS),) * 3,
+    encode=lambda cell: tuple(map(DEPTHS.index, depths(cell))),
+    decode=lambda places: number(*(DEPTHS[place] for place in places)),
+    targets=("s0-diswot:distilled",),
+)

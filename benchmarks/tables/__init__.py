@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from diswot.benchmarks.tables.registry import is_there, load, names, outline, training_seconds
+from diswot.benchmarks.tables.registry import TABLES, Provider, is_there, load, names, outline, training_seconds
 from diswot.benchmarks.tables.table import Card, Table
 from diswot.benchmarks.tables.targets import Target, parse_target, targets
 
 __all__ = [
+    "TABLES",
     "Card",
+    "Provider",
     "Table",
     "Target",
     "is_there",

@@ -6,6 +6,7 @@ by cell are made of them here. A training answers for every cell that computes t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -39,6 +40,7 @@ def load() -> Table:
     return Table(NAME, SPACE, frame, replace(card, data_hash=hashlib.sha256(_read(f"{NAME}.csv")).hexdigest()))
 
 
+@functools.cache
 def _trainings() -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(_read(f"{NAME}.csv")))
 

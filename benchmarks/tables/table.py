@@ -45,9 +45,9 @@ class Table:
 
     Attributes:
         name: of the table; for a file of the user's, its name without suffix.
-        space: the search space of its cells, ``nb201`` or ``s0``.
-        frame: one row per cell, ascending; the index ``cell`` is the official index (nb201) or the number made of
-            the three depths (s0, 713 for depths 7, 1, 3); float64 columns in percent, NaN where unknown.
+        space: the search space of its cells.
+        frame: one row per cell, ascending; the index ``cell`` is its number in the space; float64 columns in percent,
+            NaN where unknown.
         card: how the figures were made.
     """
 

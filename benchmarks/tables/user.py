@@ -1,13 +1,15 @@
 """Accuracy tables of the user's: CSV, Parquet, or JSON ``{index: accuracy}``.
 
-A row names its cell in a column called ``cell``, ``index``, ``arch`` or ``arch_str``, by the official index or the
-official string (nb201) or by the number made of the three depths (s0). Where several of these columns stand side by
-side they must agree. Every other column holds accuracies; an empty field is an unknown one. Nothing is dropped in
-silence: a column that is neither is an error that names it. A card may lie beside the file, as ``FILE.card.json``.
+A row names its cell in a column called ``cell``, ``index``, ``arch`` or ``arch_str``, as its space does: by the
+official index or the official string (nb201), by the number made of the three depths (s0). Where several of these
+columns stand side by side they must agree. Every other column holds accuracies; an empty field is an unknown one.
+Nothing is dropped in silence: a column that is neither is an error that names it. A card may lie beside the file, as
+``FILE.card.json``.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -20,39 +22,51 @@ from pathlib import Path
 
 import pandas as pd
 
-from diswot.benchmarks.errors import InputError, printable, unknown
+from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import InputError, printable
 from diswot.benchmarks.paths import expanded
-from diswot.benchmarks.spaces import s0
-from diswot.benchmarks.spaces.nb201 import SIZE, as_cell
+from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import readers, trainings
 from diswot.benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
 from diswot.benchmarks.tables.table import NOT_STATED, Card, Table
-
-SPACES = ("nb201", "s0")
 
 _UNKNOWN = ("", "nan", "na", "null")
 
 
 def load(path: str | Path, space: str = "nb201") -> Table:
-    """Read a table.
+    """Read a table. A file that has not changed meanwhile is parsed once.
 
     Args:
         path: a file whose name ends in one of `readers.SUFFIXES`.
-        space: the search space of its cells, ``nb201`` or ``s0``.
+        space: the search space of its cells.
+
+    Returns:
+        A table whose frame must not be changed.
 
     Raises:
         InputError: if the file cannot be read or is too large, a cell is unknown or occurs twice, an accuracy is not a
             finite number, or there is no cell or no accuracy; the text names the file, the row and the value.
     """
-    if space not in SPACES:
-        raise unknown("--space", space, SPACES)
+    spaces.get(space)
+    try:
+        found = expanded("table", path).stat()
+        state: tuple[int, ...] = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    except OSError:
+        state = ()  # reading it says what is wrong
+    frame, data_hash = _parsed(str(path), space, state)
+    return Table(name_of(path), space, frame, _card(path, data_hash))
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(path: str, space: str, state: tuple[int, ...]) -> tuple[pd.DataFrame, str]:
+    # The frame of a file in a state, and the hash of its bytes.
     rows = readers.read(path)
-    cells = _cells(rows, path, space)
+    cells = _cells(rows, path, spaces.get(space))
     columns = {column: _accuracies(rows, column, path) for column in _accuracy_columns(rows, path)}
     frame = pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
     if frame.isna().to_numpy().all():
         raise InputError(f"table: '{path}' holds no accuracy; every field of {_some(columns)} is empty.")
-    return Table(name_of(path), space, frame.sort_index(), _card(path))
+    return frame.sort_index(), hashlib.sha256(expanded("table", path).read_bytes()).hexdigest()
 
 
 def name_of(path: str | Path) -> str:
@@ -86,7 +100,7 @@ def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
     return columns
 
 
-def _cells(rows: Rows, path: str | Path, space: str) -> list[int]:
+def _cells(rows: Rows, path: str | Path, space: Space) -> list[int]:
     present = [column for column in CELL_COLUMNS if column in rows.columns]
     if not present:
         raise InputError(
@@ -116,20 +130,12 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
 
 
-def _cell(value: object, where: str, space: str) -> int:
+def _cell(value: object, where: str, space: Space) -> int:
     text, number = str(value).strip(), _whole(value)
     if isinstance(value, bool) or len(text) > MOST_LETTERS:
         raise InputError(f"{where}: {quoted(text)} is no cell.")
-    if space == "s0":
-        if number not in s0.NUMBERS:
-            raise InputError(
-                f"{where}: {quoted(text)} is no network of S0; 713 stands for depths 7, 1, 3 out of 1, 3, 5, 7."
-            )
-        return number
-    if number is not None and not 0 <= number < SIZE:
-        raise InputError(f"{where}: {quoted(text)} is no cell of NAS-Bench-201; its indices are 0 to {SIZE - 1}.")
     try:
-        return as_cell(text if number is None else number).index
+        return space.parse(text if number is None else str(number))
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -176,22 +182,12 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _card(path: str | Path) -> Card:
-    data_hash = hashlib.sha256(expanded("table", path).read_bytes()).hexdigest()
+def _card(path: str | Path, data_hash: str) -> Card:
     beside = card_path(path)
     if beside.is_file():
         return _card_beside(beside, path, data_hash)
-    return Card(
-        source=printable(str(path)),
-        licence=NOT_STATED,
-        images=NOT_STATED,
-        recipe=NOT_STATED,
-        teacher=NOT_STATED,
-        seeds=NOT_STATED,
-        epochs=NOT_STATED,
-        citation=NOT_STATED,
-        data_hash=data_hash,
-    )
+    silent = {field.name: NOT_STATED for field in fields(Card)}
+    return Card(**silent | {"source": printable(str(path)), "data_hash": data_hash})
 
 
 def _card_beside(beside: Path, path: str | Path, data_hash: str) -> Card:

@@ -39,7 +39,7 @@ def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
     Raises:
         InputError: if a target is not known, or too few cells have an accuracy.
     """
-    chosen = results.targets_of(reference.SPACE, tuple(asked) or results.DEFAULT_TARGETS[reference.SPACE][:1])
+    chosen = results.targets_of(reference.SPACE, tuple(asked) or spaces.get(reference.SPACE).targets[:1])
     results.say_fractions(chosen.values(), reference.SPACE)
     columns = {name: tables.load(target.table, reference.SPACE).frame[target.column] for name, target in chosen.items()}
     known = pd.DataFrame(columns).reindex(list(cells)).dropna()

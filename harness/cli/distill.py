@@ -104,7 +104,7 @@ def command(
     )
     click.echo(output.distillation_plan(plan, out), err=True)
     tally = sweep.run(plan, out, merge=merged)
-    click.echo(output.distillation_tally(tally, out), err=True)
+    click.echo(tally.describe(out, "training"), err=True)
     written, measured = accuracies.write(out, compared)
     click.echo(output.measured(measured))
     for path in written:

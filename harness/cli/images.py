@@ -21,8 +21,7 @@ def _list(as_json: bool) -> None:
     from diswot.benchmarks import images
 
     rows = []
-    for name in images.names():
-        one = images.get(name)
+    for name, one in images.SETS.items():
         record = {"name": name, "state": _state(name), "classes": one.classes or "any", "size": one.size}
         rows.append(record | {"source": one.source, "licence": one.licence})
     options.show(rows, as_json)

@@ -181,7 +181,7 @@ config = click.option(
     callback=_read_config,
     help="TOML file with settings named as the options are, without the dashes; the command line wins.",
 )
-space = click.option("--space", default="nb201", show_default=True, help="Search space: nb201 or s0.")
+space = click.option("--space", default="nb201", show_default=True, help="nb201, s0, or a space that a package brings.")
 cells = click.option(
     "--cells",
     show_default="100, or all of a smaller space",

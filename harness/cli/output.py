@@ -17,14 +17,13 @@ from diswot.harness.compute import devices
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.results import DEFAULT_TARGETS, ENOUGH_CELLS, Results
+from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.declarations import OVERFLOWED
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
     from diswot.harness.distillation.sweep import Plan as DistillationPlan
-    from diswot.harness.distillation.sweep import Tally as DistillationTally
 
 
 def failures(found: Search) -> str:
@@ -43,15 +42,6 @@ def distillation_plan(plan: DistillationPlan, folder: Path) -> str:
         f"{', '.join(plan.distillers)}; {plan.images}, teacher {plan.teacher}, "
         f"{devices.described(plan.devices, plan.workers, plan.scheduler)}, into {folder}"
     )
-
-
-def distillation_tally(tally: DistillationTally, folder: Path) -> str:
-    """Say how a distillation went."""
-    text = f"{folder}: {counted(tally.done, 'training')} in {tally.seconds:.0f} s"
-    text += f", {tally.before} were there already" if tally.before else ""
-    for (distiller, cause), count in tally.causes.most_common(10):
-        text += f"\n{_failed(distiller, cause, count)}"
-    return text
 
 
 def measured(figures: dict[str, str]) -> str:
@@ -129,7 +119,10 @@ def _overflows(results: Results) -> list[str]:
 
 def undistilled(space: str, cells: Sequence[int]) -> str:
     """Say why the usual targets of some cells lack the distilled accuracy, and which cells have one; else nothing."""
-    name, column = tables.parse_target(DEFAULT_TARGETS[space][0])
+    usual = spaces.get(space).targets
+    if not usual:
+        return ""
+    name, column = tables.parse_target(usual[0])
     known = tables.load(name, space).frame[column].dropna().index.isin(cells).sum()
     needed = min(ENOUGH_CELLS, len(cells))
     if known >= needed:

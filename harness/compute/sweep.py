@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diswot.benchmarks import images, spaces, teachers
-from diswot.benchmarks.errors import counted
-from diswot.harness import files, pool, progress
-from diswot.harness.compute import reuse
+from diswot.harness import files, progress
+from diswot.harness.compute import reuse, work
 from diswot.harness.compute.cluster.executor import executors
 from diswot.harness.compute.plan import Plan
+from diswot.harness.compute.work import Tally
 from diswot.harness.runs import arithmetic, run_folder
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
@@ -25,27 +24,6 @@ from diswot.proxies import by_value, registry
 
 if TYPE_CHECKING:
     from diswot.harness.compute.task import Context, Task
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How a sweep went: units stored before and in this call, by status; and which failed why."""
-
-    before: int
-    statuses: Counter[str]
-    causes: Counter[tuple[str, str]]
-    seconds: float
-
-    def describe(self, folder: Path) -> str:
-        """Say how the sweep went."""
-        text = f"{folder}: {counted(sum(self.statuses.values()), 'score')} in {self.seconds:.0f} s"
-        text += f", {self.before} were there already" if self.before else ""
-        text += "".join(
-            f", {self.statuses[status]} {status}" for status in ("undefined", "failed") if self.statuses[status]
-        )
-        for (proxy, cause), count in self.causes.most_common(10):
-            text += f"\n  failed {counted(count, 'time')}: {proxy}: {cause}"
-        return text
 
 
 def prepare(plan: Plan) -> Context:
@@ -143,18 +121,14 @@ def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], No
     from diswot.harness.compute.task import failed, score_network
 
     context = session.context
-    results = pool.run(
+    return work.stored(
         functools.partial(score_network, context),
         tasks,
+        session.store,
         make_executor=session.make_executor,
         workers=session.plan.workers,
-        on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+        failed=functools.partial(failed, context),
     )
-    with closing(results):
-        for _, records in results:
-            session.store.write(records)
-            session.store.refuse_removed()
-            yield records
 
 
 def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
@@ -166,8 +140,6 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         InputError: if the plan or the folder is no good.
     """
     start = time.monotonic()
-    statuses: Counter[str] = Counter()
-    causes: Counter[tuple[str, str]] = Counter()
     context = prepare(plan)
     with opened(plan, folder, context, make_executor) as session:
         taken = reuse.for_sweep(plan, context.settings, session.store, folder)
@@ -175,15 +147,9 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         if tasks:
             computed = {name for task in tasks for name, _, _ in task.wanted}
             run_folder.note_computed(folder, session.store, plan.device_name, computed)
-        with (
-            _forgetting_derived(folder) if tasks else nullcontext(),
-            closing(score(session, tasks)) as results,
-            progress.shown(len(tasks), "network", f"{_units(tasks)} scores") as advance,
-        ):
-            for records in results:
-                statuses.update(record.status for record in records)
-                causes.update((r.proxy, r.cause or "") for r in records if r.status == "failed")
-                advance()
+        shown = progress.shown(len(tasks), "network", f"{_units(tasks)} scores")
+        with _forgetting_derived(folder) if tasks else nullcontext():
+            statuses, causes = work.counted(score(session, tasks), shown, "proxy")
     return Tally(before - taken, statuses, causes, time.monotonic() - start)
 
 

@@ -183,7 +183,7 @@ def describe_students(space: str, recipe: Recipe, trained: Iterable[str]) -> str
     """Return how students are trained, in words: the recipe, and the loss of each distiller, the vanilla one first."""
     ordered = sorted(trained, key=lambda text: (text != distillers.NONE, text))
     losses = [f"{COLUMNS.get(text, text)}: {distillers.describe(text, recipe)}" for text in ordered]
-    skeleton = [f"skeleton C={recipe.C} N={recipe.N}"] if space == "nb201" else []  # S0's networks have their own
+    skeleton = [f"skeleton C={recipe.C} N={recipe.N}"] if spaces.get(space).has_skeleton else []
     alike = f"T={recipe.temperature:g}; all from the same initial weights, with the same order of batches and views"
     return "; ".join([*skeleton, recipe.describe(), *losses, alike])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,40 +74,23 @@ class Distiller:
     weight: float | None
     source: str
 
+    def __post_init__(self) -> None:
+        """Refuse a name that a list of distillers could not hold, and what no teacher has to read."""
+        if not self.name.isidentifier() or self.name == NONE:
+            raise InputError(f"distiller: {self.name!r} is no identifier, or stands for the vanilla student.")
+        if self.reads not in READS:
+            raise unknown(f"distiller {self.name}: reads", self.reads, READS)
 
-_registered: dict[str, Distiller] = {}
 
-
-def register(
-    *,
-    source: str,
-    weight: float | None = None,
-    reads: str = "maps",
-    aligned: bool = False,
-    version: str = "1",
-    name: str | None = None,
-) -> Callable[[Callable[[Lesson], Tensor]], Callable[[Lesson], Tensor]]:
-    """Register the decorated function of a lesson; see `Distiller` for the arguments.
+def distiller(
+    *, source: str, weight: float | None = None, reads: str = "maps", aligned: bool = False, version: str = "1"
+) -> Callable[[Callable[[Lesson], Tensor]], Distiller]:
+    """Make the decorated function of a lesson a distiller of its name; see `Distiller` for the arguments.
 
     Raises:
-        InputError: if the name is taken, or cannot be one; or if the teacher has no such thing to read.
+        InputError: if the name cannot be one; or if the teacher has no such thing to read.
     """
-
-    def decorate(loss: Callable[[Lesson], Tensor]) -> Callable[[Lesson], Tensor]:
-        called = name or loss.__name__
-        if called in _registered or called == NONE or not called.isidentifier():
-            raise InputError(f"distiller: {called!r} is taken, or no identifier.")
-        if reads not in READS:
-            raise unknown("reads", reads, READS)
-        _registered[called] = Distiller(called, loss, version, reads, aligned, weight, source)
-        return loss
-
-    return decorate
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all distillers; ``none`` is not one of them."""
-    return tuple(_registered)
+    return lambda loss: Distiller(loss.__name__, loss, version, reads, aligned, weight, source)
 
 
 def parse(text: str) -> tuple[Distiller, ...]:
@@ -119,11 +103,11 @@ def parse(text: str) -> tuple[Distiller, ...]:
         return ()
     parts = text.split("+")
     for part in parts:
-        if part not in _registered:
-            raise unknown("--distillers", part, [NONE, *_registered, "kd+diswot"])
+        if part not in DISTILLERS:
+            raise unknown("--distillers", part, [NONE, *DISTILLERS, "kd+diswot"])
     if len(set(parts)) < len(parts):
         raise InputError(f"--distillers: {text!r} names one twice.")
-    return tuple(_registered[part] for part in parts)
+    return tuple(DISTILLERS[part] for part in parts)
 
 
 def select(text: str) -> tuple[str, ...]:
@@ -136,7 +120,7 @@ def select(text: str) -> tuple[str, ...]:
     for part in chosen:
         parse(part)
     if not chosen:
-        raise InputError(f"--distillers: {text!r} names none; write none,kd or any of {', '.join(_registered)}.")
+        raise InputError(f"--distillers: {text!r} names none; write none,kd or any of {', '.join(DISTILLERS)}.")
     return chosen
 
 
@@ -165,7 +149,7 @@ def describe(text: str, recipe: Recipe) -> str:
     return " + ".join([f"{label_weight:g} cross-entropy", *terms])
 
 
-@register(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")
+@distiller(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")
 def kd(lesson: Lesson) -> Tensor:
     """KL(teacher || student) of softened logits, times temperature squared."""
     from diswot.proxies import losses
@@ -173,7 +157,7 @@ def kd(lesson: Lesson) -> Tensor:
     return losses.kd(lesson.logits, lesson.teacher_logits, lesson.temperature)
 
 
-@register(source="Zagoruyko and Komodakis, ICLR 2017; weight of RepDistiller", weight=1000.0)
+@distiller(source="Zagoruyko and Komodakis, ICLR 2017; weight of RepDistiller", weight=1000.0)
 def at(lesson: Lesson) -> Tensor:
     """Spatial attention maps of the three stages."""
     from diswot.proxies import losses
@@ -182,7 +166,7 @@ def at(lesson: Lesson) -> Tensor:
     return sum((losses.attention(one, other) for one, other in maps), start=lesson.logits.new_zeros(()))
 
 
-@register(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT, reads="last")
+@distiller(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT, reads="last")
 def sp(lesson: Lesson) -> Tensor:
     """Relations between the pictures of a batch in the last map."""
     from diswot.proxies import losses
@@ -190,7 +174,7 @@ def sp(lesson: Lesson) -> Tensor:
     return losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
 
 
-@register(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0, reads="last")
+@distiller(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0, reads="last")
 def rkd(lesson: Lesson) -> Tensor:
     """Distances and angles between the pooled vectors of a batch."""
     from diswot.proxies import losses
@@ -198,7 +182,7 @@ def rkd(lesson: Lesson) -> Tensor:
     return losses.relational(lesson.features[-1], lesson.teacher_features[-1])
 
 
-@register(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, reads="last", aligned=True)
+@distiller(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, reads="last", aligned=True)
 def ickd(lesson: Lesson) -> Tensor:
     """Relations between the channels of the last map."""
     from diswot.proxies import losses
@@ -206,7 +190,7 @@ def ickd(lesson: Lesson) -> Tensor:
     return losses.inter_channel(lesson.aligned, lesson.teacher_features[-2])
 
 
-@register(
+@distiller(
     source="Dong, Li and Wei, DisWOT, CVPR 2023 (DisWOT+). The paper's weights are not published: the "
     "relation term has that of sp, whose loss it is; the semantic one has a weight that was found here",
     version="2",
@@ -227,3 +211,9 @@ def diswot(lesson: Lesson) -> Tensor:
         )
     )
     return _SP_WEIGHT * relation + _SEMANTIC_WEIGHT * losses.semantic(student, teacher)
+
+
+#: Every distiller by its name.
+DISTILLERS: Registry[Distiller] = Registry(
+    Distiller, "--distillers", "diswot.distillers", {one.name: one for one in (kd, at, sp, rkd, ickd, diswot)}
+)

@@ -10,6 +10,7 @@ from typing import Any
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.registry import Registry
 
 #: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
 SCHEDULES = ("one-cycle", "steps")
@@ -83,52 +84,57 @@ class Recipe:
 
 _MINI_TEACHER = "mini-teacher"
 
-RECIPES = {
-    # DisWOT's: RepDistiller's settings, for a GPU.
-    "paper": Recipe(
-        C=16,
-        N=5,
-        size=32,
-        samples=0,
-        epochs=240,
-        batch_size=64,
-        learning_rate=0.05,
-        schedule="steps",
-        milestones=(150, 180, 210),
-        momentum=0.9,
-        nesterov=False,
-        weight_decay=5e-4,
-        padding=4,
-        temperature=4.0,
-        kd_weight=0.9,
-        label_weight=0.1,
-        teacher_recipe="paper",
-    ),
-    # For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
-    # docs/measurements.md.
-    "mini": Recipe(
-        C=8,
-        N=1,
-        size=16,
-        samples=0,
-        epochs=2,
-        batch_size=256,
-        learning_rate=0.4,
-        schedule="one-cycle",
-        milestones=(),
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=5e-4,
-        padding=0,
-        temperature=4.0,
-        kd_weight=0.9,
-        label_weight=0.1,
-        teacher_recipe=_MINI_TEACHER,
-    ),
-}
+# DisWOT's: RepDistiller's settings, for a GPU.
+_PAPER = Recipe(
+    C=16,
+    N=5,
+    size=32,
+    samples=0,
+    epochs=240,
+    batch_size=64,
+    learning_rate=0.05,
+    schedule="steps",
+    milestones=(150, 180, 210),
+    momentum=0.9,
+    nesterov=False,
+    weight_decay=5e-4,
+    padding=4,
+    temperature=4.0,
+    kd_weight=0.9,
+    label_weight=0.1,
+    teacher_recipe="paper",
+)
+
+# For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
+# docs/measurements.md.
+_MINI = Recipe(
+    C=8,
+    N=1,
+    size=16,
+    samples=0,
+    epochs=2,
+    batch_size=256,
+    learning_rate=0.4,
+    schedule="one-cycle",
+    milestones=(),
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=5e-4,
+    padding=0,
+    temperature=4.0,
+    kd_weight=0.9,
+    label_weight=0.1,
+    teacher_recipe=_MINI_TEACHER,
+)
+
 # Every picture, and crops: a teacher that knows its pictures by heart says little on them. As small as the students'
 # pictures, since what is only seen in larger ones cannot be learnt from it.
-RECIPES[_MINI_TEACHER] = replace(RECIPES["mini"], samples=0, epochs=6, batch_size=256, learning_rate=0.2, padding=4)
+_MINI_S_TEACHER = replace(_MINI, samples=0, epochs=6, batch_size=256, learning_rate=0.2, padding=4)
+
+#: Every recipe by its name.
+RECIPES: Registry[Recipe] = Registry(
+    Recipe, "--recipe", None, {"paper": _PAPER, "mini": _MINI, _MINI_TEACHER: _MINI_S_TEACHER}
+)
 
 
 def get(name: str, changes: Sequence[str] = ()) -> Recipe:
@@ -137,8 +143,6 @@ def get(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: if there is no such recipe or field, or a value is not allowed there.
     """
-    if name not in RECIPES:
-        raise unknown("--recipe", name, RECIPES)
     return replace(RECIPES[name], **dict(_change(text) for text in changes))
 
 

@@ -7,7 +7,6 @@ import hashlib
 import math
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -19,7 +18,9 @@ from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, named
 from diswot.benchmarks.tables import readers, trainings
 from diswot.harness import files, pool, progress
+from diswot.harness.compute import work
 from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.compute.work import Tally
 from diswot.harness.distillation import distillers, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
@@ -40,7 +41,7 @@ _NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "acc
 _SETTINGS = {name: (str, float, bool, [int]) for name in Recipe.__dataclass_fields__}
 
 _FORM = {
-    "settings": {**_SETTINGS, "space": frozenset(spaces.names()), "images": str, "pictures": str, "teacher": str},
+    "settings": {**_SETTINGS, "space": spaces.SPACES, "images": str, "pictures": str, "teacher": str},
     "settings_hash": str,
     "commands": [str],
     "versions": {str: (str, None)},
@@ -83,16 +84,6 @@ class Plan:
     scheduler: str | None = None
 
 
-@dataclass(frozen=True)
-class Tally:
-    """How a distillation went: trainings stored before and in this call, and which failed why."""
-
-    before: int
-    done: int
-    causes: Counter[tuple[str, str]]
-    seconds: float
-
-
 def store_path(folder: Path) -> Path:
     """Return where a distillation keeps its accuracies."""
     return folder / "trainings.sqlite"
@@ -132,8 +123,6 @@ def run(
     claim(folder, context.settings, plan.device_name, plan.scheduler)
     make_executor = make_executor or executors(plan.devices, plan.scheduler)
     start = time.monotonic()
-    causes: Counter[tuple[str, str]] = Counter()
-    done = 0
     with Store(store_path(folder), create=True, kind=TRAININGS) as store:
         for path in merge:
             store.write(same_settings(path, context.settings.hash))
@@ -144,21 +133,16 @@ def run(
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
                 raise InputError(f"--out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
-        results = pool.run(
+        results = work.stored(
             functools.partial(train_student, context),
             tasks,
+            store,
             make_executor=make_executor,
             workers=plan.workers,
-            on_death=lambda task: failed(context, task, "its worker process died; memory may have run out"),
+            failed=functools.partial(failed, context),
         )
-        with closing(results), progress.shown(len(tasks), "training", "trainings") as advance:
-            for _, row in results:
-                store.write([row])
-                store.refuse_removed()
-                done += row.status == "ok"
-                causes.update([(row.distiller, row.cause)] if row.cause is not None else [])
-                advance()
-    return Tally(before, done, causes, time.monotonic() - start)
+        statuses, causes = work.counted(results, progress.shown(len(tasks), "training", "trainings"), "distiller")
+    return Tally(before, statuses, causes, time.monotonic() - start)
 
 
 def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
@@ -227,20 +211,9 @@ def claim(folder: Path, settings: Settings, device: str, scheduler: str | None =
     """
     arithmetic = None if scheduler else arithmetics.here(settings.device)
     machine = run_folder.environment(device, arithmetic)
-    _begun(folder, settings, arithmetic)  # what is refused is refused before a store is made
-    with Store(store_path(folder), create=True, kind=TRAININGS) as store, store.locked():
-        info = _begun(folder, settings, arithmetic)
-        if info is None and not store.is_empty():
-            raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
-        commands = [] if info is None else info["commands"]
-        info = {
-            "schema": SCHEMA,
-            "settings": settings.as_dict(),
-            "settings_hash": settings.hash,
-            "commands": list(dict.fromkeys([*commands, run_folder.command()])),
-            **machine,
-        }
-        files.write_json(info_path(folder), info)
+    begun = functools.partial(_begun, folder, settings, arithmetic)
+    with run_folder.claimed(info_path(folder), store_path(folder), TRAININGS, settings, begun) as info:
+        info |= {"schema": SCHEMA, **machine}
 
 
 def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -249,13 +222,7 @@ def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) 
         run_folder.refuse_somebodys("--out", folder, info_path(folder).name)
         return None
     info = read_info(folder)
-    different = settings.differences(info["settings"])
-    if different:
-        raise InputError(
-            f"--out: {folder} holds a distillation with other settings: {', '.join(different)}; "
-            "choose another folder or the same settings."
-        )
-    run_folder.refuse_other_arithmetic(folder, info, arithmetic)
+    run_folder.refuse_others(folder, "a distillation", info, settings, arithmetic)
     return info
 
 

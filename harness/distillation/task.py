@@ -61,18 +61,18 @@ class Task:
     distiller: str
 
 
-def train_student(context: Context, task: Task) -> Training:
-    """Train a student and test it; what goes wrong is its cause."""
+def train_student(context: Context, task: Task) -> list[Training]:
+    """Train a student and test it, and return the one record of it; what goes wrong is its cause."""
     try:
         accuracy, seconds = _train(context, task)
     except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
         return failed(context, task, described(error))
-    return _row(context, task, "ok", accuracy, None, seconds)
+    return _records(context, task, "ok", accuracy, None, seconds)
 
 
-def failed(context: Context, task: Task, cause: str) -> Training:
-    """Return the row of a training that came to nothing."""
-    return _row(context, task, "failed", None, cause, 0.0)
+def failed(context: Context, task: Task, cause: str) -> list[Training]:
+    """Return the record of a training that came to nothing."""
+    return _records(context, task, "failed", None, cause, 0.0)
 
 
 def prepare_teacher(context: Context, source: Source) -> Teacher:
@@ -197,18 +197,9 @@ def _last(context: Context) -> list[Tensor]:
     return teacher.all_last(taught_by.build(), taught_by.lens, _pictures(context)[0])
 
 
-def _row(
+def _records(
     context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float
-) -> Training:
-    return Training(
-        space=context.settings.space,
-        cell=task.cell,
-        distiller=task.distiller,
-        version=distillers.version(task.distiller),
-        settings=context.settings.hash,
-        seed=task.seed,
-        status=status,
-        accuracy=accuracy,
-        cause=cause,
-        seconds=seconds,
-    )
+) -> list[Training]:
+    version = distillers.version(task.distiller)
+    identity = (context.settings.space, task.cell, task.distiller, version, context.settings.hash, task.seed)
+    return [Training(*identity, status, accuracy, cause, seconds)]

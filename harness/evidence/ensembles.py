@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diswot.benchmarks.registry import Registry
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -90,9 +92,9 @@ _ALL = [
 ]
 
 #: Every ensemble by its name.
-ENSEMBLES = {ensemble.name: ensemble for ensemble in _ALL}
+ENSEMBLES: Registry[Ensemble] = Registry(Ensemble, "--proxy", "diswot.ensembles", {one.name: one for one in _ALL})
 
 
 def available(proxies: Collection[str]) -> list[Ensemble]:
     """Return the ensembles whose members are all among the proxies, and whose name is not taken by one."""
-    return [one for one in _ALL if set(one.members) <= set(proxies) and one.name not in proxies]
+    return [one for one in ENSEMBLES.values() if set(one.members) <= set(proxies) and one.name not in proxies]

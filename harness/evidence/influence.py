@@ -88,10 +88,6 @@ def kendall(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     return _ratio(moved.mean() / 2, x_moved.mean() / 2, y_moved.mean() / 2, moved, x_moved, y_moved)
 
 
-#: The rank correlations that have intervals, by name.
-INFLUENCES: dict[str, Influence] = {"spearman": spearman, "kendall": kendall}
-
-
 def stacked(rows: Sequence[Estimates]) -> Estimates:
     """Return estimates of shape (1, T), one below the other."""
     return Estimates(
@@ -101,11 +97,11 @@ def stacked(rows: Sequence[Estimates]) -> Estimates:
     )
 
 
-def correlate(metric: str, scores: np.ndarray, accuracies: np.ndarray, functions: np.ndarray) -> Estimates:
+def correlate(influence_of: Influence, scores: np.ndarray, accuracies: np.ndarray, functions: np.ndarray) -> Estimates:
     """Correlate every row of scores with every row of accuracies.
 
     Args:
-        metric: one of `INFLUENCES`.
+        influence_of: the rank correlation.
         scores: (R, n), -inf where undefined, NaN where there is none: such a cell is left out of its row.
         accuracies: (T, n), finite.
         functions: (n,), the number of every cell's function, 0 to F - 1.
@@ -113,7 +109,6 @@ def correlate(metric: str, scores: np.ndarray, accuracies: np.ndarray, functions
     Returns:
         Estimates of shape (R, T).
     """
-    influence_of = INFLUENCES[metric]
     count = int(functions.max(initial=-1)) + 1
     value = np.full((len(scores), len(accuracies)), np.nan)
     influence = np.zeros((*value.shape, count))

@@ -16,6 +16,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from diswot.benchmarks.errors import unknown
+from diswot.benchmarks.registry import Registry
+from diswot.harness.evidence import influence
+from diswot.harness.evidence.influence import Influence
+
 Function = Callable[["Column", "Column"], float]
 
 #: nDCG's depth in the papers that report it (VKDNW, tss_utils.get_metrics).
@@ -68,6 +73,7 @@ class Measure:
             not defined.
         higher_is_better: whether a larger value is the better one.
         summary: what it says, in a sentence.
+        influence: how every cell moves it, for a rank correlation that intervals and comparisons can be made of.
     """
 
     name: str
@@ -75,6 +81,7 @@ class Measure:
     function: Function
     higher_is_better: bool
     summary: str
+    influence: Influence | None = None
 
 
 def judge(scores: Column, accuracies: Column, left_out: frozenset[str] = frozenset()) -> dict[str, float]:
@@ -216,8 +223,15 @@ def _published(cells: int) -> int:
 
 
 _ALL = [
-    Measure("spearman", "Spearman", spearman, True, "rank correlation, ties averaged"),
-    Measure("kendall", "Kendall tau-b", kendall, True, "concordant minus discordant pairs, corrected for ties"),
+    Measure("spearman", "Spearman", spearman, True, "rank correlation, ties averaged", influence.spearman),
+    Measure(
+        "kendall",
+        "Kendall tau-b",
+        kendall,
+        True,
+        "concordant minus discordant pairs, corrected for ties",
+        influence.kendall,
+    ),
     Measure("pearson", "Pearson", pearson, True, "linear correlation of the defined scores"),
     Measure("weighted_kendall", "weighted tau", weighted_kendall, True, "Kendall's tau in which the best count most"),
     *(
@@ -265,4 +279,16 @@ _ALL = [
 ]
 
 #: Every measure by its name, in the order of columns.
-MEASURES = {measure.name: measure for measure in _ALL}
+MEASURES: Registry[Measure] = Registry(Measure, "--measure", "diswot.metrics", {one.name: one for one in _ALL})
+
+
+def influence_of(name: str) -> Influence:
+    """Return how every cell moves a measure.
+
+    Raises:
+        InputError: if there is no such measure, or no intervals can be made of it.
+    """
+    influences = {one.name: one.influence for one in MEASURES.values() if one.influence is not None}
+    if name not in influences:
+        raise unknown("--measure", name, influences)
+    return influences[name]

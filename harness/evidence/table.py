@@ -15,7 +15,7 @@ from diswot.benchmarks.spaces import Space
 from diswot.harness import pool
 from diswot.harness.evidence import ceiling, influence, intervals
 from diswot.harness.evidence.influence import Estimates
-from diswot.harness.evidence.measures import MEASURES, Column, judge, oriented
+from diswot.harness.evidence.measures import MEASURES, Column, influence_of, judge, oriented
 from diswot.harness.evidence.panel import Panel
 
 #: The columns of correlations by seed.
@@ -79,7 +79,7 @@ class Method:
 
     Attributes:
         measure: the rank correlation that intervals, comparisons and the order of proxies are about; one of
-            `influence.INFLUENCES`.
+            `measures.MEASURES` that has an influence.
     """
 
     measure: str = "spearman"
@@ -293,7 +293,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
 
 
 def estimates(
-    panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, metric: str
+    panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, measure: str
 ) -> tuple[Estimates, Estimates]:
     """Return every proxy's correlation with every target, means over weight seeds, and the same given the size.
 
@@ -305,13 +305,14 @@ def estimates(
         accuracies: (T, n), percent.
         sizes: (n,), what partial correlations control for.
         functions: (n,), numbers from 0.
-        metric: one of `influence.INFLUENCES`.
+        measure: as `Method` has it.
 
     Returns:
         Two estimates of shape (P, T).
     """
     shape = (len(panel.proxies), len(panel.seeds))
     scores = panel.scores.reshape(-1, len(panel.cells))
+    metric = influence_of(measure)
     xy, xz = (influence.correlate(metric, scores, known, functions) for known in (accuracies, sizes[None]))
     of_size = influence.correlate(metric, sizes[None], accuracies, functions)
     # Where a proxy lacks cells, the size is correlated with the accuracies on those that it has.

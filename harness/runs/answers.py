@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.spaces import nb201, s0
 from diswot.harness import evidence, files
+from diswot.harness.evidence.ensembles import ENSEMBLES
+from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.table import Method, Target
 
 #: What an answer consists of.
@@ -36,7 +37,8 @@ def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method
         undefined: one of `harness.evidence.panel.UNDEFINED`.
     """
     records = list(proxies[["name", "family", "direction"]].itertuples(index=False, name=None))
-    found = hashlib.sha256(repr((data, records, astuple(method), undefined)).encode())
+    plugged_in = (*MEASURES, *ENSEMBLES)  # a distribution may bring more than are in this project's code
+    found = hashlib.sha256(repr((data, records, astuple(method), undefined, plugged_in)).encode())
     for target in targets:
         described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())
         found.update(repr(described).encode())
@@ -77,6 +79,5 @@ def _path(folder: Path, asked: str, table: str) -> Path:
 
 def _code() -> list[Path]:
     # What judges, and what knows the subsets, sizes and functions of cells.
-    folders = (Path(str(package.__file__)).parent for package in (evidence, nb201))
-    modules = [Path(str(module.__file__)) for module in (spaces, s0)]
-    return modules + [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    folders = (Path(str(package.__file__)).parent for package in (evidence, spaces))
+    return [path for folder in folders for path in sorted(folder.rglob("*.py"))]

@@ -4,7 +4,7 @@ A form is one of
 - ``str``, ``int``, ``float`` or ``bool``: a value of that type; a whole number is a ``float`` too;
 - ``None``: null;
 - a tuple: any one of several forms;
-- a frozenset: one of these values;
+- a frozenset, or a registry: one of these values;
 - ``[form]``: a list;
 - ``{str: form}``: an object with any names;
 - ``{"name": form, "other?": form}``: an object with these names; those with a question mark may be missing, and further
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.registry import Registry
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -62,7 +63,7 @@ def misfit(value: Any, form: Any, place: str = "its content") -> str | None:
             return f"{place} lacks {', '.join(lacking)}"
         named = ((name.rstrip("?"), inner) for name, inner in form.items())
         return _first(misfit(value[name], inner, name) for name, inner in named if name in value)
-    if isinstance(form, frozenset):
+    if isinstance(form, frozenset | Registry):
         good = isinstance(value, str) and value in form
         return None if good else f"{place} is {_shown(value)}, and must be one of {', '.join(sorted(form))}"
     if form is None:

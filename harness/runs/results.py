@@ -15,20 +15,14 @@ from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
 from diswot.harness import files, progress
-from diswot.harness.evidence import influence, panel
+from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
+from diswot.harness.evidence.measures import influence_of
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from diswot.harness.runs import answers, forms, run_folder, stored_search
 from diswot.harness.runs.precomputed import judged
 from diswot.harness.runs.store import Store
 from diswot.harness.runs.stored_search import Search
-
-#: What a space's scores are correlated with unless something else is asked for: the distilled accuracy and its vanilla
-#: one, and accuracies of every cell where these do not know all that were evaluated.
-DEFAULT_TARGETS = {
-    "nb201": ("nb201-kd:distilled", "analog-nasbench:baseline"),
-    "s0": ("s0-diswot:distilled",),
-}
 
 #: A default target that knows fewer of the evaluated cells, and not all, is left out.
 ENOUGH_CELLS = 30
@@ -150,8 +144,7 @@ def correlate(
         InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
     """
     method = method or Method()
-    if method.measure not in influence.INFLUENCES:
-        raise unknown("--measure", method.measure, influence.INFLUENCES)
+    influence_of(method.measure)  # refuses one that is not known
     if undefined not in panel.UNDEFINED:
         raise unknown("--undefined", undefined, panel.UNDEFINED)
     folder = run_folder.named(Path(run))
@@ -290,16 +283,23 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
 
 
 def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
-    """Return those of `DEFAULT_TARGETS` that know enough of the evaluated cells, up to the first that knows all."""
+    """Return those of the space's targets that know enough of the evaluated cells, up to the first that knows all.
+
+    Raises:
+        InputError: if the space has none.
+    """
+    usual = spaces.get(space).targets
+    if not usual:
+        raise InputError(f"--target: the search space {space} has no usual one; name a table, such as FILE.csv:COLUMN.")
     chosen = []
-    for name in DEFAULT_TARGETS[space]:
+    for name in usual:
         table, column = tables.parse_target(name)
         known = tables.load(table, space).frame[column].dropna().index.isin(evaluated).sum()
         if known >= min(ENOUGH_CELLS, len(evaluated)):
             chosen.append(name)
         if known == len(evaluated):
             break
-    return tuple(chosen) or DEFAULT_TARGETS[space]
+    return tuple(chosen) or usual
 
 
 @named("--target", "table")

@@ -11,21 +11,23 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.spaces import SPACES
 from diswot.harness import files, progress
 from diswot.harness.runs import arithmetic as arithmetics
 from diswot.harness.runs import forms
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-from diswot.harness.runs.settings import Settings, hash_of
-from diswot.harness.runs.store import Store
+from diswot.harness.runs.settings import Identified, Settings, hash_of
+from diswot.harness.runs.store import SCORES, Kind, Store
 from diswot.proxies.registry import Proxy
 
 #: The number of ``run.json``'s form.
@@ -35,7 +37,7 @@ SCHEMA = 1
 _KEYS = ("space", "settings", "settings_hash", "commands", "proxies", "hashes")
 
 _SETTINGS = {
-    "space": frozenset(spaces.names()),
+    "space": SPACES,
     "images": str,
     "batch_size": int,
     "batch_seed": int,
@@ -69,7 +71,7 @@ ARITHMETIC = {"capability": (str, None), "mkldnn": bool, "variables": {str: str}
 
 #: The form of ``run.json``; what older versions did not write may be missing.
 _FORM = {
-    "space": frozenset(spaces.names()),
+    "space": SPACES,
     "settings": _SETTINGS,
     "settings_hash": str,
     "created?": str,
@@ -348,28 +350,55 @@ def claim(
     machine = environment(device, arithmetic)
     described = {proxy.name: describe(proxy) for proxy in proxies}
     added = {"batch": settings.batch} | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
-    _begun(folder, settings, arithmetic)  # what is refused is refused before a store is made
-    with Store(store_path(folder), create=True) as store, store.locked():
-        info = _begun(folder, settings, arithmetic)
-        if info is None:
-            if not store.is_empty():
-                raise InputError(f"--out: {folder} has a store but no {info_path(folder).name}; choose another folder.")
-            info = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+    begun = partial(_begun, folder, settings, arithmetic)
+    with claimed(info_path(folder), store_path(folder), SCORES, settings, begun) as info:
+        if not info:
+            info["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         known = {record["name"]: record for record in info.get("proxies", [])}
         if any(name in known and known[name] != record for name, record in described.items()):
             forget_derived(folder)  # stored scores of another version count now, or others in another direction
         info |= {
             "schema": SCHEMA,
             "space": settings.space,
-            "settings": settings.as_dict(),
-            "settings_hash": settings.hash,
             "command": command(),
-            "commands": list(dict.fromkeys([*info.get("commands", []), command()])),
             **machine,
             "hashes": info.get("hashes", {}) | added,
             "proxies": list((known | described).values()),
         }
-        files.write_json(info_path(folder), info)
+
+
+@contextmanager
+def claimed(
+    path: Path, store: Path, kind: Kind, settings: Identified, begun: Callable[[], dict[str, Any] | None]
+) -> Iterator[dict[str, Any]]:
+    """Begin or continue a folder: make its store, and write its record as it is after the block, settings included.
+
+    Args:
+        path: of the record.
+        store: of the store.
+        kind: what the store holds.
+        settings: of the run.
+        begun: refuses a folder that is not to be continued; returns its record, or None where there is none.
+
+    Yields:
+        The record, empty where the folder is new, while no other process can change it.
+
+    Raises:
+        InputError: if the folder has other settings, or cannot be written to.
+    """
+    begun()  # what is refused is refused before a store is made
+    with Store(store, create=True, kind=kind) as opened, opened.locked():
+        info = begun()
+        if info is None and not opened.is_empty():
+            raise InputError(f"--out: {path.parent} has a store but no {path.name}; choose another folder.")
+        info = info or {}
+        yield info
+        info |= {
+            "settings": settings.as_dict(),
+            "settings_hash": settings.hash,
+            "commands": list(dict.fromkeys([*info.get("commands", []), command()])),
+        }
+        files.write_json(path, info)
 
 
 def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -377,13 +406,7 @@ def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) 
     if info_path(folder).is_file():
         info = read_info(folder)
         refuse_shipped("--out", folder, info)
-        different = settings.differences(info["settings"])
-        if different:
-            raise InputError(
-                f"--out: {folder} holds a run with other settings: {', '.join(different)}; "
-                "choose another folder or the same settings."
-            )
-        refuse_other_arithmetic(folder, info, arithmetic)
+        refuse_others(folder, "a run", info, settings, arithmetic)
         return info
     inside = _inside(folder)
     if inside:  # a run here would hide them
@@ -394,12 +417,20 @@ def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) 
     return None
 
 
-def refuse_other_arithmetic(folder: Path, info: dict[str, Any], arithmetic: dict[str, Any] | None) -> None:
-    """Refuse to continue a run where other instructions or libraries would decide its numbers.
+def refuse_others(
+    folder: Path, what: str, info: dict[str, Any], settings: Identified, arithmetic: dict[str, Any] | None
+) -> None:
+    """Refuse to continue what has other settings, or where other instructions or libraries would decide its numbers.
 
     Raises:
         InputError: if they differ. A run without the record, of an older version or a cluster, is accepted.
     """
+    different = settings.differences(info["settings"])
+    if different:
+        raise InputError(
+            f"--out: {folder} holds {what} with other settings: {', '.join(different)}; "
+            "choose another folder or the same settings."
+        )
     then = info.get("arithmetic")
     different = arithmetics.differences(arithmetic, then) if arithmetic and then else []
     if different:

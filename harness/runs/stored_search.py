@@ -58,7 +58,7 @@ _ANEW = "; `diswot search` makes it anew"
 _FORM = {
     "created?": str,
     "commands": [str],
-    "space": frozenset(spaces.names()),
+    "space": spaces.SPACES,
     "scores": str,
     "options": {
         **dict.fromkeys(("evaluations", "population", "tournament", "searches"), int),

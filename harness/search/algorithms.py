@@ -11,8 +11,10 @@ import random
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 
 from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.registry import Registry
 from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space, neighbours
 
@@ -100,11 +102,10 @@ def at_random(space: Space, cells: Sequence[int], options: Options, seed: int) -
         yield [cell]
 
 
-#: The searches by their names.
-ALGORITHMS: dict[str, Callable[[Space, Sequence[int], Options, int], Search]] = {
-    "evolution": evolution,
-    "random": at_random,
-}
+#: The searches by their names: functions of a space, the cells that may be scored, options and a seed.
+ALGORITHMS: Registry[Callable[[Space, Sequence[int], Options, int], Search]] = Registry(
+    FunctionType, "--algorithm", "diswot.algorithms", {"evolution": evolution, "random": at_random}
+)
 
 
 def _begin(cells: Sequence[int], options: Options, seed: int) -> list[int]:

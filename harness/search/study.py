@@ -29,9 +29,6 @@ from diswot.harness.search.side_by_side import Trail
 from diswot.harness.search.winner import Winner
 from diswot.proxies import registry
 
-#: Targets that know every cell, so that every pick has an accuracy; those that have been fetched are taken.
-_WHOLE = {"nb201": ("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"), "s0": ()}
-
 
 def study(plan: Plan) -> Search:
     """Carry out a study, keep it in the run's folder, and return it.
@@ -192,8 +189,8 @@ def _refuse_undefined(
 
 
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
-    fetched = [name for name in _WHOLE[space.name] if tables.is_there(name.partition(":")[0])]
-    names = plan.targets or (*results.DEFAULT_TARGETS[space.name], *fetched)
+    fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
+    names = plan.targets or (*space.targets, *fetched)
     accuracies, trainings = {}, {}
     chosen = results.targets_of(space.name, names)
     results.say_fractions(chosen.values(), space.name)

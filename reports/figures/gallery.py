@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from diswot.benchmarks.errors import unknown
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
 from diswot.reports.style import canvas
@@ -58,14 +57,12 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
     Raises:
         diswot.benchmarks.errors.InputError: a name is not known, or the folder cannot be made or written to.
     """
-    for name in names or ():
-        if name not in KINDS:
-            raise unknown("--figures", name, KINDS)
+    asked = None if names is None else [KINDS[name] for name in names]
     groups: list[Group] = []
     written: list[Path] = []
     correlated = bool(targets_of(results)) and not on_all_cells(results).empty
     for kind in KINDS.values():
-        if names is not None and kind.name not in names:
+        if asked is not None and kind not in asked:
             continue
         if results.search is None if kind.of_search else not correlated:
             continue

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from diswot.benchmarks.registry import Registry
 from diswot.reports.figures import (
     agreement,
     bars,
@@ -61,4 +62,4 @@ _ALL = [
 ]
 
 #: Every kind of figure by its name.
-KINDS = {kind.name: kind for kind in _ALL}
+KINDS: Registry[Kind] = Registry(Kind, "--figures", "diswot.figures", {kind.name: kind for kind in _ALL})

@@ -275,7 +275,7 @@ def subset_table(results: Results) -> Table | None:
 def subset_summaries(results: Results) -> list[tuple[str, str]]:
     """Return the subsets that are shown and what they hold."""
     space = results.info.get("space")
-    known = spaces.get(space).subsets if space in spaces.names() else {}
+    known = spaces.SPACES[str(space)].subsets if space in spaces.SPACES else {}
     return [(name, known[name].summary) for name in results.evidence["subset"].drop_duplicates() if name in known]
 
 

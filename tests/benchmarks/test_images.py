@@ -64,7 +64,7 @@ def test_importing_loads_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", images.names())
+@pytest.mark.parametrize("name", images.SETS)
 def test_every_set_says_what_it_is(name: str) -> None:
     image_set = images.get(name)
     assert image_set.name == name

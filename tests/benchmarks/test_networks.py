@@ -233,7 +233,7 @@ def test_unknown_teachers_are_refused(name: str) -> None:
         teachers.canonical(name)
 
 
-@pytest.mark.parametrize("name", spaces.names())
+@pytest.mark.parametrize("name", spaces.SPACES)
 def test_spaces_know_their_cells(name: str) -> None:
     space = spaces.get(name)
     for cell in list(space.cells)[:: len(space.cells) // 7]:
@@ -247,7 +247,7 @@ def test_spaces_know_their_cells(name: str) -> None:
         space.parse("neither")
 
 
-@pytest.mark.parametrize("name", spaces.names())
+@pytest.mark.parametrize("name", spaces.SPACES)
 def test_a_cell_is_its_options_and_its_neighbours_differ_at_one_place(name: str) -> None:
     space = spaces.get(name)
     for cell in list(space.cells)[:300]:

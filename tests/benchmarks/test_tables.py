@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from diswot.benchmarks import tables
+from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import s0
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell
@@ -65,7 +65,7 @@ def test_every_built_in_is_whole(name: str, fetched: Path) -> None:
     assert table.frame.stack().dropna().between(0, 100).all()
     of_seeds = table.frame.columns.str.fullmatch(r".*-[0-9]+")
     assert table.frame.loc[:, ~of_seeds].notna().all(axis=None)
-    assert table.space in user.SPACES
+    assert table.space in spaces.SPACES
     fields = dataclasses.asdict(table.card)
     assert all(isinstance(value, str) and value for value in fields.values())
     assert len(table.card.data_hash) == 64
@@ -267,7 +267,7 @@ def test_a_table_of_s0(tmp_path: Path) -> None:
     table = tables.load(path, "s0")
     assert table.space == "s0"
     assert table.frame["vanilla"].to_dict() == {111: 60.2, 713: 71.01}
-    with pytest.raises(InputError, match="line 2, column 'cell': '712' is no network of S0"):
+    with pytest.raises(InputError, match="line 2, column 'cell': cell: 712 is not in S0; its networks are named by"):
         tables.load(write(tmp_path, "cell,vanilla\n712,71.01\n"), "s0")
     with pytest.raises(InputError, match="--space: 's1' is not known; did you mean 's0'"):
         tables.load(path, "s1")
@@ -310,9 +310,9 @@ CSV_FAULTS = [
     ('cell,a\n5,"90\n', "cannot be read as csv"),
     (
         "cell,a\n5,90\n15625,91\n",
-        "line 3, column 'cell': '15625' is no cell of NAS-Bench-201; its indices are 0 to 15624",
+        "line 3, column 'cell': cell: index 15625 is out of range; NAS-Bench-201 has the indices 0 to 15624",
     ),
-    ("cell,a\n-1,90\n", "line 2, column 'cell': '-1' is no cell"),
+    ("cell,a\n-1,90\n", "line 2, column 'cell': cell: '-1' is not an architecture string"),
     ("cell,a\n5.5,90\n", "line 2, column 'cell': cell: '5.5' is not an architecture string"),
     ("cell,a\n,90\n", "line 2, column 'cell': cell: '' is not an architecture string"),
     ("arch,a\n|bad~0|,90\n", r"line 2, column 'arch': cell: '\|bad~0\|' is not an architecture string"),
@@ -346,7 +346,7 @@ JSON_FAULTS = [
     ('{"5": 90, "5": 91}', "has '5' twice"),
     ('{"5": 90, "6": {"a": 1}}', "gives columns for some cells but a single value for '5'"),
     ('{"5": {"cell": 5, "a": 1}}', "has a column 'cell'; in this form of JSON the keys are the cells"),
-    ('{"15625": 90}', "key '15625', column 'cell': '15625' is no cell"),
+    ('{"15625": 90}', "key '15625', column 'cell': cell: index 15625 is out of range"),
     ('{"5": "good"}', "key '5', column 'accuracy': 'good' is not a number"),
     ('{"5": true}', "key '5', column 'accuracy': 'True' is not a number"),
     ('{"5": [90]}', r"key '5', column 'accuracy': '\[90\]' is not a number"),
@@ -408,6 +408,28 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
         tables.load(tmp_path / "cut.csv.gz")
     with pytest.raises(InputError, match="cannot be read"):
         tables.load(tmp_path / ("long" * 200 + ".csv"))
+
+
+def test_a_file_is_parsed_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "cell,a\n5,90\n")
+    read, parsed = readers.read, []
+
+    def counted(file: str) -> readers.Rows:
+        parsed.append(file)
+        return read(file)
+
+    monkeypatch.setattr(readers, "read", counted)
+    first = tables.load(path)
+    first.frame.iloc[0, 0] = -1.0
+    assert tables.targets(f"{path}:a") == [tables.Target(str(path), "a")]
+    assert tables.load(path).frame["a"].to_dict() == {5: 90.0}
+    assert len(parsed) == 1
+    write(tmp_path, "cell,a\n5,90.5\n")
+    assert tables.load(path).frame["a"].to_dict() == {5: 90.5}
+    assert len(parsed) == 2
+    path.unlink()
+    with pytest.raises(InputError, match=r"mine\.csv' cannot be read: No such file"):
+        tables.load(path)
 
 
 def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

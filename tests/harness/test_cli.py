@@ -133,9 +133,7 @@ MISTAKES = {
     "correlate run --target analog-nasbench": ("analog-nasbench is of the search space nb201, not s0",),
     "correlate run --target nowhere.csv": ("--target: 'nowhere.csv' cannot be read: No such file",),
     "correlate run --target elsewhere.csv": ("--target: elsewhere:accuracy has an accuracy for none of the 2 cells",),
-    "correlate run --target unknown.csv": (
-        "--target: 'unknown.csv', line 2, column 'cell': '712' is no network of S0",
-    ),
+    "correlate run --target unknown.csv": ("--target: 'unknown.csv', line 2, column 'cell': cell: 712 is not in S0",),
     "correlate run --target twice.csv": ("--target: 'twice.csv', line 3: cell 111 is there twice, first at line 2",),
     "correlate run --target text.csv": ("--target: 'text.csv', line 2, column 'accuracy': 'good' is not a number",),
     "correlate run --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),

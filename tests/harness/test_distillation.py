@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -39,22 +38,6 @@ TINY = ("C=4", "samples=64", "epochs=2", "batch_size=32")
 DEGENERATE = next(index for index in range(nb201.SIZE) if nb201.Cell.from_index(index).is_degenerate)
 
 Distil = Callable[..., Tally]
-
-
-@pytest.fixture(scope="module")
-def image_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """CIFAR-10 in its official layout, in which the class is the colour: 200 pictures to train on and 100 to test."""
-    folder = tmp_path_factory.mktemp("pictures") / "cifar-10-batches-py"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    colours = random.integers(60, 200, (10, 3))
-    for name, count in {**{f"data_batch_{number}": 40 for number in range(1, 6)}, "test_batch": 100}.items():
-        labels = np.arange(count) % 10
-        noise = random.integers(-50, 50, (count, 3, 32, 32))
-        pixels = np.clip(colours[labels][:, :, None, None] + noise, 0, 255).astype(np.uint8)
-        content = {b"data": pixels.reshape(count, -1), b"labels": labels.tolist()}
-        (folder / name).write_bytes(pickle.dumps(content, protocol=4))
-    return folder.parent
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +87,11 @@ def test_a_student_learns_and_a_pair_differs_by_its_loss_alone(
 ) -> None:
     plan = make_plan((*TINY, "epochs=12", "kd_weight=0", "label_weight=1"))
     tally = distil(plan, tmp_path)
-    assert (tally.before, tally.done, dict(tally.causes)) == (0, 2, {})
+    assert (tally.before, tally.statuses["ok"], dict(tally.causes)) == (0, 2, {})
     vanilla, distilled = found(tmp_path).values()
     assert vanilla == distilled  # the same weights, batches and views: without the teacher's term nothing is left
     assert vanilla > 30
-    assert (distil(plan, tmp_path).before, distil(plan, tmp_path).done) == (2, 0)
+    assert (distil(plan, tmp_path).before, distil(plan, tmp_path).statuses["ok"]) == (2, 0)
 
 
 def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
@@ -116,21 +99,21 @@ def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[.
     assert len(set(found(tmp_path).values())) > 2
 
 
-@pytest.mark.parametrize("name", [*distillers.names(), "kd+diswot"])
+@pytest.mark.parametrize("name", [*distillers.DISTILLERS, "kd+diswot"])
 def test_every_distiller_trains(name: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     tally = distil(make_plan(distillers=(NONE, name)), tmp_path)
     assert dict(tally.causes) == {}
     assert set(found(tmp_path)) == {(111, NONE, 0), (111, name, 0)}
 
 
-@pytest.mark.parametrize("name", [name for name in distillers.names() if distillers.parse(name)[0].reads == "last"])
+@pytest.mark.parametrize("name", [name for name in distillers.DISTILLERS if distillers.parse(name)[0].reads == "last"])
 def test_a_teacher_whose_answers_are_kept_teaches_the_same(
     name: str, distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan((*TINY, "epochs=12"), distillers=(name,))
     distil(plan, tmp_path / "kept")
     monkeypatch.setattr(teacher, "all_last", pytest.fail)
-    monkeypatch.setitem(distillers._registered, name, replace(distillers.parse(name)[0], reads="maps"))
+    monkeypatch.setitem(distillers.DISTILLERS._entries, name, replace(distillers.parse(name)[0], reads="maps"))
     distil(plan, tmp_path / "asked")
     # Sums over other memory layouts differ in their last digits, which may turn one of the few test pictures.
     assert found(tmp_path / "kept") == pytest.approx(found(tmp_path / "asked"), abs=5)
@@ -151,7 +134,7 @@ def test_one_training_serves_all_that_compute_the_same(
     assert list(table.columns) == ["vanilla", "distilled", "distilled-0", "vanilla-0"]
     assert (table.nunique() == 1).all()
     again = distil(make_plan(cells=members), tmp_path)
-    assert (again.before, again.done) == (2, 0)
+    assert (again.before, again.statuses["ok"]) == (2, 0)
 
 
 def test_what_a_table_has_is_not_trained_again(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
@@ -279,7 +262,7 @@ def test_another_run_s_trainings_are_taken_over(distil: Distil, make_plan: Calla
     accuracies.write(tmp_path / "one", None)
     rows = tmp_path / "one" / "trainings.csv"
     tally = distil(make_plan(cells=(111, 333)), tmp_path / "two", merge=[rows])
-    assert (tally.before, tally.done) == (2, 2)
+    assert (tally.before, tally.statuses["ok"]) == (2, 2)
     assert found(tmp_path / "one").items() < found(tmp_path / "two").items()
     with pytest.raises(InputError, match="holds no training of the same settings"):
         distil(make_plan((*TINY, "epochs=3")), tmp_path / "three", merge=[rows])
@@ -324,9 +307,9 @@ def test_trainings_of_an_earlier_version_of_a_distiller_are_not_shown(
 ) -> None:
     plan = make_plan(distillers=(NONE, "kd", "sp"))
     distil(plan, tmp_path)
-    monkeypatch.setitem(distillers._registered, "sp", replace(distillers.parse("sp")[0], version="99"))
+    monkeypatch.setitem(distillers.DISTILLERS._entries, "sp", replace(distillers.parse("sp")[0], version="99"))
     assert set(accuracies.trainings(tmp_path)["distiller"]) == {NONE, "kd"}
-    assert distil(plan, tmp_path).done == 1
+    assert distil(plan, tmp_path).statuses["ok"] == 1
     shown = accuracies.trainings(tmp_path)
     assert dict(zip(shown["distiller"], shown["version"], strict=True)) == {NONE: "1", "kd": "1", "sp": "99"}
     assert accuracies.write(tmp_path, None)[1]["trainings"] == "3 of 1 classes, 0 failed"
@@ -342,7 +325,7 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = replace(recipes.get("mini-teacher"), epochs=8, batch_size=20)
-    monkeypatch.setitem(recipes.RECIPES, "mini-teacher", quick)
+    monkeypatch.setitem(recipes.RECIPES._entries, "mini-teacher", quick)
     distil(make_plan(teacher="s0:111"), tmp_path)
     made = teacher.load(tmp_path / "teacher.pt", "cpu")
     assert made.name == "s0:111"

@@ -124,10 +124,16 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
         assert loaded.correlations[name].tolist() == pytest.approx(found.correlations[name], abs=0, nan_ok=True)
 
 
+def test_a_space_without_usual_targets_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(spaces.SPACES._entries, "s0", replace(spaces.get("s0"), targets=()))
+    with pytest.raises(InputError, match="--target: the search space s0 has no usual one; name a table"):
+        results.default_targets("s0", [111])
+
+
 def test_the_default_targets_are_those_that_know_enough_cells() -> None:
     trained = tables.load("nb201-kd").frame.index.tolist()
     others = [cell for cell in range(400) if cell not in trained]
-    distilled, baseline = results.DEFAULT_TARGETS["nb201"]
+    distilled, baseline = spaces.get("nb201").targets
     assert results.default_targets("nb201", trained[:3]) == (distilled,)
     assert results.default_targets("nb201", trained[:40] + others) == (distilled, baseline)
     assert results.default_targets("nb201", trained[:3] + others) == (baseline,)

@@ -14,9 +14,9 @@ import pytest
 
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError
+from diswot.benchmarks.isolation import kept_apart
 from diswot.harness.check import loading
 from diswot.proxies import registry
-from diswot.proxies.isolation import kept_apart
 from diswot.proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
 
 PLUGIN = '''

@@ -13,16 +13,19 @@ import contextlib
 import functools
 import importlib
 import os
+import pkgutil
 import random
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,7 +35,12 @@ from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._python_dispatch import _pop_mode as _pop_dispatch_mode
 
-from diswot.proxies.declarations import FAMILIES
+from diswot.benchmarks.errors import InputError, described, printable
+
+T = TypeVar("T")
+
+#: The packages that were imported by these names alone, and are sub-packages of `diswot` now.
+_MOVED = ("benchmarks", "harness", "proxies", "reports")
 
 #: Settings that are plain attributes of torch. Of several that decide the same thing, the general one comes first.
 _ATTRIBUTES = (
@@ -62,14 +70,9 @@ _ATTRIBUTES = (
 #: Functions that torch itself replaces, by wrappers that do the same, when ``torch.compile`` is first used.
 _REPLACED_BY_TORCH = {(torch, "manual_seed"), (nn.Module, "__init__"), (nn.Module, "__setstate__")}
 
-#: The modules of this project that make numbers.
-_PROJECT = (
-    *(
-        f"diswot.proxies.{name}"
-        for name in (*FAMILIES, "adapt", "conditions", "losses", "passes", "scoring", "stack", "trace")
-    ),
-    *("diswot.benchmarks.initialisation", "diswot.benchmarks.seeding"),
-)
+#: The package, and the modules, of this project that make numbers.
+_PROXIES = "diswot.proxies"
+_PROJECT = ("diswot.benchmarks.initialisation", "diswot.benchmarks.seeding")
 
 #: The types of device whose autocast is looked at.
 _DEVICE_TYPES = ("cpu", "cuda", "xpu", "mps")
@@ -83,6 +86,45 @@ class _Setting:
 
 
 _UNREADABLE = "what torch cannot say"
+
+
+def apart(load: Callable[[], T]) -> T:
+    """Carry out the loading of a plug-in, which may raise anything, print, and change torch's global state.
+
+    Raises:
+        InputError: if it raises or changes something; the text begins with "cannot be loaded".
+    """
+    try:
+        with kept_apart() as changed:
+            loaded = load()
+            cause = changed()
+        if cause is not None:
+            raise InputError(f"{cause} while it is loaded")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and interrupts_are_heeded():
+            raise
+        cause = printable(error) if isinstance(error, InputError) else cause_of(error)
+        raise InputError(f"cannot be loaded: {cause}") from error
+    return loaded
+
+
+def cause_of(error: BaseException) -> str:
+    """Say why something of a plug-in's could not be imported; for an old import name, what to write instead."""
+    return _moved(error) or described(error)
+
+
+def _moved(error: BaseException) -> str | None:
+    # What to write instead of an import of a package that has moved into `diswot`. A user's own package of such a name
+    # is there, and imports without an error.
+    if not isinstance(error, ModuleNotFoundError) or error.name not in _MOVED:
+        return None
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = (last.line or "").strip()
+    if line.startswith(f"from {error.name}"):
+        new = f"`{line.replace('from ', 'from diswot.', 1)}`"
+    else:
+        line, new = f"import {error.name}", f"`from diswot import {error.name}` or `import diswot`"
+    return printable(f"write {new} instead of `{line}` in line {last.lineno} of {Path(last.filename).name}")
 
 
 @contextmanager
@@ -294,7 +336,9 @@ _Namespace = ModuleType | type
 def _namespaces() -> tuple[_Namespace, ...]:
     layers = [value for value in vars(nn).values() if isinstance(value, type)]
     bases = {base for layer in layers for base in layer.__mro__ if base.__module__.startswith("torch.nn.modules.")}
-    project = [importlib.import_module(name) for name in _PROJECT]
+    inside = pkgutil.iter_modules(importlib.import_module(_PROXIES).__path__, f"{_PROXIES}.")
+    modules = (*(one.name for one in inside if not one.ispkg), *_PROJECT)
+    project = [importlib.import_module(name) for name in modules]
     return (torch, nn.functional, torch.linalg, torch.autograd, Tensor, *bases, *project)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diswot.proxies.isolation import interrupts_are_heeded, kept_apart, without_autocast
+from diswot.benchmarks.isolation import interrupts_are_heeded, kept_apart, without_autocast
 
 
 class Mode(TorchFunctionMode):
