@@ -102,7 +102,6 @@ def load(run: Path | str) -> Run:
         InputError: if it is neither, or is damaged.
     """
     opened = Run(run_folder.named(Path(run)))
-    run_folder.find(opened.folder)
     opened.info  # noqa: B018 - what is damaged is said here, not at the first use
     return opened
 
@@ -128,6 +127,7 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """``run.json``: settings, proxies, commands, versions, machine; see docs/stored-formats.md."""
+        run_folder.find(self.folder)  # whose sentence says what there is instead
         return run_folder.read_info(self.folder)
 
     @property
@@ -246,7 +246,9 @@ class Run:
         from diswot.harness.search import budget, study
         from diswot.harness.search.plan import Plan as StudyPlan
 
-        space = live.space if not isinstance(live, bool) else self.info["space"]
+        chosen = None
+        if cells is not None:
+            chosen = samples.cells(cells, spaces.get(self.info["space"] if isinstance(live, bool) else live.space))
         found = study.study(
             StudyPlan(
                 run=self.folder,
@@ -257,7 +259,7 @@ class Run:
                 tournament=tournament,
                 crossover=crossover,
                 searches=searches,
-                cells=None if cells is None else samples.cells(cells, spaces.get(space)),
+                cells=chosen,
                 budgets=tuple(budget.Budget(name, most) for name, most in (budgets or {}).items()),
                 targets=tuple(targets),
                 weight_seed=weight_seed,

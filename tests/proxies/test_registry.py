@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from diswot.benchmarks import initialisation
+from diswot.benchmarks import initialisation, isolation
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.isolation import kept_apart
 from diswot.harness.check import loading
-from diswot.proxies import registry
+from diswot.proxies import by_value, registry
 from diswot.proxies.registry import INITIALISATIONS, PASSES, get, names, register, select
 
 PLUGIN = '''
@@ -98,7 +98,7 @@ def test_a_plugin_file_registers_once(tmp_path: Path) -> None:
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a folder that is not this project's, where `proxies` is nothing that can be imported."""
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not (Path(entry) / "proxies").is_dir()])
-    for name in [name for name in sys.modules if name.partition(".")[0] in registry._MOVED]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in isolation._MOVED]:
         monkeypatch.delitem(sys.modules, name)
 
 
@@ -345,23 +345,24 @@ def test_homes_are_what_another_process_must_load(tmp_path: Path, monkeypatch: p
     (tmp_path / "a_module.py").write_text(PLUGIN.format(name="from_a_module"))
     monkeypatch.syspath_prepend(tmp_path)
     registry.load_module("a_module")
-    assert registry.homes([get("snip"), get("from_a_file"), get("from_a_module")]) == ((), ("a_module",))
+    assert registry.homes([get("snip"), get("from_a_file"), get("from_a_module")]) == ("a_module",)
 
 
-def test_a_proxy_of_the_running_script_has_the_script_for_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_running_script_travels_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
     def mine(trace: object) -> float:
         return 1.0
 
     mine.__module__ = "__main__"
     registry.register(needs=[], source="a test", version="1")(mine)
-    script = tmp_path / "script.py"
-    script.write_text(PLUGIN.format(name="mine"))
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
-    assert registry.homes([get("mine")]) == ((script,), ())
-    assert registry.load_file(script) == ("mine",)  # it runs already
-    monkeypatch.delattr(sys.modules["__main__"], "__file__")
-    with pytest.raises(InputError, match="proxy mine: it is defined in a session, which worker processes cannot load"):
-        registry.homes([get("mine")])
+    assert registry.homes([get("mine")]) == ()
+    (packed,) = by_value.pack([get("mine"), get("snip")])
+    monkeypatch.setattr(registry, "_registered", {n: get(n) for n in names() if n != "mine"})
+    by_value.unpack.cache_clear()
+    by_value.unpack(packed)
+    assert get("mine").version == "1"
+    assert get("mine").function(None) == 1.0  # type: ignore[arg-type]
+    by_value.unpack.cache_clear()
+    by_value.unpack(packed)  # it is there already
 
 
 def test_a_module_that_cannot_be_loaded_is_one_sentence() -> None:
