@@ -14,8 +14,18 @@ from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
-from diswot.reports.page.tables import Column, Table, flat, listed, of_texts, plain, records
-from diswot.reports.style.numbers import NOT_DEFINED, Number, counted, number, probability, whole, with_interval
+from diswot.reports.page.tables import Column, Table, flat, of_texts
+from diswot.reports.style.wording import (
+    NOT_DEFINED,
+    Number,
+    counted,
+    listed,
+    number,
+    plain,
+    probability,
+    whole,
+    with_interval,
+)
 from diswot.reports.summary import best_first, circumstances, measure_of, setting, table_of, targets_of, undefined_of
 
 if TYPE_CHECKING:
@@ -95,7 +105,7 @@ def _level(others: pd.DataFrame) -> str:
     compared = others[others["behind_p"].notna()]
     if compared.empty:
         return f"A comparison with the others takes {intervals.FEWEST_FUNCTIONS} functions."
-    level = [str(row["proxy"]) for row in records(compared) if _holds(row["level_with_best"])]
+    level = [str(row["proxy"]) for row in compared.to_dict("records") if _holds(row["level_with_best"])]
     if not level:
         return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(level) == len(compared):
@@ -155,7 +165,7 @@ def correlation_table(results: Results) -> Table:
             row["family"],
             row["direction"],
         ]
-        for row in records(summary)
+        for row in summary.to_dict("records")
     ]
     return Table("correlations", "Rank correlations by proxy and target", columns, rows)
 
@@ -221,7 +231,7 @@ def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
     by_target = {name: rows.set_index("proxy").to_dict("index") for name, rows in summary.groupby("target")}
     shown = [name for name in ("vanilla", "gain") if names[name] in by_target]
     rows: list[list[Number | str]] = []
-    for row in records(summary[summary["target"] == target]):
+    for row in summary[summary["target"] == target].to_dict("records"):
         others = {name: by_target[names[name]].get(row["proxy"]) for name in shown}
         cells = [
             _measured(other, measure, other["low"], other["high"]) if other else number(float("nan"))
@@ -267,7 +277,7 @@ def subset_table(results: Results) -> Table | None:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(value(name, row["proxy"], row["target"]) for name in present), row["family"]]
-        for row in records(best_first(results))
+        for row in best_first(results).to_dict("records")
     ]
     return Table("subsets", f"{MEASURES[measure].label} by subset of the cells", columns, rows)
 
@@ -290,7 +300,7 @@ def measure_table(results: Results) -> Table:
     )
     rows: list[list[Number | str]] = [
         [row["proxy"], row["target"], *(_measured(row, measure.name) for measure in rest), row["family"]]
-        for row in records(best_first(results))
+        for row in best_first(results).to_dict("records")
     ]
     return Table("measures", "Other measures by proxy and target", columns, rows)
 
@@ -318,7 +328,7 @@ def problem_rows(results: Results) -> list[dict[str, Any]]:
         ["status", "units", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
     )
     words = {"undefined": NOT_DEFINED}
-    return [{**row, "status": words.get(row["status"], row["status"])} for row in records(rows)]
+    return [{**row, "status": words.get(row["status"], row["status"])} for row in rows.to_dict("records")]
 
 
 def problem_table(results: Results) -> Table:

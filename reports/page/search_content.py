@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from diswot.reports.page.search_findings import findings
-from diswot.reports.page.tables import Column, Table, plain, records
+from diswot.reports.page.tables import Column, Table
 from diswot.reports.searches import (
     ALGORITHMS,
     beside,
     budgets,
     circumstances,
     drivers,
-    finite,
     of,
-    stored_number,
     targets,
     teachers,
 )
-from diswot.reports.style.numbers import NOT_DEFINED, Number, duration, measured, number, whole
+from diswot.reports.style.wording import (
+    NOT_DEFINED,
+    Number,
+    duration,
+    finite,
+    measured,
+    number,
+    plain,
+    stored_number,
+    whole,
+)
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -97,7 +105,7 @@ def summary_table(search: Search) -> Table:
             _duration(row["training_seconds"]),
             measured(stored_number(row["seconds_saved"])),
         ]
-        for row in records(_arranged(search, search.summary))
+        for row in _arranged(search, search.summary).to_dict("records")
     ]
     return Table("search-summary", "What the picks of the searches are worth", columns, rows)
 
@@ -116,7 +124,7 @@ def pick_table(search: Search) -> Table:
     )
     rows: list[list[Number | str]] = []
     for group, total in _groups(search):
-        for row in records(group.head(MOST_PICKS)):
+        for row in group.head(MOST_PICKS).to_dict("records"):
             searched = row["algorithm"] in ("evolution", "random")
             rows.append(
                 [
@@ -169,7 +177,7 @@ def teacher_table(search: Search) -> Table | None:
             _percent(100 * stored_number(row["same_pick"])),
             _whole(row["searches"]),
         ]
-        for row in records(found)
+        for row in found.to_dict("records")
     ]
     return Table("search-teachers", "Scores and picks beside one teacher and another", columns, rows)
 

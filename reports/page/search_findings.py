@@ -9,19 +9,27 @@ import numpy as np
 import pandas as pd
 
 from diswot.harness.evidence.measures import MEASURES
-from diswot.reports.page.tables import listed, plain, records
 from diswot.reports.searches import (
     beside,
     drivers,
-    finite,
     higher_is_better,
     of,
     record_of,
-    stored_number,
     targets,
     teachers,
 )
-from diswot.reports.style.numbers import counted, decimal, duration, probability, rough, with_interval
+from diswot.reports.style.wording import (
+    counted,
+    decimal,
+    duration,
+    finite,
+    listed,
+    plain,
+    probability,
+    rough,
+    stored_number,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from diswot.harness.runs.stored_search import Search
@@ -257,7 +265,7 @@ def _teachers_matter(search: Search) -> str:
     for target in targets(search):
         rows = of(search.summary, algorithm="evolution", target=target)
         for name in drivers(search):
-            mine = records(of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]))
+            mine = of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]).to_dict("records")
             gaps += [
                 (one["accuracy"] - other["accuracy"], name, target, one["teacher"], other["teacher"])
                 for one in mine
@@ -282,4 +290,4 @@ def _row(search: Search, driver: str, algorithm: str, target: str | None = None)
     rows = of(beside(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
     if target is not None:
         rows = of(rows, target=target)
-    return records(rows.head(1))[0] if len(rows) else {}
+    return rows.head(1).to_dict("records")[0] if len(rows) else {}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup, escape
 
-from diswot.reports.style.numbers import Number
+from diswot.reports.style.wording import Number, plain
 
 LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
-
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -58,20 +54,6 @@ def breakable(name: object) -> Markup:
     return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.:-])", str(name)))
 
 
-def plain(value: object) -> str:
-    """Return a stored value in the words of a table's cell; empty where nothing is stored."""
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else map(plain, value)
-        return ", ".join(items)
-    return str(value)
-
-
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested values as pairs of a dotted name and a text, in their own order."""
     pairs: list[tuple[str, str]] = []
@@ -81,14 +63,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             pairs.append((f"{prefix}{name}", plain(value)))
     return pairs
-
-
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame, each by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in a row, the first ones of many and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)

@@ -17,7 +17,7 @@ from diswot.harness.runs.results import Results
 from diswot.reports.figures import agreement, bars, cost, distilled_vanilla, gallery, recall, scatter, seeds
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
-from diswot.reports.style import canvas, typography
+from diswot.reports.style import canvas, ends, typography
 
 TARGET = "s0-diswot:distilled"
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]
@@ -143,7 +143,7 @@ def test_kinds_without_what_they_need_have_no_group(run: Callable[..., Results],
 
 def test_all_proxies_stand_at_the_bars_best_first(case: Callable[[str], Results], proxies: tuple[str, ...]) -> None:
     results = case(MANY)
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.get_size_inches()[0] == pytest.approx(canvas.SINGLE_COLUMN)
     names = [label.get_text().removeprefix("† ") for label in figure.axes[0].get_yticklabels()]
     assert set(proxies) <= set(names)
@@ -156,7 +156,7 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
     results = run(names=["snip"], cells=30, seeds=3, trainings=2)
     rho = results.correlations.loc[results.correlations["target"] == TARGET, "spearman"]
     row = bars.bar_data(results).iloc[0]
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.axes[0].patches[0].get_width() == pytest.approx(rho.mean())
     drawn = figure.axes[0].containers[1].lines[2][0].get_segments()[0][:, 0]
     assert drawn == pytest.approx([row["low"], row["high"]])
@@ -167,7 +167,7 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
 def test_bars_follow_the_measure_of_the_evidence(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=20, trainings=2)
     results.evidence["measure"] = "kendall"
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.axes[0].get_xlabel() == "Kendall correlation"
     assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])
 
@@ -241,7 +241,7 @@ def test_failed_units_are_left_out_and_counted(run: Callable[..., Results]) -> N
     drawing = only(scatter.drawings(results))
     assert len(drawing.data) == 4
     assert "1 unit failed" in drawing.caption
-    for figure in (drawing.figure, bars.correlation_bars(results)):
+    for figure in (drawing.figure, only(bars.drawings(results)).figure):
         assert "1 unit failed" in words(figure)
 
 
@@ -314,7 +314,7 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
 
 
 def test_spread_labels_keep_their_order_and_their_distance() -> None:
-    found = cost.spread(np.array([0.0, 0.01, 0.95, 0.99, 1.0]), 0.1, 1.0)
+    found = ends.spread(np.array([0.0, 0.01, 0.95, 0.99, 1.0]), 0.1, 1.0)
     assert np.diff(found).min() >= 0.1 - 1e-12
     assert found.max() <= 1 + 1e-12
 
@@ -348,11 +348,10 @@ def test_damaged_relations_are_refused(run: Callable[..., Results]) -> None:
         KINDS["relations"].draw(results)
 
 
-def test_what_is_not_there_is_refused(run: Callable[..., Results]) -> None:
+def test_bars_without_a_correlation_are_not_drawn(run: Callable[..., Results]) -> None:
     empty = run(targets=[TARGET])
     object.__setattr__(empty, "evidence", empty.evidence.iloc[:0])
-    with pytest.raises(ValueError, match="no correlation"):
-        bars.correlation_bars(empty)
+    assert bars.drawings(empty) == []
 
 
 def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Results], tmp_path: Path) -> None:
@@ -368,7 +367,7 @@ def test_drawing_leaves_global_settings_alone(run: Callable[..., Results]) -> No
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    canvas.png(bars.correlation_bars(run()), 50)
+    canvas.content(only(bars.drawings(run())).figure, "png", dpi=50)
     assert dict(matplotlib.rcParams) == before
 
 

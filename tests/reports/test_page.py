@@ -13,7 +13,7 @@ import pytest
 
 from diswot import reports
 from diswot.reports.page import content, page, tables
-from diswot.reports.style import names, numbers
+from diswot.reports.style import names, wording
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 HOSTILE = "<script>alert('1')</script>\"&{{ 7*7 }}/../$x"
@@ -316,7 +316,7 @@ def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
     table = content.subset_table(results)
     assert table is not None
     assert table.columns[3].label == "connected"
-    assert [row[3].spread for row in table.rows if isinstance(row[3], numbers.Number)] == ["n = 9", "n = 8"]
+    assert [row[3].spread for row in table.rows if isinstance(row[3], wording.Number)] == ["n = 9", "n = 8"]
 
 
 def test_other_measures_are_explained(built: Page) -> None:
@@ -387,15 +387,15 @@ def test_only_web_addresses_become_links(text: str, expected: str) -> None:
 
 
 def test_numbers_are_written_alike() -> None:
-    assert numbers.decimal(-0.12345) == "\N{MINUS SIGN}0.123"
-    assert numbers.decimal(-0.0001) == "0.000"
-    assert numbers.with_deviation(0.5, float("nan")) == "0.500"
-    assert numbers.with_deviation(float("nan"), 0.1) == "not defined"
-    assert numbers.counted(15625, "cell") == "15,625 cells"
-    assert numbers.with_interval(0.5, 0.25, 0.75) == "0.500 [0.250, 0.750]"
-    assert numbers.with_interval(0.5, float("nan"), 0.75) == "0.500"
-    assert numbers.probability(0.0004).text == "< 0.001"
-    assert numbers.whole(60, 64) == numbers.Number(64, "60 to 64")
+    assert wording.decimal(-0.12345) == "\N{MINUS SIGN}0.123"
+    assert wording.decimal(-0.0001) == "0.000"
+    assert wording.with_deviation(0.5, float("nan")) == "0.500"
+    assert wording.with_deviation(float("nan"), 0.1) == "not defined"
+    assert wording.counted(15625, "cell") == "15,625 cells"
+    assert wording.with_interval(0.5, 0.25, 0.75) == "0.500 [0.250, 0.750]"
+    assert wording.with_interval(0.5, float("nan"), 0.75) == "0.500"
+    assert wording.probability(0.0004).text == "< 0.001"
+    assert wording.whole(60, 64) == wording.Number(64, "60 to 64")
 
 
 def test_different_names_have_different_files() -> None:

@@ -21,7 +21,7 @@ from diswot.reports.figures.kinds import KINDS
 from diswot.reports.page import search_content
 from diswot.reports.page.search_findings import findings
 from diswot.reports.searches import drivers
-from diswot.reports.style import canvas, numbers, scales
+from diswot.reports.style import canvas, scales, wording
 
 OF_SEARCH = [name for name, kind in KINDS.items() if kind.of_search]
 TARGET = "nb201-kd:distilled"
@@ -136,7 +136,8 @@ def test_what_is_drawn_and_said_is_the_same_of_a_stored_search(case: Callable[[s
     assert search_content.section(again) == search_content.section(results)
     for kind in OF_SEARCH:
         for one, other in zip(KINDS[kind].draw(results), KINDS[kind].draw(again), strict=True):
-            assert canvas.png(one.figure, 50) == canvas.png(other.figure, 50)
+            first, second = (canvas.content(drawing.figure, "png", dpi=50) for drawing in (one, other))
+            assert first == second
             assert one.caption == other.caption
 
 
@@ -240,8 +241,7 @@ def test_of_cells_that_tie_for_the_best_score_one_that_is_there_is_taken(searche
 def test_a_cell_has_an_arrow_and_a_word_for_every_edge_that_is_not_none(operations: list[str]) -> None:
     cell = nb201.Cell(tuple(operations))
     with canvas.style():
-        figure = canvas.sheet(3, 2)
-        axes = canvas.axes_at(figure, 0, 0, 3, 2)
+        (axes,) = canvas.sheet(3, 2)
         cells.draw(axes, "nb201", cell.index, 0, 0, 2.2, 1.08)
     written = [text.get_text() for text in axes.texts]
     edges = [cells.OPERATIONS[operation][0] for operation in operations if operation != "none"]
@@ -383,7 +383,7 @@ def test_scales_fit_numbers_of_any_size(values: list[float], kind: str, labels: 
     [(0.0123, "0.0123 s"), (90.0, "90 s"), (600.0, "10 min"), (36000.0, "10 h"), (864000.0, "10 days")],
 )
 def test_durations_are_written_in_the_unit_that_suits_them(seconds: float, text: str) -> None:
-    assert numbers.duration(seconds) == text
-    assert numbers.duration(float("nan")) == "not defined"
-    assert numbers.rough(1234567.8) == "1,234,568"
-    assert numbers.rough(-0.00012345) == "\N{MINUS SIGN}0.000123"
+    assert wording.duration(seconds) == text
+    assert wording.duration(float("nan")) == "not defined"
+    assert wording.rough(1234567.8) == "1,234,568"
+    assert wording.rough(-0.00012345) == "\N{MINUS SIGN}0.000123"

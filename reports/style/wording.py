@@ -1,14 +1,22 @@
-"""How numbers are written: three decimals, grouped thousands, and a word where nothing is defined."""
+"""How values are written: numbers with three decimals, grouped thousands, counts, and stored values of any type."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import TypeGuard
+
+import pandas as pd
 
 NOT_DEFINED = "not defined"
 
 #: The smallest probability that is written as it is.
 _SMALLEST = 0.001
+
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -103,3 +111,43 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def span(lowest: int, highest: int) -> str:
     """Return ``64``, or ``60 to 64`` where the two differ."""
     return f"{lowest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"
+
+
+def joined(*parts: str) -> str:
+    """Return the parts that are not empty, with semicolons between them."""
+    return "; ".join(part for part in parts if part)
+
+
+def left_out(count: int, noun: str, plural: str = "", why: str = "") -> str:
+    """Return how many things are not shown; empty where all are."""
+    return f"{counted(count, noun, plural)} {why} left out".replace("  ", " ") if count > 0 else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row, the first ones of many and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)
+
+
+def plain(value: object) -> str:
+    """Return a stored value in words; empty where nothing is stored."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else map(plain, value)
+        return ", ".join(items)
+    return str(value)
+
+
+def stored_number(value: object) -> float:
+    """Return a stored number; NaN where there is none."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+
+
+def finite(value: object) -> TypeGuard[float]:
+    """Return whether a number is stored, and is neither NaN nor infinite."""
+    return math.isfinite(stored_number(value))
