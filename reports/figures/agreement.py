@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
 FEWEST_CELLS = 3
-LONGEST_NAME = 1.2
 LARGEST, SMALLEST, COLOUR_BAR = 0.4, 0.118, 0.72
 LABEL = "Spearman correlation"
 
@@ -76,7 +75,7 @@ def clustered(between: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sheet(between: pd.DataFrame, words: str) -> Figure:
-    names = [typography.elide(name, LONGEST_NAME) for name in between.index]
+    names = list(canvas.short(between.index, 1.2).values())
     longest = max(map(typography.width, names)) + 0.12
     side = min(LARGEST, (canvas.DOUBLE_COLUMN - longest - COLOUR_BAR) / len(names))
     narrow = longest + side * len(names) + COLOUR_BAR <= canvas.SINGLE_COLUMN

@@ -112,10 +112,8 @@ def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, measure:
 
 def _sheet(data: pd.DataFrame, note: str) -> Figure:
     # The dagger goes first, where eliding a long name does not take it away.
-    undefined = data.groupby("proxy", sort=False)["undefined"].sum()
-    names = {
-        name: typography.elide(f"† {name}" if count else name, canvas.LONGEST_NAME) for name, count in undefined.items()
-    }
+    undefined = set(data.loc[data["undefined"] > 0, "proxy"])
+    names = {name: typography.elide(f"† {name}" if name in undefined else name, 1.35) for name in data["proxy"]}
     tables = dict.fromkeys(table_of(target) for target in data["target"])
     abreast = min(len(tables), ABREAST)
     across = canvas.SINGLE_COLUMN if len(tables) == 1 else canvas.DOUBLE_COLUMN

@@ -50,7 +50,7 @@ def drawings(results: Results) -> list[Drawing]:
     body = max(LOWEST, canvas.LINE * 1.2 * int(data["front"].sum())) + canvas.AXIS_LABELS
     with canvas.style():
         (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}.")
-        draw(axes, data, {name: typography.elide(name, 1.15) for name in data["proxy"]})
+        draw(axes, data, canvas.short(data["proxy"], 1.15))
         axes.set_ylabel(typography.elide(f"{measure.capitalize()} with {target}", body - 0.1), loc="top")
     return [
         Drawing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,21 +33,24 @@ def difference_data(evidence: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values("over_vanilla", ascending=False, kind="stable", ignore_index=True)
 
 
-def draw(axes: Axes, data: pd.DataFrame) -> None:
-    """Draw the differences and their intervals, row number n at height n; filled where an interval excludes zero."""
+def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
+    """Draw a row a proxy: the difference and its interval, filled where the interval excludes zero.
+
+    Args:
+        axes: where to draw.
+        data: as `difference_data` returns them, in drawing order.
+        labels: what proxies are called, where not by their names.
+    """
+    canvas.list_proxies(axes, [labels.get(name, name) for name in data["proxy"]])
+    axes.set_xlabel(f"{measure_of(data).capitalize()}, distilled minus vanilla", loc="right")
     axes.axvline(0, color="#333333", linewidth=0.6, zorder=0.9)
     for height, (middle, low, high) in enumerate(data[COLUMNS].to_numpy()):
         clear = bool(low > 0 or high < 0)
         colour = CLEAR if clear else UNCLEAR
         if np.isfinite(low) and np.isfinite(high):
             axes.plot([low, high], [height, height], color=colour, linewidth=0.8)
-        axes.plot(middle, height, "o", markersize=3.2, color=colour, markerfacecolor=colour if clear else "white")
-        axes.lines[-1].set_markeredgewidth(0.7)
-
-
-def label(evidence: pd.DataFrame) -> str:
-    """Return what the horizontal axis is called."""
-    return f"{measure_of(evidence).capitalize()}, distilled minus vanilla"
+        filled = colour if clear else axes.get_facecolor()
+        axes.plot(middle, height, "o", markersize=3.2, color=colour, markerfacecolor=filled, markeredgewidth=0.7)
 
 
 def _drawing(results: Results, target: str) -> Drawing | None:
@@ -60,8 +64,8 @@ def _drawing(results: Results, target: str) -> Drawing | None:
         left_out(len(evidence) - len(data), "proxy", "proxies", "without a correlation"),
     )
     with canvas.style():
-        axes = canvas.proxy_sheet(list(data["proxy"]), label(data), f"{target}; {words}.")
-        draw(axes, data)
+        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(data) + canvas.AXIS_LABELS, f"{target}; {words}.")
+        draw(axes, data, canvas.short(data["proxy"]))
     return Drawing(
         names.stem("over-vanilla", target),
         axes.figure,

@@ -13,7 +13,7 @@ from matplotlib.ticker import StrMethodFormatter
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.measures import Column, oriented, share_found
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, typography
+from diswot.reports.style import canvas
 from diswot.reports.style.wording import counted, joined
 from diswot.reports.summary import conditions, targets_of, toward, undefined_of
 
@@ -37,7 +37,7 @@ def drawings(results: Results) -> list[Drawing]:
     words = joined(f"{target}; {counted(int(first['cells'].max()), 'cell')}, seed {seed}", conditions(results))
     worst = f"; {counted(undefined, 'score')} not defined, ranked worst" if undefined else ""
     columns = min(2, len(first))
-    labels = {name: typography.elide(name, canvas.SINGLE_COLUMN / columns - 0.5) for name in first["proxy"]}
+    labels = canvas.short(first["proxy"], canvas.SINGLE_COLUMN / columns - 0.5)
     body = HEIGHT + canvas.AXIS_LABELS + canvas.LINE * -(-len(first) // columns)
     with canvas.style():
         (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}; grey: chance{worst}.")

@@ -28,19 +28,23 @@ def drawings(results: Results) -> list[Drawing]:
 
     An ensemble has no scores of its own, and no figure.
     """
-    target = targets_of(results)[0]
-    accuracies = results.targets.loc[results.targets["target"] == target, ["cell", "accuracy"]].dropna()
+    evidence = on_all_cells(results)
+    evidence = evidence[evidence["target"] == targets_of(results)[0]]
     # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
     scores = dict(iter(results.scores.groupby("proxy", sort=False)))
     return [
-        _drawing(
-            results,
-            row,
-            scatter_data(scores[row["proxy"]], accuracies, row["direction"], undefined_of(results)),
-        )
-        for _, row in on_all_cells(results).query("target == @target").iterrows()
+        _drawing(results, row, points(results, row, scores[row["proxy"]]))
+        for _, row in evidence.iterrows()
         if row["proxy"] in scores
     ]
+
+
+def points(results: Results, row: pd.Series, scores: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return `scatter_data` of the proxy and target of a row of the evidence; scores are those of the proxy."""
+    if scores is None:
+        scores = results.scores[results.scores["proxy"] == row["proxy"]]
+    accuracies = results.targets.loc[results.targets["target"] == row["target"], ["cell", "accuracy"]].dropna()
+    return scatter_data(scores, accuracies, row["direction"], undefined_of(results))
 
 
 def scatter_data(
@@ -92,7 +96,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     across = canvas.SINGLE_COLUMN
     with canvas.style():
         (axes,) = canvas.sheet(across, across + 0.2, f"{note}.")
-        draw(axes, points, column_of(target))
+        draw(axes, points, typography.elide(f"{column_of(target)} accuracy", 1.7))
         draw_margins(axes, points, row["direction"])
         # Greek letters would embed a second font in each of a run's many PDF files.
         title = f"{typography.elide(proxy, across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
@@ -113,7 +117,7 @@ def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> No
     Args:
         axes: where to draw; square.
         points: as `scatter_data` makes them.
-        called: what the accuracy is called.
+        called: what is on the vertical axis.
         annotate: how many of the most accurate cells are marked and numbered.
     """
     undefined, defined = (points[points["status"] == status] for status in ("undefined", "ok"))
@@ -141,7 +145,7 @@ def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> No
     _annotate(axes, points, annotate)
     _set_ranks(axes, points)
     axes.set_xlabel("Rank of score (1 = best)")
-    axes.set_ylabel(typography.elide(f"Rank of {called} accuracy (1 = best)", 2.8))
+    axes.set_ylabel(f"Rank of {called} (1 = best)")
 
 
 def _annotate(axes: Axes, points: pd.DataFrame, count: int) -> None:

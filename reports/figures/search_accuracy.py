@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MOST, MOST_TARGETS = 7, 3
 #: The share of searches in which an accuracy is known, below which a curve would be about something else.
 ENOUGH = 0.5
-HEIGHT, LONGEST_NAME = 2.1, 1.2
+HEIGHT = 2.1
 RANDOM, ORACLE = ("random search", "#888888"), ("oracle", "#333333")
 
 
@@ -106,7 +106,7 @@ def _sheet(data: pd.DataFrame, best: float, note: str) -> Figure:
     with canvas.style():
         across = canvas.DOUBLE_COLUMN if timed else canvas.SINGLE_COLUMN
         axes, *right = canvas.sheet(across, body, note, columns=1 + timed, sharey=True)
-        draw(axes, data, best, {name: typography.elide(name, LONGEST_NAME) for name in shown})
+        draw(axes, data, best, canvas.short(shown, 1.2))
         axes.set_ylabel(typography.elide(axes.get_ylabel(), body - 0.2), loc="top")
         for beside_it in right:
             _draw_seconds(beside_it, data, best)

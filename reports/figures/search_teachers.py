@@ -79,7 +79,7 @@ def _between(results: Results, search: Search, data: pd.DataFrame) -> Drawing:
 
 def _maps(data: pd.DataFrame, note: str) -> Figure:
     shown, pairs = list(dict.fromkeys(data["driver"])), data.drop_duplicates("pair")
-    heads = [typography.elide(name, canvas.LONGEST_NAME) for name in shown]
+    heads = list(canvas.short(shown).values())
     left = max(map(typography.width, heads)) + 0.12
     side = (canvas.DOUBLE_COLUMN - left - 2 * COLOUR_BAR) / 2 / len(pairs)
     columns = [f"{teacher}\n{other}" for teacher, other in zip(pairs["teacher"], pairs["other"], strict=True)]
@@ -130,7 +130,7 @@ def _dots(target: str, data: pd.DataFrame, shown: list[str], best: object, note:
     body = row * len(proxies) + canvas.AXIS_LABELS + canvas.LINE * -(-len(shown) // columns) + 0.1
     with canvas.style():
         (axes,) = canvas.sheet(across, body, note)
-        canvas.list_proxies(axes, [typography.elide(name, canvas.LONGEST_NAME) for name in proxies])
+        canvas.list_proxies(axes, list(canvas.short(proxies).values()))
         for number, teacher in enumerate(shown):
             found = of(data, teacher=teacher).drop_duplicates("driver").set_index("driver").reindex(proxies)
             heights = np.arange(len(proxies)) + (number - (len(shown) - 1) / 2) * THIN / row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas
+from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import arranged, circumstances, measure_of, targets_of, toward, troubles
 
@@ -33,7 +33,10 @@ def drawings(results: Results) -> list[Drawing]:
         left_out(len(evidence) - len(values), "proxy", "proxies", "without a correlation"),
     )
     with canvas.style():
-        axes = canvas.proxy_sheet(list(values), f"{what} with {target}", f"{words}.")
+        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(values) + canvas.AXIS_LABELS, f"{words}.")
+        canvas.list_proxies(axes, list(canvas.short(values).values()))
+        # A label at the right end may be as long as axes and names together.
+        axes.set_xlabel(typography.elide(f"{what} with {target}", canvas.SINGLE_COLUMN - 0.3), loc="right")
         axes.boxplot(
             list(values.values()),
             positions=range(len(values)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ MARGIN = 0.06
 LINE = 0.135
 #: A row of a figure with a proxy a row, and what stands above and below them, in inches.
 ROW, AXIS_LABELS = 0.15, 0.46
-LONGEST_NAME = 1.35
 UNDEFINED_COLOUR = "#D55E00"
 QUIET_COLOUR = "#555555"
 DASHES: tuple[Any, ...] = (
@@ -76,13 +75,9 @@ def sheet(across: float, body: float, note: str = "", rows: int = 1, columns: in
     return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def proxy_sheet(proxies: Sequence[str], label: str, note: str) -> Axes:
-    """Return the axes of a sheet of one column with a row a proxy; the label is that of the horizontal axis."""
-    (axes,) = sheet(SINGLE_COLUMN, ROW * len(proxies) + AXIS_LABELS, note)
-    list_proxies(axes, [typography.elide(name, LONGEST_NAME) for name in proxies])
-    # A label at the right end may be as long as axes and names together.
-    axes.set_xlabel(typography.elide(label, SINGLE_COLUMN - 0.3), loc="right")
-    return axes
+def short(names: Iterable[str], room: float = 1.35) -> dict[str, str]:
+    """Return names by themselves, elided where they are wider than that many inches."""
+    return {name: typography.elide(name, room) for name in names}
 
 
 def list_proxies(axes: Axes, proxies: Sequence[str]) -> None:
