@@ -65,7 +65,11 @@ def bars(
     several = data["target"].nunique()
     with _axes(ax, 3.3, (0.15 + 0.05 * (several - 1)) * data["proxy"].nunique() + 0.9) as axes:
         figure.draw(axes, data, _targets_called(data, labels))
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(several, 3))
+        if several > 1:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(several, 3))
+        else:
+            name = data["target"].iloc[0]
+            axes.set_xlabel(f"{axes.get_xlabel()} with {(labels or {}).get(name, name)}")
     return axes
 
 
@@ -298,8 +302,7 @@ def _curves(search: Search, target: str | None, drivers: list[str]) -> tuple[pd.
 
 
 def _results(run: Run) -> Results:
-    results: Results = getattr(run, "results", run)
-    return results
+    return run.results if hasattr(run, "results") else run
 
 
 def _missing(what: str, command: str) -> Exception:

@@ -84,6 +84,6 @@ def _sheet(between: pd.DataFrame, words: str) -> Figure:
     note = f"{words}." if named else f"{words}; columns in the order of the rows."
     body = max(side, SMALLEST) * len(names) + (longest if named else 0) + 0.1
     with canvas.style():
-        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN if narrow else canvas.DOUBLE_COLUMN, body, note)
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN if narrow else canvas.DOUBLE_COLUMN, body, note)
         heatmap.draw(axes, between, (names, names if named else []), LABEL if body > 1.6 else "Spearman")
-    return axes.figure
+    return figure

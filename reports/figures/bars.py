@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -102,7 +102,7 @@ def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, measure:
     seen = np.isfinite(low) & np.isfinite(high)
     # An interval of a correlation is not symmetric about it, so it is drawn around its own middle.
     centre, half = (low + high)[seen] / 2, (high - low)[seen] / 2
-    thin = {"elinewidth": 0.5, "capsize": 1.0, "capthick": 0.5}
+    thin: dict[str, Any] = {"elinewidth": 0.5, "capsize": 1.0, "capthick": 0.5}
     axes.errorbar(centre, middle[seen], xerr=half, fmt="none", ecolor="black", **thin)
     level = found["level_with_best"].eq(True).to_numpy(bool) & np.isfinite(mean)
     axes.plot(mean[level], middle[level], "o", color="black", markersize=2.4, markeredgewidth=0)
@@ -127,14 +127,14 @@ def _sheet(data: pd.DataFrame, note: str) -> Figure:
     body = row * len(names) + canvas.AXIS_LABELS + canvas.LINE * lines + 0.25
     strips = math.ceil(len(tables) / abreast)
     with canvas.style():
-        axes = canvas.sheet(across, strips * body, note, strips, abreast, sharex=True, sharey=True)
+        figure, axes = canvas.sheet(across, strips * body, note, strips, abreast, sharex=True, sharey=True)
         for panel, (table, found) in zip(axes, panels.items(), strict=False):
             draw(panel, found, labels)
             canvas.legend(panel, columns[table], title=typography.elide(table, width, 8), handlelength=1)
         axes[0].set_xlim(*_limits(data, measure_of(data)))
         for spare in axes[len(panels) :]:
             spare.remove()
-    return axes[0].figure
+    return figure
 
 
 def _columns(labels: Sequence[str], width: float) -> int:

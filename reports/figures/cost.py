@@ -49,13 +49,13 @@ def drawings(results: Results) -> list[Drawing]:
     label = f"{measure.capitalize()} correlation with {target}"
     body = max(LOWEST, canvas.LINE * 1.2 * int(data["front"].sum())) + canvas.AXIS_LABELS
     with canvas.style():
-        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}.")
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}.")
         draw(axes, data, canvas.short(data["proxy"], 1.15))
         axes.set_ylabel(typography.elide(f"{measure.capitalize()} with {target}", body - 0.1), loc="top")
     return [
         Drawing(
             "cost",
-            axes.figure,
+            figure,
             data,
             f"Cost, in units of one forward and backward pass, and {label}; the line is the front of proxies that no "
             f"cheaper one beats; {words}{troubles(known)}.",

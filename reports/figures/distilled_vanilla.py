@@ -83,7 +83,7 @@ def _limits(cells: pd.DataFrame) -> tuple[float, float]:
 def _sheet(cells: pd.DataFrame, limits: tuple[float, float], note: str) -> Figure:
     across = canvas.SINGLE_COLUMN
     with canvas.style():
-        (axes,) = canvas.sheet(across, across + 0.1, note)
+        figure, (axes,) = canvas.sheet(across, across + 0.1, note)
         axes.set_box_aspect(1)
         axes.plot(limits, limits, color="#333333", linewidth=0.6, zorder=3)
         if len(cells) > DENSE:
@@ -100,5 +100,5 @@ def _sheet(cells: pd.DataFrame, limits: tuple[float, float], note: str) -> Figur
         axes.set(xlim=limits, ylim=limits, xlabel="Vanilla accuracy (%)", ylabel="Distilled accuracy (%)")
         canvas.number(axes, "x")
         canvas.number(axes, "y")
-        canvas.legend(axes.figure, 1, handlelength=1)
-    return axes.figure
+        canvas.legend(figure, 1, handlelength=1)
+    return figure

@@ -51,6 +51,6 @@ def draw(
 def _write_numbers(axes: Axes, table: np.ndarray) -> None:
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
-            text = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+            text = f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")  # which has no minus zero
             colour = "white" if abs(value) > 0.6 else "black"
             axes.text(column, row, text, ha="center", va="center_baseline", color=colour)

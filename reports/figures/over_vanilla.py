@@ -64,11 +64,13 @@ def _drawing(results: Results, target: str) -> Drawing | None:
         left_out(len(evidence) - len(data), "proxy", "proxies", "without a correlation"),
     )
     with canvas.style():
-        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(data) + canvas.AXIS_LABELS, f"{target}; {words}.")
+        figure, (axes,) = canvas.sheet(
+            canvas.SINGLE_COLUMN, canvas.ROW * len(data) + canvas.AXIS_LABELS, f"{target}; {words}."
+        )
         draw(axes, data, canvas.short(data["proxy"]))
     return Drawing(
         names.stem("over-vanilla", target),
-        axes.figure,
+        figure,
         data[["proxy", "family", "target", *COLUMNS]],
         f"How much higher the {measure_of(data).capitalize()} correlation of every proxy is with {target} than with "
         f"the vanilla accuracy of the same table; {words}{troubles(data)}.",

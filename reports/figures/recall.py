@@ -40,13 +40,13 @@ def drawings(results: Results) -> list[Drawing]:
     labels = canvas.short(first["proxy"], canvas.SINGLE_COLUMN / columns - 0.5)
     body = HEIGHT + canvas.AXIS_LABELS + canvas.LINE * -(-len(first) // columns)
     with canvas.style():
-        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}; grey: chance{worst}.")
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}; grey: chance{worst}.")
         draw(axes, data, labels)
-        canvas.legend(axes.figure, columns, handlelength=2.2)
+        canvas.legend(figure, columns, handlelength=2.2)
     return [
         Drawing(
             "recall",
-            axes.figure,
+            figure,
             data,
             f"Share of the truly best k cells that are among the k best by score, for the best {proxies}; ties count "
             f"by expectation; the grey line is chance; {words}{worst}.",

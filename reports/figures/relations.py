@@ -76,7 +76,7 @@ def _tidy(arrays: dict[str, np.ndarray], called: dict[str, str]) -> pd.DataFrame
 
 def _sheet(arrays: dict[str, np.ndarray], called: dict[str, str]) -> Figure:
     with canvas.style():
-        sheet = canvas.sheet(canvas.DOUBLE_COLUMN, 4.3, rows=2, columns=3)
+        figure, sheet = canvas.sheet(canvas.DOUBLE_COLUMN, 4.3, rows=2, columns=3)
         for line, (matrix, label) in enumerate(MATRICES.items()):
             shown = [arrays[f"{network}_{matrix}"] for network in NETWORKS]
             low, high = _scale(shown)
@@ -95,7 +95,7 @@ def _sheet(arrays: dict[str, np.ndarray], called: dict[str, str]) -> Figure:
             axes.set_title(typography.elide(f"{words}: {called[network]}", 1.8, 8), pad=4)
         for axes in sheet[3:]:
             axes.set_xlabel("Class")
-    return sheet[0].figure
+    return figure
 
 
 def _scale(matrices: list[np.ndarray]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, names, typography
+from diswot.reports.style import canvas, ends, names, typography
 from diswot.reports.style.wording import counted, joined, left_out, with_deviation
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
@@ -95,15 +95,15 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     )
     across = canvas.SINGLE_COLUMN
     with canvas.style():
-        (axes,) = canvas.sheet(across, across + 0.2, f"{note}.")
+        figure, (axes,) = canvas.sheet(across, across + 0.2, f"{note}.")
         draw(axes, points, typography.elide(f"{column_of(target)} accuracy", 1.7))
         draw_margins(axes, points, row["direction"])
         # Greek letters would embed a second font in each of a run's many PDF files.
         title = f"{typography.elide(proxy, across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
-        axes.figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
+        figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
     return Drawing(
         names.stem("scatter", proxy, target),
-        axes.figure,
+        figure,
         points,
         f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "
         f"{circumstances(results, evidence)}{troubles(evidence)}; margins: distributions of the scores and accuracies.",
@@ -127,7 +127,7 @@ def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> No
     else:
         # Dots shrink as they become many, so that 2,000 of them still show their density.
         size = float(np.interp(len(defined), [10, 200, DENSE], [16, 9, 2.5]))
-        look = {"color": "#0072B2", "alpha": 0.75 if len(defined) <= 200 else 0.5, "linewidths": 0}
+        look: dict[str, Any] = {"color": "#0072B2", "alpha": 0.75 if len(defined) <= 200 else 0.5, "linewidths": 0}
         axes.scatter(defined["score_rank"], defined["accuracy_rank"], s=size, clip_on=False, **look)
     if len(undefined):
         many = len(undefined) > 200
@@ -142,17 +142,18 @@ def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> No
             # Tens of thousands of vector crosses make a PDF that no viewer likes.
             rasterized=len(undefined) > DENSE,
         )
-    _annotate(axes, points, annotate)
     _set_ranks(axes, points)
     axes.set_xlabel("Rank of score (1 = best)")
     axes.set_ylabel(f"Rank of {called} (1 = best)")
+    if annotate:
+        _annotate(axes, points, annotate)
 
 
 def _annotate(axes: Axes, points: pd.DataFrame, count: int) -> None:
-    best = points[points["seed"] == points["seed"].min()].nsmallest(count, "accuracy_rank")
+    best = points[points["seed"] == points["seed"].min()].nsmallest(count, "accuracy_rank")[::-1]
     axes.plot(best["score_rank"], best["accuracy_rank"], "o", color="#D55E00", markersize=4, markerfacecolor="none")
-    for cell, across, up in best[["cell", "score_rank", "accuracy_rank"]].itertuples(index=False):
-        axes.annotate(f"{cell:.0f}", (across, up), (3, 3), textcoords="offset points", annotation_clip=False)
+    places = list(zip(best["score_rank"], best["accuracy_rank"], strict=True))
+    ends.label(axes, places, [str(cell) for cell in best["cell"]], ["#D55E00"] * len(best))
 
 
 def draw_margins(axes: Axes, points: pd.DataFrame, direction: str) -> None:

@@ -105,12 +105,12 @@ def _sheet(data: pd.DataFrame, best: float, note: str) -> Figure:
     body = max(HEIGHT, canvas.LINE * 1.2 * (len(shown) + 2)) + canvas.AXIS_LABELS
     with canvas.style():
         across = canvas.DOUBLE_COLUMN if timed else canvas.SINGLE_COLUMN
-        axes, *right = canvas.sheet(across, body, note, columns=1 + timed, sharey=True)
+        figure, (axes, *right) = canvas.sheet(across, body, note, columns=1 + timed, sharey=True)
         draw(axes, data, best, canvas.short(shown, 1.2))
         axes.set_ylabel(typography.elide(axes.get_ylabel(), body - 0.2), loc="top")
         for beside_it in right:
             _draw_seconds(beside_it, data, best)
-    return axes.figure
+    return figure
 
 
 def draw(axes: Axes, data: pd.DataFrame, best: float, labels: Mapping[str, str]) -> None:

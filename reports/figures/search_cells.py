@@ -127,8 +127,7 @@ def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
     written = [canvas.LINE * max(sum(map(len, texts[number])) for number in strip) + 0.06 for strip in strips]
     up = sum(tallest) + sum(written) + (HEAD + BETWEEN) * len(strips)
     with canvas.style():
-        (axes,) = canvas.sheet(across, up, note)
-        axes.figure.get_layout_engine().set(w_pad=0, h_pad=0)
+        figure, (axes,) = canvas.sheet(across, up, note, pad=0)
         axes.set_axis_off()
         axes.set(xlim=(0, across), ylim=(0, up))
         top = up - 0.08
@@ -140,7 +139,7 @@ def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
                 cells.draw(axes, space, cell, left, top - HEAD - drawn, width, drawn)
                 _write(axes, *texts[number], left, top - HEAD - drawn - 0.06)
             top -= HEAD + drawn + lines + BETWEEN
-    return axes.figure
+    return figure
 
 
 def _title(space: str, cell: int) -> str:

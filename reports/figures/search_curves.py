@@ -80,7 +80,7 @@ def _sheet(data: pd.DataFrame, shown: list[str], search: Search, note: str) -> F
     lines = math.ceil(len(shown) / abreast)
     body = lines * (ALONE if len(shown) == 1 else HEIGHT) + canvas.AXIS_LABELS
     with canvas.style():
-        sheet = canvas.sheet(across, body, note, lines, abreast, sharex=True)
+        figure, sheet = canvas.sheet(across, body, note, lines, abreast, sharex=True)
         for number, (axes, name) in enumerate(zip(sheet, shown, strict=False)):
             curves = of(data, driver=name)
             axis = scales.fitting(_values(curves))
@@ -97,8 +97,8 @@ def _sheet(data: pd.DataFrame, shown: list[str], search: Search, note: str) -> F
         for spare in sheet[len(shown) :]:
             spare.remove()
         handles, labels = sheet[0].get_legend_handles_labels()
-        canvas.legend(sheet[0].figure, len(labels), handles=handles, labels=labels)
-    return sheet[0].figure
+        canvas.legend(figure, len(labels), handles=handles, labels=labels)
+    return figure
 
 
 def _values(curves: pd.DataFrame) -> np.ndarray:

@@ -90,14 +90,14 @@ def _maps(data: pd.DataFrame, note: str) -> Figure:
         below = max(map(typography.width, columns))
     with canvas.style():
         body = max(ROW * len(shown), 0.5) + below + HEAD + 0.12
-        sheet = canvas.sheet(canvas.DOUBLE_COLUMN, body, note, columns=2)
+        figure, sheet = canvas.sheet(canvas.DOUBLE_COLUMN, body, note, columns=2)
         for axes, (name, (title, colours, low)) in zip(sheet, MAPS.items(), strict=True):
             table = data.pivot_table(index="driver", columns="pair", values=name, dropna=False, aggfunc="first")
             table = table.reindex(index=shown, columns=pairs["pair"])
             heatmap.draw(axes, table, (heads, columns), "", low=low, colours=colours)
             axes.set_title(title, loc="left", pad=6)
         sheet[1].tick_params(labelleft=False)
-    return sheet[0].figure
+    return figure
 
 
 def _by_teacher(results: Results, search: Search, target: str, data: pd.DataFrame) -> Drawing:
@@ -129,7 +129,7 @@ def _dots(target: str, data: pd.DataFrame, shown: list[str], best: object, note:
     row = max(THIN * len(shown) + 0.05, 0.15)
     body = row * len(proxies) + canvas.AXIS_LABELS + canvas.LINE * -(-len(shown) // columns) + 0.1
     with canvas.style():
-        (axes,) = canvas.sheet(across, body, note)
+        figure, (axes,) = canvas.sheet(across, body, note)
         canvas.list_proxies(axes, list(canvas.short(proxies).values()))
         for number, teacher in enumerate(shown):
             found = of(data, teacher=teacher).drop_duplicates("driver").set_index("driver").reindex(proxies)
@@ -142,8 +142,8 @@ def _dots(target: str, data: pd.DataFrame, shown: list[str], best: object, note:
         axes.margins(x=0.06)
         axes.ticklabel_format(axis="x", useOffset=False, style="plain")
         axes.set_xlabel(typography.elide(f"{target}, %", across - 0.3), loc="right")
-        canvas.legend(axes.figure, columns, handlelength=1)
-    return axes.figure
+        canvas.legend(figure, columns, handlelength=1)
+    return figure
 
 
 def _draw_dots(axes: Axes, found: pd.DataFrame, heights: np.ndarray, number: int, label: str) -> None:

@@ -33,7 +33,7 @@ def drawings(results: Results) -> list[Drawing]:
         left_out(len(evidence) - len(values), "proxy", "proxies", "without a correlation"),
     )
     with canvas.style():
-        (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(values) + canvas.AXIS_LABELS, f"{words}.")
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(values) + canvas.AXIS_LABELS, f"{words}.")
         canvas.list_proxies(axes, list(canvas.short(values).values()))
         # A label at the right end may be as long as axes and names together.
         axes.set_xlabel(typography.elide(f"{what} with {target}", canvas.SINGLE_COLUMN - 0.3), loc="right")
@@ -57,7 +57,7 @@ def drawings(results: Results) -> list[Drawing]:
     return [
         Drawing(
             "seeds",
-            axes.figure,
+            figure,
             data,
             f"{what} of every proxy with {target}, seed by seed; {words}{troubles(evidence)}.",
             f"Box plot over seeds of the {what} of {counted(len(values), 'proxy', 'proxies')} with {target}",

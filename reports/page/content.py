@@ -170,7 +170,7 @@ def correlation_table(results: Results) -> Table:
     return Table("correlations", "Rank correlations by proxy and target", columns, rows)
 
 
-def _behind(row: Mapping[str, Any]) -> list[Number | str]:
+def _behind(row: Mapping[Any, Any]) -> list[Number | str]:
     if row["proxy"] == row["best"]:
         return [Number(0.0, "best"), Number(1.0, ""), "best"]
     level = "" if pd.isna(row["behind_p"]) else plain(_holds(row["level_with_best"]))
@@ -178,7 +178,7 @@ def _behind(row: Mapping[str, Any]) -> list[Number | str]:
     return [behind, probability(row["behind_p"]), level]
 
 
-def _measured(row: Mapping[str, Any], name: str, low: float = float("nan"), high: float = float("nan")) -> Number:
+def _measured(row: Mapping[Any, Any], name: str, low: float = float("nan"), high: float = float("nan")) -> Number:
     cell = number(row[name], deviation=row[f"{name}_deviation"], low=low, high=high)
     defined, seeds = int(row[f"{name}_seeds"]), int(row["seeds"])
     if pd.isna(row[name]) or defined == seeds:

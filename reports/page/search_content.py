@@ -298,13 +298,13 @@ def _different(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return once.sort_values(["count", "cell"], ascending=[False, True], kind="stable"), len(rows)
 
 
-def _value(row: Mapping[str, Any], name: str, deviation: bool = False) -> Number:
+def _value(row: Mapping[Any, Any], name: str, deviation: bool = False) -> Number:
     spread = stored_number(row[f"{name}_deviation"]) if deviation else math.nan
     low, high = stored_number(row[f"{name}_low"]), stored_number(row[f"{name}_high"])
     return number(stored_number(row[name]), deviation=spread, low=low, high=high)
 
 
-def _known(row: Mapping[str, Any]) -> Number:
+def _known(row: Mapping[Any, Any]) -> Number:
     known, searches = stored_number(row["known"]), stored_number(row["searches"])
     if not math.isfinite(known):
         return UNKNOWN

@@ -39,7 +39,7 @@ DASHES: tuple[Any, ...] = (
     (0, (3, 1, 1, 1, 1, 1)),
 )
 
-_ENDINGS = {
+_ENDINGS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 300, "metadata": {"Software": None}},
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
     "svg": {"metadata": {"Date": None, "Creator": None}},
@@ -53,8 +53,10 @@ def style() -> Iterator[None]:
         yield
 
 
-def sheet(across: float, body: float, note: str = "", rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:
-    """Return the axes of a new figure that belongs to no global state, row by row.
+def sheet(
+    across: float, body: float, note: str = "", rows: int = 1, columns: int = 1, pad: float = 0.05, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a new figure that belongs to no global state, and its axes row by row.
 
     Args:
         across: the figure's width in inches.
@@ -62,17 +64,18 @@ def sheet(across: float, body: float, note: str = "", rows: int = 1, columns: in
         note: small text at the foot.
         rows: of axes.
         columns: of axes.
+        pad: the empty inches around axes.
         options: of `matplotlib.figure.Figure.subplots`.
     """
     lines = typography.wrap(note, across - 2 * MARGIN)
     foot = MARGIN + LINE * len(lines) + 0.02 if lines else 0.0
     up = foot + body
-    engine = ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.04, rect=(0, foot / up, 1, body / up))
+    engine = ConstrainedLayoutEngine(w_pad=pad, h_pad=0.8 * pad, rect=(0, foot / up, 1, body / up))
     figure = Figure(figsize=(across, up), layout=engine)
     for above, line in enumerate(reversed(lines)):
         height = (MARGIN + 0.03 + above * LINE) / up
         figure.text(MARGIN / across, height, line, color=QUIET_COLOUR, va="baseline").set_in_layout(False)
-    return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
 def short(names: Iterable[str], room: float = 1.35) -> dict[str, str]:
@@ -86,6 +89,7 @@ def list_proxies(axes: Axes, proxies: Sequence[str]) -> None:
     axes.set_ylim(len(proxies) - 0.35, -0.65)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+    axes.set_axisbelow(True)
     axes.grid(axis="x")
     number(axes, "x")
 
@@ -109,16 +113,16 @@ def legend(owner: Axes | Figure, columns: int, **options: Any) -> None:
 
 def settle(axes: Axes) -> None:
     """Make ticks that are drawn later look as the style says that is in use now."""
-    for which in ("x", "y"):
-        axes.tick_params(
-            axis=which,
-            color=mpl.rcParams[f"{which}tick.color"],
-            labelcolor=mpl.rcParams[f"{which}tick.color"],
-            labelsize=mpl.rcParams[f"{which}tick.labelsize"],
-            width=mpl.rcParams[f"{which}tick.major.width"],
-            grid_color=mpl.rcParams["grid.color"],
-            grid_linewidth=mpl.rcParams["grid.linewidth"],
-        )
+    style = mpl.rcParams
+    axes.tick_params(
+        color=style["xtick.color"],
+        labelcolor=style["xtick.color"],
+        labelsize=style["xtick.labelsize"],
+        width=style["xtick.major.width"],
+        length=style["xtick.major.size"],
+        grid_color=style["grid.color"],
+        grid_linewidth=style["grid.linewidth"],
+    )
 
 
 def content(figure: Figure, ending: str, **options: Any) -> bytes:

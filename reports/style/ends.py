@@ -23,15 +23,16 @@ def label(axes: Axes, places: Sequence[tuple[float, float]], texts: Sequence[str
         texts: as they are written.
         colours: of the lines.
     """
-    axes.figure.draw_without_rendering()  # so that the axes have their height and their limits
+    axes.figure.canvas.figure.draw_without_rendering()  # so that the axes have their height and their limits
     line = 1.4 * mpl.rcParams["font.size"] / POINTS_PER_INCH
     gap = line / (axes.get_window_extent().height / axes.figure.dpi)
     wanted = axes.transAxes.inverted().transform(axes.transData.transform(np.asarray(places)))[:, 1]
     for place, text, colour, height in zip(places, texts, colours, spread(wanted, gap, 1.0), strict=True):
         axes.text(_AWAY, height, text, va="center", transform=axes.transAxes)
         line_to = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0, "zorder": 1.2}
-        axes.annotate("", place, (_AWAY - 0.01, height), textcoords="axes fraction", arrowprops=line_to)
-        axes.texts[-1].set_annotation_clip(False)
+        axes.annotate(
+            "", place, (_AWAY - 0.01, height), textcoords="axes fraction", annotation_clip=False, arrowprops=line_to
+        )
 
 
 def spread(wanted: np.ndarray, gap: float, highest: float) -> np.ndarray:

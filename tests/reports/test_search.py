@@ -241,7 +241,7 @@ def test_of_cells_that_tie_for_the_best_score_one_that_is_there_is_taken(searche
 def test_a_cell_has_an_arrow_and_a_word_for_every_edge_that_is_not_none(operations: list[str]) -> None:
     cell = nb201.Cell(tuple(operations))
     with canvas.style():
-        (axes,) = canvas.sheet(3, 2)
+        _, (axes,) = canvas.sheet(3, 2)
         cells.draw(axes, "nb201", cell.index, 0, 0, 2.2, 1.08)
     written = [text.get_text() for text in axes.texts]
     edges = [cells.OPERATIONS[operation][0] for operation in operations if operation != "none"]
