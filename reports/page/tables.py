@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from markupsafe import Markup, escape
 
@@ -34,7 +34,27 @@ class Table:
     sortable: bool = True
 
 
-def of_texts(name: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+Row: TypeAlias = Mapping[Any, Any]
+Field: TypeAlias = tuple[Column, Callable[[Row], Number | str]]
+
+
+def text(label: str, name: str, choice: bool = False) -> Field:
+    """Return a field of words: its head and the column of the frame that it shows."""
+    return Column(label, choice=choice), lambda row: plain(row[name])
+
+
+def value(label: str, show: Callable[[Any], Number], name: str = "") -> Field:
+    """Return a field of numbers: its head, and how a row, or the value of a column, is shown."""
+    return Column(label, numeric=True), lambda row: show(row[name] if name else row)
+
+
+def table(name: str, caption: str, records: Iterable[Row], fields: Sequence[Field], sortable: bool = True) -> Table:
+    """Return a table with a row a record; the first field is the row's head."""
+    rows = [[show(record) for _, show in fields] for record in records]
+    return Table(name, caption, tuple(column for column, _ in fields), rows, sortable)
+
+
+def of_texts(name: str, caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table that holds words alone."""
     return Table(name, caption, tuple(map(Column, heads)), [list(row) for row in rows], sortable=False)
 

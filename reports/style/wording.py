@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import pandas as pd
 
@@ -36,6 +36,10 @@ class Number:
     aside: str = ""
 
 
+#: A number that is not known, or not defined.
+UNKNOWN = Number(math.nan, NOT_DEFINED)
+
+
 def decimal(value: float) -> str:
     """Return a number with three decimals and a true minus sign, or ``not defined`` where it is not finite."""
     if not math.isfinite(value):
@@ -61,25 +65,40 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{decimal(value)} {interval(low, high)}".rstrip() if math.isfinite(value) else NOT_DEFINED
 
 
-def number(value: float, *, deviation: float = math.nan, low: float = math.nan, high: float = math.nan) -> Number:
-    """Return a number with three decimals, its deviation over seeds beside it and its interval below."""
-    if not math.isfinite(value):
-        return Number(math.nan, NOT_DEFINED)
-    spread = f"± {decimal(deviation)}" if math.isfinite(deviation) else ""
-    return Number(value, decimal(value), spread, interval(low, high))
+def number(value: object, *, deviation: object = None, low: object = None, high: object = None) -> Number:
+    """Return a stored number with three decimals, its deviation over seeds beside it and its interval below."""
+    if not finite(value):
+        return UNKNOWN
+    spread = f"± {decimal(deviation)}" if finite(deviation) else ""
+    return Number(float(value), decimal(value), spread, interval(stored_number(low), stored_number(high)))
 
 
-def whole(lowest: float, highest: float | None = None) -> Number:
-    """Return a whole number, or two that differ, sorted by the higher one."""
-    most = lowest if highest is None else highest
-    return Number(float(most), span(int(lowest), int(most)))
+def estimate(row: Mapping[Any, Any], name: str, deviation: bool = False) -> Number:
+    """Return what a row holds in a column and its neighbours ``NAME_low``, ``NAME_high`` and ``NAME_deviation``."""
+    spread = row.get(f"{name}_deviation") if deviation else None
+    return number(row.get(name), deviation=spread, low=row.get(f"{name}_low"), high=row.get(f"{name}_high"))
 
 
-def probability(value: float) -> Number:
+def estimated(row: Mapping[Any, Any], name: str) -> str:
+    """Return `estimate` as `with_interval` writes it."""
+    return with_interval(*(stored_number(row.get(f"{name}{end}")) for end in ("", "_low", "_high")))
+
+
+def whole(value: object) -> Number:
+    """Return a stored whole number."""
+    return Number(float(value), f"{int(value):,}") if finite(value) else UNKNOWN
+
+
+def probability(value: object) -> Number:
     """Return a p-value with three decimals; below .001 only that."""
-    if not math.isfinite(value):
-        return Number(math.nan, NOT_DEFINED)
-    return Number(value, decimal(value) if value >= _SMALLEST else f"< {_SMALLEST}")
+    if not finite(value):
+        return UNKNOWN
+    return Number(float(value), decimal(value) if value >= _SMALLEST else f"< {_SMALLEST}")
+
+
+def percent(value: object) -> Number:
+    """Return a percentage with one decimal."""
+    return Number(float(value), f"{value:.1f}") if finite(value) else UNKNOWN
 
 
 def rough(value: float) -> str:
@@ -98,9 +117,9 @@ def duration(seconds: float) -> str:
     return f"{rough(seconds / 86400)} days" if math.isfinite(seconds) else NOT_DEFINED
 
 
-def measured(value: float) -> Number:
-    """Return a number as `rough` writes it."""
-    return Number(value, rough(value)) if math.isfinite(value) else Number(math.nan, NOT_DEFINED)
+def measured(value: object, written: Callable[[float], str] = rough) -> Number:
+    """Return a stored number as `rough` or `duration` writes it."""
+    return Number(float(value), written(value)) if finite(value) else UNKNOWN
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
