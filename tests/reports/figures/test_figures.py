@@ -14,13 +14,26 @@ from matplotlib.figure import Figure
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence import panel
 from diswot.harness.runs.results import Results
-from diswot.reports.figures import agreement, bars, cost, distilled_vanilla, gallery, recall, scatter, seeds
+from diswot.reports.figures import (
+    agreement,
+    bars,
+    cost,
+    distilled_vanilla,
+    gallery,
+    recall,
+    scatter,
+    seeds,
+)
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
-from diswot.reports.style import canvas, ends, typography
+from diswot.reports.style import canvas
 
 TARGET = "s0-diswot:distilled"
+
+
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]
+
+
 LONG_TARGETS = [
     *(
         f"table-with-a-name-of-some-length:{column}"
@@ -28,8 +41,14 @@ LONG_TARGETS = [
     ),
     "another:vanilla",
 ]
+
+
 OF_CORRELATIONS = [name for name, kind in KINDS.items() if not kind.of_search]
+
+
 MANY = "forty proxies, three seeds"
+
+
 CASES: dict[str, dict[str, Any]] = {
     MANY: {"cells": 64, "seeds": 3, "undefined_share": 0.05, "trainings": 2},
     "one proxy, three cells, one seed": {},
@@ -313,12 +332,6 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
     assert cost.drawings(results) == []
 
 
-def test_spread_labels_keep_their_order_and_their_distance() -> None:
-    found = ends.spread(np.array([0.0, 0.01, 0.95, 0.99, 1.0]), 0.1, 1.0)
-    assert np.diff(found).min() >= 0.1 - 1e-12
-    assert found.max() <= 1 + 1e-12
-
-
 def test_recall_of_the_accuracy_itself_is_one_and_of_a_constant_is_chance(run: Callable[..., Results]) -> None:
     results = run(names=["right", "constant"], cells=40, targets=[TARGET])
     accuracies = results.targets["accuracy"].to_numpy()
@@ -352,31 +365,6 @@ def test_bars_without_a_correlation_are_not_drawn(run: Callable[..., Results]) -
     empty = run(targets=[TARGET])
     object.__setattr__(empty, "evidence", empty.evidence.iloc[:0])
     assert bars.drawings(empty) == []
-
-
-def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Results], tmp_path: Path) -> None:
-    drawing = only(bars.drawings(run()))
-    folder = tmp_path / "figures"
-    (folder / "bars.png").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"bars\.png"):
-        canvas.save(drawing.figure, folder, "bars", drawing.data)
-    assert [path.name for path in folder.iterdir()] == ["bars.png"]
-
-
-def test_drawing_leaves_global_settings_alone(run: Callable[..., Results]) -> None:
-    import matplotlib
-
-    before = dict(matplotlib.rcParams)
-    canvas.content(only(bars.drawings(run())).figure, "png", dpi=50)
-    assert dict(matplotlib.rcParams) == before
-
-
-@pytest.mark.parametrize("available", [0.3, 1.0, 2.0])
-def test_elided_and_wrapped_text_fits(available: float) -> None:
-    text = "some words and an_exceedingly_long_word_without_any_space in one line"
-    assert typography.width(typography.elide(text, available)) <= available
-    assert all(typography.width(line) <= available for line in typography.wrap(text, available))
-    assert typography.elide("short", 5) == "short"
 
 
 def test_cells_that_learn_nothing_are_counted_and_not_drawn(run: Callable[..., Results]) -> None:
