@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -181,6 +182,15 @@ def test_new_axes_look_the_same_when_ticks_are_added_later(results: Results) -> 
         axes.set_yticks(np.linspace(0, 1, 30))
         axes.figure.draw_without_rendering()
     assert {label.get_fontsize() for label in axes.get_yticklabels()} == {7}
+
+
+def test_the_example_of_the_docs_runs(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "paper-figures.md").read_text(encoding="utf-8")
+    example = page.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(diswot, "load", lambda folder: results, raising=False)
+    exec(example, {})
+    assert all((tmp_path / name).stat().st_size for name in ("bars.pdf", "both.pdf"))
 
 
 def test_importing_plot_loads_no_matplotlib() -> None:
