@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from diswot.reports.page.tables import plain
-from diswot.reports.style.numbers import counted
-from diswot.reports.summary import setting
+from diswot.reports.style.wording import counted, finite, joined, plain
+from diswot.reports.summary import conditions
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -26,31 +23,26 @@ ALGORITHMS = {
 }
 
 
-def stored_number(value: object) -> float:
-    """Return a stored number; NaN where there is none."""
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-
-
-def finite(value: object) -> TypeGuard[float]:
-    """Return whether a number is stored, and is neither NaN nor infinite."""
-    return math.isfinite(stored_number(value))
-
-
 def teachers(search: Search) -> list[str]:
     """Return the teachers that the search was repeated for, in their order; one without a name where there is none."""
     return [plain(name) for name in search.info.get("teachers") or ()] or [""]
 
 
-def beside(rows: pd.DataFrame, teacher: str) -> pd.DataFrame:
+def beside(frame: pd.DataFrame, teacher: str) -> pd.DataFrame:
     """Return the rows of one teacher."""
-    return rows[rows["teacher"].map(plain) == teacher]
+    return frame[frame["teacher"].map(plain) == teacher]
 
 
-def of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
+def of(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
     """Return the rows that have a value in each of the named columns."""
     for column, value in values.items():
-        rows = rows[rows[column] == value]
-    return rows
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def as_numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return the frame with columns that hold floating-point numbers; read from a file, they may hold objects."""
+    return frame.astype(dict.fromkeys(columns, float))
 
 
 def targets(search: Search) -> list[str]:
@@ -77,7 +69,7 @@ def drivers(search: Search) -> list[str]:
 
 def record_of(search: Search, driver: str) -> dict[str, Any]:
     """Return what is stored about a driver; nothing where it is not known."""
-    return next((one for one in search.info.get("drivers") or () if one["name"] == driver), {})
+    return next((record for record in search.info.get("drivers") or () if record["name"] == driver), {})
 
 
 def higher_is_better(search: Search, driver: str) -> bool:
@@ -97,36 +89,35 @@ def budgets(search: Search) -> list[str]:
     return [f"{name} up to {value:,.6g}" for name, value in limits if finite(value)]
 
 
+def oracle(search: Search, target: str) -> dict[str, Any]:
+    """Return the cell of the highest accuracy of a target as stored; nothing where it is not known."""
+    return dict((search.info.get("oracles") or {}).get(target) or {})
+
+
 def circumstances(results: Results, search: Search, teacher: str | None = None) -> str:
-    """Return the searches, their length, the pictures, the batch and the teacher in a few words.
+    """Return the searches, their length, the images, the batch and the teacher in a few words.
 
     Args:
         results: the run.
         search: of it.
-        teacher: beside which the searches were; the first one by default, none where it is empty.
+        teacher: with which the searches were; the first one by default, none where it is empty.
     """
     searches, evaluations = option(search, "searches"), option(search, "evaluations")
     cells = search.info.get("cells")
-    images, batch = setting(results, "images"), setting(results, "batch_size")
-    name = teachers(search)[0] if teacher is None else teacher
     of_all = f" out of {counted(int(cells), 'cell')}" if finite(cells) else ""
     sample = [
         counted(searches, "search", "searches") if searches else "",
         f"{counted(evaluations, 'evaluation')} each{of_all}" if evaluations else "",
     ]
-    where = [f"{images} images" if images else "", f"batch of {batch}" if batch else "", f"teacher {name}"]
-    parts = [", ".join(filter(None, sample)), *budgets(search), ", ".join(filter(None, where[: 3 if name else 2]))]
-    return "; ".join(part for part in parts if part)
+    name = teachers(search)[0] if teacher is None else teacher
+    return joined(", ".join(filter(None, sample)), *budgets(search), conditions(results, name))
 
 
 def seconds_from(search: Search) -> str:
     """Return where the seconds of an evaluation come from, each source once; empty where none are known."""
-    known = [one for one in search.info.get("drivers") or () if finite(one.get("seconds_per_evaluation"))]
-    sources = (plain(one.get("seconds_from")) for one in known)
-    return "; ".join(dict.fromkeys(source for source in sources if source))
-
-
-def left_out(hidden: Iterable[Any], noun: str, plural: str = "", why: str = "") -> str:
-    """Return how many things are not shown, to follow other words; empty where all are."""
-    count = len(list(hidden))
-    return f"; {counted(count, noun, plural)} {why} left out".replace("  ", " ") if count else ""
+    records = search.info.get("drivers") or ()
+    return joined(
+        *dict.fromkeys(
+            plain(record.get("seconds_from")) for record in records if finite(record.get("seconds_per_evaluation"))
+        )
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from diswot.harness.evidence.table import by_evidence, leading
-from diswot.reports.style.numbers import counted, span
+from diswot.reports.style.wording import counted, joined, span
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -15,7 +16,30 @@ if TYPE_CHECKING:
 
 def on_all_cells(results: Results) -> pd.DataFrame:
     """Return the evidence over all cells that were scored, best proxy first: one row a proxy and target."""
-    return _ordered(results, results.evidence[results.evidence["subset"] == "all"])
+    return arranged(results.evidence[results.evidence["subset"] == "all"], "proxy", _ranking(results))
+
+
+def best_first(results: Results) -> pd.DataFrame:
+    """Return the evidence that decides, in which each function counts once, best proxy by the first target first."""
+    return arranged(leading(results.evidence), "proxy", _ranking(results))
+
+
+def toward(results: Results, target: str) -> pd.DataFrame:
+    """Return what `best_first` does, for one target."""
+    evidence = best_first(results)
+    return evidence[evidence["target"] == target].reset_index(drop=True)
+
+
+def _ranking(results: Results) -> list[str]:
+    return by_evidence(leading(results.evidence))
+
+
+def arranged(frame: pd.DataFrame, column: str, order: Iterable[object]) -> pd.DataFrame:
+    """Return the frame sorted by the order of a column's values; values that are not in it come last."""
+    place = {value: number for number, value in enumerate(order)}
+    return frame.sort_values(
+        column, key=lambda values: values.map(place).fillna(len(place)), kind="stable", ignore_index=True
+    )
 
 
 def targets_of(results: Results) -> list[str]:
@@ -33,32 +57,11 @@ def column_of(target: str) -> str:
     return target.rpartition(":")[2]
 
 
-def setting(results: Results, name: str) -> Any:
-    """Return one of the run's settings, or None where the run did not store it."""
-    settings = results.info.get("settings")
-    return settings.get(name) if isinstance(settings, dict) else None
-
-
-def conditions(results: Results) -> str:
-    """Return the pictures, the batch and the teacher of a run in a few words: ``cifar100 images, batch of 64, ...``."""
-    images, batch, teacher = (setting(results, name) for name in ("images", "batch_size", "teacher"))
-    words = [
-        f"{images} images" if images else "",
-        f"batch of {batch}" if batch else "",
-        f"teacher {teacher}" if teacher else "",
-    ]
-    return ", ".join(word for word in words if word)
-
-
-def sample(rows: pd.DataFrame) -> str:
-    """Return the cells, functions and seeds of rows of the evidence: ``64 cells, 60 functions, 3 seeds``."""
-    lowest, highest = int(rows["n"].min()), int(rows["n"].max())
-    cells = counted(highest, "cell") if lowest == highest else f"{span(lowest, highest)} cells"
-    functions = int(rows["n_functions"].max())
-    cells += "" if functions == highest else f", {counted(functions, 'function')}"
-    fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
-    seeds = counted(most, "seed") if fewest == most else f"{span(fewest, most)} seeds"
-    return f"{cells}, {seeds}"
+def vanilla_of(results: Results) -> dict[str, str]:
+    """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
+    targets = targets_of(results)
+    pairs = {f"{table_of(target)}:distilled": f"{table_of(target)}:vanilla" for target in targets}
+    return {distilled: vanilla for distilled, vanilla in pairs.items() if {distilled, vanilla} <= set(targets)}
 
 
 def measure_of(evidence: pd.DataFrame) -> str:
@@ -71,36 +74,45 @@ def undefined_of(results: Results) -> str:
     return str(results.method.get("undefined", "worst"))
 
 
-def best_first(results: Results) -> pd.DataFrame:
-    """Return the evidence that decides, in which each function counts once, best proxy by the first target first."""
-    return _ordered(results, leading(results.evidence))
+def setting(results: Results, name: str) -> Any:
+    """Return one of the run's settings, or None where the run did not store it."""
+    settings = results.info.get("settings")
+    return settings.get(name) if isinstance(settings, dict) else None
 
 
-def toward(results: Results, target: str) -> pd.DataFrame:
-    """Return what `best_first` does, for one target."""
-    evidence = best_first(results)
-    return evidence[evidence["target"] == target].reset_index(drop=True)
+def conditions(results: Results, teacher: str | None = None) -> str:
+    """Return the images, the batch and the teacher in a few words: ``cifar100 images, batch of 64, ...``.
+
+    Args:
+        results: the run.
+        teacher: another one than the run's; none where it is empty.
+    """
+    images, batch = setting(results, "images"), setting(results, "batch_size")
+    teacher = setting(results, "teacher") if teacher is None else teacher
+    parts = (("{} images", images), ("batch of {}", batch), ("teacher {}", teacher))
+    return ", ".join(words.format(value) for words, value in parts if value)
 
 
-def _ordered(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
-    place = {name: number for number, name in enumerate(by_evidence(leading(results.evidence)))}
-    return rows.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+def sample(evidence: pd.DataFrame) -> str:
+    """Return the cells, functions and seeds of rows of the evidence: ``64 cells, 60 functions, 3 seeds``."""
+    functions, cells = int(evidence["n_functions"].max()), int(evidence["n"].max())
+    parts = [_range(evidence["n"], "cell"), _range(evidence["seeds"], "seed")]
+    parts[1:1] = [] if functions == cells else [counted(functions, "function")]
+    return ", ".join(parts)
 
 
-def vanilla_of(results: Results) -> dict[str, str]:
-    """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
-    targets = targets_of(results)
-    pairs = {f"{table_of(target)}:distilled": f"{table_of(target)}:vanilla" for target in targets}
-    return {one: other for one, other in pairs.items() if one in targets and other in targets}
+def _range(values: pd.Series, noun: str) -> str:
+    lowest, highest = int(values.min()), int(values.max())
+    return counted(highest, noun) if lowest == highest else f"{span(lowest, highest)} {noun}s"
 
 
-def circumstances(results: Results, rows: pd.DataFrame) -> str:
-    """Return the cells and seeds behind rows of the evidence, and the run's pictures, batch and teacher."""
-    return "; ".join(part for part in (sample(rows), conditions(results)) if part)
+def circumstances(results: Results, evidence: pd.DataFrame) -> str:
+    """Return the cells and seeds behind rows of the evidence, and the run's images, batch and teacher."""
+    return joined(sample(evidence), conditions(results))
 
 
-def troubles(rows: pd.DataFrame) -> str:
+def troubles(evidence: pd.DataFrame) -> str:
     """Return how many scores of one target's rows are not defined or failed, to follow other words; may be empty."""
-    undefined, failed = int(rows["undefined"].sum()), int(rows["failed"].sum())
-    words = f"; {undefined:,} of {counted(int(rows['scores'].sum()), 'score')} not defined, ranked worst"
+    undefined, failed = int(evidence["undefined"].sum()), int(evidence["failed"].sum())
+    words = f"; {undefined:,} of {counted(int(evidence['scores'].sum()), 'score')} not defined, ranked worst"
     return (words if undefined else "") + (f"; {counted(failed, 'unit')} failed, left out" if failed else "")

@@ -51,8 +51,7 @@ def cells(run: Path, proxy: str) -> int:
 def draw(samples: pd.DataFrame, path: Path) -> None:
     """Draw the resident sizes against the cells done."""
     with canvas.style():
-        figure = canvas.sheet(canvas.SINGLE_COLUMN, 2.2)
-        axes = canvas.axes_at(figure, 0.58, 0.42, 2.57, 1.65)
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, 2.2)
         for name in samples.columns.drop(["seconds", "cells"]):
             axes.plot(samples["cells"], samples[name], label=name.replace("_", " "))
         axes.set(xlabel="cells done", ylabel="resident size, MiB", ylim=(0, None), xlim=(0, None))
@@ -60,7 +59,7 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.legend(loc="center right")
-    path.write_bytes(canvas.png(figure, 300))
+    path.write_bytes(canvas.content(figure, "png"))
 
 
 if __name__ == "__main__":

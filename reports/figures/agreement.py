@@ -6,25 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from diswot.harness.evidence import panel
+from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
-from diswot.reports.style.numbers import counted
+from diswot.reports.style.wording import counted, joined
 from diswot.reports.summary import conditions, undefined_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
 FEWEST_CELLS = 3
-LONGEST_NAME = 1.2
-LARGEST, SMALLEST, WITH_NUMBER = 0.4, 0.118, 0.34
-COLOUR_BAR, TOP = 0.72, 0.08
-COLOURS, NOT_DEFINED = "RdBu_r", "#BBBBBB"
+LARGEST, SMALLEST, COLOUR_BAR = 0.4, 0.118, 0.72
+LABEL = "Spearman correlation"
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -32,20 +30,20 @@ def drawings(results: Results) -> list[Drawing]:
     scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
     if scores.members < 2 or len(scores.cells) < FEWEST_CELLS:
         return []
-    between = _clustered(agreement(scores))
-    counts = f"{counted(len(scores.cells), 'cell')}, {counted(len(scores.seeds), 'seed')}"
-    where = conditions(results)
+    between = clustered(agreement(scores))
     undefined = int(np.isneginf(scores.scores[: scores.members]).sum())
-    parts = [counts, where, "mean over seeds" if len(scores.seeds) > 1 else ""]
-    parts.append(f"{counted(undefined, 'score')} not defined, ranked worst" if undefined else "")
-    parts.append("grey: not defined" if between.isna().any(axis=None) else "")
-    words = "; ".join(part for part in parts if part)
-    data = between.rename_axis("proxy").reset_index().melt("proxy", var_name="other", value_name="spearman")
+    words = joined(
+        f"{counted(len(scores.cells), 'cell')}, {counted(len(scores.seeds), 'seed')}",
+        conditions(results),
+        "mean over seeds" if len(scores.seeds) > 1 else "",
+        f"{counted(undefined, 'score')} not defined, ranked worst" if undefined else "",
+        "grey: not defined" if between.isna().any(axis=None) else "",
+    )
     return [
         Drawing(
             "agreement",
-            _figure(between, f"{words}."),
-            data,
+            _sheet(between, words),
+            between.rename_axis("proxy").reset_index().melt("proxy", var_name="other", value_name="spearman"),
             "Spearman correlation of proxies' scores with each other, in the order of a hierarchical clustering "
             f"(average linkage of one minus the correlation); {words}.",
             f"Heat map of the rank correlations between {counted(scores.members, 'proxy', 'proxies')}",
@@ -65,7 +63,8 @@ def agreement(scores: panel.Panel) -> pd.DataFrame:
     return pd.DataFrame(panel.mean(np.array(by_seed), axis=0), index=names, columns=names)
 
 
-def _clustered(between: pd.DataFrame) -> pd.DataFrame:
+def clustered(between: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of at least two proxies by proxies in an order in which alike ones are neighbours."""
     # A correlation that is not defined says nothing: the two are as far apart as scores that have nothing in common.
     distance = 1 - between.fillna(0).to_numpy(copy=True)
     distance = np.clip((distance + distance.T) / 2, 0, None)
@@ -75,44 +74,16 @@ def _clustered(between: pd.DataFrame) -> pd.DataFrame:
     return between.iloc[order, order]
 
 
-def _figure(between: pd.DataFrame, note: str) -> Figure:
-    count = len(between)
-    names = [typography.elide(name, LONGEST_NAME) for name in between.index]
-    longest = max(typography.width(name) for name in names) + 0.12
-    available = canvas.DOUBLE_COLUMN - longest - COLOUR_BAR
-    side = min(LARGEST, available / count)
-    narrow = longest + side * count + COLOUR_BAR <= canvas.SINGLE_COLUMN
-    across = canvas.SINGLE_COLUMN if narrow else canvas.DOUBLE_COLUMN
+def _sheet(between: pd.DataFrame, words: str) -> Figure:
+    names = list(canvas.short(between.index, 1.2).values())
+    longest = max(map(typography.width, names)) + 0.12
+    side = min(LARGEST, (canvas.DOUBLE_COLUMN - longest - COLOUR_BAR) / len(names))
+    narrow = longest + side * len(names) + COLOUR_BAR <= canvas.SINGLE_COLUMN
     # More names than fit side by side stand at the rows alone, which are in the same order and never too thin.
     named = side >= SMALLEST
-    if not named:
-        note = f"{note[:-1]}; columns in the order of the rows."
-    lines = canvas.footnote_lines(note, across)
-    bottom = canvas.foot_height(lines) + (longest if named else 0.1)
-    height = max(side, SMALLEST) * count
+    note = f"{words}." if named else f"{words}; columns in the order of the rows."
+    body = max(side, SMALLEST) * len(names) + (longest if named else 0) + 0.1
     with canvas.style():
-        figure = canvas.sheet(across, bottom + height + TOP)
-        axes = canvas.axes_at(figure, longest, bottom, side * count, height)
-        axes.set_facecolor(NOT_DEFINED)
-        image = axes.imshow(between, vmin=-1, vmax=1, cmap=COLOURS, interpolation="nearest", aspect="auto")
-        axes.set_yticks(range(count), names)
-        axes.set_xticks(range(count) if named else [], names if named else [], rotation=90)
-        axes.tick_params(length=0, pad=2)
-        axes.spines[:].set_visible(False)
-        if side >= WITH_NUMBER:
-            _write_numbers(axes, between)
-        bar = figure.colorbar(
-            image, cax=canvas.axes_at(figure, longest + side * count + 0.1, bottom, 0.09, min(height, 2.4))
-        )
-        bar.set_ticks([-1, 0, 1] if height < 1 else [-1, -0.5, 0, 0.5, 1])
-        bar.set_label("Spearman" if height < 1.2 else "Spearman correlation")
-        bar.outline.set_visible(False)
-        canvas.footnote(figure, lines)
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN if narrow else canvas.DOUBLE_COLUMN, body, note)
+        heatmap.draw(axes, between, (names, names if named else []), LABEL if body > 1.6 else "Spearman")
     return figure
-
-
-def _write_numbers(axes: Axes, between: pd.DataFrame) -> None:
-    for (row, column), value in np.ndenumerate(between.to_numpy()):
-        if np.isfinite(value):
-            number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-            axes.text(column, row, number, ha="center", va="center", color="white" if abs(value) > 0.6 else "black")

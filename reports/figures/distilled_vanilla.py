@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from diswot.harness.evidence import measures
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
 from diswot.reports.style import canvas, names, typography
-from diswot.reports.style.numbers import counted, decimal
+from diswot.reports.style.wording import counted, decimal
 from diswot.reports.summary import table_of, vanilla_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
-LEFT, RIGHT, AXIS_LABELS, HEAD = 0.52, 0.12, 0.36, 0.34
-COLOUR_BAR = 0.62
 FENCE = 3
-BEST = {"vanilla": ("D", "#D55E00", 5.5), "distilled": ("o", "#009E73", 8.0)}
+BEST: dict[str, dict[str, Any]] = {
+    "vanilla": {"marker": "D", "color": "#D55E00", "markersize": 5.5},
+    "distilled": {"marker": "o", "color": "#009E73", "markersize": 8.0},
+}
+MARK: dict[str, Any] = {"linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 1.1, "zorder": 4}
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -47,7 +47,7 @@ def _drawing(results: Results, table: str) -> Drawing | None:
     )
     return Drawing(
         names.stem("distilled-vanilla", table),
-        _figure(cells, (low, high), f"{note}."),
+        _sheet(cells, (low, high), f"{note}."),
         cells,
         f"Distilled against vanilla accuracy of the cells of {note}; distilled students are {decimal(float(gain))} "
         f"points better in the mean; the best cell is {_best(cells, 'vanilla')} when trained alone and "
@@ -80,55 +80,25 @@ def _limits(cells: pd.DataFrame) -> tuple[float, float]:
     return round(float(low - room), 1), round(float(high + room), 1) + 0.1
 
 
-def _figure(cells: pd.DataFrame, limits: tuple[float, float], note: str) -> Figure:
-    dense = len(cells) > DENSE
-    side = canvas.SINGLE_COLUMN - LEFT - (COLOUR_BAR if dense else RIGHT)
-    lines = canvas.footnote_lines(note, canvas.SINGLE_COLUMN)
-    bottom = canvas.foot_height(lines) + AXIS_LABELS
+def _sheet(cells: pd.DataFrame, limits: tuple[float, float], note: str) -> Figure:
+    across = canvas.SINGLE_COLUMN
     with canvas.style():
-        figure = canvas.sheet(canvas.SINGLE_COLUMN, bottom + side + HEAD)
-        axes = canvas.axes_at(figure, LEFT, bottom, side, side)
+        figure, (axes,) = canvas.sheet(across, across + 0.1, note)
+        axes.set_box_aspect(1)
         axes.plot(limits, limits, color="#333333", linewidth=0.6, zorder=3)
-        if dense:
+        if len(cells) > DENSE:
             seen = cells[cells[["vanilla", "distilled"]].min(axis=1) >= limits[0]]
-            draw_density(figure, axes, seen["vanilla"], seen["distilled"], "Cells per hexagon")
+            draw_density(axes, seen["vanilla"], seen["distilled"], "Cells per hexagon")
         else:
             size = float(np.interp(len(cells), [10, 200, DENSE], [14, 8, 2.5]))
             axes.scatter(cells["vanilla"], cells["distilled"], s=size, color="#0072B2", alpha=0.6, linewidths=0)
-        _mark(axes, cells)
-        axes.set_xlim(*limits)
-        axes.set_ylim(*limits)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("Vanilla accuracy (%)")
-        axes.set_ylabel("Distilled accuracy (%)")
-        canvas.footnote(figure, lines)
+        for column, look in BEST.items():
+            row = cells[cells["cell"] == _best(cells, column)].iloc[0]
+            ranks = f"rank {row['vanilla_rank']:,.0f} vanilla, {row['distilled_rank']:,.0f} distilled"
+            label = typography.elide(f"best {column}: cell {row['cell']:.0f} ({ranks})", across - 0.35)
+            axes.plot(row["vanilla"], row["distilled"], **look, **MARK, label=label)
+        axes.set(xlim=limits, ylim=limits, xlabel="Vanilla accuracy (%)", ylabel="Distilled accuracy (%)")
+        canvas.number(axes, "x")
+        canvas.number(axes, "y")
+        canvas.legend(figure, 1, handlelength=1)
     return figure
-
-
-def _mark(axes: Axes, cells: pd.DataFrame) -> None:
-    for column, (marker, colour, size) in BEST.items():
-        cell = _best(cells, column)
-        row = cells[cells["cell"] == cell].iloc[0]
-        ranks = f"rank {row['vanilla_rank']:,.0f} vanilla, {row['distilled_rank']:,.0f} distilled"
-        axes.plot(
-            [row["vanilla"]],
-            [row["distilled"]],
-            marker,
-            markersize=size,
-            markerfacecolor="none",
-            markeredgecolor=colour,
-            markeredgewidth=1.1,
-            zorder=4,
-            label=typography.elide(f"best {column}: cell {cell} ({ranks})", canvas.SINGLE_COLUMN - 0.35),
-        )
-    left = -(LEFT - 0.1) / (axes.get_window_extent().width / axes.figure.dpi)
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(left, 1.01),
-        borderaxespad=0,
-        borderpad=0,
-        handlelength=1,
-        handletextpad=0.4,
-        labelspacing=0.25,
-    )

@@ -1,28 +1,27 @@
-"""How many of the truly best cells a proxy puts first, for every number of cells that one may want."""
+"""How many of the truly best cells a proxy puts first, for every number of cells that a user may want."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.ticker import StrMethodFormatter
 
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.measures import Column, oriented, share_found
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, typography
-from diswot.reports.style.numbers import counted
+from diswot.reports.style import canvas
+from diswot.reports.style.wording import counted, joined
 from diswot.reports.summary import conditions, targets_of, toward, undefined_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
 MOST, POINTS = 6, 120
-LEFT, RIGHT, AXIS_LABELS, TOP = 0.5, 0.16, 0.36, 0.06
 HEIGHT = 2.1
-DASHES = ("solid", (0, (5, 1.2)), (0, (2, 1)), (0, (6, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -32,15 +31,22 @@ def drawings(results: Results) -> list[Drawing]:
     data = recall_data(results, target, seed)
     if data.empty:
         return []
-    first = data.groupby("proxy", sort=False)["cells"].first()
-    cells, proxies = counted(int(first.max()), "cell"), counted(len(first), "proxy", "proxies")
-    words = "; ".join(part for part in (f"{target}; {cells}, seed {seed}", conditions(results)) if part)
-    undefined = int(data.groupby("proxy", sort=False)["undefined"].first().sum())
+    first = data.drop_duplicates("proxy")
+    undefined = int(first["undefined"].sum())
+    proxies = counted(len(first), "proxy", "proxies")
+    words = joined(f"{target}; {counted(int(first['cells'].max()), 'cell')}, seed {seed}", conditions(results))
     worst = f"; {counted(undefined, 'score')} not defined, ranked worst" if undefined else ""
+    columns = min(2, len(first))
+    labels = canvas.short(first["proxy"], canvas.SINGLE_COLUMN / columns - 0.5)
+    body = HEIGHT + canvas.AXIS_LABELS + canvas.LINE * -(-len(first) // columns)
+    with canvas.style():
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}; grey: chance{worst}.")
+        draw(axes, data, labels)
+        canvas.legend(figure, columns, handlelength=2.2)
     return [
         Drawing(
             "recall",
-            _figure(data, f"{words}; grey: chance{worst}."),
+            figure,
             data,
             f"Share of the truly best k cells that are among the k best by score, for the best {proxies}; ties count "
             f"by expectation; the grey line is chance; {words}{worst}.",
@@ -49,10 +55,16 @@ def drawings(results: Results) -> list[Drawing]:
     ]
 
 
-def recall_data(results: Results, target: str, seed: int) -> pd.DataFrame:
-    """Return proxy, k, share (k of the cells), recall, cells and undefined for the best proxies, best first.
+def recall_data(results: Results, target: str, seed: int, proxies: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return proxy, k, share (k of the cells), recall, cells and undefined by proxy and k.
 
     Scores of one seed only; cells whose unit failed are left out, as are undefined scores where correlations do so.
+
+    Args:
+        results: the run.
+        target: whose cells are to be found.
+        seed: of the scores.
+        proxies: in drawing order; the best ones that have a defined score by default, best first.
     """
     chosen = results.scores[results.scores["seed"] == seed]
     scores = panel.build(chosen, results.proxies, undefined=undefined_of(results))
@@ -63,8 +75,8 @@ def recall_data(results: Results, target: str, seed: int) -> pd.DataFrame:
     scores = scores.at(np.flatnonzero(known))
     accuracies = truth.reindex(scores.cells).to_numpy(float)
     parts: list[pd.DataFrame] = []
-    for proxy in toward(results, target)["proxy"]:
-        if len(parts) == MOST or proxy not in scores.proxies:
+    for proxy in toward(results, target)["proxy"] if proxies is None else proxies:
+        if (proxies is None and len(parts) == MOST) or proxy not in scores.proxies:
             continue
         values = scores.scores[scores.proxies.index(proxy), 0]
         there = ~np.isnan(values)
@@ -77,55 +89,28 @@ def _curve(proxy: str, values: np.ndarray, accuracies: np.ndarray) -> pd.DataFra
     scores, truth, cells = oriented(values), Column.of(accuracies), len(values)
     depths = np.unique(np.geomspace(1, cells, POINTS).round().astype(int))
     recall = [share_found(scores, truth, int(k)) for k in depths]
-    return pd.DataFrame(
-        {
-            "proxy": proxy,
-            "k": depths,
-            "share": depths / cells,
-            "recall": recall,
-            "cells": cells,
-            "undefined": int((~np.isfinite(values)).sum()),
-        }
-    )
+    undefined = int((~np.isfinite(values)).sum())
+    curve = {"k": depths, "share": depths / cells, "recall": recall, "cells": cells, "undefined": undefined}
+    return pd.DataFrame({"proxy": proxy, **curve})
 
 
-def _figure(data: pd.DataFrame, note: str) -> Figure:
-    width = canvas.SINGLE_COLUMN - LEFT - RIGHT
-    proxies = list(dict.fromkeys(data["proxy"]))
-    columns = min(2, len(proxies))
-    labels = [typography.elide(name, (width + LEFT) / columns - 0.45) for name in proxies]
-    head = canvas.LINE * 1.05 * -(-len(proxies) // columns) + 0.08
-    lines = canvas.footnote_lines(note, canvas.SINGLE_COLUMN)
-    bottom = canvas.foot_height(lines) + AXIS_LABELS
-    with canvas.style():
-        figure = canvas.sheet(canvas.SINGLE_COLUMN, bottom + HEIGHT + head + TOP)
-        axes = canvas.axes_at(figure, LEFT, bottom, width, HEIGHT)
-        axes.grid()
-        shares = np.unique(data["share"])
-        axes.plot(100 * shares, shares, color="#AAAAAA", linewidth=1.2)
-        for number, (proxy, label) in enumerate(zip(proxies, labels, strict=True)):
-            curve = data[data["proxy"] == proxy]
-            axes.plot(100 * curve["share"], curve["recall"], linestyle=DASHES[number], linewidth=1, label=label)
-        axes.set_xscale("log")
-        axes.minorticks_off()
-        # One cell alone is all the cells there are, and a scale must not have the same two ends.
-        axes.set_xlim(min(100 * shares[0], 50), 100)
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        if 100 * shares[0] > 10:
-            axes.set_xticks([tick for tick in (20, 50, 100) if tick >= min(100 * shares[0], 50)])
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("k in percent of the cells")
-        axes.set_ylabel("Share of the best k found")
-        axes.legend(
-            loc="lower right",
-            bbox_to_anchor=(1, 1.02),
-            ncols=columns,
-            borderaxespad=0,
-            borderpad=0,
-            handlelength=2.2,
-            handletextpad=0.4,
-            columnspacing=0.8,
-            labelspacing=0.25,
-        )
-        canvas.footnote(figure, lines)
-    return figure
+def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
+    """Draw a curve a proxy, and chance in grey; data as `recall_data` makes them."""
+    shares = np.unique(data["share"])
+    axes.grid()
+    axes.plot(100 * shares, shares, color="#AAAAAA", linewidth=1.2)
+    for number, (proxy, curve) in enumerate(data.groupby("proxy", sort=False)):
+        dashes = canvas.DASHES[(number + number // 7) % len(canvas.DASHES)]
+        label = labels.get(str(proxy), str(proxy))
+        axes.plot(100 * curve["share"], curve["recall"], color=f"C{number}", linestyle=dashes, linewidth=1, label=label)
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    # A single cell is all the cells there are, and a scale must not have the same two ends.
+    first = min(100 * shares[0], 50)
+    axes.set_xlim(first, 100)
+    if first > 10:
+        axes.set_xticks([tick for tick in (20, 50, 100) if tick >= first])
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("k in percent of the cells")
+    axes.set_ylabel("Share of the best k found")

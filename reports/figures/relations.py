@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 NETWORKS = {"teacher": "Teacher", "good": "Good student", "bad": "Bad student"}
 MATRICES = {"relation": "Relations of pictures", "semantic": "Relations of classes"}
-LEFT, RIGHT, GAP, HEAD, BETWEEN = 0.46, 0.74, 0.3, 0.3, 0.36
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -40,7 +39,7 @@ def drawings(results: Results) -> list[Drawing]:
     return [
         Drawing(
             "relations",
-            _figure(arrays, called),
+            _sheet(arrays, called),
             _tidy(arrays, called),
             "What DisWOT compares, in untrained networks: how alike the pictures of a batch (above) and the class "
             f"activation maps (below) look to each network; {among}{'; ' if where else ''}{where}.",
@@ -75,33 +74,27 @@ def _tidy(arrays: dict[str, np.ndarray], called: dict[str, str]) -> pd.DataFrame
     return pd.concat(parts, ignore_index=True)
 
 
-def _figure(arrays: dict[str, np.ndarray], called: dict[str, str]) -> Figure:
-    side = (canvas.DOUBLE_COLUMN - LEFT - RIGHT - 2 * GAP) / 3
-    foot = 0.4
+def _sheet(arrays: dict[str, np.ndarray], called: dict[str, str]) -> Figure:
     with canvas.style():
-        figure = canvas.sheet(canvas.DOUBLE_COLUMN, foot + 2 * side + BETWEEN + HEAD)
+        figure, sheet = canvas.sheet(canvas.DOUBLE_COLUMN, 4.3, rows=2, columns=3)
         for line, (matrix, label) in enumerate(MATRICES.items()):
-            bottom = foot + (1 - line) * (side + BETWEEN)
             shown = [arrays[f"{network}_{matrix}"] for network in NETWORKS]
             low, high = _scale(shown)
-            for place, (network, words) in enumerate(NETWORKS.items()):
-                axes = canvas.axes_at(figure, LEFT + place * (side + GAP), bottom, side, side)
-                image = axes.imshow(shown[place], vmin=low, vmax=high, cmap="cividis", interpolation="nearest")
-                axes.set_aspect("auto")
-                for axis in (axes.xaxis, axes.yaxis):
-                    axis.set_major_locator(MaxNLocator(4, integer=True))
-                if line == 0:
-                    axes.set_title(typography.elide(f"{words}: {called[network]}", side + 0.2, 8), pad=4)
-                else:
-                    axes.set_xlabel("Class")
-                if place == 0:
-                    axes.set_ylabel("Picture" if line == 0 else "Class")
-            bar_axes = canvas.axes_at(figure, LEFT + 3 * side + 2 * GAP + 0.08, bottom, 0.09, side)
-            bar = figure.colorbar(image, cax=bar_axes)
+            panels = sheet[3 * line : 3 * line + 3]
+            for axes, values in zip(panels, shown, strict=True):
+                image = axes.imshow(values, vmin=low, vmax=high, cmap="cividis", interpolation="nearest", aspect="auto")
+                canvas.number(axes, "x", integer=True)
+                canvas.number(axes, "y", integer=True)
+            panels[0].set_ylabel("Picture" if line == 0 else "Class")
+            bar = panels[0].figure.colorbar(image, ax=panels, aspect=20, pad=0.02)
             bar.set_label(label)
             bar.locator = MaxNLocator(4)
             bar.update_ticks()
             bar.outline.set_visible(False)
+        for axes, (network, words) in zip(sheet, NETWORKS.items(), strict=False):
+            axes.set_title(typography.elide(f"{words}: {called[network]}", 1.8, 8), pad=4)
+        for axes in sheet[3:]:
+            axes.set_xlabel("Class")
     return figure
 
 

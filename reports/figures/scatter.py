@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, names, typography
-from diswot.reports.style.numbers import counted, with_deviation
+from diswot.reports.style import canvas, ends, names, typography
+from diswot.reports.style.wording import counted, joined, left_out, with_deviation
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
+#: Above how many points these are drawn as hexagons.
 DENSE = 2000
-TOP, LEFT, RIGHT, AXIS_LABELS = 0.44, 0.62, 0.12, 0.4
-COLOUR_BAR = 0.62
-STRIP, STRIP_GAP, STRIP_COLOUR, BINS = 0.26, 0.05, "#9AA5AD", 40
+STRIP, STRIP_COLOUR, BINS = 0.1, "#9AA5AD", 40
 MANY, OUTER = 100, 0.01
 
 
@@ -30,19 +28,23 @@ def drawings(results: Results) -> list[Drawing]:
 
     An ensemble has no scores of its own, and no figure.
     """
-    target = targets_of(results)[0]
-    accuracies = results.targets.loc[results.targets["target"] == target, ["cell", "accuracy"]].dropna()
+    evidence = on_all_cells(results)
+    evidence = evidence[evidence["target"] == targets_of(results)[0]]
     # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
     scores = dict(iter(results.scores.groupby("proxy", sort=False)))
     return [
-        _drawing(
-            results,
-            row,
-            scatter_data(scores[row["proxy"]], accuracies, row["direction"], undefined_of(results)),
-        )
-        for _, row in on_all_cells(results).query("target == @target").iterrows()
+        _drawing(results, row, points(results, row, scores[row["proxy"]]))
+        for _, row in evidence.iterrows()
         if row["proxy"] in scores
     ]
+
+
+def points(results: Results, row: pd.Series, scores: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return `scatter_data` of the proxy and target of a row of the evidence; scores are those of the proxy."""
+    if scores is None:
+        scores = results.scores[results.scores["proxy"] == row["proxy"]]
+    accuracies = results.targets.loc[results.targets["target"] == row["target"], ["cell", "accuracy"]].dropna()
+    return scatter_data(scores, accuracies, row["direction"], undefined_of(results))
 
 
 def scatter_data(
@@ -59,8 +61,8 @@ def scatter_data(
         direction: ``higher`` or ``lower``, whichever is better.
         undefined: one of `diswot.harness.evidence.panel.UNDEFINED`.
     """
-    kept = scores["status"] != "failed" if undefined == "worst" else np.isfinite(scores["value"].astype(float))
-    points = scores.loc[kept, ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
+    defined = scores["status"] != "failed" if undefined == "worst" else np.isfinite(scores["value"].astype(float))
+    points = scores.loc[defined, ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
     points = points.sort_values(["seed", "cell"], ignore_index=True)
     finite = np.isfinite(points["value"].to_numpy(dtype=float))
     sign = 1.0 if direction == "higher" else -1.0
@@ -80,62 +82,93 @@ def scatter_data(
 
 def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
-    rho = with_deviation(row["spearman"], row["spearman_deviation"])
-    rows = row.to_frame().T
+    rho, tau = (with_deviation(row[measure], row[f"{measure}_deviation"]) for measure in ("spearman", "kendall"))
+    evidence = row.to_frame().T
+    undefined = int((points["status"] == "undefined").sum())
+    cross = f"\N{MULTIPLICATION SIGN} not defined, ranked worst: {undefined:,} of {counted(len(points), 'score')}"
+    note = joined(
+        target,
+        circumstances(results, evidence),
+        "margins: histograms, best at right and top",
+        cross if undefined else "",
+        left_out(int(row["failed"]), "unit", why="failed,"),
+    )
+    across = canvas.SINGLE_COLUMN
+    with canvas.style():
+        figure, (axes,) = canvas.sheet(across, across + 0.2, f"{note}.")
+        draw(axes, points, typography.elide(f"{column_of(target)} accuracy", 1.7))
+        draw_margins(axes, points, row["direction"])
+        # Greek letters would embed a second font in each of a run's many PDF files.
+        title = f"{typography.elide(proxy, across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
+        figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
     return Drawing(
         names.stem("scatter", proxy, target),
-        rank_scatter(results, row, points),
+        figure,
         points,
         f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "
-        f"{circumstances(results, rows)}{troubles(rows)}; margins: distributions of the scores and accuracies.",
+        f"{circumstances(results, evidence)}{troubles(evidence)}; margins: distributions of the scores and accuracies.",
         f"Rank of {proxy} score against rank of {target} accuracy",
     )
 
 
-def rank_scatter(results: Results, row: pd.Series, points: pd.DataFrame) -> Figure:
+def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> None:
     """Draw rank of score against rank of accuracy, all seeds in one picture; hexagons above 2,000 points.
 
-    Histograms of the scores and of the accuracies stand at the margins, best at the right and at the top, as the ranks
-    are; they have scales of their own.
-
     Args:
-        results: the run.
-        row: of the evidence on all cells.
+        axes: where to draw; square.
         points: as `scatter_data` makes them.
+        called: what is on the vertical axis.
+        annotate: how many of the most accurate cells are marked and numbered.
     """
-    target = str(row["target"])
-    undefined = points[points["status"] == "undefined"]
+    undefined, defined = (points[points["status"] == status] for status in ("undefined", "ok"))
+    axes.set_box_aspect(1)
+    if len(defined) > DENSE:
+        draw_density(axes, defined["score_rank"], defined["accuracy_rank"], "Points per hexagon")
+    else:
+        # Dots shrink as they become many, so that 2,000 of them still show their density.
+        size = float(np.interp(len(defined), [10, 200, DENSE], [16, 9, 2.5]))
+        look: dict[str, Any] = {"color": "#0072B2", "alpha": 0.75 if len(defined) <= 200 else 0.5, "linewidths": 0}
+        axes.scatter(defined["score_rank"], defined["accuracy_rank"], s=size, clip_on=False, **look)
+    if len(undefined):
+        many = len(undefined) > 200
+        axes.scatter(
+            undefined["score_rank"],
+            undefined["accuracy_rank"],
+            s=3 if many else 9,
+            marker="x",
+            color=canvas.UNDEFINED_COLOUR,
+            linewidths=0.3 if many else 0.6,
+            clip_on=False,
+            # Tens of thousands of vector crosses make a PDF that no viewer likes.
+            rasterized=len(undefined) > DENSE,
+        )
+    _set_ranks(axes, points)
+    axes.set_xlabel("Rank of score (1 = best)")
+    axes.set_ylabel(f"Rank of {called} (1 = best)")
+    if annotate:
+        _annotate(axes, points, annotate)
+
+
+def _annotate(axes: Axes, points: pd.DataFrame, count: int) -> None:
+    best = points[points["seed"] == points["seed"].min()].nsmallest(count, "accuracy_rank")[::-1]
+    axes.plot(best["score_rank"], best["accuracy_rank"], "o", color="#D55E00", markersize=4, markerfacecolor="none")
+    places = list(zip(best["score_rank"], best["accuracy_rank"], strict=True))
+    ends.label(axes, places, [str(cell) for cell in best["cell"]], ["#D55E00"] * len(best))
+
+
+def draw_margins(axes: Axes, points: pd.DataFrame, direction: str) -> None:
+    """Draw histograms of scores and accuracies beside the axes, best at the right and at the top, as the ranks are."""
     defined = points[points["status"] == "ok"]
-    note = _note(results, row, len(undefined), len(points))
-    lines = canvas.footnote_lines(note, canvas.SINGLE_COLUMN)
-    foot = canvas.foot_height(lines)
-    dense = len(defined) > DENSE
-    side = canvas.SINGLE_COLUMN - LEFT - STRIP - (COLOUR_BAR if dense else RIGHT)
-    with canvas.style():
-        figure = canvas.sheet(canvas.SINGLE_COLUMN, foot + AXIS_LABELS + side + STRIP + TOP)
-        axes = canvas.axes_at(figure, LEFT, foot + AXIS_LABELS, side, side)
-        if dense:
-            draw_density(figure, axes, defined["score_rank"], defined["accuracy_rank"], "Points per hexagon", STRIP)
-        else:
-            _draw_dots(axes, defined)
-        _draw_undefined(axes, undefined)
-        _set_ranks(axes, points)
-        axes.set_xlabel(typography.elide("Rank of score (1 = best)", side))
-        axes.set_ylabel(typography.elide(f"Rank of {column_of(target)} accuracy (1 = best)", side + 0.3))
-        sign = 1.0 if row["direction"] == "higher" else -1.0
-        above = canvas.axes_at(figure, LEFT, foot + AXIS_LABELS + side + STRIP_GAP, side, STRIP - STRIP_GAP)
-        heights = _histogram(sign * defined["score"].to_numpy(float))
-        above.stairs(heights, fill=True, color=STRIP_COLOUR)
-        beside = canvas.axes_at(figure, LEFT + side + STRIP_GAP, foot + AXIS_LABELS, STRIP - STRIP_GAP, side)
-        heights = _histogram(points.drop_duplicates("cell")["accuracy"].to_numpy(float))
-        beside.stairs(heights, fill=True, color=STRIP_COLOUR, orientation="horizontal")
-        above.set_xlim(0, BINS)
-        beside.set_ylim(0, BINS)
-        for margin in (above, beside):
-            margin.set_axis_off()
-        _head(figure, str(row["proxy"]), row)
-        canvas.footnote(figure, lines)
-    return figure
+    above = axes.inset_axes((0, 1.02, 1, STRIP))
+    beside = axes.inset_axes((1.02, 0, STRIP, 1))
+    sign = 1.0 if direction == "higher" else -1.0
+    above.stairs(_histogram(sign * defined["score"].to_numpy(float)), fill=True, color=STRIP_COLOUR)
+    accuracies = points.drop_duplicates("cell")["accuracy"].to_numpy(float)
+    beside.stairs(_histogram(accuracies), fill=True, color=STRIP_COLOUR, orientation="horizontal")
+    above.set_xlim(0, BINS)
+    beside.set_ylim(0, BINS)
+    for margin in (above, beside):
+        margin.set_axis_off()
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -152,62 +185,19 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return counts / counts.max()
 
 
-def _note(results: Results, row: pd.Series, undefined: int, total: int) -> str:
-    failed = int(row["failed"])
-    parts = [str(row["target"]), circumstances(results, row.to_frame().T), "margins: histograms, best at right and top"]
-    if undefined:
-        parts.append(f"\N{MULTIPLICATION SIGN} not defined, ranked worst: {undefined:,} of {counted(total, 'score')}")
-    if failed:
-        parts.append(f"{counted(failed, 'unit')} failed, not drawn")
-    return "; ".join(part for part in parts if part) + "."
-
-
-def _draw_dots(axes: Axes, defined: pd.DataFrame) -> None:
-    # Dots shrink as they become many, so that 2,000 of them still show their density.
-    size, opacity = float(np.interp(len(defined), [10, 200, DENSE], [16, 9, 2.5])), 0.75 if len(defined) <= 200 else 0.5
-    axes.scatter(
-        defined["score_rank"],
-        defined["accuracy_rank"],
-        s=size,
-        color="#0072B2",
-        alpha=opacity,
-        linewidths=0,
-        clip_on=False,
-    )
-
-
-def draw_density(figure: Figure, axes: Axes, across: pd.Series, up: pd.Series, label: str, away: float = 0.0) -> None:
-    """Draw points as hexagons, and their scale of colours that many inches to the right of the axes."""
+def draw_density(axes: Axes, across: pd.Series, up: pd.Series, label: str) -> None:
+    """Draw points as hexagons, and their scale of colours beside the axes."""
     hexagons = axes.hexbin(across, up, gridsize=36, mincnt=1, cmap="Blues", linewidths=0.1)
     # Starting the scale below zero keeps a hexagon with a single cell visible on white.
     highest = max(float(np.max(np.asarray(hexagons.get_array()))), 2.0)
     hexagons.set_clim(-0.25 * highest, highest)
-    left, bottom, width, height = axes.get_position().bounds
-    inches = figure.get_size_inches()[0]
-    bar_axes = figure.add_axes((left + width + (0.06 + away) / inches, bottom, 0.08 / inches, height))
-    bar = figure.colorbar(hexagons, cax=bar_axes)
-    bar_axes.set_ylim(0, highest)
+    bar = axes.figure.colorbar(hexagons, ax=axes, aspect=30, pad=0.02, fraction=0.05)
+    bar.ax.set_ylim(0, highest)
     bar.set_label(label)
     bar.locator = MaxNLocator(4, integer=True)
     bar.formatter = StrMethodFormatter("{x:,.0f}")
     bar.update_ticks()
     bar.outline.set_visible(False)
-
-
-def _draw_undefined(axes: Axes, undefined: pd.DataFrame) -> None:
-    if undefined.empty:
-        return
-    axes.scatter(
-        undefined["score_rank"],
-        undefined["accuracy_rank"],
-        s=9 if len(undefined) <= 200 else 3,
-        marker="x",
-        color=canvas.UNDEFINED_COLOUR,
-        linewidths=0.6 if len(undefined) <= 200 else 0.3,
-        clip_on=False,
-        # Tens of thousands of vector crosses make a PDF that no viewer likes.
-        rasterized=len(undefined) > DENSE,
-    )
 
 
 def _set_ranks(axes: Axes, points: pd.DataFrame) -> None:
@@ -221,12 +211,3 @@ def _set_ranks(axes: Axes, points: pd.DataFrame) -> None:
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         # The best cells belong in the upper right corner, where readers look for them.
         limits(cells + room, 1 - room)
-
-
-def _head(figure: Figure, proxy: str, row: pd.Series) -> None:
-    across, up = figure.get_size_inches()
-    rho, tau = (with_deviation(row[measure], row[f"{measure}_deviation"]) for measure in ("spearman", "kendall"))
-    left, room = canvas.MARGIN / across, across - 2 * canvas.MARGIN
-    figure.text(left, 1 - 0.17 / up, typography.elide(proxy, room, size=8), size=8)
-    # Greek letters would embed a second font in each of a run's many PDF files.
-    figure.text(left, 1 - 0.32 / up, f"Spearman {rho}   Kendall {tau}", color=canvas.QUIET_COLOUR)

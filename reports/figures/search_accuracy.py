@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import math
-from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diswot.reports.figures.cost import spread
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.figures.search_curves import Dashes, draw_curve, number_evaluations
+from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import (
+    as_numbers,
     beside,
     circumstances,
     drivers,
-    finite,
-    left_out,
     of,
     option,
+    oracle,
     seconds_from,
     targets,
     teachers,
 )
-from diswot.reports.style import canvas, names, scales, typography
-from diswot.reports.style.numbers import counted
+from diswot.reports.style import canvas, ends, names, scales, typography
+from diswot.reports.style.wording import counted, finite, joined, left_out, stored_number
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -37,18 +35,8 @@ if TYPE_CHECKING:
 MOST, MOST_TARGETS = 7, 3
 #: The share of searches in which an accuracy is known, below which a curve would be about something else.
 ENOUGH = 0.5
-RIGHT, AXIS_LABELS, TOP, LEADER = 0.16, 0.36, 0.1, 0.16
-HEIGHT, LONGEST_NAME = 2.1, 1.2
-DASHES: tuple[Dashes, ...] = (
-    "solid",
-    (0, (5, 1.2)),
-    (0, (2, 1)),
-    (0, (6, 1, 1, 1)),
-    (0, (1, 1)),
-    (0, (8, 2)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
-RANDOM, ORACLE = "#888888", "#333333"
+HEIGHT = 2.1
+RANDOM, ORACLE = ("random search", "#888888"), ("oracle", "#333333")
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -60,170 +48,131 @@ def drawings(results: Results) -> list[Drawing]:
     return [_drawing(results, search, target, data) for target, data in known[:MOST_TARGETS]]
 
 
-def accuracy_data(search: Search, target: str) -> pd.DataFrame:
+def accuracy_data(search: Search, target: str, chosen: list[str] | None = None) -> pd.DataFrame:
     """Return the curves of evolution for the most interesting drivers, and that of random search by the first of them.
 
     Points at which fewer than half of the searches know the accuracy are left out, and drivers whose last point is.
+
+    Args:
+        search: of a run.
+        target: the accuracy.
+        chosen: drivers in drawing order; the most interesting ones by default.
     """
-    curves = of(beside(search.curves, teachers(search)[0]), quantity=target)
+    curves = as_numbers(of(beside(search.curves, teachers(search)[0]), quantity=target), *NUMBERS)
     most = search.curves["searches"].max()
     total = option(search, "searches") or (int(most) if finite(most) else 0)
-    curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"].astype(float))]
+    curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"])]
     curves = curves.sort_values("evaluation", kind="stable")
     last = of(search.curves, quantity="score")["evaluation"].max()
     parts: list[pd.DataFrame] = []
-    for name in drivers(search):
+    for name in drivers(search) if chosen is None else chosen:
         curve = of(curves, driver=name, algorithm="evolution")
-        if len(parts) < MOST and len(curve) and not curve["evaluation"].iloc[-1] < last:
+        if (chosen or len(parts) < MOST) and len(curve) and not curve["evaluation"].iloc[-1] < last:
             parts.append(curve)
     if not parts:
         return pd.DataFrame()
-    data = pd.concat([*parts, of(curves, driver=parts[0]["driver"].iloc[0], algorithm="random")], ignore_index=True)
-    numbers = ["evaluation", "seconds", "mean", "deviation", "low", "high"]
-    data[numbers] = data[numbers].astype(float)
-    return data.assign(target=target, searches_of=total)
+    parts.append(of(curves, driver=parts[0]["driver"].iloc[0], algorithm="random"))
+    return pd.concat(parts, ignore_index=True).assign(target=target, searches_of=total)
 
 
 def _drawing(results: Results, search: Search, target: str, data: pd.DataFrame) -> Drawing:
     shown = list(dict.fromkeys(data["driver"]))
-    hidden = [name for name in drivers(search) if name not in shown]
     timed = bool((data["seconds"] > 0).any())
-    last = data.groupby(["driver", "algorithm"], sort=False)["searches"].last()
-    some = int(last.min()) < int(data["searches_of"].max())
-    parts = [
+    fewest = int(data.groupby(["driver", "algorithm"], sort=False)["searches"].last().min())
+    some = fewest < int(data["searches_of"].max())
+    words = joined(
         circumstances(results, search),
         "bands: 95 % interval of the mean" if data[["low", "high"]].notna().all(axis=1).any() else "",
-        f"means over the searches whose pick has an accuracy, at the end at least {int(last.min())}" if some else "",
+        f"means over the searches whose pick has an accuracy, at the end at least {fewest}" if some else "",
         f"grey: random search by {shown[0]}" if (data["algorithm"] == "random").any() else "",
         f"seconds: {seconds_from(search)}" if timed and seconds_from(search) else "",
-    ]
-    words = "; ".join(part for part in parts if part) + left_out(hidden, "driver")
+        left_out(len(set(drivers(search)) - set(shown)), "driver"),
+    )
     count = counted(len(shown), "driver")
     against = "evaluations and seconds" if timed else "evaluations"
     return Drawing(
         names.stem("search-accuracy", target),
-        _figure(search, target, data, f"{words}."),
+        _sheet(data, stored_number(oracle(search, target).get("accuracy")), f"{words}."),
         data,
         f"Accuracy ({target}) of the current pick of evolution against {against}, for {count}; {words}.",
         f"Curves of the accuracy of the current pick against {against} for {count}",
     )
 
 
-def _figure(search: Search, target: str, data: pd.DataFrame, note: str) -> Figure:
-    curves = [(name, of(data, driver=name, algorithm="evolution")) for name in dict.fromkeys(data["driver"])]
-    random = of(data, algorithm="random")
-    oracle = _oracle(search, target)
-    ends = [(name, curve["mean"].iloc[-1]) for name, curve in curves]
-    ends += [("random search", random["mean"].iloc[-1])] if len(random) else []
-    ends += [("oracle", oracle)] if finite(oracle) else []
-    ends.sort(key=lambda end: end[1])
-    labels = {name: typography.elide(name, LONGEST_NAME) for name, _ in ends}
-    axis = scales.fitting(_range(data, oracle), most=int(HEIGHT / 0.35))
-    left = 0.28 + max(map(typography.width, axis.labels), default=0)
-    beside_it = LEADER + max(map(typography.width, labels.values())) + 0.08
+def _sheet(data: pd.DataFrame, best: float, note: str) -> Figure:
+    shown = dict.fromkeys(data["driver"])
     timed = bool((data["seconds"] > 0).any())
-    across = canvas.DOUBLE_COLUMN if timed else canvas.SINGLE_COLUMN
-    height = max(HEIGHT, canvas.LINE * 1.05 * len(ends))
-    width = (across - left - beside_it - RIGHT) / 2 if timed else across - left - beside_it
-    lines = canvas.footnote_lines(note, across)
-    bottom = canvas.foot_height(lines) + AXIS_LABELS
+    body = max(HEIGHT, canvas.LINE * 1.2 * (len(shown) + 2)) + canvas.AXIS_LABELS
     with canvas.style():
-        colours = _colours(curves)
-        figure = canvas.sheet(across, bottom + height + TOP)
-        axes = canvas.axes_at(figure, left, bottom, width, height)
-        axes.set_xlim(0, data["evaluation"].max())
-        number_evaluations(axes, width)
-        axes.set_xlabel("Evaluations")
-        axes.set_ylabel(typography.elide(f"{target}, %", height + AXIS_LABELS - 0.08), loc="top")
-        _draw(axes, curves, random, oracle, axis, data["evaluation"].max())
-        axes.set_yticks(axis.ticks, axis.labels)
-        _label(axes, ends, labels, colours, axis, width, height)
-        if timed:
-            right = canvas.axes_at(figure, left + width + beside_it, bottom, width, height)
-            _draw_seconds(right, curves, random, oracle, axis, width)
-        canvas.footnote(figure, lines)
+        across = canvas.DOUBLE_COLUMN if timed else canvas.SINGLE_COLUMN
+        figure, (axes, *right) = canvas.sheet(across, body, note, columns=1 + timed, sharey=True)
+        draw(axes, data, best, canvas.short(shown, 1.2))
+        axes.set_ylabel(typography.elide(axes.get_ylabel(), body - 0.2), loc="top")
+        for beside_it in right:
+            _draw_seconds(beside_it, data, best)
     return figure
 
 
-def _oracle(search: Search, target: str) -> float:
-    best = (search.info.get("oracles") or {}).get(target) or {}
-    return float(best["accuracy"]) if finite(best.get("accuracy")) else math.nan
+def draw(axes: Axes, data: pd.DataFrame, best: float, labels: Mapping[str, str]) -> None:
+    """Draw accuracy against evaluations: a curve a driver, random search in grey, and names where curves end.
 
-
-def _range(data: pd.DataFrame, oracle: float) -> np.ndarray:
-    # Searches begin far below where they end, and it is the end that is looked at.
-    ends = data.groupby(["driver", "algorithm"])["mean"].last()
-    top = float(np.nanmax([oracle, data["mean"].max()]))
-    low = max(float(data["mean"].min()), top - max(2.2 * (top - float(ends.min())), 0.5))
-    bands = np.clip(data[["low", "high"]].to_numpy(float), low, None).ravel()
-    return np.array([low, top, *bands[bands <= top + 0.3 * (top - low)]])
-
-
-def _colours(curves: list[tuple[str, pd.DataFrame]]) -> dict[str, str]:
-    colours = islice(cycle(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]), len(curves))
-    named = dict(zip([name for name, _ in curves], colours, strict=True))
-    return {"random search": RANDOM, "oracle": ORACLE} | named
-
-
-def _draw(
-    axes: Axes,
-    curves: list[tuple[str, pd.DataFrame]],
-    random: pd.DataFrame,
-    oracle: float,
-    axis: scales.Scale,
-    end: float,
-    horizontal: str = "evaluation",
-) -> None:
-    axes.grid()
-    colours = _colours(curves)
-    for (name, curve), dashes in zip([("random search", random), *curves], ["solid", *DASHES], strict=False):
-        draw_curve(axes, curve[horizontal].to_numpy(), curve, axis, colours[name], dashes, 0.1)
-        if horizontal == "seconds" and len(curve):
-            axes.plot(curve[horizontal].iloc[-1], axis.shown(curve["mean"].to_numpy()[-1]), "o", color=colours[name])
-            axes.lines[-1].set(markersize=3, markeredgewidth=0)
-    if math.isfinite(oracle):
-        axes.axhline(float(axis.shown(np.float64(oracle))), color=ORACLE, linewidth=0.7, linestyle=(0, (1, 1.5)))
+    Args:
+        axes: where to draw.
+        data: as `accuracy_data` makes them.
+        best: the oracle's accuracy in percent; NaN where it is not known.
+        labels: what drivers are called, where not by their names.
+    """
+    axis = _scale(data, best)
+    _draw_curves(axes, data, best, axis, "evaluation")
     axes.set_ylim(axis.low, axis.high)
+    axes.set_yticks(axis.ticks, axis.labels)
+    number_evaluations(axes, data["evaluation"].max())
+    axes.set_xlabel("Evaluations")
+    axes.set_ylabel(f"{data['target'].iloc[0]}, %")
+    curves = list(_curves(data))
+    found = [(float(curve["mean"].iloc[-1]), labels.get(name, name), colour) for name, colour, _, curve in curves]
+    found += [(best, *ORACLE)] if finite(best) else []
+    heights, texts, colours = zip(*sorted(found), strict=True)
+    last = axes.get_xlim()[1]
+    ends.label(axes, [(last, float(axis.shown(np.float64(height)))) for height in heights], texts, colours)
 
 
-def _draw_seconds(
-    axes: Axes,
-    curves: list[tuple[str, pd.DataFrame]],
-    random: pd.DataFrame,
-    oracle: float,
-    axis: scales.Scale,
-    width: float,
-) -> None:
-    def timed(curve: pd.DataFrame) -> pd.DataFrame:
-        there = curve[curve["seconds"] > 0]
-        return there.assign(seconds=np.log10(there["seconds"].astype(float)))
+def _curves(data: pd.DataFrame) -> Iterator[tuple[str, str, Any, pd.DataFrame]]:
+    # Name, colour, dashes and points; random search first, so that it lies below.
+    random = of(data, algorithm="random")
+    if len(random):
+        yield *RANDOM, "solid", random
+    evolution = of(data, algorithm="evolution")
+    for number, name in enumerate(dict.fromkeys(evolution["driver"])):
+        yield name, f"C{number}", canvas.DASHES[number % len(canvas.DASHES)], of(evolution, driver=name)
 
-    shown = [(name, timed(curve)) for name, curve in curves]
-    chance = timed(random)
-    seconds = 10 ** pd.concat([chance, *(curve for _, curve in shown)])["seconds"].to_numpy(float)
-    along = scales.fitting(seconds, most=max(2, int(width / 0.4)), logarithmic=True)
-    _draw(axes, shown, chance, oracle, axis, along.high, "seconds")
+
+def _draw_curves(axes: Axes, data: pd.DataFrame, best: float, axis: scales.Scale, across: str) -> None:
+    axes.grid()
+    for _, colour, dashes, curve in _curves(data):
+        draw_curve(axes, curve, across, axis, opacity=0.1, color=colour, linestyle=dashes)
+    if math.isfinite(best):
+        axes.axhline(float(axis.shown(np.float64(best))), color=ORACLE[1], linewidth=0.7, linestyle=DOTTED)
+
+
+def _scale(data: pd.DataFrame, best: float) -> scales.Scale:
+    # Searches begin far below where they end, and it is the end that is looked at.
+    last = data.groupby(["driver", "algorithm"])["mean"].last()
+    top = float(np.nanmax([best, data["mean"].max()]))
+    low = max(float(data["mean"].min()), top - max(2.2 * (top - float(last.min())), 0.5))
+    bands = np.clip(data[["low", "high"]].to_numpy(float), low, None).ravel()
+    return scales.fitting(np.array([low, top, *bands[bands <= top + 0.3 * (top - low)]]), most=6)
+
+
+def _draw_seconds(axes: Axes, data: pd.DataFrame, best: float) -> None:
+    timed = data[data["seconds"] > 0]
+    along = scales.fitting(timed["seconds"].to_numpy(float), most=5, logarithmic=True)
+    timed = timed.assign(seconds=np.log10(timed["seconds"]))
+    _draw_curves(axes, timed, best, _scale(data, best), "seconds")
+    for _, colour, _, curve in _curves(timed):
+        last = curve.iloc[-1]
+        axes.plot(last["seconds"], float(_scale(data, best).shown(np.float64(last["mean"]))), "o", color=colour)
+        axes.lines[-1].set(markersize=3, markeredgewidth=0)
     axes.set_xlim(along.low, along.high)
     axes.set_xticks(along.ticks, along.labels)
-    axes.set_yticks(axis.ticks, [""] * len(axis.ticks))
     axes.set_xlabel("Seconds")
-
-
-def _label(
-    axes: Axes,
-    ends: list[tuple[str, float]],
-    labels: dict[str, str],
-    colours: dict[str, str],
-    axis: scales.Scale,
-    width: float,
-    height: float,
-) -> None:
-    # Names stand beside the axes in the order in which the curves end, each at the end of a line from its curve.
-    high = axes.get_xlim()[1]
-    start = high * (1 + LEADER * 0.85 / width)
-    ended = axis.shown(np.array([end for _, end in ends]))
-    wanted = (ended - axis.low) / (axis.high - axis.low) * height
-    for (name, _), there, inches in zip(ends, ended, spread(wanted, canvas.LINE, height), strict=True):
-        up = axis.low + inches / height * (axis.high - axis.low)
-        axes.plot([high, start], [there, up], color=colours[name], linewidth=0.6, clip_on=False, zorder=1.2)
-        axes.text(high * (1 + LEADER / width), up, labels[name], va="center_baseline")

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import beside, circumstances, drivers, finite, left_out, of, targets, teachers
+from diswot.reports.searches import beside, circumstances, drivers, of, targets, teachers
 from diswot.reports.style import canvas, typography
-from diswot.reports.style.numbers import counted
+from diswot.reports.style.wording import counted, finite, joined, left_out
 from diswot.reports.summary import column_of, table_of
 
 if TYPE_CHECKING:
@@ -51,14 +51,17 @@ def drawings(results: Results) -> list[Drawing]:
     if not shown:
         return []
     space = str(search.info["space"])
-    words = circumstances(results, search) + left_out(found[MOST:], "cell")
-    words += left_out(targets(search)[MOST_TARGETS:], "target")
+    words = joined(
+        circumstances(results, search),
+        left_out(len(found) - MOST, "cell"),
+        left_out(len(targets(search)) - MOST_TARGETS, "target"),
+    )
     kinds = f"{cells.LEGENDS[space]}; share: of the searches by evolution that end with the cell"
     count = counted(len(shown), "cell")
     return [
         Drawing(
             "search-cells",
-            _figure(shown, search, f"{words}; {kinds}."),
+            _sheet(shown, search, f"{words}; {kinds}."),
             _tidy(shown, search),
             "The cell that evolution ends with most often, by driver; the best of all cells by each driver's score; "
             f"and the most accurate cells (oracle); {words}; {kinds}.",
@@ -113,40 +116,29 @@ def _tidy(shown: list[Pick], search: Search) -> pd.DataFrame:
     )
 
 
-def _figure(shown: list[Pick], search: Search, note: str) -> Figure:
+def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
     abreast = min(ABREAST, len(shown))
     width = (canvas.DOUBLE_COLUMN - 2 * canvas.MARGIN - (ABREAST - 1) * GAP) / ABREAST
     across = canvas.SINGLE_COLUMN if abreast == 1 else canvas.DOUBLE_COLUMN
     space = str(search.info["space"])
-    texts = [_lines(one, search, width) for one in shown]
+    texts = [_lines(pick, search, width) for pick in shown]
     strips = [range(start, min(start + abreast, len(shown))) for start in range(0, len(shown), abreast)]
-    heights = [
-        HEAD
-        + max(cells.height(space, one.row["cell"]) for one in shown[strip.start : strip.stop])
-        + canvas.LINE * max(sum(map(len, texts[number])) for number in strip)
-        + 0.06
-        for strip in strips
-    ]
-    lines = canvas.footnote_lines(note, across)
-    foot = canvas.foot_height(lines)
-    up = foot + sum(heights) + BETWEEN * len(strips)
+    tallest = [max(cells.height(space, shown[number].row["cell"]) for number in strip) for strip in strips]
+    written = [canvas.LINE * max(sum(map(len, texts[number])) for number in strip) + 0.06 for strip in strips]
+    up = sum(tallest) + sum(written) + (HEAD + BETWEEN) * len(strips)
     with canvas.style():
-        figure = canvas.sheet(across, up)
-        axes = canvas.axes_at(figure, 0, 0, across, up)
+        figure, (axes,) = canvas.sheet(across, up, note, pad=0)
         axes.set_axis_off()
-        axes.set_xlim(0, across)
-        axes.set_ylim(0, up)
+        axes.set(xlim=(0, across), ylim=(0, up))
         top = up - 0.08
-        for strip, height in zip(strips, heights, strict=True):
-            tallest = max(cells.height(space, shown[number].row["cell"]) for number in strip)
+        for strip, drawn, lines in zip(strips, tallest, written, strict=True):
             for place, number in enumerate(strip):
                 left = canvas.MARGIN + place * (width + GAP)
                 cell = int(shown[number].row["cell"])
                 axes.text(left, top - 0.13, typography.elide(_title(space, cell), width, 8), fontsize=8)
-                cells.draw(axes, space, cell, left, top - HEAD - tallest, width, tallest)
-                _write(axes, *texts[number], left, top - HEAD - tallest - 0.06)
-            top -= height + BETWEEN
-        canvas.footnote(figure, lines)
+                cells.draw(axes, space, cell, left, top - HEAD - drawn, width, drawn)
+                _write(axes, *texts[number], left, top - HEAD - drawn - 0.06)
+            top -= HEAD + drawn + lines + BETWEEN
     return figure
 
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import beside, circumstances, drivers, higher_is_better, left_out, of, teachers
+from diswot.reports.searches import as_numbers, beside, circumstances, drivers, higher_is_better, of, teachers
 from diswot.reports.style import canvas, scales, typography
-from diswot.reports.style.numbers import counted
+from diswot.reports.style.wording import counted, joined, left_out
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
     from diswot.harness.runs.stored_search import Search
 
-Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
-
 MOST, ABREAST = 9, 3
 #: The share of the evaluations after which curves are sure to be inside the axes.
 START = 0.1
-HEIGHT, ALONE, AXIS_LABELS, TITLE, BETWEEN, RIGHT = 1.05, 1.8, 0.36, 0.2, 0.14, 0.16
-LOOKS: dict[str, tuple[str, Dashes]] = {"evolution": ("#0072B2", "solid"), "random": ("#E69F00", (0, (4, 1.2)))}
-LEGEND: dict[str, str] = {"evolution": "Evolution", "random": "Random search", "best": "Best of all cells"}
+HEIGHT, ALONE = 1.3, 2.2
+NUMBERS = ("evaluation", "seconds", "mean", "deviation", "low", "high")
+DOTTED = (0, (1, 1.5))
+LOOKS: dict[str, dict[str, Any]] = {
+    "evolution": {"color": "#0072B2", "label": "Evolution"},
+    "random": {"color": "#E69F00", "linestyle": (0, (4, 1.2)), "label": "Random search"},
+}
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -36,17 +39,18 @@ def drawings(results: Results) -> list[Drawing]:
     if search is None or data.empty:
         return []
     shown = list(dict.fromkeys(data["driver"]))
-    hidden = [name for name in drivers(search) if name not in shown]
-    bands = "bands: 95 % interval of the mean" if data[["low", "high"]].notna().all(axis=1).any() else ""
-    best = "dotted: the best of all cells" if data["best"].notna().any() else ""
-    cut = f"axes hold what comes after the first {START:.0%} of the evaluations".replace("%", " %")
-    parts = [circumstances(results, search), bands, best, cut]
-    words = "; ".join(part for part in parts if part) + left_out(hidden, "driver")
+    words = joined(
+        circumstances(results, search),
+        "bands: 95 % interval of the mean" if data[["low", "high"]].notna().all(axis=1).any() else "",
+        "dotted: the best of all cells" if data["best"].notna().any() else "",
+        f"axes hold what comes after the first {100 * START:.0f} % of the evaluations",
+        left_out(len(set(drivers(search)) - set(shown)), "driver"),
+    )
     count = counted(len(shown), "driver")
     return [
         Drawing(
             "search-scores",
-            _figure(data, shown, search, f"{words}."),
+            _sheet(data, shown, search, f"{words}."),
             data,
             f"Score of the current pick against the number of cells looked at, mean over searches, for {count}: "
             f"evolution against random search; {words}.",
@@ -58,117 +62,87 @@ def drawings(results: Results) -> list[Drawing]:
 def score_data(search: Search) -> pd.DataFrame:
     """Return the curves of the score for the most interesting drivers, with the best score of all cells beside them."""
     teacher = teachers(search)[0]
-    curves = of(beside(search.curves, teacher), quantity="score")
-    curves = curves[curves["algorithm"].isin(list(LOOKS)) & np.isfinite(curves["mean"].astype(float))]
-    optima = of(beside(search.picks, teacher), algorithm="exhaustive").set_index("driver")["score"].astype(float)
+    curves = as_numbers(of(beside(search.curves, teacher), quantity="score"), *NUMBERS)
+    curves = curves[curves["algorithm"].isin(list(LOOKS)) & np.isfinite(curves["mean"])]
+    optima = of(beside(search.picks, teacher), algorithm="exhaustive").drop_duplicates("driver").set_index("driver")
     present = set(curves["driver"])
     shown = [name for name in drivers(search) if name in present][:MOST]
     parts = [of(curves, driver=name).sort_values(["algorithm", "evaluation"], kind="stable") for name in shown]
     if not parts:
         return pd.DataFrame()
     data = pd.concat(parts, ignore_index=True)
-    numbers = ["evaluation", "seconds", "mean", "deviation", "low", "high"]
-    data[numbers] = data[numbers].astype(float)
-    return data.assign(best=data["driver"].map(optima[~optima.index.duplicated()]).astype(float))
+    return data.assign(best=data["driver"].map(optima["score"].astype(float)).astype(float))
 
 
-def _figure(data: pd.DataFrame, shown: list[str], search: Search, note: str) -> Figure:
+def _sheet(data: pd.DataFrame, shown: list[str], search: Search, note: str) -> Figure:
     abreast = 2 if len(shown) in (2, 4) else min(ABREAST, len(shown))
     across = canvas.SINGLE_COLUMN if len(shown) == 1 else canvas.DOUBLE_COLUMN
-    height = ALONE if len(shown) == 1 else HEIGHT
-    axis = {name: scales.fitting(_values(of(data, driver=name))) for name in shown}
-    longest = max((typography.width(label) for one in axis.values() for label in one.labels), default=0)
-    left = longest + 0.28
-    width = (across - RIGHT - abreast * left - (abreast - 1) * BETWEEN) / abreast
-    lines = canvas.footnote_lines(note, across)
-    foot = canvas.foot_height(lines) + AXIS_LABELS
-    tall = -(-len(shown) // abreast)
-    body = tall * (height + TITLE) + (tall - 1) * BETWEEN
+    lines = math.ceil(len(shown) / abreast)
+    body = lines * (ALONE if len(shown) == 1 else HEIGHT) + canvas.AXIS_LABELS
     with canvas.style():
-        figure = canvas.sheet(across, foot + body + canvas.LINE + 0.12)
-        for number, name in enumerate(shown):
-            line, place = divmod(number, abreast)
-            bottom = foot + body - TITLE - height - line * (height + TITLE + BETWEEN)
-            axes = canvas.axes_at(figure, left + place * (left + width + BETWEEN), bottom, width, height)
-            _draw(axes, of(data, driver=name), axis[name])
+        figure, sheet = canvas.sheet(across, body, note, lines, abreast, sharex=True)
+        for number, (axes, name) in enumerate(zip(sheet, shown, strict=False)):
+            curves = of(data, driver=name)
+            axis = scales.fitting(_values(curves))
+            _draw(axes, curves, axis)
             arrow = "" if higher_is_better(search, name) else " (lower is better)"
-            room = width + 0.08 - typography.width(arrow, 8)
+            room = across / abreast - 0.5 - typography.width(arrow, 8)
             axes.set_title(typography.elide(name, room, 8) + arrow, loc="left", pad=3)
-            axes.set_xlim(0, data["evaluation"].max())
-            number_evaluations(axes, width)
-            axes.set_ylabel(f"Score{axis[name].word}")
+            axes.set_ylabel(f"Score{axis.word}")
             # Where no panel stands below, the axis is named.
             if number + abreast >= len(shown):
+                axes.tick_params(labelbottom=True)
                 axes.set_xlabel("Evaluations")
-            else:
-                axes.tick_params(labelbottom=False)
-        _legend(figure, data)
-        canvas.footnote(figure, lines)
+        number_evaluations(sheet[0], data["evaluation"].max())
+        for spare in sheet[len(shown) :]:
+            spare.remove()
+        handles, labels = sheet[0].get_legend_handles_labels()
+        canvas.legend(figure, len(labels), handles=handles, labels=labels)
     return figure
 
 
-def _values(rows: pd.DataFrame) -> np.ndarray:
+def _values(curves: pd.DataFrame) -> np.ndarray:
     # Searches begin far below where they end, and an interval of few of them may be far wider than anything that was
     # seen: the axis is for the means after the start.
-    rows = rows[rows["evaluation"] >= START * rows["evaluation"].max()]
-    means = rows["mean"].to_numpy()
+    curves = curves[curves["evaluation"] >= START * curves["evaluation"].max()]
+    means = curves["mean"].to_numpy()
     finite = means[np.isfinite(means)]
     room = np.ptp(finite / 4)
-    bands = np.clip(rows[["low", "high"]].to_numpy(float), finite.min() - room, finite.max() + room)
-    # One that reaches beyond zero must not take a logarithmic axis along.
+    bands = np.clip(curves[["low", "high"]].to_numpy(float), finite.min() - room, finite.max() + room)
+    # A band that reaches beyond zero must not take a logarithmic axis along.
     if finite.min() > 0:
         bands = bands[bands > 0.5 * finite.min()]
     elif finite.max() < 0:
         bands = bands[bands < 0.5 * finite.max()]
-    return np.concatenate([means, rows["best"].to_numpy(), bands.ravel()])
+    return np.concatenate([means, curves["best"].to_numpy(), bands.ravel()])
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, axis: scales.Scale) -> None:
+def _draw(axes: Axes, curves: pd.DataFrame, axis: scales.Scale) -> None:
     axes.grid()
-    for name, (colour, dashes) in LOOKS.items():
-        curve = of(rows, algorithm=name)
-        draw_curve(axes, curve["evaluation"].to_numpy(), curve, axis, colour, dashes)
-    best = axis.shown(rows["best"].to_numpy()[:1])
+    for name, look in LOOKS.items():
+        draw_curve(axes, of(curves, algorithm=name), "evaluation", axis, **look)
+    best = axis.shown(curves["best"].to_numpy()[:1])
     if np.isfinite(best).all():
-        axes.axhline(best[0], color="black", linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=2.5)
+        axes.axhline(best[0], color="black", linewidth=0.7, linestyle=DOTTED, zorder=2.5, label="Best of all cells")
     axes.set_ylim(axis.low, axis.high)
     axes.set_yticks(axis.ticks, axis.labels)
 
 
-def number_evaluations(axes: Axes, width: float) -> None:
-    """Write evaluations, which are whole, at a horizontal axis of that many inches."""
-    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 0.45)), steps=[1, 2, 2.5, 5, 10], integer=True))
+def number_evaluations(axes: Axes, last: float) -> None:
+    """Write evaluations, which are whole, at a horizontal axis from 0 to the last."""
+    axes.set_xlim(0, last)
+    canvas.number(axes, "x", steps=[1, 2, 2.5, 5, 10], integer=True)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def draw_curve(
-    axes: Axes,
-    across: np.ndarray,
-    curve: pd.DataFrame,
-    axis: scales.Scale,
-    colour: str,
-    dashes: Dashes = "solid",
-    opacity: float = 0.2,
+    axes: Axes, curve: pd.DataFrame, across: str, axis: scales.Scale, opacity: float = 0.2, **look: Any
 ) -> None:
-    """Draw a mean with its band: a line over what is on the horizontal axis, or a dot where there is one place only."""
+    """Draw a mean with its band: a line over a column, or a dot where there is one place only."""
+    if curve.empty:
+        return
+    places = curve[across].to_numpy()
     mean, low, high = (axis.shown(curve[name].to_numpy(float)) for name in ("mean", "low", "high"))
     seen = np.isfinite(low) & np.isfinite(high)
-    axes.fill_between(across[seen], low[seen], high[seen], color=colour, alpha=opacity, linewidth=0)
-    marker = "o" if len(across) == 1 else None
-    axes.plot(across, mean, color=colour, linestyle=dashes, linewidth=1, marker=marker, markersize=3)
-
-
-def _legend(figure: Figure, data: pd.DataFrame) -> None:
-    across, up = figure.get_size_inches()
-    there = [name for name in LOOKS if name in set(data["algorithm"])]
-    looks = {**LOOKS, "best": ("black", (0, (1, 1.5)))}
-    place = canvas.MARGIN + 0.04
-    axes = canvas.axes_at(figure, 0, up - canvas.LINE - 0.06, across, canvas.LINE + 0.04)
-    axes.set_axis_off()
-    axes.set_xlim(0, across)
-    axes.set_ylim(-1, 1)
-    for name in [*there, *(["best"] if data["best"].notna().any() else [])]:
-        colour, dashes = looks[name]
-        axes.plot([place, place + 0.22], [0, 0], color=colour, linestyle=dashes, linewidth=1)
-        axes.text(place + 0.27, 0, LEGEND[name], va="center_baseline")
-        place += 0.27 + typography.width(LEGEND[name]) + 0.14
+    axes.fill_between(places[seen], low[seen], high[seen], color=look["color"], alpha=opacity, linewidth=0)
+    axes.plot(places, mean, linewidth=1, marker="o" if len(places) == 1 else None, markersize=3, **look)

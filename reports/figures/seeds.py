@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.axes import Axes
-
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, rows
-from diswot.reports.style.numbers import counted
-from diswot.reports.summary import circumstances, measure_of, targets_of, toward, troubles
+from diswot.reports.style import canvas, typography
+from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.summary import arranged, circumstances, measure_of, targets_of, toward, troubles
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
-BOX = 0.62
+_LINE = {"color": "#333333", "linewidth": 0.6}
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -25,48 +22,44 @@ def drawings(results: Results) -> list[Drawing]:
     by_seed = results.correlations[results.correlations["target"] == target]
     data = by_seed[["proxy", "seed", measure]].dropna().rename(columns={measure: "correlation"})
     # Read back from a file, the column may hold objects.
-    data["correlation"] = data["correlation"].astype(float)
+    data = arranged(data.astype({"correlation": float}), "proxy", evidence["proxy"])
     if data.empty or data.groupby("proxy").size().max() < 2:
         return []
-    seen = set(data["proxy"])
-    proxies = [name for name in evidence["proxy"] if name in seen]
-    place = {name: number for number, name in enumerate(proxies)}
-    data = data.sort_values("proxy", key=lambda names: names.map(place), kind="stable", ignore_index=True)
-    hidden = len(evidence) - len(proxies)
-    left_out = f"; {counted(hidden, 'proxy', 'proxies')} without a correlation left out" if hidden else ""
-    boxes = "dots: single seeds; boxes: quartiles and median over seeds, lines to the extremes"
-    note = f"{circumstances(results, evidence)}; {boxes}{left_out}."
+    values = {str(name): part["correlation"].to_numpy() for name, part in data.groupby("proxy", sort=False)}
+    what = f"{measure.capitalize()} correlation"
+    words = joined(
+        circumstances(results, evidence),
+        "dots: single seeds; boxes: quartiles and median over seeds, lines to the extremes",
+        left_out(len(evidence) - len(values), "proxy", "proxies", "without a correlation"),
+    )
     with canvas.style():
-        figure, axes = rows.sheet(proxies, f"{measure.capitalize()} correlation with {target}", note)
-        for number, name in enumerate(proxies):
-            _draw(axes, number, data.loc[data["proxy"] == name, "correlation"].to_numpy())
+        figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, canvas.ROW * len(values) + canvas.AXIS_LABELS, f"{words}.")
+        canvas.list_proxies(axes, list(canvas.short(values).values()))
+        # A label at the right end may be as long as axes and names together.
+        axes.set_xlabel(typography.elide(f"{what} with {target}", canvas.SINGLE_COLUMN - 0.3), loc="right")
+        axes.boxplot(
+            list(values.values()),
+            positions=range(len(values)),
+            orientation="horizontal",
+            widths=0.62,
+            whis=(0, 100),
+            manage_ticks=False,
+            showcaps=False,
+            patch_artist=True,
+            boxprops={"facecolor": "#CFE3F1", "edgecolor": "#333333", "linewidth": 0.5},
+            whiskerprops=_LINE,
+            medianprops=_LINE | {"linewidth": 1.0},
+        )
+        for height, correlations in enumerate(values.values()):
+            axes.plot(correlations, [height] * len(correlations), "o", color="C0", markersize=2.4, markeredgewidth=0)
         if data["correlation"].min() < 0 < data["correlation"].max():
             axes.axvline(0, color="#333333", linewidth=0.5, zorder=0.9)
-    what = f"{measure.capitalize()} correlation of every proxy with {target}, seed by seed"
     return [
         Drawing(
             "seeds",
             figure,
             data,
-            f"{what}; {circumstances(results, evidence)}; {boxes}{left_out}{troubles(evidence)}.",
-            f"Box plot over seeds of the {measure.capitalize()} correlation of "
-            f"{counted(len(proxies), 'proxy', 'proxies')} with {target}",
+            f"{what} of every proxy with {target}, seed by seed; {words}{troubles(evidence)}.",
+            f"Box plot over seeds of the {what} of {counted(len(values), 'proxy', 'proxies')} with {target}",
         )
     ]
-
-
-def _draw(axes: Axes, height: int, values: np.ndarray) -> None:
-    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
-    axes.plot([values.min(), values.max()], [height, height], color="#333333", linewidth=0.6, zorder=1.5)
-    axes.barh(height, upper - lower, BOX, left=lower, color="#CFE3F1", edgecolor="#333333", linewidth=0.5, zorder=2)
-    axes.plot([median, median], [height - BOX / 2, height + BOX / 2], color="#333333", linewidth=1.0, zorder=3)
-    axes.plot(
-        values,
-        np.full(len(values), height),
-        linestyle="none",
-        marker="o",
-        markersize=2.4,
-        color="#0072B2",
-        markeredgewidth=0,
-        zorder=4,
-    )

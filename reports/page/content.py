@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,8 +16,21 @@ from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
-from diswot.reports.page.tables import Column, Table, flat, listed, of_texts, plain, records
-from diswot.reports.style.numbers import NOT_DEFINED, Number, counted, number, probability, whole, with_interval
+from diswot.reports.page.tables import Column, Field, Row, Table, flat, of_texts, table, text, value
+from diswot.reports.style.wording import (
+    NOT_DEFINED,
+    UNKNOWN,
+    Number,
+    counted,
+    estimate,
+    estimated,
+    listed,
+    number,
+    plain,
+    probability,
+    whole,
+    with_interval,
+)
 from diswot.reports.summary import best_first, circumstances, measure_of, setting, table_of, targets_of, undefined_of
 
 if TYPE_CHECKING:
@@ -23,6 +38,8 @@ if TYPE_CHECKING:
 
 #: The measures of the main table; all others stand in a table of their own.
 MAIN = ("spearman", "kendall", "pearson")
+
+FAMILY = text("Family", "family", choice=True)
 
 
 def title(results: Results) -> str:
@@ -69,13 +86,12 @@ def _best(rows: pd.DataFrame) -> str:
     best = rows[rows["proxy"] == rows["best"].iloc[0]].iloc[0]
     seeds = counted(int(best["seeds"]), "seed")
     kind = " (an ensemble)" if best["family"] == "ensemble" else ""
-    value = with_interval(best[measure], best["low"], best["high"])
-    size = with_interval(best["partial"], best["partial_low"], best["partial_high"])
+    rho = with_interval(best[measure], best["low"], best["high"])
     sentences = [
-        f"{best['proxy']}{kind} has the highest {MEASURES[measure].label} correlation, {value} "
+        f"{best['proxy']}{kind} has the highest {MEASURES[measure].label} correlation, {rho} "
         f"(n = {int(best['n']):,}, {seeds}).",
         _level(rows[rows["proxy"] != best["proxy"]]),
-        f"Controlling for the network's size, its correlation is {size}.",
+        f"Controlling for the network's size, its correlation is {estimated(best, 'partial')}.",
     ]
     if pd.notna(best["ceiling"]):
         sentences.append(
@@ -95,7 +111,7 @@ def _level(others: pd.DataFrame) -> str:
     compared = others[others["behind_p"].notna()]
     if compared.empty:
         return f"A comparison with the others takes {intervals.FEWEST_FUNCTIONS} functions."
-    level = [str(row["proxy"]) for row in records(compared) if _holds(row["level_with_best"])]
+    level = [str(row["proxy"]) for row in compared.to_dict("records") if _holds(row["level_with_best"])]
     if not level:
         return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(level) == len(compared):
@@ -111,14 +127,13 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
     known = rows[rows["over_vanilla"].notna()]
     higher, lower = int((known["over_vanilla_low"] > 0).sum()), int((known["over_vanilla_high"] < 0).sum())
     most = known.loc[known["over_vanilla"].abs().idxmax()]
-    value = with_interval(most["over_vanilla"], most["over_vanilla_low"], most["over_vanilla_high"])
     by_chance = (1 - intervals.LEVEL) * len(known)
     judged = counted(len(known), "proxy", "proxies") + (" and ensembles" if "ensemble" in set(known["family"]) else "")
     return (
         f"For {higher + lower} of {judged} the correlation with distilled accuracy "
         f"differs from that with vanilla accuracy by more than its interval: {higher} higher, {lower} lower; intervals "
         f"hold one by one, so about {by_chance:.0f} would do so by chance. "
-        f"The largest difference is that of {most['proxy']}, {value}."
+        f"The largest difference is that of {most['proxy']}, {estimated(most, 'over_vanilla')}."
     )
 
 
@@ -126,54 +141,47 @@ def correlation_table(results: Results) -> Table:
     """Return the main table: a row per proxy and target on all cells, best proxy first."""
     summary = best_first(results)
     measure = measure_of(summary)
-    others = tuple(name for name in MAIN if name != measure)
-    columns = (
-        Column("Proxy"),
-        Column("Target", choice=True),
-        *(Column(MEASURES[name].label, numeric=True) for name in (measure, *others)),
-        Column("Given size", numeric=True),
-        Column("Behind the best", numeric=True),
-        Column("p", numeric=True),
-        Column("Level with best"),
-        Column("n", numeric=True),
-        Column("Functions", numeric=True),
-        Column("Seeds", numeric=True),
-        Column("Not defined", numeric=True),
-        Column("Failed", numeric=True),
-        Column("Family", choice=True),
-        Column("Better"),
-    )
-    rows: list[list[Number | str]] = [
-        [
-            row["proxy"],
-            row["target"],
-            _measured(row, measure, row["low"], row["high"]),
-            *(_measured(row, name) for name in others),
-            number(row["partial"], low=row["partial_low"], high=row["partial_high"]),
-            *_behind(row),
-            *(whole(row[name]) for name in ("n", "n_functions", "seeds", "undefined", "failed")),
-            row["family"],
-            row["direction"],
-        ]
-        for row in records(summary)
+    fields = [
+        text("Proxy", "proxy"),
+        text("Target", "target", choice=True),
+        *_measures([measure, *(name for name in MAIN if name != measure)], measure),
+        value("Given size", lambda row: estimate(row, "partial")),
+        value("Behind the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
+        value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
+        (Column("Level with best"), _is_level),
+        value("n", whole, "n"),
+        value("Functions", whole, "n_functions"),
+        value("Seeds", whole, "seeds"),
+        value("Not defined", whole, "undefined"),
+        value("Failed", whole, "failed"),
+        FAMILY,
+        text("Better", "direction"),
     ]
-    return Table("correlations", "Rank correlations by proxy and target", columns, rows)
+    return table("correlations", "Rank correlations by proxy and target", summary.to_dict("records"), fields)
 
 
-def _behind(row: Mapping[str, Any]) -> list[Number | str]:
-    if row["proxy"] == row["best"]:
-        return [Number(0.0, "best"), Number(1.0, ""), "best"]
-    level = "" if pd.isna(row["behind_p"]) else plain(_holds(row["level_with_best"]))
-    behind = number(row["behind"], low=row["behind_low"], high=row["behind_high"])
-    return [behind, probability(row["behind_p"]), level]
+def _measures(names: Iterable[str], leading: str = "") -> list[Field]:
+    # The leading measure has an interval.
+    return [value(MEASURES[name].label, partial(_measured, name=name, interval=name == leading)) for name in names]
 
 
-def _measured(row: Mapping[str, Any], name: str, low: float = float("nan"), high: float = float("nan")) -> Number:
+def _measured(row: Row, name: str, interval: bool = False) -> Number:
+    low, high = (row["low"], row["high"]) if interval else (None, None)
     cell = number(row[name], deviation=row[f"{name}_deviation"], low=low, high=high)
     defined, seeds = int(row[f"{name}_seeds"]), int(row["seeds"])
     if pd.isna(row[name]) or defined == seeds:
         return cell
-    return Number(cell.value, cell.text, f"{cell.spread} ({defined} of {seeds} seeds)".strip(), cell.aside)
+    return replace(cell, spread=f"{cell.spread} ({defined} of {seeds} seeds)".strip())
+
+
+def _is_best(row: Row) -> bool:
+    return bool(row["proxy"] == row["best"])
+
+
+def _is_level(row: Row) -> str:
+    if _is_best(row):
+        return "best"
+    return "" if pd.isna(row["behind_p"]) else plain(_holds(row["level_with_best"]))
 
 
 def sampled(results: Results) -> str:
@@ -217,59 +225,48 @@ def distilled_tables(results: Results) -> list[tuple[str, Table]]:
 
 def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
     measure = measure_of(summary)
-    names = {column: f"{table_of(target)}:{column}" for column in ("vanilla", "gain")}
-    by_target = {name: rows.set_index("proxy").to_dict("index") for name, rows in summary.groupby("target")}
-    shown = [name for name in ("vanilla", "gain") if names[name] in by_target]
-    rows: list[list[Number | str]] = []
-    for row in records(summary[summary["target"] == target]):
-        others = {name: by_target[names[name]].get(row["proxy"]) for name in shown}
-        cells = [
-            _measured(other, measure, other["low"], other["high"]) if other else number(float("nan"))
-            for other in others.values()
-        ]
-        difference = number(row["over_vanilla"], low=row["over_vanilla_low"], high=row["over_vanilla_high"])
-        distilled = _measured(row, measure, row["low"], row["high"])
-        rows.append([row["proxy"], distilled, *cells[:1], difference, *cells[1:], row["family"]])
     label = MEASURES[measure].label
-    heads = ("distilled", "vanilla", "distilled minus vanilla", *(("gain",) if "gain" in shown else ()))
-    columns = (
-        Column("Proxy"),
-        *(Column(f"{label}, {head}" if "minus" not in head else head.capitalize(), numeric=True) for head in heads),
-        Column("Family", choice=True),
-    )
-    return Table(f"distilled-{place}", f"Correlations with distilled and vanilla accuracy, {label}", columns, rows)
+    by_target = {name: part.set_index("proxy").to_dict("index") for name, part in summary.groupby("target")}
+
+    def toward(column: str) -> list[Field]:
+        known = by_target.get(f"{table_of(target)}:{column}")
+        if known is None:
+            return []
+        shown = {proxy: _measured(row, measure, interval=True) for proxy, row in known.items()}
+        return [value(f"{label}, {column}", lambda proxy: shown.get(proxy, UNKNOWN), "proxy")]
+
+    difference = value("Distilled minus vanilla", lambda row: estimate(row, "over_vanilla"))
+    fields = [text("Proxy", "proxy"), *toward("distilled"), *toward("vanilla"), difference, *toward("gain"), FAMILY]
+    rows = summary[summary["target"] == target].to_dict("records")
+    return table(f"distilled-{place}", f"Correlations with distilled and vanilla accuracy, {label}", rows, fields)
 
 
 def subset_table(results: Results) -> Table | None:
     """Return correlations beside each other by subset of the cells; None where there is only one subset."""
     evidence = results.evidence
-    present = [str(name) for name in evidence["subset"].drop_duplicates()]
-    if len(present) < 2:
-        return None
     measure = measure_of(evidence)
-    cells = {str(name): rows for name, rows in evidence.groupby("subset")}
-    same = {name: rows["n"].nunique() == 1 for name, rows in cells.items()}
-    by_key = {name: rows.set_index(["proxy", "target"]).to_dict("index") for name, rows in cells.items()}
+    subsets = {str(name): part for name, part in evidence.groupby("subset", sort=False)}
+    if len(subsets) < 2:
+        return None
+    fields = [_subset_field(name, part, measure) for name, part in subsets.items()]
+    fields = [text("Proxy", "proxy"), text("Target", "target", choice=True), *fields, FAMILY]
+    label = f"{MEASURES[measure].label} by subset of the cells"
+    return table("subsets", label, best_first(results).to_dict("records"), fields)
 
-    def value(name: str, proxy: str, target: str) -> Number:
-        row = by_key[name].get((proxy, target))
-        if row is None:
-            return number(float("nan"))
-        found = number(row[measure], low=row["low"], high=row["high"])
-        return found if same[name] else Number(found.value, found.text, f"n = {int(row['n']):,}", found.aside)
 
-    counts = {name: f", n = {int(rows['n'].iloc[0]):,}" if same[name] else "" for name, rows in cells.items()}
-    columns = (
-        Column("Proxy"),
-        Column("Target", choice=True),
-        *(Column(f"{name}{counts[name]}", numeric=True) for name in present),
-        Column("Family", choice=True),
-    )
-    rows: list[list[Number | str]] = [
-        [row["proxy"], row["target"], *(value(name, row["proxy"], row["target"]) for name in present), row["family"]]
-        for row in records(best_first(results))
-    ]
-    return Table("subsets", f"{MEASURES[measure].label} by subset of the cells", columns, rows)
+def _subset_field(name: str, evidence: pd.DataFrame, measure: str) -> Field:
+    # The number of cells stands in the head where it is the same for all.
+    same = evidence["n"].nunique() == 1
+    by_key = evidence.set_index(["proxy", "target"]).to_dict("index")
+
+    def show(row: Row) -> Number:
+        known = by_key.get((row["proxy"], row["target"]))
+        if known is None:
+            return UNKNOWN
+        shown = number(known[measure], low=known["low"], high=known["high"])
+        return shown if same else replace(shown, spread=f"n = {int(known['n']):,}")
+
+    return value(f"{name}, n = {int(evidence['n'].iloc[0]):,}" if same else name, show)
 
 
 def subset_summaries(results: Results) -> list[tuple[str, str]]:
@@ -281,18 +278,9 @@ def subset_summaries(results: Results) -> list[tuple[str, str]]:
 
 def measure_table(results: Results) -> Table:
     """Return every measure that is not in the main table, on all cells."""
-    rest = [measure for name, measure in MEASURES.items() if name not in MAIN]
-    columns = (
-        Column("Proxy"),
-        Column("Target", choice=True),
-        *(Column(measure.label, numeric=True) for measure in rest),
-        Column("Family", choice=True),
-    )
-    rows: list[list[Number | str]] = [
-        [row["proxy"], row["target"], *(_measured(row, measure.name) for measure in rest), row["family"]]
-        for row in records(best_first(results))
-    ]
-    return Table("measures", "Other measures by proxy and target", columns, rows)
+    rest = _measures(name for name in MEASURES if name not in MAIN)
+    fields = [text("Proxy", "proxy"), text("Target", "target", choice=True), *rest, FAMILY]
+    return table("measures", "Other measures by proxy and target", best_first(results).to_dict("records"), fields)
 
 
 def measure_summaries() -> list[tuple[str, str]]:
@@ -304,39 +292,29 @@ def measure_summaries() -> list[tuple[str, str]]:
     ]
 
 
-def problem_rows(results: Results) -> list[dict[str, Any]]:
+def problem_table(results: Results) -> Table:
     """Return what is undefined or failed, by proxy, status and cause: units, cells, and one cell as an example."""
-    scores = results.scores
-    bad = scores[scores["status"] != "ok"]
-    if bad.empty:
-        return []
-    causes = bad.assign(cause=bad["cause"].astype(object).where(bad["cause"].notna(), "no cause was stored"))
-    table = causes.groupby(["proxy", "status", "cause"], sort=False).agg(
+    bad = results.scores[results.scores["status"] != "ok"]
+    causes = bad.assign(
+        cause=bad["cause"].astype(object).where(bad["cause"].notna(), "no cause was stored"),
+        status=bad["status"].replace("undefined", NOT_DEFINED),
+    )
+    counts = causes.groupby(["proxy", "status", "cause"], sort=False, as_index=False).agg(
         units=("cell", "size"), cells=("cell", "nunique"), example=("cell", "min")
     )
-    rows = table.reset_index().sort_values(
+    counts = counts.sort_values(
         ["status", "units", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
     )
-    words = {"undefined": NOT_DEFINED}
-    return [{**row, "status": words.get(row["status"], row["status"])} for row in records(rows)]
-
-
-def problem_table(results: Results) -> Table:
-    """Return `problem_rows` as a table."""
-    columns = (
-        Column("Proxy"),
-        Column("Outcome", choice=True),
-        *(Column(label, numeric=True) for label in ("Units", "Cells", "For example cell")),
-        Column("Cause"),
-    )
-    rows: list[list[Number | str]] = [
-        [
-            *(row["proxy"], row["status"], whole(row["units"]), whole(row["cells"])),
-            *(Number(row["example"], str(row["example"])), row["cause"]),
-        ]
-        for row in problem_rows(results)
+    fields = [
+        text("Proxy", "proxy"),
+        text("Outcome", "status", choice=True),
+        value("Units", whole, "units"),
+        value("Cells", whole, "cells"),
+        value("For example cell", lambda cell: Number(cell, str(cell)), "example"),
+        text("Cause", "cause"),
     ]
-    return Table("problems", "Scores that are not defined and units that failed, by proxy and cause", columns, rows)
+    caption = "Scores that are not defined and units that failed, by proxy and cause"
+    return table("problems", caption, counts.to_dict("records"), fields)
 
 
 def made_by(results: Results) -> list[str]:
@@ -353,8 +331,8 @@ def rebuilt_by(results: Results) -> list[str]:
     """Return the commands that make the numbers and the page anew from the stored scores."""
     options = [word for name in results.method.get("targets", ()) for word in ("--target", str(name))]
     usual = {"measure": Method().measure, "undefined": UNDEFINED[0]}
-    for name, value in usual.items():
-        if results.method.get(name, value) != value:
+    for name, default in usual.items():
+        if results.method.get(name, default) != default:
             options += [f"--{name}", str(results.method[name])]
     # Where a search alone made the run, nothing was correlated.
     verbs = ("report",) if results.search is not None and not results.method else ("correlate", "report")
@@ -370,16 +348,15 @@ def provenance(results: Results) -> Table:
 
 def accuracy_table(results: Results) -> Table:
     """Return one row per target: cells with an accuracy, and the lowest, mean and highest accuracy."""
-    columns = (
-        Column("Target"),
-        *(Column(label, numeric=True) for label in ("Cells", "Lowest %", "Mean %", "Highest %")),
-    )
-    found = results.targets.groupby("target", sort=False)["accuracy"].agg(["count", "min", "mean", "max"])
-    rows: list[list[Number | str]] = [
-        [str(target), whole(row["count"]), *(number(row[name]) for name in ("min", "mean", "max"))]
-        for target, row in found.iterrows()
+    known = results.targets.groupby("target", sort=False)["accuracy"].agg(["count", "min", "mean", "max"])
+    labels = {"min": "Lowest %", "mean": "Mean %", "max": "Highest %"}
+    fields = [
+        text("Target", "target"),
+        value("Cells", whole, "count"),
+        *(value(label, number, name) for name, label in labels.items()),
     ]
-    return Table("targets", "Accuracies by target, in percent", columns, rows, sortable=False)
+    rows = known.reset_index().to_dict("records")
+    return table("targets", "Accuracies by target, in percent", rows, fields, sortable=False)
 
 
 def card_rows(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -389,13 +366,11 @@ def card_rows(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def proxy_table(results: Results) -> Table:
     """Return the records of the proxies, in the order of their names."""
-    records = results.proxies.sort_values("name").to_dict("records") if len(results.proxies) else []
-    fields = [str(name) for name in results.proxies.columns]
-    fields.sort(key=lambda name: name != "name")  # the name is the row's head
-    heads = [name.replace("_", " ") for name in fields]
-    return of_texts(
-        "proxies", "Records of the proxies", heads, [[plain(row[name]) for name in fields] for row in records]
-    )
+    # The name is the row's head.
+    names = sorted(map(str, results.proxies.columns), key=lambda name: name != "name")
+    rows = results.proxies.sort_values("name").to_dict("records") if len(results.proxies) else []
+    fields = [text(name.replace("_", " "), name) for name in names]
+    return table("proxies", "Records of the proxies", rows, fields, sortable=False)
 
 
 def ensemble_table(results: Results) -> Table:

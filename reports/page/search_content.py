@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from diswot.reports.page.search_findings import findings
-from diswot.reports.page.tables import Column, Table, plain, records
+from diswot.reports.page.tables import Column, Field, Row, Table, table, text, value
 from diswot.reports.searches import (
     ALGORITHMS,
     beside,
     budgets,
     circumstances,
     drivers,
-    finite,
     of,
-    stored_number,
+    record_of,
     targets,
     teachers,
 )
-from diswot.reports.style.numbers import NOT_DEFINED, Number, duration, measured, number, whole
+from diswot.reports.style.wording import (
+    UNKNOWN,
+    Number,
+    duration,
+    estimate,
+    finite,
+    measured,
+    number,
+    percent,
+    plain,
+    stored_number,
+    whole,
+)
+from diswot.reports.summary import arranged
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
 MOST_PICKS = 3
 
 ORACLE = "the accuracy itself"
-UNKNOWN = Number(math.nan, NOT_DEFINED)
 
 
 def section(results: Results) -> dict[str, Any] | None:
@@ -64,80 +74,74 @@ def _sampled(results: Results, search: Search) -> str:
 
 
 def summary_table(search: Search) -> Table:
-    """Return what the picks are worth: a row a driver, algorithm, target and teacher, the best drivers first."""
-    several = len(teachers(search)) > 1
-    columns = (
-        Column("Driver"),
-        Column("Algorithm", choice=True),
-        Column("Target", choice=True),
-        *((Column("Teacher", choice=True),) if several else ()),
-        *(Column(label, numeric=True) for label in ("Accuracy %", "Picks known", "Regret", "Better than %")),
-        *(Column(label, numeric=True) for label in ("Evaluations", "Seconds", "Searches", "Different picks")),
-        *(Column(label, numeric=True) for label in ("Random search needs", "Times as many", "Evaluations fewer")),
-        *(Column(label, numeric=True) for label in ("Trainings needed", "Their time", "Times as long")),
-    )
-    rows: list[list[Number | str]] = [
-        [
-            ORACLE if row["algorithm"] == "oracle" else plain(row["driver"]),
-            ALGORITHMS.get(row["algorithm"], plain(row["algorithm"])),
-            plain(row["target"]),
-            *([plain(row["teacher"])] if several else []),
-            _value(row, "accuracy", deviation=True),
-            _known(row),
-            _value(row, "regret"),
-            _percent(row["percentile"]),
-            _whole(row["evaluations"]),
-            measured(stored_number(row["seconds"])),
-            _whole(row["searches"]),
-            _whole(row["picks"]),
-            measured(stored_number(row["random_evaluations"])),
-            measured(stored_number(row["evaluations_saved"])),
-            _value(row, "fewer"),
-            measured(stored_number(row["training_evaluations"])),
-            _duration(row["training_seconds"]),
-            measured(stored_number(row["seconds_saved"])),
-        ]
-        for row in records(_arranged(search, search.summary))
+    """Return what the picks reach: a row a driver, algorithm, target and teacher, the best drivers first."""
+    fields = [
+        *_who(search, text("Target", "target", choice=True)),
+        value("Accuracy %", lambda row: estimate(row, "accuracy", deviation=True)),
+        value("Picks known", _known),
+        value("Regret", lambda row: estimate(row, "regret")),
+        value("Better than %", percent, "percentile"),
+        value("Evaluations", whole, "evaluations"),
+        value("Seconds", measured, "seconds"),
+        value("Searches", whole, "searches"),
+        value("Different picks", whole, "picks"),
+        value("Random search needs", measured, "random_evaluations"),
+        value("Times as many", measured, "evaluations_saved"),
+        value("Evaluations fewer", lambda row: estimate(row, "fewer")),
+        value("Trainings needed", measured, "training_evaluations"),
+        value("Their time", lambda seconds: measured(seconds, duration), "training_seconds"),
+        value("Times as long", measured, "seconds_saved"),
     ]
-    return Table("search-summary", "What the picks of the searches are worth", columns, rows)
+    summary = arranged(search.summary, "algorithm", ALGORITHMS)
+    for column, order in (("driver", drivers(search)), ("teacher", teachers(search)), ("target", targets(search))):
+        summary = arranged(summary.assign(**{column: summary[column].map(plain)}), column, order)
+    return table("search-summary", "What the picks of the searches reach", summary.to_dict("records"), fields)
+
+
+def _who(search: Search, *target: Field) -> list[Field]:
+    # The driver, the algorithm, and the teacher where there are several.
+    return [
+        (Column("Driver"), lambda row: ORACLE if row["algorithm"] == "oracle" else plain(row["driver"])),
+        (
+            Column("Algorithm", choice=True),
+            lambda row: ALGORITHMS.get(row["algorithm"], plain(row["algorithm"])),
+        ),
+        *target,
+        *([text("Teacher", "teacher", choice=True)] if len(teachers(search)) > 1 else []),
+    ]
+
+
+def _known(row: Row) -> Number:
+    known, searches = row["known"], row["searches"]
+    if not finite(known):
+        return UNKNOWN
+    return Number(known, f"{known:,.0f} of {searches:,.0f}" if finite(searches) else f"{known:,.0f}")
 
 
 def pick_table(search: Search) -> Table:
     """Return the cells that searches end with, by driver and algorithm; of many, those that most searches end with."""
-    several, names = len(teachers(search)) > 1, targets(search)
-    columns = (
-        Column("Driver"),
-        Column("Algorithm", choice=True),
-        *((Column("Teacher", choice=True),) if several else ()),
-        *(Column(label, numeric=True) for label in ("Cell", "Searches", "Share %", "Score")),
-        *(Column(label, numeric=True) for label in ("Params, M", "FLOPs, M")),
-        *(Column(f"{name}, %", numeric=True) for name in names),
-        Column("Architecture"),
-    )
-    rows: list[list[Number | str]] = []
-    for group, total in _groups(search):
-        for row in records(group.head(MOST_PICKS)):
-            searched = row["algorithm"] in ("evolution", "random")
-            rows.append(
-                [
-                    ORACLE if row["algorithm"] == "oracle" else plain(row["driver"]),
-                    ALGORITHMS.get(row["algorithm"], plain(row["algorithm"])),
-                    *([plain(row["teacher"])] if several else []),
-                    Number(float(row["cell"]), str(int(row["cell"]))),
-                    _whole(row["count"]) if searched else UNKNOWN,
-                    _percent(100 * row["count"] / total) if searched else UNKNOWN,
-                    measured(stored_number(row["score"])),
-                    *(number(stored_number(row[name]) / 1e6) for name in ("params", "flops")),
-                    *(number(stored_number(row.get(name))) for name in names),
-                    plain(row["architecture"]),
-                ]
-            )
-    return Table("search-picks", "The cells that searches end with", columns, rows)
+    fields = [
+        *_who(search),
+        value("Cell", lambda cell: Number(float(cell), str(int(cell))), "cell"),
+        value("Searches", whole, "count"),
+        value("Share %", percent, "share"),
+        value("Score", measured, "score"),
+        value("Params, M", _millions, "params"),
+        value("FLOPs, M", _millions, "flops"),
+        *(value(f"{name}, %", number, name) for name in targets(search) if name in search.picks),
+        text("Architecture", "architecture"),
+    ]
+    rows = [row for group in _groups(search) for row in group.head(MOST_PICKS).to_dict("records")]
+    return table("search-picks", "The cells that searches end with", rows, fields)
+
+
+def _millions(count: object) -> Number:
+    return number(stored_number(count) / 1e6)
 
 
 def picks_left_out(search: Search) -> str:
     """Return how many picks the table does not show, and where they are; empty where it shows all."""
-    hidden = sum(max(0, len(group) - MOST_PICKS) for group, _ in _groups(search))
+    hidden = sum(max(0, len(group) - MOST_PICKS) for group in _groups(search))
     if not hidden:
         return ""
     rows = "row" if hidden == 1 else "rows"
@@ -151,52 +155,31 @@ def teacher_table(search: Search) -> Table | None:
     """Return how alike scores and picks are between teachers; None with fewer than two."""
     if search.teachers.empty:
         return None
-    place = {name: number for number, name in enumerate(drivers(search))}
-    found = search.teachers.sort_values(
-        "driver", key=lambda names: names.map(place).fillna(len(place)), kind="stable", ignore_index=True
-    )
-    columns = (
-        Column("Driver"),
-        Column("Teacher", choice=True),
-        Column("Other teacher", choice=True),
-        *(Column(label, numeric=True) for label in ("Spearman of scores", "Cells", "Equal picks %", "Searches")),
-    )
-    rows: list[list[Number | str]] = [
-        [
-            *(plain(row[name]) for name in ("driver", "teacher", "other")),
-            number(stored_number(row["spearman"])),
-            _whole(row["cells"]),
-            _percent(100 * stored_number(row["same_pick"])),
-            _whole(row["searches"]),
-        ]
-        for row in records(found)
+    fields = [
+        text("Driver", "driver"),
+        text("Teacher", "teacher", choice=True),
+        text("Other teacher", "other", choice=True),
+        value("Spearman of scores", number, "spearman"),
+        value("Cells", whole, "cells"),
+        value("Equal picks %", lambda share: percent(100 * stored_number(share)), "same_pick"),
+        value("Searches", whole, "searches"),
     ]
-    return Table("search-teachers", "Scores and picks beside one teacher and another", columns, rows)
+    rows = arranged(search.teachers, "driver", drivers(search)).to_dict("records")
+    return table("search-teachers", "Scores and picks with two teachers", rows, fields)
 
 
 def driver_table(search: Search) -> Table:
     """Return what drove the searches, and what one evaluation costs."""
-    columns = (
-        Column("Driver"),
-        Column("Kind", choice=True),
-        Column("Members"),
-        Column("Better"),
-        Column("Seconds per evaluation", numeric=True),
-        Column("Measured"),
-    )
-    by_name = {plain(one["name"]): one for one in search.info.get("drivers") or ()}
-    rows: list[list[Number | str]] = []
-    for name in drivers(search):
-        one = by_name[name]
-        members = [plain(member) for member in one.get("members") or () if plain(member) != name]
-        rows.append(
-            [
-                *(name, plain(one.get("kind")), ", ".join(members), plain(one.get("direction"))),
-                measured(stored_number(one.get("seconds_per_evaluation"))),
-                plain(one.get("seconds_from")),
-            ]
-        )
-    return Table("search-drivers", "What drove the searches", columns, rows, sortable=False)
+    fields = [
+        text("Driver", "name"),
+        text("Kind", "kind", choice=True),
+        (Column("Members"), lambda row: ", ".join(plain(name) for name in row["members"] if name != row["name"])),
+        text("Better", "direction"),
+        value("Seconds per evaluation", measured, "seconds_per_evaluation"),
+        text("Measured", "seconds_from"),
+    ]
+    rows = [record_of(search, name) for name in drivers(search)]
+    return table("search-drivers", "What drove the searches", rows, fields, sortable=False)
 
 
 def options(search: Search) -> list[tuple[str, str]]:
@@ -216,8 +199,8 @@ def options(search: Search) -> list[tuple[str, str]]:
         ("Teachers", ", ".join(filter(None, teachers(search)))),
         ("Targets", ", ".join(targets(search))),
         *(
-            (f"A training for {target}", f"{duration(stored_number(one.get('seconds')))}: {plain(one.get('source'))}")
-            for target, one in (info.get("trainings") or {}).items()
+            (f"A training for {target}", f"{duration(stored_number(cost.get('seconds')))}: {plain(cost.get('source'))}")
+            for target, cost in (info.get("trainings") or {}).items()
         ),
         ("Machine", plain(info.get("machine"))),
         ("Made", plain(info.get("created"))),
@@ -254,64 +237,20 @@ def reading(search: Search) -> list[str]:
     ]
 
 
-def _arranged(search: Search, rows: pd.DataFrame) -> pd.DataFrame:
-    # By target, then teacher, then driver, the oracle last.
-    places = {
-        "target": {name: place for place, name in enumerate(targets(search))},
-        "teacher": {name: place for place, name in enumerate(teachers(search))},
-        "driver": {name: place for place, name in enumerate(drivers(search))},
-        "algorithm": {name: place for place, name in enumerate(ALGORITHMS)},
-    }
-    present = [name for name in places if name in rows]
-    return rows.sort_values(
-        present,
-        key=lambda column: column.map(plain).map(places[str(column.name)]).fillna(len(places[str(column.name)])),
-        kind="stable",
-        ignore_index=True,
-    )
-
-
-def _groups(search: Search) -> Iterable[tuple[pd.DataFrame, int]]:
-    # The different picks of each teacher, driver and algorithm, the most frequent first, and how many searches these
-    # are.
-    searched = [name for name in ALGORITHMS if name != "oracle"]
+def _groups(search: Search) -> Iterable[pd.DataFrame]:
+    # The different picks of each teacher, driver and algorithm, the most frequent first.
     for teacher in teachers(search):
-        mine = beside(search.picks, teacher)
+        picks = beside(search.picks, teacher)
         for driver in drivers(search):
-            for algorithm in searched:
-                yield _different(of(mine, driver=driver, algorithm=algorithm))
+            for algorithm in ALGORITHMS:
+                if algorithm != "oracle":
+                    yield _different(of(picks, driver=driver, algorithm=algorithm))
     for target in targets(search):
         yield _different(of(search.picks, driver=target, algorithm="oracle"))
 
 
-def _different(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    counts = rows["cell"].map(rows["cell"].value_counts())
-    once = rows.assign(count=counts).drop_duplicates("cell")
-    return once.sort_values(["count", "cell"], ascending=[False, True], kind="stable"), len(rows)
-
-
-def _value(row: Mapping[str, Any], name: str, deviation: bool = False) -> Number:
-    spread = stored_number(row[f"{name}_deviation"]) if deviation else math.nan
-    low, high = stored_number(row[f"{name}_low"]), stored_number(row[f"{name}_high"])
-    return number(stored_number(row[name]), deviation=spread, low=low, high=high)
-
-
-def _known(row: Mapping[str, Any]) -> Number:
-    known, searches = stored_number(row["known"]), stored_number(row["searches"])
-    if not math.isfinite(known):
-        return UNKNOWN
-    return Number(known, f"{known:,.0f} of {searches:,.0f}" if math.isfinite(searches) else f"{known:,.0f}")
-
-
-def _whole(value: object) -> Number:
-    return whole(stored_number(value)) if finite(value) else UNKNOWN
-
-
-def _percent(value: object) -> Number:
-    share = stored_number(value)
-    return Number(share, f"{share:.1f}") if math.isfinite(share) else UNKNOWN
-
-
-def _duration(value: object) -> Number:
-    seconds = stored_number(value)
-    return Number(seconds, duration(seconds)) if math.isfinite(seconds) else UNKNOWN
+def _different(picks: pd.DataFrame) -> pd.DataFrame:
+    # How often each is picked says something of searches alone.
+    counts = picks["cell"].map(picks["cell"].value_counts()).where(picks["algorithm"].isin(["evolution", "random"]))
+    once = picks.assign(count=counts, share=100 * counts / max(len(picks), 1)).drop_duplicates("cell")
+    return once.sort_values(["count", "cell"], ascending=[False, True], kind="stable")

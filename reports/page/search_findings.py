@@ -9,19 +9,29 @@ import numpy as np
 import pandas as pd
 
 from diswot.harness.evidence.measures import MEASURES
-from diswot.reports.page.tables import listed, plain, records
 from diswot.reports.searches import (
     beside,
     drivers,
-    finite,
     higher_is_better,
     of,
+    oracle,
     record_of,
-    stored_number,
     targets,
     teachers,
 )
-from diswot.reports.style.numbers import counted, decimal, duration, probability, rough, with_interval
+from diswot.reports.style.wording import (
+    counted,
+    decimal,
+    duration,
+    estimated,
+    finite,
+    joined,
+    listed,
+    plain,
+    probability,
+    rough,
+    stored_number,
+)
 
 if TYPE_CHECKING:
     from diswot.harness.runs.stored_search import Search
@@ -44,11 +54,10 @@ def _winner(winner: dict[str, Any]) -> str:
         return ""
     measure = MEASURES.get(str(winner.get("measure")))
     label = measure.label if measure else plain(winner.get("measure")) or "rank"
-    chosen, judged = stored_number(winner.get("chosen")), stored_number(winner.get("judged"))
     sentences = [
         f"{winner['driver']} ranks best with {plain(winner.get('target')) or 'the accuracy'} on "
         f"{_cells(winner.get('chosen_on'))}, one half of those that have an accuracy: {label} correlation "
-        f"{decimal(chosen)}.",
+        f"{decimal(stored_number(winner.get('chosen')))}.",
     ]
     if stored_number(winner.get("undefined")) > 0:
         sentences.append(f"Of its scores there {int(winner['undefined']):,} are not defined, and rank worst.")
@@ -59,9 +68,9 @@ def _winner(winner: dict[str, Any]) -> str:
         verdict = "which is significant" if winner.get("significant") else "which is not significant"
         margin = decimal(stored_number(winner.get("margin")))
         sentences.append(f"The second, {winner['runner_up']}, is {margin} behind, {verdict}{chance}.")
-    value = with_interval(judged, stored_number(winner.get("judged_low")), stored_number(winner.get("judged_high")))
     sentences.append(
-        f"On the other {_cells(winner.get('judged_on'))}, which had no part in the choice, its correlation is {value}."
+        f"On the other {_cells(winner.get('judged_on'))}, which had no part in the choice, its correlation is "
+        f"{estimated(winner, 'judged')}."
     )
     return " ".join(sentences)
 
@@ -112,8 +121,12 @@ def _evaluations_saved(row: dict[str, Any]) -> str:
         words.append(
             f"evolution is {where} {rough(fewer)}{interval} evaluations earlier than random search that began alike"
         )
-    joined = "; ".join(words)
-    return f"{joined[0].upper()}{joined[1:]}." if joined else ""
+    return _sentence(*words)
+
+
+def _sentence(*parts: str) -> str:
+    words = joined(*parts)
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def _scores_compared(search: Search) -> str:
@@ -141,7 +154,7 @@ def _reached(search: Search, target: str) -> str:
         return "no search with evolution ends with a cell that has an accuracy."
     lead = names[0]
     row = _row(search, lead, "evolution", target)
-    sentences = [_ends(row, lead, (search.info.get("oracles") or {}).get(target) or {})]
+    sentences = [_ends(row, lead, oracle(search, target))]
     others = []
     chance = _row(search, lead, "random", target)
     if finite(chance.get("accuracy")):
@@ -149,33 +162,27 @@ def _reached(search: Search, target: str) -> str:
     best = _row(search, lead, "exhaustive", target)
     if finite(best.get("accuracy")):
         others.append(f"the best of all cells by the score has {_accuracy(best)}")
-    if others:
-        words = "; ".join(others)
-        sentences.append(f"{words[0].upper()}{words[1:]}.")
-    sentences += [_drivers_compared(search, target, names), _saved(search, target, row, lead)]
+    sentences += [_sentence(*others), _drivers_compared(search, target, names), _saved(search, target, row, lead)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _ends(row: dict[str, Any], lead: str, oracle: dict[str, Any]) -> str:
+def _ends(row: dict[str, Any], lead: str, most: dict[str, Any]) -> str:
     known, searches = int(row["known"]), stored_number(row.get("searches"))
     of_all = f" of {counted(int(searches), 'search', 'searches')}" if math.isfinite(searches) else ""
     where = f"{known:,}{of_all} whose pick has an accuracy" if known < searches else f"mean{of_all}" if of_all else ""
     words = f"Evolution driven by {lead} ends at {_accuracy(row)}{f' ({where})' if where else ''}"
     if finite(row.get("regret")):
-        regret = with_interval(*(stored_number(row.get(name)) for name in ("regret", "regret_low", "regret_high")))
-        words += f", {regret} points below the oracle"
-        if finite(oracle.get("accuracy")):
-            among = f", the best of {_cells(oracle['known'])} with an accuracy" if finite(oracle.get("known")) else ""
-            words += f" (cell {oracle.get('cell')}, {decimal(float(oracle['accuracy']))} %{among})"
+        words += f", {estimated(row, 'regret')} points below the oracle"
+        if finite(most.get("accuracy")):
+            among = f", the best of {_cells(most['known'])} with an accuracy" if finite(most.get("known")) else ""
+            words += f" (cell {most.get('cell')}, {decimal(float(most['accuracy']))} %{among})"
     if finite(row.get("percentile")):
         words += f"; its picks are better than {row['percentile']:.1f} % of the cells with an accuracy"
     return f"{words}."
 
 
 def _accuracy(row: dict[str, Any]) -> str:
-    names = ("accuracy", "accuracy_low", "accuracy_high")
-    value, low, high = (stored_number(row.get(name)) for name in names)
-    return f"{with_interval(value, low, high)} %"
+    return f"{estimated(row, 'accuracy')} %"
 
 
 def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
@@ -257,7 +264,7 @@ def _teachers_matter(search: Search) -> str:
     for target in targets(search):
         rows = of(search.summary, algorithm="evolution", target=target)
         for name in drivers(search):
-            mine = records(of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]))
+            mine = of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]).to_dict("records")
             gaps += [
                 (one["accuracy"] - other["accuracy"], name, target, one["teacher"], other["teacher"])
                 for one in mine
@@ -282,4 +289,4 @@ def _row(search: Search, driver: str, algorithm: str, target: str | None = None)
     rows = of(beside(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
     if target is not None:
         rows = of(rows, target=target)
-    return records(rows.head(1))[0] if len(rows) else {}
+    return rows.head(1).to_dict("records")[0] if len(rows) else {}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-import pandas as pd
 from markupsafe import Markup, escape
 
-from diswot.reports.style.numbers import Number
+from diswot.reports.style.wording import Number, plain
 
 LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
-
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,27 @@ class Table:
     sortable: bool = True
 
 
-def of_texts(name: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+Row: TypeAlias = Mapping[Any, Any]
+Field: TypeAlias = tuple[Column, Callable[[Row], Number | str]]
+
+
+def text(label: str, name: str, choice: bool = False) -> Field:
+    """Return a field of words: its head and the column of the frame that it shows."""
+    return Column(label, choice=choice), lambda row: plain(row[name])
+
+
+def value(label: str, show: Callable[[Any], Number], name: str = "") -> Field:
+    """Return a field of numbers: its head, and how a row, or the value of a column, is shown."""
+    return Column(label, numeric=True), lambda row: show(row[name] if name else row)
+
+
+def table(name: str, caption: str, records: Iterable[Row], fields: Sequence[Field], sortable: bool = True) -> Table:
+    """Return a table with a row a record; the first field is the row's head."""
+    rows = [[show(record) for _, show in fields] for record in records]
+    return Table(name, caption, tuple(column for column, _ in fields), rows, sortable)
+
+
+def of_texts(name: str, caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table that holds words alone."""
     return Table(name, caption, tuple(map(Column, heads)), [list(row) for row in rows], sortable=False)
 
@@ -58,20 +74,6 @@ def breakable(name: object) -> Markup:
     return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.:-])", str(name)))
 
 
-def plain(value: object) -> str:
-    """Return a stored value in the words of a table's cell; empty where nothing is stored."""
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else map(plain, value)
-        return ", ".join(items)
-    return str(value)
-
-
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested values as pairs of a dotted name and a text, in their own order."""
     pairs: list[tuple[str, str]] = []
@@ -81,14 +83,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             pairs.append((f"{prefix}{name}", plain(value)))
     return pairs
-
-
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame, each by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in a row, the first ones of many and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)

@@ -1,17 +1,21 @@
-"""What every figure shares: the style, the sheet laid out in inches, and how it becomes files."""
+"""What every figure shares: the paper's style, the sheet with a note at its foot, and how it becomes files."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from diswot.harness import files
 from diswot.reports.style import typography
@@ -21,8 +25,25 @@ SINGLE_COLUMN = 3.3
 DOUBLE_COLUMN = 6.9
 MARGIN = 0.06
 LINE = 0.135
+#: A row of a figure with a proxy a row, and what stands above and below them, in inches.
+ROW, AXIS_LABELS = 0.15, 0.46
 UNDEFINED_COLOUR = "#D55E00"
 QUIET_COLOUR = "#555555"
+DASHES: tuple[Any, ...] = (
+    "solid",
+    (0, (5, 1.2)),
+    (0, (2, 1)),
+    (0, (6, 1, 1, 1)),
+    (0, (1, 1)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+
+_ENDINGS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": 300, "metadata": {"Software": None}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+}
 
 
 @contextmanager
@@ -32,57 +53,83 @@ def style() -> Iterator[None]:
         yield
 
 
-def sheet(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that belongs to no global state."""
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    return figure
+def sheet(
+    across: float, body: float, note: str = "", rows: int = 1, columns: int = 1, pad: float = 0.05, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a new figure that belongs to no global state, and its axes row by row.
 
-
-def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Add axes whose place and size are given in inches from the lower left corner."""
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up))
-
-
-def footnote(figure: Figure, lines: list[str]) -> None:
-    """Write lines of small text at the foot of the figure."""
-    across, up = figure.get_size_inches()
+    Args:
+        across: the figure's width in inches.
+        body: the height in inches of all that stands above the note.
+        note: small text at the foot.
+        rows: of axes.
+        columns: of axes.
+        pad: the empty inches around axes.
+        options: of `matplotlib.figure.Figure.subplots`.
+    """
+    lines = typography.wrap(note, across - 2 * MARGIN)
+    foot = MARGIN + LINE * len(lines) + 0.02 if lines else 0.0
+    up = foot + body
+    engine = ConstrainedLayoutEngine(w_pad=pad, h_pad=0.8 * pad, rect=(0, foot / up, 1, body / up))
+    figure = Figure(figsize=(across, up), layout=engine)
     for above, line in enumerate(reversed(lines)):
-        figure.text(MARGIN / across, (MARGIN + 0.03 + above * LINE) / up, line, color=QUIET_COLOUR, va="baseline")
+        height = (MARGIN + 0.03 + above * LINE) / up
+        figure.text(MARGIN / across, height, line, color=QUIET_COLOUR, va="baseline").set_in_layout(False)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def footnote_lines(text: str, width: float) -> list[str]:
-    """Return a footnote's lines for a figure of that many inches."""
-    return typography.wrap(text, width - 2 * MARGIN)
+def short(names: Iterable[str], room: float = 1.35) -> dict[str, str]:
+    """Return names by themselves, elided where they are wider than that many inches."""
+    return {name: typography.elide(name, room) for name in names}
 
 
-def foot_height(lines: list[str]) -> float:
-    """Return how many inches a footnote takes."""
-    return MARGIN + LINE * len(lines) + 0.05
+def list_proxies(axes: Axes, proxies: Sequence[str]) -> None:
+    """Write proxies at the vertical axis, number n at height n, the first on top, with a grid for the values."""
+    axes.set_yticks(range(len(proxies)), proxies)
+    axes.set_ylim(len(proxies) - 0.35, -0.65)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="x")
+    number(axes, "x")
 
 
-def png(figure: Figure, dpi: int) -> bytes:
-    """Return the figure as a PNG file that holds no date."""
+def number(axes: Axes, which: str, **options: Any) -> None:
+    """Write as many round numbers at an axis, ``x`` or ``y``, as have room; options are those of `MaxNLocator`."""
+    box = axes.get_window_extent()
+    inches = (box.width if which == "x" else box.height) / axes.figure.dpi
+    most = int(np.clip(inches / (0.45 if which == "x" else 0.35), 2, 8))
+    getattr(axes, f"{which}axis").set_major_locator(MaxNLocator(most, **{"steps": [1, 2, 5, 10]} | options))
+
+
+def legend(owner: Axes | Figure, columns: int, **options: Any) -> None:
+    """Put a legend above the axes, or at the top of a whole figure."""
+    place: dict[str, Any] = {"loc": "outside upper left"}
+    if isinstance(owner, Axes):
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "alignment": "left"}
+    tight = {"borderaxespad": 0.1, "borderpad": 0.1, "handletextpad": 0.4, "columnspacing": 1, "labelspacing": 0.25}
+    owner.legend(ncols=columns, **place | tight | options)
+
+
+def settle(axes: Axes) -> None:
+    """Make ticks that are drawn later look as the style says that is in use now."""
+    style = mpl.rcParams
+    axes.tick_params(
+        color=style["xtick.color"],
+        labelcolor=style["xtick.color"],
+        labelsize=style["xtick.labelsize"],
+        width=style["xtick.major.width"],
+        length=style["xtick.major.size"],
+        grid_color=style["grid.color"],
+        grid_linewidth=style["grid.linewidth"],
+    )
+
+
+def content(figure: Figure, ending: str, **options: Any) -> bytes:
+    """Return the figure as a PNG, PDF or SVG file, text kept as text, without a date."""
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def pdf(figure: Figure) -> bytes:
-    """Return the figure as a PDF file with text kept as text and without a date."""
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return buffer.getvalue()
-
-
-def svg(figure: Figure) -> bytes:
-    """Return the figure as an SVG file with text kept as text and without a date."""
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format=ending, **_ENDINGS[ending] | options)
     return buffer.getvalue()
 
 
@@ -93,14 +140,13 @@ def save(figure: Figure, folder: Path, stem: str, data: pd.DataFrame) -> list[Pa
         diswot.benchmarks.errors.InputError: the folder cannot be made or written to.
         OSError: a file cannot be written; none is left half written.
     """
-    contents = {
-        "png": png(figure, dpi=300),
-        "pdf": pdf(figure),
-        "svg": svg(figure),
-        "csv": data.to_csv(index=False, lineterminator="\n").encode(),
-    }
-    return [_write(folder / f"{stem}.{ending}", content) for ending, content in contents.items()]
+    with style():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laying out takes as long as drawing; the first time is enough
+    contents = {ending: content(figure, ending) for ending in _ENDINGS}
+    contents["csv"] = data.to_csv(index=False, lineterminator="\n").encode()
+    return [_write(folder / f"{stem}.{ending}", written) for ending, written in contents.items()]
 
 
-def _write(path: Path, content: bytes) -> Path:
-    return files.write(path, lambda temporary: temporary.write_bytes(content))
+def _write(path: Path, written: bytes) -> Path:
+    return files.write(path, lambda temporary: temporary.write_bytes(written))

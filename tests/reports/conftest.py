@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,65 @@ def make_search(
         summary=pd.DataFrame(summary, columns=list(SUMMARY_COLUMNS)),
         teachers=pd.DataFrame(between, columns=list(TEACHER_COLUMNS)),
     )
+
+
+EIGHT_DRIVERS = ("diswot", "diswot_semantic", "diswot_relation", "flops", "synflow", "nwot", "kd", "a_vote")
+
+
+LONG_DRIVERS = [f"a_driver_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(11)]
+
+
+SEARCHES: dict[str, dict[str, Any]] = {
+    "one driver": {},
+    "eight drivers, three teachers": {"drivers": EIGHT_DRIVERS, "teachers": ("resnet20", "resnet32", "resnet56")},
+    "s0, live": {
+        **{"space": "s0", "drivers": EIGHT_DRIVERS[:3], "teachers": ("resnet20", "resnet56"), "scores": "live"},
+        **{"targets": ("s0-diswot:distilled", "s0-diswot:vanilla"), "evaluations": 20},
+    },
+    "no accuracies": {"drivers": EIGHT_DRIVERS[:2], "known_share": 0.0, "seconds": False},
+    "some accuracies": {"drivers": EIGHT_DRIVERS[:4], "known_share": 0.6},
+    "one search": {"drivers": EIGHT_DRIVERS[:2], "searches": 1, "winner": False},
+    "one evaluation": {"drivers": EIGHT_DRIVERS[:5], "evaluations": 1},
+    "no targets": {"targets": (), "winner": False, "drivers": EIGHT_DRIVERS[:3]},
+    "long names": {
+        **{"drivers": LONG_DRIVERS, "teachers": [f"a teacher with a long name, {number}" for number in range(6)]},
+        **{"targets": [f"table-with-a-long-name-{number}:the accuracy after_training" for number in range(5)]},
+        **{"searches": 3, "evaluations": 12},
+    },
+}
+
+
+def nothing_known(search: Search) -> Search:
+    """Return the search with every number that may be missing missing."""
+    numeric = {"mean", "deviation", "low", "high", "seconds", "score", "params", "flops", "found_at", "spearman"}
+    numeric |= {"same_pick", "searches", "picks", "evaluations", "known", *search.summary.columns[9:]}
+    tables = {}
+    for name in ("curves", "picks", "summary", "teachers"):
+        frame: pd.DataFrame = getattr(search, name).copy()
+        for column in numeric & set(frame):
+            frame[column] = np.nan
+        tables[name] = frame
+    info = search.info | {"options": {}, "machine": None, "trainings": {}, "cells": None, "commands": []}
+    return replace(
+        search, info=info | {"winner": dict.fromkeys(search.info["winner"]) | {"driver": "diswot"}}, **tables
+    )
+
+
+@pytest.fixture(scope="session")
+def search_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results]:
+    @cache
+    def made(name: str) -> Results:
+        if name == "nothing known":
+            search = nothing_known(make_search(drivers=EIGHT_DRIVERS[:3], teachers=("resnet20", "resnet56")))
+        elif name == "empty tables":
+            search = make_search()
+            empty = {table: getattr(search, table).iloc[:0] for table in ("curves", "picks", "summary", "teachers")}
+            search = replace(search, **empty)
+        else:
+            search = make_search(**SEARCHES[name])
+        return replace(make_run(tmp_path_factory.mktemp("run")), search=search)
+
+    return made
 
 
 @pytest.fixture(scope="session")

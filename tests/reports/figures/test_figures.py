@@ -14,13 +14,26 @@ from matplotlib.figure import Figure
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence import panel
 from diswot.harness.runs.results import Results
-from diswot.reports.figures import agreement, bars, cost, distilled_vanilla, gallery, recall, scatter, seeds
+from diswot.reports.figures import (
+    agreement,
+    bars,
+    cost,
+    distilled_vanilla,
+    gallery,
+    recall,
+    scatter,
+    seeds,
+)
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
-from diswot.reports.style import canvas, typography
+from diswot.reports.style import canvas
 
 TARGET = "s0-diswot:distilled"
+
+
 LONG = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(6)]
+
+
 LONG_TARGETS = [
     *(
         f"table-with-a-name-of-some-length:{column}"
@@ -28,8 +41,14 @@ LONG_TARGETS = [
     ),
     "another:vanilla",
 ]
+
+
 OF_CORRELATIONS = [name for name, kind in KINDS.items() if not kind.of_search]
+
+
 MANY = "forty proxies, three seeds"
+
+
 CASES: dict[str, dict[str, Any]] = {
     MANY: {"cells": 64, "seeds": 3, "undefined_share": 0.05, "trainings": 2},
     "one proxy, three cells, one seed": {},
@@ -143,7 +162,7 @@ def test_kinds_without_what_they_need_have_no_group(run: Callable[..., Results],
 
 def test_all_proxies_stand_at_the_bars_best_first(case: Callable[[str], Results], proxies: tuple[str, ...]) -> None:
     results = case(MANY)
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.get_size_inches()[0] == pytest.approx(canvas.SINGLE_COLUMN)
     names = [label.get_text().removeprefix("† ") for label in figure.axes[0].get_yticklabels()]
     assert set(proxies) <= set(names)
@@ -156,7 +175,7 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
     results = run(names=["snip"], cells=30, seeds=3, trainings=2)
     rho = results.correlations.loc[results.correlations["target"] == TARGET, "spearman"]
     row = bars.bar_data(results).iloc[0]
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.axes[0].patches[0].get_width() == pytest.approx(rho.mean())
     drawn = figure.axes[0].containers[1].lines[2][0].get_segments()[0][:, 0]
     assert drawn == pytest.approx([row["low"], row["high"]])
@@ -167,7 +186,7 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
 def test_bars_follow_the_measure_of_the_evidence(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=20, trainings=2)
     results.evidence["measure"] = "kendall"
-    figure = bars.correlation_bars(results)
+    figure = only(bars.drawings(results)).figure
     assert figure.axes[0].get_xlabel() == "Kendall correlation"
     assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])
 
@@ -241,7 +260,7 @@ def test_failed_units_are_left_out_and_counted(run: Callable[..., Results]) -> N
     drawing = only(scatter.drawings(results))
     assert len(drawing.data) == 4
     assert "1 unit failed" in drawing.caption
-    for figure in (drawing.figure, bars.correlation_bars(results)):
+    for figure in (drawing.figure, only(bars.drawings(results)).figure):
         assert "1 unit failed" in words(figure)
 
 
@@ -313,12 +332,6 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
     assert cost.drawings(results) == []
 
 
-def test_spread_labels_keep_their_order_and_their_distance() -> None:
-    found = cost.spread(np.array([0.0, 0.01, 0.95, 0.99, 1.0]), 0.1, 1.0)
-    assert np.diff(found).min() >= 0.1 - 1e-12
-    assert found.max() <= 1 + 1e-12
-
-
 def test_recall_of_the_accuracy_itself_is_one_and_of_a_constant_is_chance(run: Callable[..., Results]) -> None:
     results = run(names=["right", "constant"], cells=40, targets=[TARGET])
     accuracies = results.targets["accuracy"].to_numpy()
@@ -348,36 +361,10 @@ def test_damaged_relations_are_refused(run: Callable[..., Results]) -> None:
         KINDS["relations"].draw(results)
 
 
-def test_what_is_not_there_is_refused(run: Callable[..., Results]) -> None:
+def test_bars_without_a_correlation_are_not_drawn(run: Callable[..., Results]) -> None:
     empty = run(targets=[TARGET])
     object.__setattr__(empty, "evidence", empty.evidence.iloc[:0])
-    with pytest.raises(ValueError, match="no correlation"):
-        bars.correlation_bars(empty)
-
-
-def test_a_failed_save_leaves_nothing_behind(run: Callable[..., Results], tmp_path: Path) -> None:
-    drawing = only(bars.drawings(run()))
-    folder = tmp_path / "figures"
-    (folder / "bars.png").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"bars\.png"):
-        canvas.save(drawing.figure, folder, "bars", drawing.data)
-    assert [path.name for path in folder.iterdir()] == ["bars.png"]
-
-
-def test_drawing_leaves_global_settings_alone(run: Callable[..., Results]) -> None:
-    import matplotlib
-
-    before = dict(matplotlib.rcParams)
-    canvas.png(bars.correlation_bars(run()), 50)
-    assert dict(matplotlib.rcParams) == before
-
-
-@pytest.mark.parametrize("available", [0.3, 1.0, 2.0])
-def test_elided_and_wrapped_text_fits(available: float) -> None:
-    text = "some words and an_exceedingly_long_word_without_any_space in one line"
-    assert typography.width(typography.elide(text, available)) <= available
-    assert all(typography.width(line) <= available for line in typography.wrap(text, available))
-    assert typography.elide("short", 5) == "short"
+    assert bars.drawings(empty) == []
 
 
 def test_cells_that_learn_nothing_are_counted_and_not_drawn(run: Callable[..., Results]) -> None:

@@ -1,0 +1,378 @@
+"""Figures for a paper or a notebook: each function draws one figure of a run onto matplotlib Axes and returns them.
+
+The first argument of every function is a run, or its `diswot.harness.runs.results.Results`. Keywords that several
+functions have:
+
+- ``target``, ``targets``: accuracies, ``table:column``; by default the first, or all, that the run was correlated with.
+- ``proxies``: which proxies; all by default.
+- ``labels``: what is written in place of the name of a proxy or target.
+- ``order``: ``"value"``, the best first, or ``"given"``: as in ``proxies``, or as the run was asked for.
+- ``ax``: Axes to draw onto, in the user's own style; by default new ones in the style of the project's reports.
+
+No function changes a global setting of matplotlib. Errors are `diswot.benchmarks.errors.InputError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from diswot.harness.runs.results import Results
+    from diswot.harness.runs.stored_search import Search
+
+__all__ = ["bars", "cost", "heatmap", "over_vanilla", "recall", "scatter", "trajectories"]
+
+Order: TypeAlias = Literal["given", "value"]
+
+
+class HasResults(Protocol):
+    """A run: what has results."""
+
+    @property
+    def results(self) -> Results:
+        """Return the run as tidy tables."""
+        ...
+
+
+Run: TypeAlias = "Results | HasResults"
+Labels: TypeAlias = "Mapping[str, str] | None"
+
+
+def bars(
+    run: Run,
+    *,
+    target: str | None = None,
+    targets: Sequence[str] | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    order: Order = "value",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the mean correlation over seeds of every proxy with targets; whiskers are 95 % intervals over functions.
+
+    A dot marks proxies that are not significantly different from the best; a dashed line the ceiling that the noise of
+    the accuracies sets. By value, proxies are sorted by the first target.
+    """
+    from diswot.reports.figures import bars as figure
+
+    results = _results(run)
+    data = _evidence(results, [target] if target else targets, proxies, order)
+    several = data["target"].nunique()
+    with _axes(ax, 3.3, (0.15 + 0.05 * (several - 1)) * data["proxy"].nunique() + 0.9) as axes:
+        figure.draw(axes, data, _targets_called(data, labels))
+        if several > 1:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(several, 3))
+        else:
+            name = data["target"].iloc[0]
+            axes.set_xlabel(f"{axes.get_xlabel()} with {(labels or {}).get(name, name)}")
+    return axes
+
+
+def scatter(
+    run: Run,
+    *,
+    proxy: str | None = None,
+    target: str | None = None,
+    annotate: int = 0,
+    labels: Labels = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw rank of a proxy's score against rank of accuracy, a dot a cell and seed; hexagons above 2,000 dots.
+
+    Args:
+        run: the run.
+        proxy: whose scores; the best one for the target by default.
+        target: the accuracies.
+        annotate: how many of the most accurate cells are marked with their index.
+        labels: see the module.
+        ax: see the module.
+    """
+    from diswot.reports.figures import scatter as figure
+    from diswot.reports.summary import column_of
+
+    results = _results(run)
+    target = _target(results, target)
+    scored = _known("proxy", results.scores["proxy"], [proxy] if proxy else None)
+    ranked = _evidence(results, [target], None, "value")
+    row = ranked[ranked["proxy"].isin(scored)].iloc[0]
+    points = figure.points(results, row)
+    labels = labels or {}
+    with _axes(ax, 3.3, 3.3) as axes:
+        figure.draw(axes, points, labels.get(target, f"{column_of(target)} accuracy"), annotate)
+        axes.set_title(labels.get(row["proxy"], row["proxy"]))
+    return axes
+
+
+def heatmap(
+    run: Run,
+    *,
+    targets: Sequence[str] | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    order: Order = "value",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the rank correlations of proxies' scores with each other, or with targets where these are given.
+
+    By value, proxies with alike scores are neighbours; with targets the best by the first target is on top.
+    """
+    from diswot.harness.evidence import panel
+    from diswot.reports.figures import agreement
+    from diswot.reports.figures import heatmap as figure
+    from diswot.reports.summary import measure_of, undefined_of
+
+    results = _results(run)
+    if targets is None:
+        scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
+        table = agreement.agreement(scores)
+        chosen = _known("proxies", table.index, proxies)
+        table = table.loc[chosen, chosen]
+        table = agreement.clustered(table) if _by_value(order) and len(table) > 1 else table
+        label = agreement.LABEL
+    else:
+        data = _evidence(results, targets, proxies, order)
+        label = f"{measure_of(data).capitalize()} correlation"
+        table = data.pivot(index="proxy", columns="target", values=measure_of(data))
+        table = table.loc[data["proxy"].unique(), data["target"].unique()]
+    heads = tuple([(labels or {}).get(name, name) for name in names] for names in (table.index, table.columns))
+    with _axes(ax, min(2.2 + 0.15 * table.shape[1], 6.9), min(1.5 + 0.15 * table.shape[0], 6.9)) as axes:
+        figure.draw(axes, table, (heads[0], heads[1]), label)
+    return axes
+
+
+def recall(
+    run: Run,
+    *,
+    target: str | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    order: Order = "value",
+    seed: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw which share of the truly best k cells is among the k best by score, against k; chance in grey.
+
+    Args:
+        run: the run.
+        target: whose best cells.
+        proxies: the six best by default.
+        labels: see the module.
+        order: see the module.
+        seed: of the scores; the lowest by default.
+        ax: see the module.
+    """
+    from diswot.reports.figures import recall as figure
+
+    results = _results(run)
+    target = _target(results, target)
+    evidence = _evidence(results, [target], proxies, order)["proxy"]
+    scored = [name for name in evidence if name in set(results.scores["proxy"])]
+    seed = int(results.scores["seed"].min()) if seed is None else _known("seed", results.scores["seed"], [seed])[0]
+    data = figure.recall_data(results, target, seed, scored if proxies else scored[: figure.MOST])
+    if data.empty:
+        raise _missing(f"no score of {target} is defined", "`diswot.evaluate` other proxies or cells")
+    with _axes(ax, 3.3, 2.6) as axes:
+        figure.draw(axes, data, labels or {})
+        axes.legend()
+    return axes
+
+
+def cost(
+    run: Run,
+    *,
+    target: str | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each proxy's cost, in units of one forward and backward pass, against its correlation with a target.
+
+    The line is the front of proxies that no cheaper proxy beats; its proxies are named.
+
+    Raises:
+        InputError: the run's folder holds no ``costs.csv``.
+    """
+    from diswot.harness.compute import costs
+    from diswot.reports.figures import cost as figure
+    from diswot.reports.summary import measure_of
+
+    results = _results(run)
+    target = _target(results, target)
+    known = costs.read(results.folder)
+    if known is None:
+        raise _missing("it has no costs", f"`diswot bench --out {costs.path_of(results.folder)}`")
+    evidence = _evidence(results, [target], proxies, "value")
+    data = figure.cost_data(known["units"], evidence, measure_of(evidence))
+    if data.empty:
+        raise _missing("no proxy has both a cost and a correlation", f"`diswot bench --out {results.folder}/costs.csv`")
+    with _axes(ax, 3.3, 2.6) as axes:
+        axes.set_ylabel(f"{measure_of(evidence).capitalize()} with {(labels or {}).get(target, target)}")
+        figure.draw(axes, data, labels or {})
+    return axes
+
+
+def over_vanilla(
+    run: Run,
+    *,
+    target: str | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    order: Order = "value",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how much higher each proxy correlates with distilled than with vanilla accuracy, with 95 % intervals.
+
+    A filled dot's interval excludes zero.
+
+    Raises:
+        InputError: no target is a distilled accuracy with its vanilla one.
+    """
+    from diswot.reports.figures import over_vanilla as figure
+    from diswot.reports.summary import vanilla_of
+
+    results = _results(run)
+    distilled = list(vanilla_of(results))
+    if not distilled:
+        raise _missing("no target has both a distilled and a vanilla accuracy", "`correlate` with one that has")
+    target = _known("target", distilled, [target] if target else None)[0]
+    evidence = _evidence(results, [target], proxies, order)
+    data = figure.difference_data(evidence)
+    data = (
+        data if _by_value(order) else data.set_index("proxy").reindex(evidence["proxy"]).dropna(how="all").reset_index()
+    )
+    with _axes(ax, 3.3, 0.15 * len(data) + 0.6) as axes:
+        figure.draw(axes, data, labels or {})
+    return axes
+
+
+def trajectories(
+    run: Run,
+    *,
+    target: str | None = None,
+    proxies: Sequence[str] | None = None,
+    labels: Labels = None,
+    order: Order = "value",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the accuracy of the current pick against evaluations, a curve a driver; random search in grey.
+
+    Args:
+        run: the run, which holds a search.
+        target: the accuracies; the first one that enough of the searches know by default.
+        proxies: the drivers; the seven most interesting ones by default.
+        labels: see the module.
+        order: of colours: see the module.
+        ax: see the module.
+
+    Raises:
+        InputError: the run holds no search.
+    """
+    from diswot.reports import searches
+    from diswot.reports.figures import search_accuracy as figure
+    from diswot.reports.style.wording import stored_number
+
+    results = _results(run)
+    search = results.search
+    if search is None:
+        raise _missing("it holds no search", f"`diswot search {results.folder}`")
+    drivers = searches.drivers(search)
+    chosen = _known("proxies", drivers, proxies)
+    chosen = [name for name in drivers if name in chosen] if _by_value(order) else chosen
+    data, target = _curves(search, target, chosen if proxies else chosen[: figure.MOST])
+    best = stored_number(searches.oracle(search, target).get("accuracy"))
+    with _axes(ax, 3.6, 2.6) as axes:
+        figure.draw(axes, data, best, labels or {})
+    return axes
+
+
+def _curves(search: Search, target: str | None, drivers: list[str]) -> tuple[pd.DataFrame, str]:
+    from diswot.reports import searches
+    from diswot.reports.figures import search_accuracy as figure
+
+    for name in _known("target", searches.targets(search), [target] if target else None):
+        data = figure.accuracy_data(search, name, drivers)
+        if not data.empty:
+            return data, name
+    raise _missing("too few searches know an accuracy of their picks", "`diswot search` with another --target")
+
+
+def _results(run: Run) -> Results:
+    return run.results if hasattr(run, "results") else run
+
+
+def _missing(what: str, command: str) -> Exception:
+    from diswot.benchmarks.errors import InputError
+
+    return InputError(f"run: {what}; run {command} first.")
+
+
+def _by_value(order: str) -> bool:
+    return _known("order", ("given", "value"), [order])[0] == "value"
+
+
+def _known(argument: str, allowed: Any, chosen: Sequence[Any] | None) -> list[Any]:
+    # What is chosen, each once, in its own order; all where nothing is.
+    from diswot.benchmarks.errors import InputError, unknown
+
+    names = list(dict.fromkeys(allowed))
+    for name in [chosen] if isinstance(chosen, str) else chosen or ():
+        if name not in names:
+            raise unknown(argument, name, names)
+    if chosen is not None and not len(chosen):
+        raise InputError(f"{argument}: the list is empty; allowed: {', '.join(map(str, names))}.")
+    return names if chosen is None else list(dict.fromkeys([chosen] if isinstance(chosen, str) else chosen))
+
+
+def _target(results: Results, target: str | None) -> str:
+    from diswot.reports.summary import targets_of
+
+    if results.evidence.empty:
+        raise _missing("it holds no correlation", "`run.correlate()` or `diswot correlate`")
+    return str(_known("target", targets_of(results), [target] if target else None)[0])
+
+
+def _evidence(
+    results: Results, targets: Sequence[str] | None, proxies: Sequence[str] | None, order: str
+) -> pd.DataFrame:
+    """Return the rows that decide, each function counted once: targets as given, proxies in drawing order."""
+    from diswot.reports import summary
+
+    _target(results, None)
+    evidence = summary.best_first(results)
+    wanted = _known("target", summary.targets_of(results), targets)
+    shown = _known("proxies", results.evidence["proxy"], proxies)
+    if _by_value(order):
+        first = evidence[evidence["target"] == wanted[0]]
+        ranked = first.sort_values(summary.measure_of(first), ascending=False, kind="stable")["proxy"]
+        shown = [name for name in ranked if name in shown]
+    evidence = evidence[evidence["target"].isin(wanted) & evidence["proxy"].isin(shown)]
+    return summary.arranged(summary.arranged(evidence, "target", wanted), "proxy", shown)
+
+
+def _targets_called(data: pd.DataFrame, labels: Labels) -> dict[str, str]:
+    from diswot.reports.summary import column_of, table_of
+
+    targets = data["target"].unique()
+    short = len({table_of(target) for target in targets}) == 1
+    return {target: column_of(target) if short else target for target in targets} | dict(labels or {})
+
+
+@contextmanager
+def _axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
+    # Yields the user's own Axes, or new ones, width x height in inches, that keep the paper's style when drawn later.
+    if ax is not None:
+        yield ax
+        return
+    from matplotlib import pyplot as plt
+
+    from diswot.reports.style import canvas
+
+    with canvas.style():
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        canvas.settle(ax)
+        yield ax
