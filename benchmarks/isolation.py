@@ -114,8 +114,12 @@ def cause_of(error: BaseException) -> str:
 
 
 def _moved(error: BaseException) -> str | None:
-    # What to write instead of an import of a package that has moved into `diswot`. A user's own package of such a name
-    # is there, and imports without an error.
+    # What to write instead of an import of a package that has moved into `diswot`. Where the user has a package of that
+    # name, it is imported, and lacks what ours has.
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and error.obj.__name__ in _MOVED:
+        name = error.obj.__name__
+        if error.name and hasattr(importlib.import_module(f"diswot.{name}"), error.name):
+            return f"its `{name}` is {error.obj.__file__ or 'another package'}; write `from diswot import {name}`"
     if not isinstance(error, ModuleNotFoundError) or error.name not in _MOVED:
         return None
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from diswot.benchmarks.errors import InputError, unknown
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    # Of its own class, since another package may give `entry_points` a class of entry points of its own.
+    entry: EntryPoint
 
 
 class Registry(Mapping[str, T]):
@@ -30,7 +37,7 @@ class Registry(Mapping[str, T]):
         self._kind = kind
         self._argument = argument
         self._group = group
-        self._entries: dict[str, T | EntryPoint] = {}
+        self._entries: dict[str, T | _Lazy] = {}
         for name, thing in own.items():
             self.add(name, thing)
 
@@ -42,7 +49,7 @@ class Registry(Mapping[str, T]):
         """
         if name in self._entries:
             raise InputError(f"{self._argument}: {name!r} is registered already.")
-        self._entries[name] = EntryPoint(name, thing, "") if isinstance(thing, str) else thing
+        self._entries[name] = _Lazy(EntryPoint(name, thing, "")) if isinstance(thing, str) else thing
 
     def __getitem__(self, name: str) -> T:
         """Return the thing of a name.
@@ -54,8 +61,8 @@ class Registry(Mapping[str, T]):
         if name not in entries:
             raise unknown(self._argument, name, entries)
         thing = entries[name]
-        if isinstance(thing, EntryPoint):
-            thing = entries[name] = self._loaded(thing)
+        if isinstance(thing, _Lazy):
+            thing = entries[name] = self._loaded(thing.entry)
         return thing
 
     def get(self, name: object, default: Any = None) -> Any:
@@ -74,13 +81,13 @@ class Registry(Mapping[str, T]):
         """Return how many there are."""
         return len(self._with_installed())
 
-    def _with_installed(self) -> dict[str, T | EntryPoint]:
+    def _with_installed(self) -> dict[str, T | _Lazy]:
         if self._group is not None:
             entries = dict(self._entries)
             for plugin in entry_points(group=self._group):
                 if plugin.name in entries:
                     raise refusal(plugin, f"brings a name for {self._argument} that is taken")
-                entries[plugin.name] = plugin
+                entries[plugin.name] = _Lazy(plugin)
             self._entries, self._group = entries, None
         return self._entries
 

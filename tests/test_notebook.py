@@ -26,6 +26,7 @@ def test_notebook_gives_its_stored_outputs(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("DISWOT_CACHE", str(tmp_path / "cache"))  # a table that was fetched would be a target, too
     stored = nbformat.read(NOTEBOOK, as_version=4)
     executed = nbformat.read(NOTEBOOK, as_version=4)
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # another test's; the kernel shows figures by its own
     NotebookClient(executed, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert texts(executed) == texts(stored)
     assert any("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", []))

@@ -435,7 +435,7 @@ OWN = {
     ),
     ".py": of_texts(
         *(
-            "import proxies",
+            "from diswot import proxies",
             "raise SystemExit(0)",
             "raise KeyboardInterrupt",
             "(" * 5000,

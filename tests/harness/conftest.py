@@ -75,7 +75,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         path = tmp_path / file
         lines = "\n".join(f"    {line}" for line in body.splitlines())
         path.write_text(
-            f"import os, random, signal, time, torch, proxies\n"
+            f"import os, random, signal, time, torch\nfrom diswot import proxies\n"
             f"@proxies.register(needs=[{needs}], source='test', version='1')\n"
             f"def {name}(trace):\n{lines}\n"
         )

@@ -142,6 +142,20 @@ def test_a_user_s_own_package_of_a_moved_name_is_imported(tmp_path: Path, monkey
 
 
 @pytest.mark.usefixtures("elsewhere")
+def test_an_old_import_is_told_where_the_user_has_such_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "proxies").mkdir()
+    (tmp_path / "proxies" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "old.py"
+    path.write_text("import proxies\n@proxies.register(needs=[], source='', version='1')\ndef mine(trace): ...\n")
+    with pytest.raises(InputError, match=r"its `proxies` is .*__init__\.py; write `from diswot import proxies`"):
+        registry.load_file(path)
+    monkeypatch.delitem(sys.modules, "proxies")
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_an_entry_point_and_a_module_with_a_moved_import_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +366,7 @@ def test_a_proxy_of_the_running_script_travels_by_value(monkeypatch: pytest.Monk
     def mine(trace: object) -> float:
         return 1.0
 
+    monkeypatch.setattr(registry, "_registered", {n: get(n) for n in names()})
     mine.__module__ = "__main__"
     registry.register(needs=[], source="a test", version="1")(mine)
     assert registry.homes([get("mine")]) == ()
