@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from diswot.harness.search.plan import Plan as SearchPlan
 
 #: The precomputed scores that the default run answers from.
-PRECOMPUTED = ("nb201-cifar10",)  # TODO s0
+PRECOMPUTED = ("nb201-cifar10", "s0-noise")
 
 #: How many networks are recomputed, to show that this machine computes the stored numbers.
 RECOMPUTED = 4
@@ -96,6 +96,7 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
         progress.say(
             f"WARNING: {name} differs by {difference:.1g}, which rounding does not explain; see docs/footguns.md"
         )
+    progress.say("then the scores are correlated, and 100 searches a driver are replayed")
     found = [results.correlate(folder, targets if not place else ()) for place, folder in enumerate(folders)]
     searched = [_with_search(one, targets if one is found[0] else (), _replayed_search) for one in found]
     _print(searched, full, out)
