@@ -21,6 +21,7 @@ from diswot.harness.cli import summary
 from diswot.harness.cli.run import DRIVERS, PRECOMPUTED
 from diswot.harness.runs import results
 from diswot.harness.search import study
+from diswot.harness.search.plan import NoSearchError
 from diswot.proxies import registry
 
 SAME = Recomputation((3,), 35, 30, pd.Series({"zico": 1e-6, "snip": 0.0}))
@@ -61,6 +62,10 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
 def test_run_warns_where_this_machine_computes_other_numbers(
     quick: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def none(plan: Any) -> Any:
+        raise NoSearchError("none is made here")
+
+    monkeypatch.setattr(study, "study", none)
     other = replace(SAME, differences=pd.Series({"snip": 0.5, "zico": 1e-6}))
     monkeypatch.setattr(recomputation, "recompute", lambda cells, workers: other)
     said = cli("run")
