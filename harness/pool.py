@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.machinery import ModuleSpec
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
@@ -272,6 +272,8 @@ def _ended(executor: Executor) -> Iterator[Executor]:
 
 def _block_ctrl_c() -> None:
     if hasattr(signal, "pthread_sigmask"):
+        # Python's resource tracker, started with the first process, would unblock the signal in this thread again.
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 

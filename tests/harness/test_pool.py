@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import popen_spawn_posix, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,24 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_is_a_worker_a_processor() -> None:
     assert 1 <= pool.default_workers() <= multiprocessing.cpu_count()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system has no masks of signals")
+def test_every_worker_begins_with_ctrl_c_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Python's resource tracker unblocks it in the thread that starts the first process.
+    masks = []
+    start = popen_spawn_posix.Popen._launch
+
+    def launch(self: Any, process: Any) -> None:
+        resource_tracker.ensure_running()
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        start(self, process)
+
+    monkeypatch.setattr(popen_spawn_posix.Popen, "_launch", launch)
+    monkeypatch.setattr(resource_tracker, "_resource_tracker", resource_tracker.ResourceTracker())
+    for name in ("ensure_running", "getfd", "register", "unregister"):
+        monkeypatch.setattr(resource_tracker, name, getattr(resource_tracker._resource_tracker, name))
+    tasks = ["1", "2"]
+    assert len(list(pool.run(eval, tasks, make_executor=pool.plain, workers=2, on_death=refuse))) == 2
+    assert masks
+    assert all(signal.SIGINT in mask for mask in masks)
