@@ -272,8 +272,6 @@ def _ended(executor: Executor) -> Iterator[Executor]:
 
 def _block_ctrl_c() -> None:
     if hasattr(signal, "pthread_sigmask"):
-        # Python's resource tracker, started with the first process, would unblock the signal in this thread again.
-        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
@@ -284,6 +282,10 @@ def _process(prepare: Callable[[], object]) -> Iterator[tuple[Any, connection.Co
     process = context.Process(target=_work, args=(there, prepare), daemon=True)  # a daemon ends when this process ends
     with here:
         with there, _bare_start():
+            if os.name == "posix":
+                # Started with the first process, it would unblock Ctrl-C in this thread, and that process inherit it.
+                resource_tracker.ensure_running()
+                _block_ctrl_c()
             process.start()
         try:
             yield process, here
