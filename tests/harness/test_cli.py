@@ -635,7 +635,10 @@ def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
         assert cli("correlate", tmp_path / name).out.strip() in said.out
 
 
-def test_the_main_job_stands_where_a_search_cannot_be_judged(cli: Cli, tmp_path: Path) -> None:
+def test_the_main_job_stands_where_a_search_cannot_be_judged(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diswot.harness.compute.bench.keep", lambda *_: None)  # which takes long and is tested apart
     known = load_table("nb201-kd", "nb201").frame["distilled"].dropna().iloc[:24]
     known.rename("accuracy").rename_axis("cell").to_csv(tmp_path / "few.csv")
     cells = ",".join(map(str, known.index))

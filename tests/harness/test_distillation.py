@@ -221,7 +221,7 @@ def test_a_training_goes_on_from_its_checkpoint(
 def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights: Path, tmp_path: Path) -> None:
     def command(folder: str, workers: int) -> list[str]:
         changes = [part for change in (*TINY, "epochs=20") for part in ("--set", change)]
-        options = ["--cells", "111,333,", "--seeds", "2", "--teacher", weights, "--image-dir", image_dir]
+        options = ["--cells", "111,", "--seeds", "2", "--teacher", weights, "--image-dir", image_dir]
         options += ["--out", tmp_path / folder, "--workers", workers, "--checkpoint-every", 0.01]
         call = "import sys; from diswot.harness.cli import main; sys.exit(main())"
         return [sys.executable, "-c", call, "distill", *changes, *map(str, options)]
@@ -235,10 +235,10 @@ def test_a_killed_distillation_ends_with_the_same_rows(image_dir: Path, weights:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     before = len(accuracies.trainings(tmp_path / "killed"))
-    assert before < 8
+    assert before < 4
     for folder, workers in (("killed", 2), ("whole", 1)):
         subprocess.run(command(folder, workers), check=True, capture_output=True)
-    assert len(found(tmp_path / "whole")) == 8
+    assert len(found(tmp_path / "whole")) == 4
     assert found(tmp_path / "killed") == found(tmp_path / "whole")
 
 
