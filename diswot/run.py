@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +74,12 @@ def evaluate(
         **settings,
     )
     folder = Path(tempfile.mkdtemp(prefix="diswot-")) if out is None else expanded("out", out)
-    with nullcontext() if progress else progresses.quiet():
+    with ExitStack() as cleaning, nullcontext() if progress else progresses.quiet():
+        if out is None:
+            cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
         progresses.say(made.describe(folder))
         run = carry_out(made, folder)
-    if out is None:
-        weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(run, cleaning.pop_all().close)  # what fails, or is stopped, leaves nothing behind either
     return run
 
 

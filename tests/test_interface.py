@@ -20,6 +20,8 @@ import diswot
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
+from diswot.harness.cli import summary
+from diswot.harness.compute import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -145,6 +147,28 @@ def test_search_finds_the_best_cell(run: diswot.Run) -> None:
     below = (accuracy < accuracy[best.cell]).mean() + (accuracy == accuracy[best.cell]).mean() / 2
     assert best.percentile["s0-diswot:distilled"] == pytest.approx(100 * below)
     assert set(found.summary["driver"]) >= {"params"}
+
+
+def test_search_is_judged_by_a_table_of_the_user(run: diswot.Run, tmp_path: Path) -> None:
+    known = diswot.tables.load("s0-diswot:distilled", "s0")["distilled"]
+    known.rename("mine").rename_axis("cell").to_csv(tmp_path / "kd.csv")
+    found = run.search("params", searches=2, evaluations=8, population=4, targets=[f"{tmp_path / 'kd.csv'}:mine"])
+    best = found.best
+    assert best.accuracies == {"kd:mine": known[best.cell]}
+    assert best.percentile["kd:mine"] == pytest.approx(stats.percentileofscore(known, known[best.cell], kind="mean"))
+    printed = summary.picks(found, 100)
+    assert "mean ± standard deviation of kd:mine" in " ".join(printed.split())
+
+
+def test_a_failed_evaluation_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(sweep, "run", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(RuntimeError, match="no memory"):
+        diswot.evaluate("params", cells=[111], progress=False, **TINY)
+    assert not list(tmp_path.iterdir())
 
 
 def test_search_scores_live_what_the_run_lacks(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ RECOMPUTED = 4
 #: The NAS-Bench-201 cells of a run that computes, all with a distilled accuracy.
 COMPUTED_CELLS = "nb201-kd:80"
 
+#: How many searches are replayed with each driver.
+SEARCHES = 100
+
 #: What drives searches beside the winner: an ensemble, the paper's proxy, and size.
 DRIVERS = ("vote", "diswot", "live_flops")
 
@@ -86,7 +89,7 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
             f"{one.card['space']}: {proxies} proxies on {cells:,} cells, from the precomputed scores {one.name}"
         )
     cells = recomputation.sample(RECOMPUTED)
-    progress.say(f"first, the fast suite is recomputed here on {len(cells)} of 100 reference cells")
+    progress.say(f"first, the fast suite is recomputed here on {len(cells)} of the reference cells")
     same = recomputation.recompute(cells, workers or pool.default_workers())
     progress.say(
         f"{same.identical} of {same.scores} recomputed scores have the same bits; the others differ by "
@@ -96,7 +99,7 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
         progress.say(
             f"WARNING: {name} differs by {difference:.1g}, which rounding does not explain; see docs/footguns.md"
         )
-    progress.say("then the scores are correlated, and 100 searches a driver are replayed")
+    progress.say(f"then the scores are correlated, and {SEARCHES} searches a driver are replayed")
     found = [results.correlate(folder, targets if not place else ()) for place, folder in enumerate(folders)]
     searched = [_with_search(one, targets if one is found[0] else (), _replayed_search) for one in found]
     _print(searched, full, out)
@@ -204,7 +207,7 @@ def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
         population=None,
         tournament=None,
         crossover=0.0,
-        searches=100,
+        searches=SEARCHES,
         cells=None,
         budgets=(),
         targets=targets,

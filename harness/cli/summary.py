@@ -14,11 +14,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from tabulate import tabulate
 
-from diswot.benchmarks import tables
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.stored_search import Search
+from diswot.harness.runs.stored_search import Search, percentile_of
 
 #: How many proxies the table shows; `--full` shows all.
 LEADING = 12
@@ -93,7 +92,9 @@ def picks(search: Search, columns: int) -> str:
         columns: how wide a line may be.
     """
     target = judging(search)
-    accuracies = _accuracies(target, search.info["space"])
+    if target is None:
+        return "No pick has an accuracy."
+    accuracies = search.accuracies(target)
     rows = [_picked(group, driver, target, accuracies, search) for driver, group in _searches(search)]
     best = accuracies.sort_values().index[-1]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
@@ -109,15 +110,10 @@ def picks(search: Search, columns: int) -> str:
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
 
 
-def judging(search: Search) -> str:
-    """Return the target that knows the most cells: by it every pick has an accuracy."""
+def judging(search: Search) -> str | None:
+    """Return the target that knows the most cells, by which most picks have an accuracy; None where none knows any."""
     known = {name: one["known"] for name, one in search.info["oracles"].items()}
-    return max(known, key=lambda name: known[name])
-
-
-def _accuracies(target: str, space: str) -> pd.Series:
-    table, _, column = target.rpartition(":")
-    return tables.load(table, space).frame[column].dropna()
+    return max(known, key=lambda name: known[name], default=None)
 
 
 def _searches(search: Search) -> list[tuple[str, pd.DataFrame]]:
@@ -132,7 +128,7 @@ def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series
     reached = group[target].dropna()
     row = {"driver": driver, "pick": f"{cell} ({count} of {len(group)})", "percentile": "-"}
     if len(reached):
-        row["percentile"] = f"{percentile(float(reached.mean()), accuracies):.1f}"
+        row["percentile"] = f"{percentile_of(float(reached.mean()), accuracies):.1f}"
         row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
     for name in search.info["targets"]:
         if name != target and group[name].notna().any():
@@ -143,13 +139,6 @@ def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series
 def _reached(accuracy: float, accuracies: pd.Series, spread: float | None = None) -> dict[str, str]:
     around = "" if spread is None or pd.isna(spread) else f" ± {spread:.2f}"
     return {"accuracy": f"{accuracy:.2f}{around}", "regret": f"{accuracies.max() - accuracy:.2f}"}
-
-
-def percentile(accuracy: float, accuracies: pd.Series) -> float:
-    """Return the share of accuracies, in percent, that one is better than; ties count half."""
-    from scipy import stats
-
-    return float(stats.percentileofscore(accuracies, accuracy, kind="mean"))
 
 
 def answer(results: Results, search: Search | None, columns: int) -> str:
@@ -170,16 +159,16 @@ def answer(results: Results, search: Search | None, columns: int) -> str:
         sentences.append(
             f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
         )
-    if search is not None:
-        judged = judging(search)
-        accuracies = _accuracies(judged, search.info["space"])
+    judged = None if search is None else judging(search)
+    if search is not None and judged is not None:
+        accuracies = search.accuracies(judged)
         driver, group = _searches(search)[0]
         cell = int(group["cell"].value_counts().index[0])
         reached = group.loc[group["cell"] == cell, judged].iloc[0]
         if pd.notna(reached):
             sentences.append(
                 f"A search by {driver} picks cell {cell}: {reached:.2f} % {judged}, better than "
-                f"{percentile(float(reached), accuracies):.1f} % of {len(accuracies):,} cells, "
+                f"{percentile_of(float(reached), accuracies):.1f} % of {len(accuracies):,} cells, "
                 f"{accuracies.max() - reached:.2f} points below the best."
             )
     return "\n".join(_wrapped([" ".join(sentences)], columns))

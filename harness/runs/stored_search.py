@@ -70,6 +70,7 @@ _FORM = {
     "weight_seed": int,
     "teachers": [str],
     "targets": [str],
+    "sources?": {str: str},
     "drivers": [
         {
             **dict.fromkeys(("name", "kind", "direction", "seconds_from"), str),
@@ -146,6 +147,11 @@ class Search:
     summary: pd.DataFrame
     teachers: pd.DataFrame
 
+    def accuracies(self, target: str) -> pd.Series:
+        """Return the accuracies of all cells that have one, by cell: of a table of the user's, from its file."""
+        table, column = tables.parse_target(self.info.get("sources", {}).get(target, target))
+        return tables.load(table, self.info["space"]).frame[column].dropna()
+
     @property
     def best(self) -> Best:
         """What was found: the best pick of evolution, or of the other algorithm where evolution took no part."""
@@ -160,7 +166,7 @@ class Search:
         for name in self.info["targets"]:
             if not math.isnan(first[name]):
                 accuracies[name] = float(first[name])
-                percentile[name] = _percentile(name, self.info["space"], float(first[name]))
+                percentile[name] = percentile_of(accuracies[name], self.accuracies(name))
         return Best(
             cell=int(first["cell"]),
             architecture=str(first["architecture"]),
@@ -171,12 +177,11 @@ class Search:
         )
 
 
-def _percentile(target: str, space: str, accuracy: float) -> float:
+def percentile_of(accuracy: float, accuracies: pd.Series) -> float:
+    """Return the share of accuracies, in percent, that one is better than; ties count half."""
     from scipy import stats
 
-    table, _, column = target.rpartition(":")
-    known = tables.load(table, space).frame[column].dropna()
-    return float(stats.percentileofscore(known, accuracy, kind="mean"))
+    return float(stats.percentileofscore(accuracies, accuracy, kind="mean"))
 
 
 def folder_of(run: Path) -> Path:

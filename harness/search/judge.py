@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -98,6 +98,7 @@ class Truth:
         classes: outputs of the networks.
         accuracies: percent by cell, by target; of these cells alone, finite.
         trainings: what a training takes, by target, where that is known.
+        sources: by target, the table, or its file, and the column that it was read from.
     """
 
     space: Space
@@ -105,6 +106,7 @@ class Truth:
     classes: int
     accuracies: Mapping[str, pd.Series]
     trainings: Mapping[str, Costs]
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:

@@ -191,7 +191,7 @@ def _refuse_undefined(
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
     fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
     names = plan.targets or (*space.targets, *fetched)
-    accuracies, trainings = {}, {}
+    accuracies, trainings, read_from = {}, {}, {}
     chosen = results.targets_of(space.name, names)
     results.say_fractions(chosen.values(), space.name)
     for name, target in chosen.items():
@@ -204,11 +204,12 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
         if known.empty:
             continue
         accuracies[name] = known
+        read_from[name] = f"{target.table}:{target.column}"
         seconds, machine = tables.training_seconds(target.table)
         if target.column in seconds:
             source = f"{target.table}: mean of its trainings, {target.column}, on {machine}"
             trainings[name] = Costs(seconds[target.column], source)
-    return Truth(space, cells, classes, accuracies, trainings)
+    return Truth(space, cells, classes, accuracies, trainings, read_from)
 
 
 def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
@@ -256,6 +257,7 @@ def _info(
         "weight_seed": plan.weight_seed,
         "teachers": list(dict.fromkeys(one.teacher for one in found)),
         "targets": list(truth.accuracies),
+        "sources": truth.sources,
         "drivers": list(described.values()),
         "winner": None if chosen is None else asdict(chosen),
         "oracles": {

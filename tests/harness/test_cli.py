@@ -643,8 +643,7 @@ def test_the_main_job_stands_where_a_search_cannot_be_judged(
     known.rename("accuracy").rename_axis("cell").to_csv(tmp_path / "few.csv")
     cells = ",".join(map(str, known.index))
     tiny = [*QUICK, "--cells", cells, "--s0-cells", "111,113", "--proxies", "l2_norm", "--target", tmp_path / "few.csv"]
-    tiny += ["--full"]
-    said = cli("run", *tiny, "--out", tmp_path / "run")
+    said = cli("run", *tiny, "--full", "--out", tmp_path / "run")
     assert said.status == 0, said.sentence
     assert "nb201: no search: --target: few:accuracy has an accuracy for none of the" in said.sentence
     assert "few:accuracy" in said.out
