@@ -38,10 +38,10 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise InputError(f"--teacher: {path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"teacher: {path} cannot be read: {error.strerror or error}.") from error
     except (RuntimeError, *unpickle.DAMAGE) as error:  # whose text may advise to read the file unsafely
         raise InputError(
-            f"--teacher: {path} is damaged or no file of weights that can be read safely, which holds tensors, numbers "
+            f"teacher: {path} is damaged or no file of weights that can be read safely, which holds tensors, numbers "
             "and texts in dictionaries and lists, and nothing else."
         ) from error
     state = content
@@ -50,12 +50,12 @@ def read(path: Path) -> dict[str, Tensor]:
             state = next((state[key] for key in _STATES if key in state), state)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
         raise InputError(
-            f"--teacher: {path} holds no state dictionary, which gives every weight's tensor by its name; it is looked "
+            f"teacher: {path} holds no state dictionary, which gives every weight's tensor by its name; it is looked "
             f"for at the top and under {', '.join(_STATES)}, and the file holds {_keys(content)}."
         )
     weights = {_our_name(str(name)): value for name, value in state.items()}
     if len(weights) < len(state):
-        raise InputError(f"--teacher: {path} holds the weights of several networks: {_keys(state)}.")
+        raise InputError(f"teacher: {path} holds the weights of several networks: {_keys(state)}.")
     return weights
 
 
@@ -76,13 +76,13 @@ def network(
     head = state.get("classifier.weight")
     if head is None:
         raise InputError(
-            f"--teacher: {path} has no classifier; it is looked for under classifier, {', '.join(_CLASSIFIERS)}, and "
+            f"teacher: {path} has no classifier; it is looked for under classifier, {', '.join(_CLASSIFIERS)}, and "
             f"the file holds {_keys(state)}."
         )
     if head.dim() != 2:
-        raise InputError(f"--teacher: {path} has a classifier of {head.dim()} dimensions; weights of one have 2.")
+        raise InputError(f"teacher: {path} has a classifier of {head.dim()} dimensions; weights of one have 2.")
     if len(head) != num_classes:
-        raise InputError(f"--teacher: {path} tells {len(head)} classes apart; the pictures have {num_classes}.")
+        raise InputError(f"teacher: {path} tells {len(head)} classes apart; the pictures have {num_classes}.")
     called = teachers.canonical(name) if name else _resnet(state, path)
     shortcut = CONVOLUTION if any("downsample" in key for key in state) else ZERO_PADDING
     found = teachers.build(called, num_classes=num_classes, shortcut=shortcut)
@@ -90,7 +90,7 @@ def network(
         found.load_state_dict(dict(state))
     except RuntimeError as error:
         detail = (" ".join(str(error).split("\n")[1:2]).strip() or str(error))[:300]
-        raise InputError(f"--teacher: the weights in {path} do not fit {called}: {detail}") from error
+        raise InputError(f"teacher: the weights in {path} do not fit {called}: {detail}") from error
     return called, found
 
 
@@ -117,6 +117,6 @@ def _resnet(state: Mapping[str, Tensor], path: Path) -> str:
     if number in s0.NUMBERS:
         return f"s0:{number}"
     raise InputError(
-        f"--teacher: {path} is no CIFAR ResNet that is known; say what it is, as in nb201:6111={path.name}. "
+        f"teacher: {path} is no CIFAR ResNet that is known; say what it is, as in nb201:6111={path.name}. "
         f"Known are {', '.join(teachers.RESNETS)} and S0's."
     )

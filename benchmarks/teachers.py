@@ -16,7 +16,7 @@ RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet11
 DEFAULT = "resnet56"
 
 
-@named("--teacher", "cell", "cell operation")
+@named("teacher", "cell", "cell operation")
 def canonical(name: str) -> str:
     """Return the one name of a teacher: ``resnet56``, or ``SPACE:CELL``, such as ``nb201:6111`` or ``s0:713``.
 
@@ -28,7 +28,7 @@ def canonical(name: str) -> str:
         return text
     space, _, cell = ("nb201", "", text) if text.startswith("|") else text.partition(":")
     if space not in SPACES:
-        raise unknown("--teacher", name, [*RESNETS, *(f"{space}:CELL" for space in SPACES)])
+        raise unknown("teacher", name, [*RESNETS, *(f"{space}:CELL" for space in SPACES)])
     return f"{space}:{SPACES[space].parse(cell)}"
 
 

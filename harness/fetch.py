@@ -82,7 +82,7 @@ def images(name: str, image_dir: Path | None, mirror: Path | None) -> Path:
     if name not in image_sets.fetchable():
         raise unknown("images", name, image_sets.fetchable(), "`diswot images list` says where the others come from.")
     layout = cifar.LAYOUTS[name]
-    path = (image_files.location() if image_dir is None else expanded("--image-dir", image_dir)) / layout.folder
+    path = (image_files.location() if image_dir is None else expanded("image_dir", image_dir)) / layout.folder
     if path.exists():
         missing = [file for file in layout.files if not (path / file).is_file()]
         if missing:
@@ -168,7 +168,7 @@ def _blocks(remote: Remote, mirror: Path | None) -> Iterator[bytes]:
             error.close()
         reason = str(error.reason if type(error) is urllib.error.URLError else error).partition("\n")[0]
         if mirror is not None:
-            raise InputError(f"--from: {mirror / remote.name} cannot be read ({reason}).") from error
+            raise InputError(f"from: {mirror / remote.name} cannot be read ({reason}).") from error
         raise InputError(
             f"{remote.url} cannot be fetched ({reason}); where there is no network, get it by other means and name its "
             "folder with --from."
@@ -181,7 +181,7 @@ def _opened(remote: Remote, mirror: Path | None) -> IO[bytes]:
         return response
     path = mirror / remote.name
     if not path.is_file():
-        raise InputError(f"--from: '{mirror}' has no file {remote.name}; it is published as {remote.url}.")
+        raise InputError(f"from: '{mirror}' has no file {remote.name}; it is published as {remote.url}.")
     return path.open("rb")
 
 

@@ -61,7 +61,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}{_mark(os.getpid())}", suffix=path.suffix)
     except OSError as error:
-        raise InputError(f"--out: {path.parent} cannot be written to: {error.strerror}.") from error
+        raise InputError(f"out: {path.parent} cannot be written to: {error.strerror}.") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -252,7 +252,7 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
     try:
         write(path, fill)
     except OSError as error:
-        raise InputError(f"--out: {path} cannot be written: {error.strerror}.") from error
+        raise InputError(f"out: {path} cannot be written: {error.strerror}.") from error
     return made[0]
 
 

@@ -289,9 +289,9 @@ def select(text: str | Iterable[str]) -> tuple[Proxy, ...]:
         elif name in names():
             chosen[name] = get(name)
         else:
-            raise unknown("--proxies", name, (*names(), *SUITES), hint="`diswot proxies list` shows them.")
+            raise unknown("proxies", name, (*names(), *SUITES), hint="`diswot proxies list` shows them.")
     if not chosen:
-        raise InputError("--proxies: no proxy was named; give fast, all, or names separated by commas.")
+        raise InputError("proxies: no proxy was named; give fast, all, or names separated by commas.")
     return tuple(chosen.values())
 
 
@@ -303,14 +303,14 @@ def load_file(path: Path) -> tuple[str, ...]:
     """
     path = path.resolve()
     if not path.is_file():
-        raise InputError(f"--plugin: {printable(path)} is not a file.")
+        raise InputError(f"plugins: {printable(path)} is not a file.")
     before = names()  # so that a clash is reported as the plug-in's
     module_name = f"{_PLUGIN_FILE}{printable(path.stem)}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     if module_name in sys.modules:
         return tuple(name for name in _names_of_file[module_name] if name in _registered)
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"--plugin: {printable(path)} is not a Python file.")
+        raise InputError(f"plugins: {printable(path)} is not a Python file.")
     from diswot.benchmarks.isolation import apart
 
     module = importlib.util.module_from_spec(spec)
@@ -324,7 +324,7 @@ def load_file(path: Path) -> tuple[str, ...]:
     except BaseException as error:
         del sys.modules[module_name]
         if isinstance(error, InputError):
-            raise InputError(f"--plugin: {printable(path)} {error}") from error
+            raise InputError(f"plugins: {printable(path)} {error}") from error
         raise
     _names_of_file[module_name] = added
     return added

@@ -101,7 +101,7 @@ _OWN = (
 )
 
 #: Every image set by its name.
-SETS: Registry[ImageSet] = Registry(ImageSet, "--images", None, {one.name: one for one in _OWN})
+SETS: Registry[ImageSet] = Registry(ImageSet, "images", None, {one.name: one for one in _OWN})
 
 
 def get(name: str) -> ImageSet:
@@ -141,7 +141,7 @@ def read(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
     """
     image_set = get(name)
     if image_set.reader is None:
-        raise InputError(f"--images: {name} has no files to read; it is drawn when it is needed.")
+        raise InputError(f"images: {name} has no files to read; it is drawn when it is needed.")
     return image_set.reader(name, split, image_dir)
 
 
@@ -196,7 +196,7 @@ def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augm
     if classes is None:
         raise InputError(f"classes: {image_set.name} has no number of classes of its own; give one, such as 10.")
     if augment:
-        raise InputError(f"--augment: {image_set.name} has no training augmentation; leave it off or take a real set.")
+        raise InputError(f"augment: {image_set.name} has no training augmentation; leave it off or take a real set.")
     return draw.noise(count, side, classes, seed)
 
 

@@ -34,15 +34,15 @@ def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[s
     layout = f"the official layout is {folder}/ with {_listed(files)}"
     if image_dir is None and not (location() / folder).is_dir():
         known = layout + (f"; {hint}" if hint else "")
-        raise InputError(f"--image-dir: the pictures of {name} are read from a folder and none was given; {known}.")
-    given = location() if image_dir is None else expanded("--image-dir", image_dir)
+        raise InputError(f"image_dir: the pictures of {name} are read from a folder and none was given; {known}.")
+    given = location() if image_dir is None else expanded("image_dir", image_dir)
     if not given.is_dir():
-        raise InputError(f"--image-dir: there is no folder '{given}'; for {name}, {layout}.")
+        raise InputError(f"image_dir: there is no folder '{given}'; for {name}, {layout}.")
     inner = given / folder
     chosen = inner if inner.is_dir() else given
     missing = [file for file in files if not (chosen / file).is_file()]
     if missing:
-        raise InputError(f"--image-dir: '{chosen}' lacks {_listed(missing)} of {name}; {layout}.")
+        raise InputError(f"image_dir: '{chosen}' lacks {_listed(missing)} of {name}; {layout}.")
     return [chosen / file for file in files]
 
 

@@ -13,7 +13,7 @@ __all__ = ["SPACES", "Space", "Subset", "classes_of", "get", "neighbours"]
 #: Every search space by its name.
 SPACES: Registry[Space] = Registry(
     Space,
-    "--space",
+    "space",
     "diswot.spaces",
     {"nb201": "diswot.benchmarks.spaces.nb201.space:SPACE", "s0": "diswot.benchmarks.spaces.s0:SPACE"},
 )

@@ -44,9 +44,9 @@ def parse_target(spec: str) -> tuple[str, str | None]:
     if not colon or is_path:
         table, column = spec, ""
     elif not column:
-        raise InputError(f"--target: {spec!r} has no column after the colon; write table:column, or the table alone.")
+        raise InputError(f"targets: {spec!r} has no column after the colon; write table:column, or the table alone.")
     if not table:
-        raise InputError(f"--target: {spec!r} names no table; write table:column, or the table alone.")
+        raise InputError(f"targets: {spec!r} names no table; write table:column, or the table alone.")
     return table, column or None
 
 
@@ -64,13 +64,13 @@ def targets(spec: str, space: str | None = None) -> list[Target]:
     frame = load(table, space).frame
     columns = [str(name) for name in frame.columns]
     if column is not None and column not in columns:
-        raise unknown(f"--target: the column of {table}", column, columns)
+        raise unknown(f"targets: the column of {table}", column, columns)
     chosen = [Target(table, name) for name in (columns if column is None else [column])]
     for target in chosen:
         wrong = units.no_percentage(frame[target.column])
         if not wrong.empty:
             raise InputError(
-                f"--target: {target.name} is {wrong.iloc[0]:g} for cell {wrong.index[0]}, and accuracies are percent, "
+                f"targets: {target.name} is {wrong.iloc[0]:g} for cell {wrong.index[0]}, and accuracies are percent, "
                 f"0 to 100; a column of something else has its unit in its name, such as '{target.column} [ms]'."
             )
     return chosen

@@ -73,7 +73,7 @@ def find(text: str, options: tuple[tuple[str, ...], ...] = ()) -> Subject:
         if path.suffix == ".py":
             raise InputError(f"FILE: {path} is not a file; `diswot proxies new NAME` writes one to begin with.")
         raise unknown("FILE", text, registry.names(), hint="A file ends in .py; FILE.py:NAME picks one of its proxies.")
-    with named("FILE", "--plugin"):
+    with named("FILE", "plugins"):
         found = registry.load_file(path)
     if name and name not in found:
         raise unknown(f"FILE: {path}: proxy", name, found)

@@ -69,7 +69,7 @@ def write(path: Path, text: str, option: str) -> Path:
     Raises:
         InputError: if its folder cannot be written to.
     """
-    with named(option, "--out"):
+    with named(option, "out"):
         return files.write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

@@ -46,12 +46,12 @@ def targets(asked: Sequence[str], cells: Sequence[int]) -> pd.DataFrame:
     known = known[spaces.get(reference.SPACE).subsets[DISTINCT].of(known.index.to_numpy())]
     if len(known) < intervals.FEWEST_FUNCTIONS:
         raise InputError(
-            f"--target: {', '.join(columns)} has an accuracy for {len(known)} functions among the {len(cells)} cells "
+            f"targets: {', '.join(columns)} has an accuracy for {len(known)} functions among the {len(cells)} cells "
             f"of a check, and {intervals.FEWEST_FUNCTIONS} are the fewest."
         )
     for name, accuracies in known.items():
         if accuracies.nunique() == 1:
-            raise InputError(f"--target: {name} is the same for all of the {len(known)} cells of a check.")
+            raise InputError(f"targets: {name} is the same for all of the {len(known)} cells of a check.")
     return known
 
 
@@ -65,7 +65,7 @@ def baselines(against: Sequence[str], stored: Reference) -> tuple[str, ...]:
     asked = tuple(part.strip() for text in against for part in text.split(",") if part.strip())
     for name in asked:
         if name not in known:
-            raise unknown("--against", name, known)
+            raise unknown("against", name, known)
     return asked or tuple(name for name in DEFAULT_AGAINST if name in known)
 
 
@@ -160,7 +160,7 @@ def _best(name: str, stored: Reference, accuracies: pd.DataFrame) -> str:
     values = {other: found.correlation(other, 0).value for other in found.names if other in set(stored.proxies["name"])}
     defined = [other for other in values if not np.isnan(values[other])]
     if not defined:
-        raise InputError(f"--against: no built-in of the reference has a correlation with {accuracies.columns[0]}.")
+        raise InputError(f"against: no built-in of the reference has a correlation with {accuracies.columns[0]}.")
     # Of those with the same ranks the size, which is compared with anyway.
     return max(defined, key=lambda other: (values[other], other == _SIZE))
 

@@ -116,7 +116,7 @@ def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
     if one.card["space"] != SPACE or _SEED not in one.card["seeds"]:
         seeds = ", ".join(map(str, one.card["seeds"]))
         raise InputError(
-            f"--with: the shipped set {one.name} is of {one.card['space']} with weight seeds {seeds}; a check compares "
+            f"with: the shipped set {one.name} is of {one.card['space']} with weight seeds {seeds}; a check compares "
             f"on {SPACE} with seed {_SEED}."
         )
     settings = one.card["settings"]

@@ -82,8 +82,8 @@ def read(path: Path, subject: Subject) -> Baseline:
         InputError: if it is missing or damaged, or of another schema or proxy; the sentence says which.
     """
     if not path.is_file():
-        raise InputError(f"--baseline: {path} is not a file; --save {path} writes it.")
-    stored = files.read_json(path, SCHEMA, _KEYS, "--baseline")
+        raise InputError(f"baseline: {path} is not a file; --save {path} writes it.")
+    stored = files.read_json(path, SCHEMA, _KEYS, "baseline")
     try:
         baseline = Baseline(
             **{key: stored[key] for key in ("name", "version", "direction", "settings", "settings_hash")},
@@ -92,11 +92,11 @@ def read(path: Path, subject: Subject) -> Baseline:
             times=tuple(float(one) for one in stored["times"]),
         )
     except (KeyError, TypeError, ValueError) as error:  # pandas says what is missing by a KeyError
-        raise InputError(f"--baseline: {path} is damaged: {error}.") from error
+        raise InputError(f"baseline: {path} is damaged: {error}.") from error
     if not baseline.times:
-        raise InputError(f"--baseline: {path} is damaged: it has no times.")
+        raise InputError(f"baseline: {path} is damaged: it has no times.")
     if baseline.name != subject.proxy.name:
-        raise InputError(f"--baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
+        raise InputError(f"baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
     return baseline
 
 
@@ -125,7 +125,7 @@ def save(
         "times": list(times),
         "scores": json.loads(files.as_json(rows)),
     }
-    with named("--save", "--out"):
+    with named("save", "out"):
         files.write_json(path, value)
     return Answer(STAGE, "baseline", "pass", f"saved in {path}", command, decides=False)
 

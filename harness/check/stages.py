@@ -79,7 +79,7 @@ def answers(request: Request) -> Iterator[Answer]:
         predictive_value.baselines(request.against, stored)
         if request.beside is not None and stored.settings_hash != settings.hash:
             different = ", ".join(settings.differences(stored.settings))
-            raise InputError(f"--with: a check has other settings than {request.beside}: {different}.")
+            raise InputError(f"with: a check has other settings than {request.beside}: {different}.")
     old = _baseline(request, settings)
     with _one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
@@ -111,18 +111,18 @@ def answers(request: Request) -> Iterator[Answer]:
             yield regression.save(request.save, subject, scores, times, settings, request.tolerance)
 
 
-@named("--with", "scores")
+@named("with", "scores")
 def _conditions(request: Request) -> Conditions:
     if request.beside is not None:
         return reference.conditions_of(sets.load(request.beside), request.image_dir)
     if request.image_dir is not None:
         raise InputError(
-            "--image-dir: a check uses noise, and pictures only beside a shipped set of scores: --with NAME."
+            "image_dir: a check uses noise, and pictures only beside a shipped set of scores: --with NAME."
         )
     return reference.OWN
 
 
-@named("--with", "scores")
+@named("with", "scores")
 def _stored(request: Request) -> Reference:
     return reference.load() if request.beside is None else reference.of_set(sets.load(request.beside))
 
@@ -132,17 +132,15 @@ def _asked(request: Request) -> set[str]:
     questions = conformance.names(request.quick)
     stages = (conformance.STAGE, predictive_value.STAGE, regression.STAGE)
     if request.only is not None and request.only not in (*questions, *stages):
-        raise unknown("--only", request.only, (*questions, *stages))
+        raise unknown("only", request.only, (*questions, *stages))
     if request.only in PROPERTIES and not PROPERTIES[request.only].applies(request.subject.proxy):
         raise InputError(
-            f"--only: {request.only} is asked of proxies that declare it, and {request.subject.proxy.name} does not."
+            f"only: {request.only} is asked of proxies that declare it, and {request.subject.proxy.name} does not."
         )
     if request.out is not None and run_folder.store_path(request.out).exists():
-        raise InputError(f"--out: {request.out} holds a run already, and a check scores anew; choose another folder.")
+        raise InputError(f"out: {request.out} holds a run already, and a check scores anew; choose another folder.")
     if request.out is not None and (request.out / "cells.txt").exists():
-        raise InputError(
-            f"--out: {request.out} holds cells.txt, which a check would write over; choose another folder."
-        )
+        raise InputError(f"out: {request.out} holds cells.txt, which a check would write over; choose another folder.")
     return {name for name in questions if request.only in (None, name, conformance.STAGE)}
 
 
@@ -154,7 +152,7 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
     if saved is not None and not (asked and path is not None and saved.resolve() == path.resolve()):
         compared = f"--baseline {path}" if asked else f"--only {request.only}"
         raise InputError(
-            f"--save: {saved} is there, and with {compared} nothing is compared with it; leave that away, or remove "
+            f"save: {saved} is there, and with {compared} nothing is compared with it; leave that away, or remove "
             "the file."
         )
     if not asked:
@@ -162,14 +160,14 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
     if path is None:
         if request.only is None:
             return None
-        raise InputError(f"--only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")
+        raise InputError(f"only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")
     baseline = regression.read(path, request.subject)
     if baseline.settings_hash == settings.hash:
         return baseline
     if saved is not None:  # it is renewed, and nothing can be compared with it
         return None
     different = ", ".join(settings.differences(baseline.settings))
-    raise InputError(f"--baseline: {path} was made with other settings: {different}; --save {path} renews it.")
+    raise InputError(f"baseline: {path} was made with other settings: {different}; --save {path} renews it.")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def command(
         for folder in folders:
             taken = reuse.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
-    with named("run", "--out"):
+    with named("run", "out"):
         found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
     table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
     if not targets:

@@ -87,7 +87,7 @@ def command(
     from diswot.harness.runs import samples
 
     walked = spaces.classes_of(spaces.get(space))
-    with named("--compare", "table", "--target"):
+    with named("--compare", "table", "targets"):
         compared = tables.targets(compare, space)[0] if compare is not None else None
     place = devices.place(device, workers, scheduler)
     plan = sweep.Plan(

@@ -38,6 +38,6 @@ def command(out: Path, export: Path | None, shipped: bool, **settings: Any) -> i
     if lacking := output.undistilled(run.info["space"], run.cells):
         click.echo(lacking, err=True)
     if export is not None:
-        with named("--export", "--out"):
+        with named("--export", "out"):
             click.echo(f"wrote {files.write_table(export, run.scores)}", err=True)
     return 1 if run.failed else 0

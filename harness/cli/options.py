@@ -121,8 +121,12 @@ class Finite(click.FloatRange):
         return number
 
 
+#: The option for what the Python interface calls otherwise.
+_OPTION_OF = {"driver": "proxy", "metric": "measure"}
+
+
 class Command(click.Command):
-    """A command whose texts are checked as its paths are, whatever option they belong to."""
+    """A command that checks every text as it does paths, and names the option in errors about a parameter."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Take what `click.Command` takes, and let `TEXT` check every text."""
@@ -130,6 +134,26 @@ class Command(click.Command):
         for parameter in self.params:
             if parameter.type is click.STRING:
                 parameter.type = TEXT
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a library's error about ``image_dir`` becomes one about ``--image-dir``."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            argument, _, message = str(error).partition(": ")
+            option = self._option(_OPTION_OF.get(argument, argument))
+            if option is None:
+                raise
+            raise type(error)(f"{option}: {message}") from error
+
+    def _option(self, name: str) -> str | None:
+        # A repeatable option has the singular, and its parameter the plural: --target and targets.
+        for parameter in self.params:
+            if isinstance(parameter, click.Option):
+                option = typed(parameter)
+                if name.replace("_", "-") in (option[2:], f"{option[2:]}s") or name == parameter.name:
+                    return option
+        return None
 
 
 TEXT = _Text()

@@ -16,7 +16,7 @@ from diswot.harness.cli import options
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @click.option("--out", type=options.PATH, help="Folder of the page and its figures.  [default: RUN]")
 @options.config
-@named("run", "--out")
+@named("run", "out")
 def command(
     run: Path, targets: tuple[str, ...], measure: str, undefined: str, figures: str | None, out: Path | None
 ) -> int:

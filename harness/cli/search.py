@@ -105,7 +105,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.plugin
 @options.as_json
 @options.config
-@named("run", "--out")
+@named("run", "out")
 def command(
     run: Path,
     proxy: str,

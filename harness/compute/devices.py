@@ -27,12 +27,12 @@ def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, 
         executor.check(scheduler)
         if workers is not None:
             raise InputError(
-                f"--workers: {workers} was given, and {scheduler} has as many as were started; leave one of --workers "
+                f"workers: {workers} was given, and {scheduler} has as many as were started; leave one of --workers "
                 "and --scheduler away."
             )
         if device not in ("auto", "cpu", "cuda"):
             raise InputError(
-                f"--device: {device!r} was given; with --scheduler it is cpu, or cuda: the GPU that a worker sees."
+                f"device: {device!r} was given; with --scheduler it is cpu, or cuda: the GPU that a worker sees."
             )
         chosen = ("cuda" if device == "cuda" else "cpu",)
         name = f"workers of {scheduler}"
@@ -57,11 +57,11 @@ def parse(text: str) -> tuple[str, ...]:
     asked = tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
     for part in asked:
         if part in ("auto", "cpu", "cuda") and len(asked) > 1:
-            raise InputError(f"--device: {part!r} stands alone; {text!r} mixes it with others.")
+            raise InputError(f"device: {part!r} stands alone; {text!r} mixes it with others.")
         if not part.startswith("cuda:") or not part[5:].isdecimal():
-            raise unknown("--device", part, ("auto", "cpu", "cuda", "cuda:0"))
+            raise unknown("device", part, ("auto", "cpu", "cuda", "cuda:0"))
         if part not in found:
-            raise InputError(f"--device: {part} is not there; torch sees {len(found)} GPUs on this machine.")
+            raise InputError(f"device: {part} is not there; torch sees {len(found)} GPUs on this machine.")
     return asked
 
 

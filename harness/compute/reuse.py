@@ -48,7 +48,7 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
     return total
 
 
-@named("--with", "scores")
+@named("with", "scores")
 def beside(folder: Path, name: str) -> int:
     """Take the scores of a set's proxies, on the cells and with the seeds of a run, into it; return how many are new.
 
@@ -59,19 +59,17 @@ def beside(folder: Path, name: str) -> int:
     """
     one = sets.load(name)
     run = results.load(folder)
-    run_folder.refuse_shipped("--with", folder, run.info)
+    run_folder.refuse_shipped("with", folder, run.info)
     different = differences(run.info["settings"], one.card["settings"], Settings.consequences)
     if different:
         raise InputError(
-            f"--with: {folder} was made with other settings than the shipped set {name}: {', '.join(different)}; only "
+            f"with: {folder} was made with other settings than the shipped set {name}: {', '.join(different)}; only "
             "scores of the same settings are put side by side."
         )
     seeds = set(run.scores["seed"])
     if not seeds & set(one.card["seeds"]):
         listed = ", ".join(map(str, one.card["seeds"]))
-        raise InputError(
-            f"--with: the shipped set {name} has the weight seeds {listed}, and {folder} has none of them."
-        )
+        raise InputError(f"with: the shipped set {name} has the weight seeds {listed}, and {folder} has none of them.")
     own = dict(zip(run.proxies["name"], run.proxies["version"], strict=True))
     versions = {proxy: version for proxy, version in one.versions.items() if own.get(proxy, version) == version}
     with Store(run_folder.store_path(folder), create=False) as store:

@@ -104,9 +104,9 @@ def parse(text: str) -> tuple[Distiller, ...]:
     parts = text.split("+")
     for part in parts:
         if part not in DISTILLERS:
-            raise unknown("--distillers", part, [NONE, *DISTILLERS, "kd+diswot"])
+            raise unknown("distillers", part, [NONE, *DISTILLERS, "kd+diswot"])
     if len(set(parts)) < len(parts):
-        raise InputError(f"--distillers: {text!r} names one twice.")
+        raise InputError(f"distillers: {text!r} names one twice.")
     return tuple(DISTILLERS[part] for part in parts)
 
 
@@ -120,7 +120,7 @@ def select(text: str) -> tuple[str, ...]:
     for part in chosen:
         parse(part)
     if not chosen:
-        raise InputError(f"--distillers: {text!r} names none; write none,kd or any of {', '.join(DISTILLERS)}.")
+        raise InputError(f"distillers: {text!r} names none; write none,kd or any of {', '.join(DISTILLERS)}.")
     return chosen
 
 
@@ -215,5 +215,5 @@ def diswot(lesson: Lesson) -> Tensor:
 
 #: Every distiller by its name.
 DISTILLERS: Registry[Distiller] = Registry(
-    Distiller, "--distillers", "diswot.distillers", {one.name: one for one in (kd, at, sp, rkd, ickd, diswot)}
+    Distiller, "distillers", "diswot.distillers", {one.name: one for one in (kd, at, sp, rkd, ickd, diswot)}
 )

@@ -133,7 +133,7 @@ _MINI_S_TEACHER = replace(_MINI, samples=0, epochs=6, batch_size=256, learning_r
 
 #: Every recipe by its name.
 RECIPES: Registry[Recipe] = Registry(
-    Recipe, "--recipe", None, {"paper": _PAPER, "mini": _MINI, _MINI_TEACHER: _MINI_S_TEACHER}
+    Recipe, "recipe", None, {"paper": _PAPER, "mini": _MINI, _MINI_TEACHER: _MINI_S_TEACHER}
 )
 
 
@@ -150,13 +150,13 @@ def _change(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     kinds = {field.name: str(field.type) for field in fields(Recipe)}
     if not equals:
-        raise InputError(f"--set: {quoted(text)} is not a change; write FIELD=VALUE, such as epochs=20.")
+        raise InputError(f"changes: {quoted(text)} is not a change; write FIELD=VALUE, such as epochs=20.")
     if name not in kinds:
-        raise unknown("--set", name, kinds)
+        raise unknown("changes", name, kinds)
     try:
         return name, _PARSERS[kinds[name]](name, value.strip())
     except ValueError as error:
-        raise InputError(f"--set: {name} is {quoted(value)}; {error}.") from error
+        raise InputError(f"changes: {name} is {quoted(value)}; {error}.") from error
 
 
 def _whole(name: str, value: str) -> int:

@@ -132,7 +132,7 @@ def run(
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
-                raise InputError(f"--out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
+                raise InputError(f"out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
         results = work.stored(
             functools.partial(train_student, context),
             tasks,
@@ -179,15 +179,15 @@ def same_settings(path: Path, settings: str) -> list[Training]:
         rows = readers.read(path)
         by_row = zip(*(rows.columns[name] for name in TRAININGS.columns), strict=True)
     except (InputError, KeyError) as error:
-        raise InputError(f"--merge: {path} cannot be read as trainings: {error}") from error
+        raise InputError(f"merge: {path} cannot be read as trainings: {error}") from error
     records = [dict(zip(TRAININGS.columns, row, strict=True)) for row in by_row]
     same = [
-        _training(record, f"--merge: {path}, {place}")
+        _training(record, f"merge: {path}, {place}")
         for record, place in zip(records, rows.places, strict=True)
         if record["settings"] == settings and record["status"] == "ok"
     ]
     if not same:
-        raise InputError(f"--merge: {path} holds no training of the same settings, {settings}.")
+        raise InputError(f"merge: {path} holds no training of the same settings, {settings}.")
     return same
 
 
@@ -219,7 +219,7 @@ def claim(folder: Path, settings: Settings, device: str, scheduler: str | None =
 def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
     # The record of the distillation that is continued; None of one that begins.
     if not info_path(folder).is_file():
-        run_folder.refuse_somebodys("--out", folder, info_path(folder).name)
+        run_folder.refuse_somebodys("out", folder, info_path(folder).name)
         return None
     info = read_info(folder)
     run_folder.refuse_others(folder, "a distillation", info, settings, arithmetic)
@@ -240,13 +240,13 @@ def read_info(folder: Path) -> dict[str, Any]:
     return info
 
 
-@named("--set", "size", "samples")
+@named("changes", "size", "samples")
 def _settings(plan: Plan, source: Source) -> Settings:
     from diswot.harness.distillation.student_images import read
 
     known = images.get(plan.images)
     if known.classes is None:
-        raise InputError(f"--images: students cannot be trained on {plan.images}; take a set of pictures.")
+        raise InputError(f"images: students cannot be trained on {plan.images}; take a set of pictures.")
     if known.size % plan.recipe.size:
         raise InputError(
             f"size: {plan.recipe.size} was given; {plan.images} has {known.size} pixels a side, or a divisor."
@@ -266,7 +266,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
 
 def _prepare(prepare: Callable[[Source], Teacher], source: Source, make_executor: Callable[[int], Executor]) -> None:
     def died(source: Source) -> Teacher:
-        raise InputError("--teacher: the process that prepared it died; memory may have run out.")
+        raise InputError("teacher: the process that prepared it died; memory may have run out.")
 
     if source.file is None:
         print(f"training the teacher {source.name} first", file=sys.stderr, flush=True)

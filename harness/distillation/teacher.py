@@ -82,7 +82,7 @@ class Source:
         try:
             content = self.file.read_bytes()
         except OSError as error:
-            raise InputError(f"--teacher: {self.file} cannot be read: {error.strerror or error}.") from error
+            raise InputError(f"teacher: {self.file} cannot be read: {error.strerror or error}.") from error
         return f"{self.name or 'weights'} of SHA-256 {hashlib.sha256(content).hexdigest()[:16]}"
 
 
@@ -94,9 +94,9 @@ def parse(text: str) -> Source:
     """
     name, equals, file = text.rpartition("=")
     if equals and not Path(text).is_file():
-        return Source(teachers.canonical(name), expanded("--teacher", file).resolve())
-    if Path(text).suffix in (".pt", ".pth", ".th") or expanded("--teacher", text).is_file():
-        return Source(None, expanded("--teacher", text).resolve())
+        return Source(teachers.canonical(name), expanded("teacher", file).resolve())
+    if Path(text).suffix in (".pt", ".pth", ".th") or expanded("teacher", text).is_file():
+        return Source(None, expanded("teacher", text).resolve())
     return Source(teachers.canonical(text), None)
 
 

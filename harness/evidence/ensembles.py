@@ -92,7 +92,7 @@ _ALL = [
 ]
 
 #: Every ensemble by its name.
-ENSEMBLES: Registry[Ensemble] = Registry(Ensemble, "--proxy", "diswot.ensembles", {one.name: one for one in _ALL})
+ENSEMBLES: Registry[Ensemble] = Registry(Ensemble, "driver", "diswot.ensembles", {one.name: one for one in _ALL})
 
 
 def available(proxies: Collection[str]) -> list[Ensemble]:

@@ -279,7 +279,7 @@ _ALL = [
 ]
 
 #: Every measure by its name, in the order of columns.
-MEASURES: Registry[Measure] = Registry(Measure, "--measure", "diswot.metrics", {one.name: one for one in _ALL})
+MEASURES: Registry[Measure] = Registry(Measure, "metric", "diswot.metrics", {one.name: one for one in _ALL})
 
 
 def influence_of(name: str) -> Influence:
@@ -290,5 +290,5 @@ def influence_of(name: str) -> Influence:
     """
     influences = {one.name: one.influence for one in MEASURES.values() if one.influence is not None}
     if name not in influences:
-        raise unknown("--measure", name, influences)
+        raise unknown("metric", name, influences)
     return influences[name]

@@ -67,7 +67,7 @@ def _of(found: Results, proxies: Collection[str] | None) -> Results:
     known = list(found.proxies["name"])
     for name in proxies or ():
         if name not in known:
-            raise unknown("--proxies", name, known)
+            raise unknown("proxies", name, known)
     if proxies is None:
         return found
     records = [record for record in found.info["proxies"] if record["name"] in proxies]

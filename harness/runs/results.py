@@ -146,7 +146,7 @@ def correlate(
     method = method or Method()
     influence_of(method.measure)  # refuses one that is not known
     if undefined not in panel.UNDEFINED:
-        raise unknown("--undefined", undefined, panel.UNDEFINED)
+        raise unknown("undefined", undefined, panel.UNDEFINED)
     folder = run_folder.named(Path(run))
     results = replace(scored(folder), search=stored_search.read(folder))
     if results.scores.empty and results.search is not None:
@@ -162,7 +162,7 @@ def correlate(
         one = target_of(name, target.column, table.frame, evaluated, spaces.get(space))
         if one.accuracies.empty:
             raise InputError(
-                f"--target: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
+                f"targets: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
             )
         found.append(one)
         cards[table.name] = asdict(table.card)
@@ -290,7 +290,7 @@ def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
     """
     usual = spaces.get(space).targets
     if not usual:
-        raise InputError(f"--target: the search space {space} has no usual one; name a table, such as FILE.csv:COLUMN.")
+        raise InputError(f"targets: the search space {space} has no usual one; name a table, such as FILE.csv:COLUMN.")
     chosen = []
     for name in usual:
         table, column = tables.parse_target(name)
@@ -302,7 +302,7 @@ def default_targets(space: str, evaluated: Sequence[int]) -> tuple[str, ...]:
     return tuple(chosen) or usual
 
 
-@named("--target", "table")
+@named("targets", "table")
 def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Target]:
     """Return the targets that are meant, by their names; see `correlate`.
 
@@ -316,7 +316,7 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
             called = target.name.rpartition(":")[0]
             if of_table.setdefault(called, target.table) != target.table:
                 raise InputError(
-                    f"--target: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
+                    f"targets: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
                     "files, or of two distillations one of the folders."
                 )
             chosen[target.name] = target
@@ -328,7 +328,7 @@ def say_fractions(chosen: Iterable[tables.Target], space: str) -> None:
     for target in chosen:
         if units.may_be_fractions(tables.load(target.table, space).frame[target.column]):
             progress.say(
-                f"--target: all accuracies of {target.name} lie within 0 and 1 and are read as percent; "
+                f"{target.name}: all accuracies lie within 0 and 1 and are read as percent; "
                 "if they are fractions, multiply them by 100."
             )
 

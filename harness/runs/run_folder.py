@@ -390,7 +390,7 @@ def claimed(
     with Store(store, create=True, kind=kind) as opened, opened.locked():
         info = begun()
         if info is None and not opened.is_empty():
-            raise InputError(f"--out: {path.parent} has a store but no {path.name}; choose another folder.")
+            raise InputError(f"out: {path.parent} has a store but no {path.name}; choose another folder.")
         info = info or {}
         yield info
         info |= {
@@ -405,15 +405,15 @@ def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) 
     # The record of the run that is continued; None of one that begins.
     if info_path(folder).is_file():
         info = read_info(folder)
-        refuse_shipped("--out", folder, info)
+        refuse_shipped("out", folder, info)
         refuse_others(folder, "a run", info, settings, arithmetic)
         return info
     inside = _inside(folder)
     if inside:  # a run here would hide them
         raise InputError(
-            f"--out: {folder} holds several runs; name one of {', '.join(map(str, inside))}, or another folder."
+            f"out: {folder} holds several runs; name one of {', '.join(map(str, inside))}, or another folder."
         )
-    refuse_somebodys("--out", folder, info_path(folder).name)
+    refuse_somebodys("out", folder, info_path(folder).name)
     return None
 
 
@@ -428,14 +428,14 @@ def refuse_others(
     different = settings.differences(info["settings"])
     if different:
         raise InputError(
-            f"--out: {folder} holds {what} with other settings: {', '.join(different)}; "
+            f"out: {folder} holds {what} with other settings: {', '.join(different)}; "
             "choose another folder or the same settings."
         )
     then = info.get("arithmetic")
     different = arithmetics.differences(arithmetic, then) if arithmetic and then else []
     if different:
         raise InputError(
-            f"--out: {folder} holds a run that was computed with other instructions: {', '.join(different)}; "
+            f"out: {folder} holds a run that was computed with other instructions: {', '.join(different)}; "
             "choose another folder, or set the same environment variables."
         )
 

@@ -16,7 +16,7 @@ from diswot.benchmarks.spaces import Space
 MOST_SEEDS = 1000
 
 
-@named("--cells", "cell", "cell operation", "table")
+@named("cells", "cell", "cell operation", "table")
 def cells(asked: int | str | Iterable[int | str], space: Space) -> tuple[int, ...]:
     """Return the cells that ``all``, a number, a list, a table or a file stands for, without repetition.
 
@@ -46,7 +46,7 @@ def cells(asked: int | str | Iterable[int | str], space: Space) -> tuple[int, ..
 
 
 def _none(asked: object) -> tuple[int, ...]:
-    raise InputError(f"--cells: {quoted(asked)} names no cell.")
+    raise InputError(f"cells: {quoted(asked)} names no cell.")
 
 
 def seeds(asked: int | str | Iterable[int]) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ def seeds(asked: int | str | Iterable[int]) -> tuple[int, ...]:
         if 0 < numbers[0] <= MOST_SEEDS:
             return tuple(range(numbers[0]))
     raise InputError(
-        f"--seeds: {quoted(text)} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of "
+        f"seeds: {quoted(text)} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of "
         "numbers of at most 18 digits."
     )
 
@@ -79,7 +79,7 @@ def _some(chosen: list[int], count: str, name: str) -> list[int]:
         return chosen
     number = whole_number(count)
     if number is None or not 0 < number <= len(chosen):
-        raise InputError(f"--cells: {quoted(count)} cells were asked for; {name} stands for 1 to {len(chosen)}.")
+        raise InputError(f"cells: {quoted(count)} cells were asked for; {name} stands for 1 to {len(chosen)}.")
     # In an order that does not depend on the others, so that a table that grows only adds to it.
     return sorted(chosen, key=lambda cell: random.Random(cell).random())[:number]
 
@@ -90,14 +90,14 @@ def _cell(text: str, space: Space) -> int:
 
 
 def _in_file(text: str, space: Space) -> list[int]:
-    path = expanded("--cells", text)
+    path = expanded("cells", text)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else None
     except (OSError, ValueError) as error:
-        raise InputError(f"--cells: {quoted(text)} cannot be read as a file with one cell a line: {error}.") from error
+        raise InputError(f"cells: {quoted(text)} cannot be read as a file with one cell a line: {error}.") from error
     if lines is None:
         raise InputError(
-            f"--cells: {quoted(text)} is neither all, a number of cells, a list such as 3,7,9, a table "
+            f"cells: {quoted(text)} is neither all, a number of cells, a list such as 3,7,9, a table "
             f"({', '.join(tables.names())}), nor a file with one cell a line."
         )
     found = []
@@ -105,14 +105,14 @@ def _in_file(text: str, space: Space) -> list[int]:
         try:
             found += [_cell(line, space)] if line.strip() else []
         except InputError as error:
-            raise InputError(f"--cells: {quoted(text)}, line {number}: {error}") from error
+            raise InputError(f"cells: {quoted(text)}, line {number}: {error}") from error
     return found
 
 
 def _sample(text: str, space: Space) -> tuple[int, ...]:
     count = whole_number(text)
     if count is None or not 0 < count <= len(space.cells):
-        raise InputError(f"--cells: {elided(text, 80)} cells were asked for; {space.name} has 1 to {len(space.cells)}.")
+        raise InputError(f"cells: {elided(text, 80)} cells were asked for; {space.name} has 1 to {len(space.cells)}.")
     order = list(space.cells)
     random.Random(0).shuffle(order)
     return tuple(order[:count])

@@ -198,7 +198,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect()
         except (OSError, sqlite3.OperationalError) as error:
-            raise InputError(f"--out: {path.parent} cannot be written to: {error}.") from error
+            raise InputError(f"out: {path.parent} cannot be written to: {error}.") from error
         try:
             self._open(create)
             self._inode = path.stat().st_ino
@@ -341,7 +341,7 @@ class Store:
             in_place = False
         if not in_place:
             raise InputError(
-                f"--out: {self.path} was removed while it was written to, and what it held is lost; "
+                f"out: {self.path} was removed while it was written to, and what it held is lost; "
                 "the same command begins anew."
             )
 

@@ -51,15 +51,15 @@ def check(options: Options, cells: Sequence[int]) -> None:
         InputError: naming the option.
     """
     if options.evaluations > len(cells):
-        raise InputError(f"--evaluations: {options.evaluations} cells were asked for; {len(cells)} may be scored here.")
+        raise InputError(f"evaluations: {options.evaluations} cells were asked for; {len(cells)} may be scored here.")
     if options.population > options.evaluations:
         raise InputError(
-            f"--population: {options.population} cells are more than the {options.evaluations} that may be scored "
+            f"population: {options.population} cells are more than the {options.evaluations} that may be scored "
             "(--evaluations)."
         )
     if options.tournament > options.population:
         raise InputError(
-            f"--tournament: {options.tournament} cells cannot be drawn from a population of {options.population}."
+            f"tournament: {options.tournament} cells cannot be drawn from a population of {options.population}."
         )
 
 
@@ -104,7 +104,7 @@ def at_random(space: Space, cells: Sequence[int], options: Options, seed: int) -
 
 #: The searches by their names: functions of a space, the cells that may be scored, options and a seed.
 ALGORITHMS: Registry[Callable[[Space, Sequence[int], Options, int], Search]] = Registry(
-    FunctionType, "--algorithm", "diswot.algorithms", {"evolution": evolution, "random": at_random}
+    FunctionType, "algorithms", "diswot.algorithms", {"evolution": evolution, "random": at_random}
 )
 
 

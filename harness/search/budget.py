@@ -36,11 +36,11 @@ def parse(text: str) -> Budget:
     except ValueError:
         most = math.nan
     if not equals or not name or not math.isfinite(most):
-        raise InputError(f"--budget: {text!r} is not NAME=NUMBER, such as params=500000 or latency.csv:gpu=3.5.")
+        raise InputError(f"budgets: {text!r} is not NAME=NUMBER, such as params=500000 or latency.csv:gpu=3.5.")
     return Budget(name.strip(), most)
 
 
-@named("--budget", "table", "--target")
+@named("budgets", "table", "targets")
 def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> tuple[int, ...]:
     """Return the cells that hold all budgets, in their order; one whose cost is not known holds none.
 
@@ -54,7 +54,7 @@ def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes:
             known = [cost for cost in costs.values() if math.isfinite(cost)]
             least = f"the least there is {min(known):g}" if known else "it is known of none of them"
             raise InputError(
-                f"--budget: no cell that may be scored has {budget.name} of {budget.most:g} or less; {least}."
+                f"budgets: no cell that may be scored has {budget.name} of {budget.most:g} or less; {least}."
             )
     return tuple(cells)
 
@@ -65,9 +65,9 @@ def _costs(space: Space, cells: Sequence[int], name: str, classes: int) -> dict[
     table, column = tables.parse_target(name)
     if column is None:
         hint = "A column of a table is TABLE:COLUMN or FILE:COLUMN."
-        raise unknown("--budget", name, space.costs, hint)
+        raise unknown("budgets", name, space.costs, hint)
     frame = tables.load(table, space.name).frame
     if column not in frame.columns:
-        raise unknown(f"--budget: the column of {table}", column, frame.columns)
+        raise unknown(f"budgets: the column of {table}", column, frame.columns)
     found = frame[column].reindex(list(cells)).dropna()
     return dict(zip(found.index.tolist(), found.tolist(), strict=True))

@@ -49,12 +49,12 @@ def get(name: str, proxies: pd.DataFrame) -> Driver:
     # The registry loads what is installed, which a proxy that the run knows does not need.
     known = tuple(directions if name in directions else dict.fromkeys((*registry.names(), *directions)))
     if name not in known and name not in ENSEMBLES:
-        raise unknown("--proxy", name, ("winner", *known, *ENSEMBLES), hint="`diswot proxies list` shows them.")
+        raise unknown("driver", name, ("winner", *known, *ENSEMBLES), hint="`diswot proxies list` shows them.")
     ensemble = None if name in known else ENSEMBLES[name]
     members = (name,) if ensemble is None else ensemble.members
     for member in members:
         if member not in known:
-            raise InputError(f"--proxy: {name} is made of {', '.join(members)}, and there is no proxy {member}.")
+            raise InputError(f"driver: {name} is made of {', '.join(members)}, and there is no proxy {member}.")
     found = [directions.get(member) or registry.get(member).direction for member in members]
     return Driver(name, members, tuple(-1.0 if direction == "lower" else 1.0 for direction in found), ensemble)
 

@@ -225,12 +225,12 @@ def _refuse_nothing(base: Results, teacher: str, known: dict[str, Scores], weigh
     own = base.info["settings"]["teacher"]
     if teacher != own and not any(known.values()):
         raise InputError(
-            f"--teacher: {base.folder} has no scores beside {teacher}; its own teacher is {own}. `--scores live` makes "
+            f"teacher: {base.folder} has no scores beside {teacher}; its own teacher is {own}. `--scores live` makes "
             "them."
         )
     for name, scores in known.items():
         if not scores:
             raise InputError(
-                f"--proxy: {base.folder} has no scores of {name} with weight seed {weight_seed}; `diswot evaluate` or "
+                f"driver: {base.folder} has no scores of {name} with weight seed {weight_seed}; `diswot evaluate` or "
                 "`--scores live` makes them."
             )

@@ -40,7 +40,7 @@ def study(plan: Plan) -> Search:
     """
     for algorithm in plan.algorithms:
         if algorithm not in ALGORITHMS:
-            raise unknown("--algorithm", algorithm, ALGORITHMS)
+            raise unknown("algorithms", algorithm, ALGORITHMS)
     settings = _settings(plan)
     space = spaces.get(settings["space"])
     teachers = plan.teachers or (settings["teacher"],)
@@ -140,7 +140,7 @@ def _base(plan: Plan) -> Results:
     if plan.live is not None and not run_folder.info_path(plan.run).is_file():
         if WINNER in plan.drivers:
             raise InputError(
-                f"--proxy: the winner is the proxy with the highest correlation in a run, and {plan.run} is none yet; "
+                f"driver: the winner is the proxy with the highest correlation in a run, and {plan.run} is none yet; "
                 "name a proxy, or give the folder of a run."
             )
         none = pd.DataFrame(columns=["name", "direction"])
@@ -167,7 +167,7 @@ def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Sco
         names = dict.fromkeys(name for of_teacher in known.values() for name in of_teacher)
         beside = f" beside all of {', '.join(known)}" if len(known) > 1 else ""
         raise InputError(
-            f"--cells: {plan.run} has scores of all of {', '.join(names)}{beside} for none of the cells; "
+            f"cells: {plan.run} has scores of all of {', '.join(names)}{beside} for none of the cells; "
             "`--scores live` makes them."
         )
     return cells
@@ -181,9 +181,9 @@ def _refuse_undefined(
     cells = {cell for trail in trails.values() for cell in trail.cells}
     causes = [cause for proxy, cause in failed if proxy in driver.members]
     if causes:
-        raise InputError(f"--proxy: {driver.name} has no score of the {len(cells)} cells searched: {causes[0]}.")
+        raise InputError(f"driver: {driver.name} has no score of the {len(cells)} cells searched: {causes[0]}.")
     raise NoSearchError(
-        f"--proxy: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
+        f"driver: {driver.name} is undefined on every one of the {len(cells)} cells that were searched; name "
         "another one."
     )
 
@@ -199,7 +199,7 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
         known = column[column.index.isin(cells)]
         if known.empty and plan.targets:
             raise InputError(
-                f"--target: {name} has an accuracy for none of the {len(cells)} cells that may be searched."
+                f"targets: {name} has an accuracy for none of the {len(cells)} cells that may be searched."
             )
         if known.empty:
             continue
@@ -220,7 +220,7 @@ def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
             table = name.rpartition(":")[0]
             hint = f"; --cells {table} keeps them to its cells" if table in tables.names() else ""
             raise NoSearchError(
-                f"--target: {name} has an accuracy for none of the {len(visited)} cells that the searches scored{hint}."
+                f"targets: {name} has an accuracy for none of the {len(visited)} cells that the searches scored{hint}."
             )
 
 

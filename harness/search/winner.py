@@ -77,7 +77,7 @@ def choose(
         known = known[space.subsets[DISTINCT].of(whole.cells[known])]
     if len(known) < FEWEST_FUNCTIONS:
         raise NoSearchError(
-            f"--proxy: the winner is chosen on one half of the functions and judged on the other, which takes at least "
+            f"driver: the winner is chosen on one half of the functions and judged on the other, which takes at least "
             f"{FEWEST_FUNCTIONS} scored functions with an accuracy in {target}; there are {len(known)}. "
             "Name a proxy instead."
         )
@@ -92,7 +92,7 @@ def choose(
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
         raise NoSearchError(
-            f"--proxy: no proxy has a correlation with {target} on half of the functions; name one instead."
+            f"driver: no proxy has a correlation with {target} on half of the functions; name one instead."
         )
     best, second = ranking[0], ranking[1] if len(ranking) > 1 else None
     chance = None if second is None else _number(chosen.loc[second, "behind_p"])

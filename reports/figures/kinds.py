@@ -62,4 +62,4 @@ _ALL = [
 ]
 
 #: Every kind of figure by its name.
-KINDS: Registry[Kind] = Registry(Kind, "--figures", "diswot.figures", {kind.name: kind for kind in _ALL})
+KINDS: Registry[Kind] = Registry(Kind, "figures", "diswot.figures", {kind.name: kind for kind in _ALL})

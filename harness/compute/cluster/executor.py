@@ -76,9 +76,9 @@ def check(scheduler: str) -> None:
     except ValueError:  # of the port
         good = False
     if not good or f"{parts.scheme}://{parts.netloc}" != scheduler or parts.scheme != "tcp":
-        raise InputError(f"--scheduler: {scheduler!r} is not an address; it has the form tcp://HOST:PORT.")
+        raise InputError(f"scheduler: {scheduler!r} is not an address; it has the form tcp://HOST:PORT.")
     if importlib.util.find_spec("distributed") is None:
-        raise InputError("--scheduler: the package distributed is not installed; `pip install '.[cluster]'` brings it.")
+        raise InputError("scheduler: the package distributed is not installed; `pip install '.[cluster]'` brings it.")
 
 
 class Cluster(Executor):
@@ -346,7 +346,7 @@ def _connect(scheduler: str, seconds: float) -> distributed.Client:
         LoopRunner().run_sync(_refuse_other_dask_at, scheduler, callback_timeout=_SECONDS_TO_TELL)
         return distributed.Client(scheduler, timeout=seconds, set_as_default=False, name="diswot")
     except (OSError, distributed.TimeoutError) as error:
-        raise InputError(f"--scheduler: no scheduler answers at {scheduler} within {seconds:.0f} s.") from error
+        raise InputError(f"scheduler: no scheduler answers at {scheduler} within {seconds:.0f} s.") from error
 
 
 async def _until_answered(scheduler: str) -> None:
@@ -378,7 +378,7 @@ async def _refuse_other_dask(scheduler: distributed.rpc) -> None:
             found = answer["packages"][name]
             if found != version:
                 raise InputError(
-                    f"--scheduler: the {who} has {name} {found}, and this machine has {version}; "
+                    f"scheduler: the {who} has {name} {found}, and this machine has {version}; "
                     "install the same there and restart it."
                 )
 
@@ -389,23 +389,23 @@ def _refuse_unfit(client: distributed.Client, scheduler: str, demand: Demand) ->
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
     except distributed.TimeoutError as error:
-        raise InputError(f"--scheduler: {scheduler} has no worker; `dask worker {scheduler}` starts some.") from error
+        raise InputError(f"scheduler: {scheduler} has no worker; `dask worker {scheduler}` starts some.") from error
     for worker, lacking in client.run(unfit, demand, on_error="return").items():
         if isinstance(lacking, Exception):
             raise _cannot_run(f"the worker {worker}", lacking)
         if lacking is not None:
-            raise InputError(f"--scheduler: the worker {worker} {lacking}")
+            raise InputError(f"scheduler: the worker {worker} {lacking}")
 
 
 def _cannot_run(worker: str, error: BaseException) -> InputError:
     return InputError(
-        f"--scheduler: {worker} cannot run this project: {type(error).__name__}: {error}; install the same version "
+        f"scheduler: {worker} cannot run this project: {type(error).__name__}: {error}; install the same version "
         "there and restart it."
     )
 
 
 def _given_up(scheduler: str, what: str) -> InputError:
     return InputError(
-        f"--scheduler: {scheduler} {what} for {SECONDS_TO_RETURN:.0f} s; what was computed is stored, and the same "
+        f"scheduler: {scheduler} {what} for {SECONDS_TO_RETURN:.0f} s; what was computed is stored, and the same "
         "command continues."
     )

@@ -98,7 +98,7 @@ def carry_out(demand: Demand, function: bytes, tasks: Sequence[bytes]) -> tuple[
     here = distributed.get_worker()
     lacking = unfit(demand)
     if lacking is not None:
-        raise InputError(f"--scheduler: the worker {here.address} {lacking}")
+        raise InputError(f"scheduler: the worker {here.address} {lacking}")
     key = here.get_current_task()
     results: list[bytes | None] = []
     end = time.monotonic() + _SECONDS
@@ -106,7 +106,7 @@ def carry_out(demand: Demand, function: bytes, tasks: Sequence[bytes]) -> tuple[
         try:
             results.append(_tried_twice(demand, function, task, functools.partial(_is_wanted, here, key)))
         except InputError as error:
-            return results, InputError(f"--scheduler: the worker {here.address} says: {error}")
+            return results, InputError(f"scheduler: the worker {here.address} says: {error}")
         except CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - it is raised at the client's
