@@ -75,7 +75,7 @@ def test_every_set_says_what_it_is(name: str) -> None:
 
 
 def test_an_unknown_set_names_the_nearest() -> None:
-    with pytest.raises(InputError, match="--images: 'cifar-10' is not known; did you mean 'cifar10'"):
+    with pytest.raises(InputError, match="images: 'cifar-10' is not known; did you mean 'cifar10'"):
         images.sample("cifar-10", 4, seed=0)
 
 
@@ -120,7 +120,7 @@ def test_noise_is_normal_and_its_labels_uniform() -> None:
         ({"size": 0}, "size: 0 is too small"),
         ({"count": 0}, "count: 0 is too small"),
         ({"count": -2}, "count: -2 is too small"),
-        ({"augment": True}, "--augment: noise has no training augmentation"),
+        ({"augment": True}, "augment: noise has no training augmentation"),
     ],
 )
 def test_noise_refuses_what_it_cannot_be(arguments: dict, sentence: str) -> None:
@@ -130,7 +130,7 @@ def test_noise_refuses_what_it_cannot_be(arguments: dict, sentence: str) -> None
 
 
 def test_noise_has_no_files() -> None:
-    with pytest.raises(InputError, match="--images: noise has no files to read"):
+    with pytest.raises(InputError, match="images: noise has no files to read"):
         images.read("noise", "train", None)
 
 
@@ -262,15 +262,15 @@ def test_unknown_splits_and_names_are_refused() -> None:
 
 @pytest.mark.parametrize("name", REAL)
 def test_a_missing_folder_or_file_says_what_was_looked_for_and_where(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=f"--image-dir: .* {name} .* none was given; the official layout is "):
+    with pytest.raises(InputError, match=f"image_dir: .* {name} .* none was given; the official layout is "):
         images.sample(name, 3, seed=0)
-    with pytest.raises(InputError, match=f"--image-dir: there is no folder '.*absent'; for {name}"):
+    with pytest.raises(InputError, match=f"image_dir: there is no folder '.*absent'; for {name}"):
         images.sample(name, 3, seed=0, image_dir=tmp_path / "absent")
-    with pytest.raises(InputError, match=f"--image-dir: '.*' lacks {first(name)}.* of {name}; the official layout"):
+    with pytest.raises(InputError, match=f"image_dir: '.*' lacks {first(name)}.* of {name}; the official layout"):
         images.sample(name, 3, seed=0, image_dir=tmp_path)
     folder = build(tmp_path, name)
     (folder / first(name)).unlink()
-    with pytest.raises(InputError, match=f"--image-dir: '{re.escape(str(folder))}' lacks {first(name)} of {name}"):
+    with pytest.raises(InputError, match=f"image_dir: '{re.escape(str(folder))}' lacks {first(name)} of {name}"):
         images.sample(name, 3, seed=0, image_dir=tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_fetched_pictures_are_found_unless_others_are_named(tmp_path: Path, own_
     found, named = images.read(name, "test", None)[0], images.read(name, "test", tmp_path)[0]
     np.testing.assert_array_equal(found, named // 2)
     (folder / FILES[name][2]).unlink()
-    with pytest.raises(InputError, match=f"--image-dir: '{re.escape(str(folder))}' lacks {FILES[name][2]} of {name}"):
+    with pytest.raises(InputError, match=f"image_dir: '{re.escape(str(folder))}' lacks {FILES[name][2]} of {name}"):
         images.read(name, "test", None)
 
 

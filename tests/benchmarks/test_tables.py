@@ -269,7 +269,7 @@ def test_a_table_of_s0(tmp_path: Path) -> None:
     assert table.frame["vanilla"].to_dict() == {111: 60.2, 713: 71.01}
     with pytest.raises(InputError, match="line 2, column 'cell': cell: 712 is not in S0; its networks are named by"):
         tables.load(write(tmp_path, "cell,vanilla\n712,71.01\n"), "s0")
-    with pytest.raises(InputError, match="--space: 's1' is not known; did you mean 's0'"):
+    with pytest.raises(InputError, match="space: 's1' is not known; did you mean 's0'"):
         tables.load(path, "s1")
 
 
@@ -675,7 +675,7 @@ def test_a_target_splits_at_the_colon_that_is_no_path_s(spec: str, table: str, c
 
 @pytest.mark.parametrize("spec", ["", ":a", "s0-diswot:", ":"])
 def test_half_a_target_is_refused(spec: str) -> None:
-    with pytest.raises(InputError, match=r"--target: .* write table:column, or the table alone"):
+    with pytest.raises(InputError, match=r"targets: .* write table:column, or the table alone"):
         tables.parse_target(spec)
 
 

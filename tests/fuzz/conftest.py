@@ -272,7 +272,7 @@ class DeadWorkers(Executor):
 
 
 def _no_cluster(scheduler: str, seconds: float) -> None:
-    raise InputError(f"--scheduler: nobody answers at {scheduler}.")
+    raise InputError(f"scheduler: nobody answers at {scheduler}.")
 
 
 @contextlib.contextmanager

@@ -298,7 +298,7 @@ def test_same_settings_reads_a_file_with_a_byte_order_mark(tmp_path: Path) -> No
 def test_same_settings_refuses_what_is_no_training(tmp_path: Path, row: str, sentence: str) -> None:
     path = tmp_path / "trainings.csv"
     path.write_text(HEADER + row + "\n", encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(InputError, match=rf"--merge: .*trainings\.csv.*{sentence}"):
+    with pytest.raises(InputError, match=rf"merge: .*trainings\.csv.*{sentence}"):
         sweep.same_settings(path, "aa")
 
 

@@ -76,7 +76,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, error: BaseExcept
 @pytest.mark.parametrize("parent", ["file", "file/below", "/proc/nothing"])
 def test_an_unwritable_folder(tmp_path: Path, parent: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--out: .* cannot be written to: "):
+    with pytest.raises(InputError, match=r"out: .* cannot be written to: "):
         files.write_json(tmp_path / parent / "x.json", 1)
 
 
@@ -112,7 +112,7 @@ def test_a_table_is_written_with_its_card(tmp_path: Path) -> None:
         (InputError("no such file"), InputError("no such file")),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            InputError("--out: .*x.parquet cannot be written: No space"),
+            InputError("out: .*x.parquet cannot be written: No space"),
         ),
         (KeyboardInterrupt(), KeyboardInterrupt()),
     ],

@@ -92,7 +92,7 @@ def test_a_table_of_the_users(run: Path, tmp_path: Path) -> None:
 def test_a_target_without_a_scored_cell(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("cell,accuracy\n155,99\n111,\n")
-    with pytest.raises(InputError, match="--target: mine:accuracy has an accuracy for none of the 5 cells"):
+    with pytest.raises(InputError, match="targets: mine:accuracy has an accuracy for none of the 5 cells"):
         results.correlate(run, (str(path),))
 
 
@@ -126,7 +126,7 @@ def test_numbers_keep_all_their_digits(run: Path) -> None:
 
 def test_a_space_without_usual_targets_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(spaces.SPACES._entries, "s0", replace(spaces.get("s0"), targets=()))
-    with pytest.raises(InputError, match="--target: the search space s0 has no usual one; name a table"):
+    with pytest.raises(InputError, match="targets: the search space s0 has no usual one; name a table"):
         results.default_targets("s0", [111])
 
 
@@ -239,12 +239,12 @@ def test_correlate_says_that_fractions_are_read_as_percent(
     (tmp_path / "t.csv").write_text("cell,acc,gain,percent\n111,0.5,0.5,50\n113,0.6,0.6,60\n")
     targets = results.correlate(run, (str(tmp_path / "t.csv"),)).targets
     assert targets[targets["target"] == "t:acc"]["accuracy"].tolist() == [0.5, 0.6]
-    said = "--target: all accuracies of t:acc lie within 0 and 1 and are read as percent; if they are fractions, "
+    said = "t:acc: all accuracies lie within 0 and 1 and are read as percent; if they are fractions, "
     assert capsys.readouterr().err == f"{said}multiply them by 100.\n"
 
 
 def test_correlate_refuses_accuracies_above_100(run: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("cell,acc,latency\n111,5000,5000\n113,60,60\n")
-    with pytest.raises(InputError, match="--target: t:acc is 5000 for cell 111, and accuracies are percent, 0 to 100;"):
+    with pytest.raises(InputError, match="targets: t:acc is 5000 for cell 111, and accuracies are percent, 0 to 100;"):
         results.correlate(run, (str(tmp_path / "t.csv"),))
     assert len(results.correlate(run, (f"{tmp_path / 't.csv'}:latency",)).targets) == 2

@@ -148,7 +148,7 @@ def test_claim_refuses_a_folder_with_files_of_somebodys_own(claim: Claim, tmp_pa
     path = tmp_path / name if name != "search" else tmp_path / "search" / "search.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
-    with pytest.raises(InputError, match=rf"--out: .* holds {name} and no run\.json, so it is no run's folder"):
+    with pytest.raises(InputError, match=rf"out: .* holds {name} and no run\.json, so it is no run's folder"):
         claim()
     assert path.read_text() == "mine"
     assert not run_folder.store_path(tmp_path).exists()
@@ -222,7 +222,7 @@ def test_a_file_that_a_run_keeps_is_not_written_over(claim: Claim, tmp_path: Pat
     claim()
     (tmp_path / "link").symlink_to(tmp_path)
     for path in (tmp_path / name, tmp_path / "link" / name):
-        with pytest.raises(InputError, match=r"--export: .* is a file that the run in .* keeps; choose another name"):
+        with pytest.raises(InputError, match=r"export: .* is a file that the run in .* keeps; choose another name"):
             run_folder.refuse_kept("--export", path)
     run_folder.refuse_kept("--export", tmp_path / "mine.csv")
     run_folder.refuse_kept("--export", tmp_path / "costs.csv")  # which `diswot bench --out` makes

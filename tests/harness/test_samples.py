@@ -49,7 +49,7 @@ def test_a_table_stands_for_its_cells_one_a_function() -> None:
     some = samples.cells("s0-diswot:5", S0)
     assert len(some) == 5
     assert samples.cells("s0-diswot:9", S0)[:5] == some
-    with pytest.raises(InputError, match="--cells: '65' cells were asked for; s0-diswot stands for 1 to 64"):
+    with pytest.raises(InputError, match="cells: '65' cells were asked for; s0-diswot stands for 1 to 64"):
         samples.cells("s0-diswot:65", S0)
     chosen = samples.cells("analog-nasbench", NB201)
     assert len({nb201.Cell.from_index(cell).function for cell in chosen}) == len(chosen) == 5260
@@ -84,7 +84,7 @@ def test_what_stands_for_no_cell(text: str, says: str) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "cells.bin"
     path.write_bytes(b"3\xff\xfe")
-    with pytest.raises(InputError, match=r"--cells: .*cells.bin' cannot be read as a file with one cell a line"):
+    with pytest.raises(InputError, match=r"cells: .*cells.bin' cannot be read as a file with one cell a line"):
         samples.cells(str(path), NB201)
     path.write_bytes(b"")
     with pytest.raises(InputError, match=r"cells.bin' names no cell"):
@@ -107,7 +107,7 @@ def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "a", "", ",", "0,x", "0,-1", "1001", "9" * 30, "9" * 30 + ","])
 def test_what_stands_for_no_seed(text: str) -> None:
-    with pytest.raises(InputError, match=r"--seeds: .* is neither a number of seeds, 1 to 1000, nor a list"):
+    with pytest.raises(InputError, match=r"seeds: .* is neither a number of seeds, 1 to 1000, nor a list"):
         samples.seeds(text)
 
 
@@ -135,6 +135,6 @@ def test_cells_file_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("text", ["9" * 5000, f"s0-diswot:{'9' * 5000}", f"{'9' * 5000},", "²", "s0-diswot:²"])
 def test_cells_refuse_what_is_no_number_in_one_sentence(text: str) -> None:
-    with pytest.raises(InputError, match=r"^--cells: ") as caught:
+    with pytest.raises(InputError, match=r"^cells: ") as caught:
         samples.cells(text, S0)
     assert len(str(caught.value)) < 300

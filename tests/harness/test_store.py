@@ -155,7 +155,7 @@ def test_a_missing_store(path: Path) -> None:
 
 def test_a_store_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--out: .*file cannot be written to"):
+    with pytest.raises(InputError, match=r"out: .*file cannot be written to"):
         Store(tmp_path / "file" / "scores.sqlite", create=True)
 
 

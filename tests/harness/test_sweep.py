@@ -304,7 +304,7 @@ def test_sweep_ends_where_its_store_is_removed(
             self.path.touch()
 
     monkeypatch.setattr(Store, "write", remove)
-    with pytest.raises(InputError, match=r"--out: .*scores.sqlite was removed while it was written to"):
+    with pytest.raises(InputError, match=r"out: .*scores.sqlite was removed while it was written to"):
         run(make_plan("params"), tmp_path / "run")
 
 

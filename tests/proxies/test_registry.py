@@ -125,7 +125,7 @@ def test_an_import_of_a_moved_package_is_told_its_new_line(tmp_path: Path, line:
     path.write_text(f'"""A plug-in."""\n{line}\n')
     with pytest.raises(InputError) as raised:
         registry.load_file(path)
-    assert str(raised.value) == f"--plugin: {path} cannot be loaded: {sentence} in line 2 of mine.py"
+    assert str(raised.value) == f"plugins: {path} cannot be loaded: {sentence} in line 2 of mine.py"
     with pytest.raises(InputError, match=r"^FILE: .*mine\.py cannot be loaded: write `from diswot"):
         loading.find(str(path))
 
@@ -291,7 +291,7 @@ def test_what_a_plugin_does_to_torch_while_it_is_loaded_is_undone(tmp_path: Path
         else:
             with pytest.raises(InputError) as raised:
                 registry.load_file(path)
-            assert str(raised.value).startswith(f"--plugin: {path} cannot be loaded: {cause}")
+            assert str(raised.value).startswith(f"plugins: {path} cannot be loaded: {cause}")
             assert names() == before
         assert changed() is None
     assert Path.cwd() == folder

@@ -88,7 +88,7 @@ def test_a_set_without_the_usual_baselines_is_compared_with_what_it_has(
     packing.pack(tmp_path / "made", "nb201-one", ["snip"])
     found = reference.of_set(sets.load("nb201-one"))
     assert predictive_value.baselines((), found) == ("best",)
-    with pytest.raises(InputError, match="--against: 'live_flops' is not known"):
+    with pytest.raises(InputError, match="against: 'live_flops' is not known"):
         predictive_value.baselines(("live_flops",), found)
 
 

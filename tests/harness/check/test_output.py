@@ -119,5 +119,5 @@ def test_what_a_proxy_s_message_holds_can_be_written_everywhere(tmp_path: Path) 
 def test_a_file_is_written_or_its_option_is_named(tmp_path: Path) -> None:
     assert output.write(tmp_path / "new" / "a.md", "text", "--markdown").read_text() == "text"
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"--junit: .*file cannot be written to: "):
+    with pytest.raises(InputError, match=r"junit: .*file cannot be written to: "):
         output.write(tmp_path / "file" / "a.xml", "text", "--junit")

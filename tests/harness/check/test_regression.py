@@ -161,12 +161,12 @@ def test_nobody_notices_a_few_hundredths_of_a_unit(old: Baseline, subject: Subje
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 99}, r"--baseline: .*mine.baseline.json has schema 99; this version reads 1"),
-        ({"name": "other"}, r"--baseline: .*mine.baseline.json is of the proxy other, not of mine"),
-        ({"scores": 3}, r"--baseline: .*mine.baseline.json is damaged"),
-        ({"scores": [{"cell": 3}]}, r"--baseline: .*mine.baseline.json is damaged"),
-        ({"times": []}, r"--baseline: .*mine.baseline.json is damaged: it has no times"),
-        ({"times": ["fast"]}, r"--baseline: .*mine.baseline.json is damaged"),
+        ({"schema": 99}, r"baseline: .*mine.baseline.json has schema 99; this version reads 1"),
+        ({"name": "other"}, r"baseline: .*mine.baseline.json is of the proxy other, not of mine"),
+        ({"scores": 3}, r"baseline: .*mine.baseline.json is damaged"),
+        ({"scores": [{"cell": 3}]}, r"baseline: .*mine.baseline.json is damaged"),
+        ({"times": []}, r"baseline: .*mine.baseline.json is damaged: it has no times"),
+        ({"times": ["fast"]}, r"baseline: .*mine.baseline.json is damaged"),
     ],
 )
 def test_a_baseline_of_something_else_is_refused_by_name(
@@ -189,8 +189,8 @@ def test_what_failed_is_no_baseline(subject: Subjects, scores: Scores, settings:
 
 
 def test_a_baseline_that_is_not_there_or_no_json(subject: Subjects, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--baseline: .*none.json is not a file; --save .*none.json writes it"):
+    with pytest.raises(InputError, match=r"baseline: .*none.json is not a file; --save .*none.json writes it"):
         regression.read(tmp_path / "none.json", subject())
     (tmp_path / "text.json").write_text("cell,score")
-    with pytest.raises(InputError, match=r"--baseline: .*text.json cannot be read"):
+    with pytest.raises(InputError, match=r"baseline: .*text.json cannot be read"):
         regression.read(tmp_path / "text.json", subject())

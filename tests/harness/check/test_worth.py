@@ -98,7 +98,7 @@ def test_undefined_scores_rank_worst_and_are_counted(judge: Any, subject: Subjec
 def test_baselines_are_built_ins(stored: Reference) -> None:
     assert predictive_value.baselines((), stored) == predictive_value.DEFAULT_AGAINST
     assert predictive_value.baselines(("snip, best", "zen"), stored) == ("snip", "best", "zen")
-    with pytest.raises(InputError, match=r"--against: 'snipp' is not known; did you mean 'snip'\?"):
+    with pytest.raises(InputError, match=r"against: 'snipp' is not known; did you mean 'snip'\?"):
         predictive_value.baselines(("snipp",), stored)
 
 
@@ -107,9 +107,9 @@ def test_a_target_that_knows_too_few_cells_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("cell,accuracy\n" + "".join(f"{cell},{50 + place}\n" for place, cell in enumerate(cells[:9])))
     with pytest.raises(
-        InputError, match="--target: mine:accuracy has an accuracy for 9 functions among the 30 cells of a check"
+        InputError, match="targets: mine:accuracy has an accuracy for 9 functions among the 30 cells of a check"
     ):
         predictive_value.targets((f"{file}:accuracy",), cells)
     file.write_text("cell,accuracy\n" + "".join(f"{cell},50\n" for cell in cells))
-    with pytest.raises(InputError, match="--target: mine:accuracy is the same for all of the 30 cells of a check"):
+    with pytest.raises(InputError, match="targets: mine:accuracy is the same for all of the 30 cells of a check"):
         predictive_value.targets((f"{file}:accuracy",), cells)

@@ -183,7 +183,7 @@ def test_another_version_is_refused_and_the_worker_named(
     ours = tuple((one, "0.0.0" if one == name else version) for one, version in worker.versions())
     monkeypatch.setattr(executor, "versions", lambda: ours)
     with pytest.raises(
-        InputError, match=rf"--scheduler: the worker tcp://127\S+ has {name} .*, and this machine has 0.0.0"
+        InputError, match=rf"scheduler: the worker tcp://127\S+ has {name} .*, and this machine has 0.0.0"
     ):
         executors(("cpu",), cluster.address)(1)
 

@@ -148,5 +148,5 @@ def test_some_proxies_of_a_run_can_be_packed(finished: Path, shelf: Path, tmp_pa
     assert list(one.versions) == ["live_flops"]
     assert one.card["scores"] == one.card["cells"] == 64
     assert set(one.frame()["proxy"]) == {"live_flops"}
-    with pytest.raises(InputError, match=r"--proxies: 'nwott' is not known.*nwot"):
+    with pytest.raises(InputError, match=r"proxies: 'nwott' is not known.*nwot"):
         packing.pack(run, "x", ["nwott"])

@@ -276,9 +276,9 @@ def test_there_is_no_pick_while_every_score_is_undefined() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (Options(65, 6, 3, 0.0), "--evaluations: 65 cells were asked for; 64 may be scored here"),
-        (Options(20, 21, 3, 0.0), "--population: 21 cells are more than the 20 that may be scored"),
-        (Options(20, 6, 7, 0.0), "--tournament: 7 cells cannot be drawn from a population of 6"),
+        (Options(65, 6, 3, 0.0), "evaluations: 65 cells were asked for; 64 may be scored here"),
+        (Options(20, 21, 3, 0.0), "population: 21 cells are more than the 20 that may be scored"),
+        (Options(20, 6, 7, 0.0), "tournament: 7 cells cannot be drawn from a population of 6"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: Options, sentence: str) -> None:

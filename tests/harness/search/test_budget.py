@@ -33,14 +33,14 @@ def test_the_number_of_classes_counts() -> None:
 
 @pytest.mark.parametrize("text", ["params", "params=", "=3", "params=many", "params=nan", "params=inf", ""])
 def test_what_is_no_budget_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"--budget: .* is not NAME=NUMBER, such as params=500000"):
+    with pytest.raises(InputError, match=r"budgets: .* is not NAME=NUMBER, such as params=500000"):
         budget.parse(text)
 
 
 def test_an_impossible_budget_says_the_least_there_is(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has params of 10 or less; the least there is 73,?306|7\d{4}"):
         budget.held(NB201, NB201.cells, [budget.parse("params=10")], 10)
-    with pytest.raises(InputError, match=r"--budget: 'parms' is not known; did you mean 'params'\?"):
+    with pytest.raises(InputError, match=r"budgets: 'parms' is not known; did you mean 'params'\?"):
         budget.held(NB201, [0], [budget.parse("parms=10")], 10)
     with pytest.raises(InputError, match=r"the column of .*: 'cpu' is not known"):
         budget.held(S0, S0.cells, [budget.parse("s0-diswot:cpu=10")], 100)
