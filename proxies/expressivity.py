@@ -76,9 +76,9 @@ def dextr(trace: Trace) -> Tensor:
     version="1",
     needs=["lone_images"],
     source="RBFleX-NAS, TNNLS 2025 (tomomasayamasaki/RBFleX-NAS, RBFleX_NAS-Bench-201.py)",
-    deviations="the first three images of the sweep's batch; ReLU modules, where the reference also counts modules "
-    "whose class is called ReLUConvBN; determinants without the reference's cancellation. The widths of the kernels "
-    "add a constant, so detecting them as the paper does cannot change an order",
+    deviations="the first three images of the sweep's batch; ReLUs, where the reference also counts modules whose "
+    "class is called ReLUConvBN; determinants without the reference's cancellation. The widths of the kernels add a "
+    "constant, so detecting them as the paper does cannot change an order",
 )
 def rbflex(trace: Trace) -> Tensor:
     """Take 3 times the log determinants of two kernels of three images: of their ReLU outputs and pooled vectors."""
@@ -107,7 +107,7 @@ def _effective_ranks(values: Tensor) -> Tensor:
 def _flatness(maps: Iterable[Tensor]) -> Tensor:
     from torch import cat
 
-    values = _singular_values(one.flatten(1) for one in maps if one[0].numel() > 1)
+    values = _singular_values(each.flatten(1) for each in maps if each[0].numel() > 1)
     if not values:
         raise UndefinedScore("no module put out a map")
     # Of a map of zeros the ratio is 0 / 0, which counts as 0.

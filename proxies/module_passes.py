@@ -1,7 +1,7 @@
 """Passes that look at single modules: what they read, what they put out, and the gradients that come back to them.
 
 As in `proxies.passes`, each is a function of a network and images; no hook is left on the network. What a function does
-in place of a module, such as ``F.relu``, is not seen here.
+in place of a module, such as ``F.relu``, is seen by `lone_images` alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diswot.proxies.declarations import UndefinedScore
-from diswot.proxies.passes import argument, features, gradient, logits
+from diswot.proxies.passes import RELUS, argument, features, gradient, logits, showing_calls
 
 #: How many images EZNAS's gradients are of: the reference's batch.
 GRADIENT_IMAGES = 16
@@ -94,17 +94,17 @@ def activation_rows(network: Any, images: Tensor) -> tuple[Tensor, ...]:
     Returns:
         Matrices (C, C), C being the channels or features; with fewer rows where there are fewer pixels or images.
     """
-    found: dict[nn.Module, Tensor] = {}
+    squares: dict[nn.Module, Tensor] = {}
 
     def keep(module: nn.Module, call: Call) -> None:
         output = call.output.transpose(1, 3) if call.output.dim() == 4 else call.output
         channels = output.shape[-1]
         images_needed = -(-channels // (output[0].numel() // channels))
-        found.setdefault(module, output[:images_needed].reshape(-1, channels)[:channels].clone())
+        squares.setdefault(module, output[:images_needed].reshape(-1, channels)[:channels].clone())
 
     with torch.no_grad(), calls([module for module in network.modules() if _is_activated(module)], keep):
         logits(network, images.detach())
-    return tuple(found.values())
+    return tuple(squares.values())
 
 
 def curve(network: Any, start: Tensor, towards: Tensor) -> Curve:
@@ -205,13 +205,13 @@ def label_gradient_norms(network: Any, images: Tensor, labels: Tensor) -> Tensor
     Returns:
         (batch,), float64.
     """
-    found: dict[nn.Module, Call] = {}
+    by_layer: dict[nn.Module, Call] = {}
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    with torch.enable_grad(), calls(layers, lambda module, call: found.update({module: call})):
+    with torch.enable_grad(), calls(layers, lambda module, call: by_layer.update({module: call})):
         total = logits(network, images.detach()).gather(1, labels[:, None]).sum()
-    gradients = gradient(total, [call.output for call in found.values()])
+    gradients = gradient(total, [call.output for call in by_layer.values()])
     norms = images.new_zeros(len(images), dtype=torch.float64)
-    for (module, call), slope in zip(found.items(), gradients, strict=True):
+    for (module, call), slope in zip(by_layer.items(), gradients, strict=True):
         read, slope = _by_position(module, call.read.detach(), slope)
         norms += (slope @ read.transpose(-1, -2)).square().flatten(1).sum(1)
         if module.bias is not None:
@@ -220,7 +220,7 @@ def label_gradient_norms(network: Any, images: Tensor, labels: Tensor) -> Tensor
 
 
 def lone_images(network: Any, images: Tensor) -> LoneImages:
-    """Pass every image alone, and return what the ReLU modules put out and the pooled vectors.
+    """Pass every image alone, and return what the ReLUs, modules and functions, put out and the pooled vectors.
 
     Args:
         network: whose normalisation uses the image's own statistics.
@@ -228,7 +228,12 @@ def lone_images(network: Any, images: Tensor) -> LoneImages:
     """
     relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
     outputs: list[Tensor] = []
-    with torch.no_grad(), calls(relus, lambda module, call: outputs.append(call.output.flatten().clone())):
+
+    def keep(of: object, output: Tensor) -> None:
+        outputs.append(output.flatten().clone())
+
+    shown = showing_calls(network, keep, RELUS)
+    with torch.no_grad(), shown, calls(relus, lambda module, call: keep(module, call.output)):
         pooled = [features(network, image)[-1].flatten() for image in images.detach().split(1)]
     units = torch.cat(outputs) if outputs else images.new_zeros(0)
     return LoneImages(units.reshape(len(images), -1), torch.stack(pooled))
@@ -254,9 +259,9 @@ def _is_activated(module: nn.Module) -> bool:
 
 
 def _correlated(values: Tensor) -> Tensor:
-    rows = values.flatten(1)
-    rows = rows - rows.mean(1, keepdim=True)
-    products = (rows @ rows.T).double()  # a conversion of the rows would cost as much as the pass
+    centred = values.flatten(1)
+    centred = centred - centred.mean(1, keepdim=True)
+    products = (centred @ centred.T).double()  # to convert all values would cost as much as the pass
     norms = products.diagonal().sqrt()
     return products / norms[:, None] / norms  # NaN for an image that is constant
 
@@ -266,5 +271,7 @@ def _by_position(module: nn.Module, read: Tensor, slope: Tensor) -> tuple[Tensor
     if isinstance(module, nn.Conv2d):
         padded = F.pad(read, module._reversed_padding_repeated_twice)
         read = F.unfold(padded, module.kernel_size, dilation=module.dilation, stride=module.stride)
-        return tuple(one.reshape(len(one), module.groups, -1, read.shape[-1]) for one in (read, slope))
-    return tuple(one.reshape(len(one), 1, -1, one.shape[-1]).transpose(-1, -2) for one in (read, slope))
+        read, slope = (part.reshape(len(part), module.groups, -1, read.shape[-1]) for part in (read, slope))
+        return read, slope
+    read, slope = (part.reshape(len(part), 1, -1, part.shape[-1]).transpose(-1, -2) for part in (read, slope))
+    return read, slope

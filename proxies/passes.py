@@ -355,7 +355,7 @@ def gradient(
     differentiable = [tensor for tensor in inputs if tensor.requires_grad]
     if not output.requires_grad or not differentiable:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
-    found = iter(
+    gradients = iter(
         torch.autograd.grad(
             output,
             differentiable,
@@ -366,4 +366,4 @@ def gradient(
             materialize_grads=True,
         )
     )
-    return tuple(next(found) if tensor.requires_grad else torch.zeros_like(tensor) for tensor in inputs)
+    return tuple(next(gradients) if tensor.requires_grad else torch.zeros_like(tensor) for tensor in inputs)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     family="responses",
     version="1",
     needs=["relu_correlations"],
+    fast=False,
     source="WRCor, arXiv 2507.08841 (kunjing96/ZSNAS-WRCor, foresight/pruners/measures/act_grad_cor_weighted.py)",
     deviations="ReLU modules, as a line of the reference that is commented out has it; as released it also counts "
     "modules whose class is called ReLUConvBN. A singular matrix is undefined",
@@ -72,6 +73,7 @@ def eznas(trace: Trace) -> Tensor:
     version="1",
     needs=["label_gradient_norms"],
     live_edges_only=True,
+    fast=False,
     source="Shu et al., NASI, ICLR 2022, and HNAS, NeurIPS 2022 (shuyao95/HNAS, foresight/pruners/measures/"
     "ntk_trace.py)",
     deviations="with batch normalisation an image's row of the kernel is its share of the batch's gradient, as in the "

@@ -57,10 +57,10 @@ OTHER_LAYOUT = {"zico": 2e-2, "plain": 1e-2}
 def reference_value(cell: str, name: str) -> dict[str, Any]:
     """The reference's value in float32 and in float64, or that this project's is undefined."""
     values: dict[str, Any] = CELLS[cell]
-    found: dict[str, Any] = values["not_in_product"][APART[name]] if name in APART else values["proxies"][name]
+    reference: dict[str, Any] = values["not_in_product"][APART[name]] if name in APART else values["proxies"][name]
     if name == "eznas" and cell == "no_conv":
         pytest.skip("the reference takes other layers where a cell has no convolution")
-    return {"product": "undefined"} if found["value"] == "-inf" else found
+    return {"product": "undefined"} if reference["value"] == "-inf" else reference
 
 
 def decoded(key: str, dtype: torch.dtype = torch.float32) -> Tensor:
