@@ -7,7 +7,10 @@ from typing import Literal
 Direction = Literal["higher", "lower"]
 
 #: The modules that hold this project's own proxies.
-FAMILIES = ("counts", "gradients", "activations", "az_nas", "fisher_information", "diswot", "distillation")
+FAMILIES = (
+    *("counts", "gradients", "activations", "az_nas", "fisher_information", "expressivity", "responses"),
+    *("diswot", "distillation", "autodas"),
+)
 
 #: What a proxy may say that it needs; each is an attribute of `diswot.proxies.trace.Trace`.
 PASSES = (
@@ -28,6 +31,13 @@ PASSES = (
     "gradient_signs",
     "picture_maps",
     "fisher_information",
+    "activation_rows",
+    "curve",
+    "relu_correlations",
+    "relu_gradients",
+    "label_gradient_norms",
+    "lone_images",
+    "ones_gradients",
     "teacher",
 )
 

@@ -352,14 +352,18 @@ def gradient(
 
     An input that the output does not depend on, such as one in front of a dead edge, gets zeros.
     """
-    if not output.requires_grad or not any(tensor.requires_grad for tensor in inputs):
+    differentiable = [tensor for tensor in inputs if tensor.requires_grad]
+    if not output.requires_grad or not differentiable:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
-    return torch.autograd.grad(
-        output,
-        inputs,
-        signs,
-        retain_graph=True,
-        create_graph=create_graph,
-        allow_unused=True,
-        materialize_grads=True,
+    gradients = iter(
+        torch.autograd.grad(
+            output,
+            differentiable,
+            signs,
+            retain_graph=True,
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
     )
+    return tuple(next(gradients) if tensor.requires_grad else torch.zeros_like(tensor) for tensor in inputs)

@@ -23,7 +23,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import generator
-from diswot.proxies import passes
+from diswot.proxies import module_passes, passes
 from diswot.proxies.declarations import PASSES, UndeclaredPassError, UndefinedScore
 from diswot.proxies.passes import NORMALISATIONS, gradient
 
@@ -357,6 +357,52 @@ class Trace:
     def fisher_information(self) -> Tensor:
         """Of the first weight of each of the first 128 parameter tensors, normalisation in evaluation mode; float64."""
         return passes.fisher_information(self._evaluation, self.images)
+
+    @Pass
+    def activation_rows(self) -> tuple[Tensor, ...]:
+        """A square matrix, pixels by channels, of what each layer and activation puts out for the batch, detached."""
+        return module_passes.activation_rows(self.network, self.images)
+
+    @Pass
+    def curve(self) -> module_passes.Curve:
+        """Two derivatives of the logits along the circle from the first image to the second, at the first."""
+        if len(self.images) < 2:
+            raise UndefinedScore("it needs two images, which span a plane")
+        return module_passes.curve(self.network, *self.images[:2])
+
+    @Pass
+    def relu_correlations(self) -> tuple[module_passes.Correlations, ...]:
+        """How the batch's images correlate at every ReLU: in what it reads, and in the loss's gradient there."""
+
+        def loss(logits: Tensor) -> Tensor:
+            return self._cross_entropy(logits, self.labels)
+
+        return module_passes.relu_correlations(self.network, self.images, loss)
+
+    @Pass
+    def relu_gradients(self) -> tuple[Tensor, ...]:
+        """For every ReLU-convolution-normalisation layer, the gradient of the pooled vectors' sum at the ReLU's input.
+
+        Of the first 16 images, passed by themselves: (images, channels, height, width) a layer.
+        """
+        return module_passes.relu_gradients(self.network, self.images[: module_passes.GRADIENT_IMAGES])
+
+    @Pass
+    def label_gradient_norms(self) -> Tensor:
+        """Every image's squared share of the gradient of the label logits with respect to the weights: (batch,)."""
+        with torch.no_grad():
+            self._cross_entropy(self.logits, self.labels)  # refuses labels that the network has no output for
+        return module_passes.label_gradient_norms(self.network, self.images, self.labels)
+
+    @Pass
+    def lone_images(self) -> module_passes.LoneImages:
+        """ReLU outputs and pooled vectors of the first three images, each passed alone."""
+        return module_passes.lone_images(self.network, self.images[: module_passes.LONE_IMAGES])
+
+    @Pass
+    def ones_gradients(self) -> tuple[Tensor, ...]:
+        """d(sum of the logits)/d(weight) of every convolution, on a batch of images of ones."""
+        return module_passes.ones_gradients(self.network, self.images)
 
     @Pass
     def teacher(self) -> Teacher:

@@ -153,7 +153,12 @@ def small(seed: int = 0, **options: Any) -> nn.Module:
 @pytest.mark.parametrize("options", [{}, {"functions": True}, {"normalised": True}, {"pooled": False}], ids=str)
 def test_adapt_makes_small_networks_of_all_kinds_scorable(batch: Batch, options: dict[str, bool]) -> None:
     found = proxies.score(small(**options), *batch, ALL, teacher=small(1, **options), undefined="nan")
-    assert {name for name, value in found.items() if value != value} == {"kdsvd"}  # which compares three maps
+    undefined = {
+        "kdsvd",
+        "eznas",
+    }  # kdsvd compares three maps; eznas needs a ReLU, a convolution and a BatchNorm in a row
+    undefined |= {"wrcor"} if "functions" in options else set()  # sees ReLU modules alone
+    assert {name for name, value in found.items() if value != value} == undefined
 
 
 def test_adapt_gives_maps_and_logits_of_the_module(batch: Batch) -> None:
@@ -183,7 +188,7 @@ def test_a_teacher_of_another_shape_is_told_what_compares_any(batch: Batch) -> N
     for name in WITH_TEACHER:
         if name in ANY_SHAPE:
             assert proxies.score(student, *batch, [name], teacher=teacher)[name] < 0
-        elif name not in ("kd", "kdsvd"):  # whose shapes agree here, and which has too few maps
+        elif name not in ("kd", "autodas_nb101", "kdsvd"):  # whose shapes agree here, and which has too few maps
             with pytest.raises(InputError, match=r"needs equal shapes.*any shape \(at, diswot_relation, nst, pkt,"):
                 proxies.score(student, *batch, [name], teacher=teacher)
 

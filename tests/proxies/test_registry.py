@@ -55,7 +55,7 @@ def test_the_issue_s_proxies_are_there() -> None:
     asked = """params flops live_params live_flops live_convs l2_norm grad_norm snip plain grasp fisher synflow
     logsynflow zico nwot jacov epe_nas zen diswot_semantic diswot_relation diswot kd fitnet at sp cc rkd pkt nst kdsvd
     fsp ickd rmi ntk_cond linear_regions gradsign swap reg_swap meco az_expressivity az_progressivity az_trainability
-    vkdnw"""
+    vkdnw near dextr_svd dextr wrcor eznas ntk_trace rbflex autodas autodas_nb101"""
     assert set(asked.split()) <= set(names())
 
 
@@ -63,7 +63,7 @@ def test_the_fast_suite_leaves_out_what_costs_a_pass_of_its_own_or_ties_all_cell
     slow = {proxy.name for proxy in select("all")} - {proxy.name for proxy in select("fast")}
     assert slow == {
         *("grasp", "gradsign", "ntk_cond", "vkdnw", "linear_regions"),
-        *("az_expressivity", "az_progressivity", "az_trainability"),
+        *("az_expressivity", "az_progressivity", "az_trainability", "dextr", "wrcor", "ntk_trace"),
     }
 
 

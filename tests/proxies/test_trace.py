@@ -31,9 +31,10 @@ def test_passes_run_once(network: Maker, batch: Batch) -> None:
     trace = Trace(student, *batch, teacher=Trace(network(seed=1), *batch))
     for name in names():
         get(name).function(trace)
-    # The batch, its perturbed copy, its blocks, its tangent kernel and its Fisher information; the two halves that zico
-    # reads; synflow's picture of ones, the one picture of meco, and each of the eight that gradsign passes alone.
-    assert sorted(calls) == [*(1,) * 10, 4, 4, 8, 8, 8, 8, 8]
+    # The batch, its perturbed copy, its blocks, its tangent kernel and its Fisher information, and once each for near,
+    # wrcor, eznas and ntk_trace; the two halves that zico reads; synflow's picture of ones, the one picture of meco,
+    # each of the eight that gradsign passes alone, dextr's circle, rbflex's three images and autodas_nb101's ones.
+    assert sorted(calls) == [*(1,) * 15, 4, 4, *(8,) * 9]
 
 
 def test_gradients_are_autograd_s(network: Maker, batch: Batch) -> None:

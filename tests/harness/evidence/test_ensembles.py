@@ -17,7 +17,8 @@ CELLS = 50
 def test_all_proxies_together_make_every_ensemble() -> None:
     assert {one.name for one in available(registry.names())} == set(ENSEMBLES)
     fast = [proxy.name for proxy in registry.select("fast")]
-    assert {one.name for one in available(fast)} == {"diswot_rank", "diswot_log_rank", "vote"}
+    made_of_fast = {"diswot_rank", "diswot_log_rank", "vote", "jacov_flops", "jacov_meco_flops"}
+    assert {one.name for one in available(fast)} == made_of_fast
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ def test_all_proxies_together_make_every_ensemble() -> None:
         ("te_nas", ["-ntk_cond", "linear_regions"], False),
         ("az_nas", ["az_expressivity", "az_progressivity", "az_trainability", "flops"], True),
         ("vkdnw_agg", ["vkdnw", "az_expressivity", "az_trainability", "jacov", "flops"], True),
+        ("jacov_flops", ["jacov", "live_flops"], True),
     ],
 )
 def test_an_ensemble_ranks_as_its_source_does(name: str, members: list[str], logarithms: bool) -> None:
