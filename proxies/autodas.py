@@ -23,6 +23,7 @@ _PAPER = "Sun et al., Auto-DAS, ECCV 2024 (lliai/Auto-DAS,"
     family="autodas",
     version="1",
     needs=["gradients", "features", "teacher"],
+    fast=False,
     source=f"{_PAPER} exps/rank/nb201/eval_rank_jointly.py), the formula found on NAS-Bench-201",
     deviations="a convolution without a gradient counts as zeros, where the reference gives the whole network -1. "
     "Gradients are small against 1, so that the student's term counts convolutions, dead ones too, and the teacher's "
@@ -47,6 +48,7 @@ def autodas(trace: Trace) -> Tensor:
     family="autodas",
     version="1",
     needs=["ones_gradients", "logits", "teacher"],
+    fast=False,
     source=f"{_PAPER} exps/search_model/nb201/evo_search_model.py), the formula found on NAS-Bench-101",
     deviations="without the reference's dropout of logits, which makes the score random; a convolution without a "
     "gradient counts as zeros",

@@ -26,6 +26,7 @@ _MAPS += "counts a map for every module that hands it on, and 1 for each vector"
     family="expressivity",
     version="1",
     needs=["activation_rows"],
+    fast=False,
     source="NEAR, ICLR 2025 (ReiherGroup/NEAR, src/near_score/near_score.py)",
     deviations="the rows begin at the first column of the first image, where the reference draws the column: .8 to "
     "2.6 % lower; one draw of weights; modules alone are seen",
@@ -42,6 +43,7 @@ def near(trace: Trace) -> Tensor | float:
     family="expressivity",
     version="1",
     needs=["picture_maps"],
+    fast=False,
     source=f"{_DEXTR}, its term of singular values",
     deviations=f"the sum alone, before its logarithm, which orders alike; {_MAPS}",
 )
@@ -75,6 +77,7 @@ def dextr(trace: Trace) -> Tensor:
     family="expressivity",
     version="1",
     needs=["lone_images"],
+    fast=False,
     source="RBFleX-NAS, TNNLS 2025 (tomomasayamasaki/RBFleX-NAS, RBFleX_NAS-Bench-201.py)",
     deviations="the first three images of the sweep's batch; ReLUs, where the reference also counts modules whose "
     "class is called ReLUConvBN; determinants without the reference's cancellation. The widths of the kernels add a "

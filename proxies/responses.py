@@ -46,6 +46,7 @@ def wrcor(trace: Trace) -> Tensor:
     family="responses",
     version="1",
     needs=["relu_gradients"],
+    fast=False,
     init="kaiming",
     source="Akhauri et al., EZNAS, NeurIPS 2022, the program of NDS-DARTS, by which the authors score NAS-Bench-201 "
     "(IntelLabs/Hardware-Aware-Automated-Machine-Learning, EZNAS/evol_utilities.py)",

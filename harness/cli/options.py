@@ -140,11 +140,13 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            argument, _, message = str(error).partition(": ")
-            option = self._option(_OPTION_OF.get(argument, argument))
-            if option is None:
-                raise
-            raise type(error)(f"{option}: {message}") from error
+            raise self.naming_option(error) from error
+
+    def naming_option(self, error: InputError) -> InputError:
+        """Return the error with the option in place of the parameter; itself where no option belongs to it."""
+        argument, _, message = str(error).partition(": ")
+        option = self._option(_OPTION_OF.get(argument, argument))
+        return error if option is None else type(error)(f"{option}: {message}")
 
     def _option(self, name: str) -> str | None:
         # A repeatable option has the singular, and its parameter the plural: --target and targets.

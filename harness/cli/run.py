@@ -141,7 +141,7 @@ def _computed(
         try:
             bench.keep(context, plan, one.folder)
         except InputError as error:  # the scores stand without it; one figure does not
-            click.echo(f"no figure of costs: {error}", err=True)
+            click.echo(f"no figure of costs: {_worded(error)}", err=True)
     live = functools.partial(_live_search, planned[0])
     searched = [_with_search(found[0], targets, live), _with_search(found[1], (), _replayed_search)]
     failures = sum(run.failed for run in runs)
@@ -160,10 +160,15 @@ def _with_search(
     try:
         search = study.study(asked(one, targets))
     except NoSearchError as error:  # such as of too few cells; the scores stand without it
-        click.echo(f"{one.folder}: no search: {error}", err=True)
+        click.echo(f"{one.folder}: no search: {_worded(error)}", err=True)
         return replace(one, search=None)
     click.echo(output.failures(search), nl=False, err=True)
     return replace(one, search=search)
+
+
+def _worded(error: InputError) -> InputError:
+    command = click.get_current_context().command
+    return command.naming_option(error) if isinstance(command, options.Command) else error
 
 
 def _print(found: Sequence[Results], full: bool, out: Path) -> None:

@@ -27,11 +27,11 @@ def test_the_user_s_own_home_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
         ("table", tables.load),
         ("table", readers.read),
         ("table", user.card_path),
-        ("--image-dir", lambda path: images.read("cifar10", "test", path)),
-        ("--image-dir", lambda path: fetch.images("cifar10", Path(path), None)),
-        ("--teacher", teacher.parse),
-        ("--teacher", lambda path: teacher.parse(f"nb201:13={path}")),
-        ("--teacher", lambda path: teacher.parse(path.removesuffix(".csv"))),
+        ("image_dir", lambda path: images.read("cifar10", "test", path)),
+        ("image_dir", lambda path: fetch.images("cifar10", Path(path), None)),
+        ("teacher", teacher.parse),
+        ("teacher", lambda path: teacher.parse(f"nb201:13={path}")),
+        ("teacher", lambda path: teacher.parse(path.removesuffix(".csv"))),
     ],
 )
 def test_a_home_that_nobody_has_is_one_sentence(argument: str, use: Callable[[str], object]) -> None:
