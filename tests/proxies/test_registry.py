@@ -59,11 +59,13 @@ def test_the_issue_s_proxies_are_there() -> None:
     assert set(asked.split()) <= set(names())
 
 
-def test_the_fast_suite_leaves_out_what_costs_a_pass_of_its_own_or_ties_all_cells() -> None:
+def test_the_fast_suite_leaves_out_what_costs_much_ties_all_cells_or_is_not_precomputed() -> None:
     slow = {proxy.name for proxy in select("all")} - {proxy.name for proxy in select("fast")}
     assert slow == {
         *("grasp", "gradsign", "ntk_cond", "vkdnw", "linear_regions"),
         *("az_expressivity", "az_progressivity", "az_trainability", "dextr", "wrcor", "ntk_trace"),
+        # which no precomputed set holds
+        *("near", "dextr_svd", "rbflex", "eznas", "autodas", "autodas_nb101"),
     }
 
 
