@@ -81,6 +81,8 @@ def printable(value: object) -> str:
         text = str(value)
     except Exception:  # noqa: BLE001 - the text of an exception is the code of whoever wrote that exception
         text = f"a {type(value).__name__} whose text cannot be made"
+    if text.isprintable():  # nearly all are, and a sweep stores millions
+        return text
     return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
 
 

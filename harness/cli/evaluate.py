@@ -27,15 +27,17 @@ def command(out: Path, export: Path | None, shipped: bool, **settings: Any) -> i
     Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
     """
     import diswot
+    from diswot.benchmarks import spaces
     from diswot.harness import files
     from diswot.harness.cli import output
-    from diswot.harness.runs import run_folder
+    from diswot.harness.runs import run_folder, samples
 
     if export is not None:
         files.check_table_path(export, "--export")
         run_folder.refuse_kept("--export", export, out)
     run = diswot.evaluate(out=out, precomputed=shipped, **settings)
-    if lacking := output.undistilled(run.info["space"], run.cells):
+    space = spaces.get(run.info["space"])
+    if lacking := output.undistilled(space.name, samples.cells(settings["cells"], space)):
         click.echo(lacking, err=True)
     if export is not None:
         with named("--export", "out"):
