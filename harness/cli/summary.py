@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from tabulate import tabulate
 
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
@@ -62,13 +63,14 @@ def leaderboard(results: Results, columns: int) -> str:
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
+    notes += [f"† members chosen by {text}." for text in sorted({_chosen_by(name) for name in shown} - {""})]
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
 
 
 def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) -> dict[str, str]:
     first = of.loc[targets[0]] if targets[0] in of.index else None
     name = str(of["proxy"].iloc[0])
-    row = {"proxy": f"> {name}" if name in own else name, _short(targets[0]): "-"}
+    row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
     if first is not None and pd.notna(first[measure]):
         star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
@@ -78,6 +80,14 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
         row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"
     row["undefined"] = str(int(of["undefined"].max()))
     return row
+
+
+def _chosen_by(name: str) -> str:
+    return ENSEMBLES[name].chosen_by if name in ENSEMBLES else ""
+
+
+def _marked(name: str) -> str:
+    return f"{name} †" if _chosen_by(name) else name
 
 
 def _short(target: str) -> str:
@@ -126,14 +136,19 @@ def _searches(search: Search) -> list[tuple[str, pd.DataFrame]]:
 def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series, search: Search) -> dict[str, str]:
     cell, count = next(iter(group["cell"].value_counts().items()))
     reached = group[target].dropna()
-    row = {"driver": driver, "pick": f"{cell} ({count} of {len(group)})", "percentile": "-"}
+    row = {"driver": _marked(driver), "pick": f"{cell} ({count} of {len(group)})", "percentile": "-"}
     if len(reached):
-        row["percentile"] = f"{percentile_of(float(reached.mean()), accuracies):.1f}"
+        row["percentile"] = _percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
     for name in search.info["targets"]:
         if name != target and group[name].notna().any():
             row[_short(name)] = f"{group[name].mean():.2f}"
     return row
+
+
+def _percent(percentile: float) -> str:
+    """Round down, since 100.0 would say that no cell is better."""
+    return f"{math.floor(round(percentile * 10, 6)) / 10:.1f}"
 
 
 def _reached(accuracy: float, accuracies: pd.Series, spread: float | None = None) -> dict[str, str]:
@@ -156,6 +171,8 @@ def answer(results: Results, search: Search | None, columns: int) -> str:
             f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
             f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions."
         )
+        if chosen := _chosen_by(str(first["proxy"])):
+            sentences.append(f"Its members were chosen by {chosen}.")
         sentences.append(
             f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
         )
@@ -168,7 +185,7 @@ def answer(results: Results, search: Search | None, columns: int) -> str:
         if pd.notna(reached):
             sentences.append(
                 f"A search by {driver} picks cell {cell}: {reached:.2f} % {judged}, better than "
-                f"{percentile_of(float(reached), accuracies):.1f} % of {len(accuracies):,} cells, "
+                f"{_percent(percentile_of(float(reached), accuracies))} % of {len(accuracies):,} cells, "
                 f"{accuracies.max() - reached:.2f} points below the best."
             )
     return "\n".join(_wrapped([" ".join(sentences)], columns))

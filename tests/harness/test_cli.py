@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +20,11 @@ import pandas as pd
 import pytest
 
 import diswot
+from diswot import reports
 from diswot.benchmarks.tables import load as load_table
 from diswot.harness.cli import _diswot, main
 from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.results import Results
 from diswot.harness.runs.store import Store
 from diswot.proxies import registry
 
@@ -618,6 +620,20 @@ def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
     assert all(Path(str(path).strip()).stat().st_size for path in paths)
 
 
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures and page are drawn by the first command alone: they take most of a short run's time."""
+    build, drawn = reports.build, []
+
+    def once(found: Sequence[Results], out: Path) -> list[Path]:
+        if not drawn:
+            drawn.extend(build(found, out))
+        return list(drawn)
+
+    monkeypatch.setattr(reports, "build", once)
+
+
+@pytest.mark.usefixtures("drawn_once")
 def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
     tiny = [*QUICK, "--cells", "nb201-kd:2", "--s0-cells", "111,113", "--full"]
     said = cli("run", *tiny, "--proxies", "params", "--out", tmp_path)
@@ -639,6 +655,8 @@ def test_the_main_job_stands_where_a_search_cannot_be_judged(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diswot.harness.compute.bench.keep", lambda *_: None)  # which takes long and is tested apart
+    build = reports.build
+    monkeypatch.setattr(reports, "build", lambda found, out: build(found, out, ("bars",)))
     known = load_table("nb201-kd", "nb201").frame["distilled"].dropna().iloc[:24]
     known.rename("accuracy").rename_axis("cell").to_csv(tmp_path / "few.csv")
     cells = ",".join(map(str, known.index))

@@ -426,7 +426,8 @@ def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> N
     test = student_images.read("cifar10", "test", shared_data)
     name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), 16, test)
     assert (name, shortcut, lens.mean, lens.size) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406), 32)
-    assert round(teacher.accuracy(network, lens, test), 2) == 91.73  # measured by the folder's README
+    first = replace(test, images=test.images[:2000], labels=test.labels[:2000])
+    assert round(teacher.accuracy(network, lens, first), 2) == 92.70  # and 91.73 on all 10,000
 
 
 def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
@@ -434,8 +435,9 @@ def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
     test = student_images.read("cifar10", "test", shared_data)
     name, _, network, lens = teacher.from_file(teacher.parse(str(file)), images.get("cifar10"), 16, test)
     assert (name, lens.size, lens.mean) == ("resnet20", 16, images.get("cifar10").mean)
-    # Measured when it was trained; another processor may see a picture or two on the edge otherwise.
-    assert teacher.accuracy(network, lens, test) == pytest.approx(75.59, abs=0.03)
+    # On all 10,000 it has 75.59; another processor may see an image or two on the edge otherwise.
+    first = replace(test, images=test.images[:2000], labels=test.labels[:2000])
+    assert teacher.accuracy(network, lens, first) == pytest.approx(77.20, abs=0.11)
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

@@ -211,7 +211,7 @@ def test_scores_of_two_versions_are_not_mixed(cli: Cli, run: Path) -> None:
 def test_a_live_search_that_is_killed_ends_with_the_same_trajectory(
     cli: Cli, plugin: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = plugin("time.sleep(0.2)\nreturn sum(w.sum() for w in trace.weights)", needs="'weights'")
+    path = plugin("time.sleep(0.1)\nreturn sum(w.sum() for w in trace.weights)", needs="'weights'")
     line = ["--proxy", "mine", "--plugin", str(path), *SMALL, *LIVE]
     start = [sys.executable, "-c", "import sys; from diswot.harness.cli import main; sys.exit(main())"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
