@@ -18,6 +18,7 @@ from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
+from diswot.reports.answer import by_driver, judging, sentences
 
 #: How many proxies the table shows; `--full` shows all.
 LEADING = 12
@@ -95,7 +96,7 @@ def picks(search: Search, columns: int) -> str:
     if target is None:
         return "No pick has an accuracy."
     accuracies = search.accuracies(target)
-    rows = [_picked(group, driver, target, accuracies, search) for driver, group in _searches(search)]
+    rows = [_picked(group, driver, target, accuracies, search) for driver, group in by_driver(search)]
     best = accuracies.sort_values().index[-1]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
     rows.append(
@@ -108,19 +109,6 @@ def picks(search: Search, columns: int) -> str:
         "percentile: the share of all cells that the mean is better than. regret: points below the best cell.",
     ]
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
-
-
-def judging(search: Search) -> str | None:
-    """Return the target that knows the most cells, by which most picks have an accuracy; None where none knows any."""
-    known = {name: one["known"] for name, one in search.info["oracles"].items()}
-    return max(known, key=lambda name: known[name], default=None)
-
-
-def _searches(search: Search) -> list[tuple[str, pd.DataFrame]]:
-    made = search.picks[search.picks["seed"].notna()]
-    evolved = made[made["algorithm"] == "evolution"]
-    chosen = evolved if len(evolved) else made
-    return [(str(name), group) for name, group in chosen.groupby("driver", sort=False)]
 
 
 def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series, search: Search) -> dict[str, str]:
@@ -141,37 +129,9 @@ def _reached(accuracy: float, accuracies: pd.Series, spread: float | None = None
     return {"accuracy": f"{accuracy:.2f}{around}", "regret": f"{accuracies.max() - accuracy:.2f}"}
 
 
-def answer(results: Results, search: Search | None, columns: int) -> str:
+def answer(results: Results, columns: int) -> str:
     """Return the answer in sentences: which proxy predicts best, and what a search by it finds."""
-    evidence = leading(results.evidence)
-    target = str(evidence["target"].iloc[0])
-    measure = str(evidence["measure"].iloc[0])
-    ranked = evidence[(evidence["target"] == target) & (evidence["n_functions"] >= FEWEST_FUNCTIONS)]
-    ranked = ranked.sort_values(measure, ascending=False)
-    sentences = []
-    if len(ranked):
-        first = ranked.iloc[0]
-        level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
-        sentences.append(
-            f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
-            f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions."
-        )
-        sentences.append(
-            f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
-        )
-    judged = None if search is None else judging(search)
-    if search is not None and judged is not None:
-        accuracies = search.accuracies(judged)
-        driver, group = _searches(search)[0]
-        cell = int(group["cell"].value_counts().index[0])
-        reached = group.loc[group["cell"] == cell, judged].iloc[0]
-        if pd.notna(reached):
-            sentences.append(
-                f"A search by {driver} picks cell {cell}: {reached:.2f} % {judged}, better than "
-                f"{percentile_of(float(reached), accuracies):.1f} % of {len(accuracies):,} cells, "
-                f"{accuracies.max() - reached:.2f} points below the best."
-            )
-    return "\n".join(_wrapped([" ".join(sentences)], columns))
+    return "\n".join(_wrapped([" ".join(sentences(results))], columns))
 
 
 def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:
