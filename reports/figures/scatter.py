@@ -17,6 +17,8 @@ from diswot.reports.summary import circumstances, column_of, on_all_cells, targe
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
+#: Of how many of the best proxies there is a figure.
+MOST = 6
 #: Above how many points these are drawn as hexagons.
 DENSE = 2000
 STRIP, STRIP_COLOUR, BINS = 0.1, "#9AA5AD", 40
@@ -24,19 +26,17 @@ MANY, OUTER = 100, 0.01
 
 
 def drawings(results: Results) -> list[Drawing]:
-    """Return one figure for every proxy against the first target, best proxy first.
+    """Return a figure for each of the best proxies, and of the user's own, against the first target, best first.
 
-    An ensemble has no scores of its own, and no figure.
+    An ensemble has no scores of its own, and no figure. The page shows the scatters of all proxies itself.
     """
     evidence = on_all_cells(results)
     evidence = evidence[evidence["target"] == targets_of(results)[0]]
     # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
     scores = dict(iter(results.scores.groupby("proxy", sort=False)))
-    return [
-        _drawing(results, row, points(results, row, scores[row["proxy"]]))
-        for _, row in evidence.iterrows()
-        if row["proxy"] in scores
-    ]
+    scored = evidence[evidence["proxy"].isin(scores)]
+    shown = scored[(np.arange(len(scored)) < MOST) | (scored["family"] == "plug-in").to_numpy()]
+    return [_drawing(results, row, points(results, row, scores[row["proxy"]])) for _, row in shown.iterrows()]
 
 
 def points(results: Results, row: pd.Series, scores: pd.DataFrame | None = None) -> pd.DataFrame:
