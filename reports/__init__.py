@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -41,7 +43,11 @@ def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | Non
     if not results:
         raise ValueError("a report needs at least one run")
     drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]
-    html = page.render([page.Section(run, groups) for run, (groups, _) in zip(results, drawn, strict=True)])
+    sections = [
+        page.Section(run, groups, _address(figures_folder(run, folder), folder))
+        for run, (groups, _) in zip(results, drawn, strict=True)
+    ]
+    html = page.render(sections)
     content = html.encode(errors="backslashreplace")  # the name of a folder need not be UTF-8
     written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(content))
     return [written, *(path for _, paths in drawn for path in paths)]
@@ -51,3 +57,8 @@ def figures_folder(run: Results, folder: Path) -> Path:
     """Return where the figures of a run lie whose page lies in ``folder``."""
     page, own = folder.resolve(), run.folder.resolve()
     return (run.folder if page in (own, *own.parents) else folder / run.folder.name) / "figures"
+
+
+def _address(figures: Path, folder: Path) -> str:
+    # As a link in a page in the folder writes it.
+    return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))
