@@ -60,10 +60,14 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
         return []
     first = ranked.iloc[0]
     level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
+    if first["proxy"] != first["best"]:
+        compared = f"The best of all is {first['best']}, which is not shown."
+    else:
+        compared = f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
     return [
         f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
-        f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse.",
+        compared,
     ]
 
 

@@ -106,6 +106,8 @@ def _best(rows: pd.DataFrame) -> str:
     if rows.empty or rows["best"].isna().all():
         return "no correlation is defined."
     measure = measure_of(rows)
+    if not (rows["proxy"] == rows["best"]).any():
+        return f"the highest correlation is that of {rows['best'].iloc[0]}, which is not among those shown."
     best = rows[rows["proxy"] == rows["best"].iloc[0]].iloc[0]
     seeds = counted(int(best["seeds"]), "seed")
     kind = " (an ensemble)" if best["family"] == "ensemble" else ""
