@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
+    from diswot.reports.style.look import Look
 
 __all__ = ["build", "figures_folder"]
 
 
-def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | None = None) -> list[Path]:
+def build(
+    results: Sequence[Results], folder: Path, figures: Sequence[str] | None = None, wanted: Look | None = None
+) -> list[Path]:
     """Draw the figures of every run into a folder ``figures`` and write ``folder/report.html``.
 
     The figures lie in the run's folder where the page lies there too, or above it; else in ``folder/NAME/figures``,
@@ -25,23 +30,34 @@ def build(results: Sequence[Results], folder: Path, figures: Sequence[str] | Non
         results: the runs.
         folder: of the page.
         figures: names of kinds of figures, as in `diswot.reports.figures.kinds.KINDS`; all by default.
+        wanted: the proxies, order, labels and width of the figures; the page shows these proxies in this order.
 
     Returns:
         The files written, the page first.
 
     Raises:
         ValueError: no results are given.
-        diswot.benchmarks.errors.InputError: a figure's name is not known, or a folder cannot be made or written to.
+        diswot.benchmarks.errors.InputError: the name of a figure or proxy is not known, or a folder cannot be made or
+            written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
     from diswot.harness import files
+    from diswot.reports import paper
     from diswot.reports.figures import gallery
     from diswot.reports.page import page
+    from diswot.reports.style import look
 
     if not results:
         raise ValueError("a report needs at least one run")
-    drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]
-    html = page.render([page.Section(run, groups) for run, (groups, _) in zip(results, drawn, strict=True)])
+    wanted = look.Look() if wanted is None else wanted
+    results = [paper.chosen(run, wanted.proxies) for run in results]
+    with look.using(wanted):
+        drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]
+        sections = [
+            page.Section(run, groups, _address(figures_folder(run, folder), folder))
+            for run, (groups, _) in zip(results, drawn, strict=True)
+        ]
+        html = page.render(sections)
     content = html.encode(errors="backslashreplace")  # the name of a folder need not be UTF-8
     written = files.write(folder / "report.html", lambda temporary: temporary.write_bytes(content))
     return [written, *(path for _, paths in drawn for path in paths)]
@@ -51,3 +67,8 @@ def figures_folder(run: Results, folder: Path) -> Path:
     """Return where the figures of a run lie whose page lies in ``folder``."""
     page, own = folder.resolve(), run.folder.resolve()
     return (run.folder if page in (own, *own.parents) else folder / run.folder.name) / "figures"
+
+
+def _address(figures: Path, folder: Path) -> str:
+    # As a link in a page in the folder writes it.
+    return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))

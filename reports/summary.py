@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from diswot.harness.evidence.table import by_evidence, leading
+from diswot.reports.style import look
 from diswot.reports.style.wording import counted, joined, span
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def toward(results: Results, target: str) -> pd.DataFrame:
 
 
 def _ranking(results: Results) -> list[str]:
-    return by_evidence(leading(results.evidence))
+    # A look's own order goes first; the proxies that it does not give follow by their correlation.
+    return list(dict.fromkeys([*look.current().given, *by_evidence(leading(results.evidence))]))
 
 
 def arranged(frame: pd.DataFrame, column: str, order: Iterable[object]) -> pd.DataFrame:

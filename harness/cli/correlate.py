@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,6 +25,9 @@ from diswot.harness.cli import options
     help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
 )
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
+@options.paper
+@click.option("--latex", type=options.NEW_FILE, help="Write a LaTeX table (booktabs) with intervals to this file.")
+@click.option("--markdown", type=options.NEW_FILE, help="Write a Markdown table with intervals to this file.")
 @options.as_json
 @options.config
 def command(
@@ -34,6 +38,11 @@ def command(
     beside: str | None,
     subset: str | None,
     out: Path | None,
+    proxies: str | None,
+    labels: Path | None,
+    order: str,
+    latex: Path | None,
+    markdown: Path | None,
     as_json: bool,
 ) -> int:
     """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
@@ -51,7 +60,13 @@ def command(
     from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
+    from diswot.reports import paper
+    from diswot.reports.style import look
 
+    shown = () if proxies is None else options.parts("--proxies", proxies)
+    wanted = paper.look_of(proxies=shown, labels=labels, order=order)
+    if latex is None and markdown is None:
+        options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
     method = Method(measure=measure)
     paths = _tables(out)
     folders = run_folder.find(run_folder.named(run))
@@ -76,6 +91,12 @@ def command(
         click.echo(files.as_json(table))
     else:
         click.echo("\n\n".join(output.correlations(one, subset) for one in found))
+    for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
+        if file is not None:
+            with look.using(wanted):
+                text = "\n".join(written(paper.chosen(one, wanted.proxies)) for one in found)
+            fill = partial(Path.write_bytes, data=text.encode(errors="backslashreplace"))
+            click.echo(f"wrote {files.write(file, fill)}", err=True)
     for path in paths:
         click.echo(f"wrote {files.write_table(path, table)}", err=True)
     return 0

@@ -345,6 +345,18 @@ def evidence(function: F) -> F:
     return function
 
 
+def paper(function: F) -> F:
+    """Add the options that say which proxies a paper shows, in which order, and what they are called."""
+    orders = "How proxies are ordered: value | given (as in --proxies, else as in --labels)."
+    for option in (
+        click.option("--order", default="value", show_default=True, help=orders),
+        click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),
+        click.option("--proxies", help="The proxies and ensembles to show, such as meco,nwot.  [default: all]"),
+    ):
+        function = option(function)
+    return function
+
+
 def refuse_idle(when: str, *names: str) -> None:
     """Refuse options that the user gives to the running command where they play no part.
 

@@ -14,11 +14,32 @@ from diswot.harness.cli import options
 @click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
+@options.paper
+@click.option("--width", help="Of bars and scatters: single | double (columns).  [default: as the content needs]")
+@click.option("--caption/--no-caption", default=True, show_default=True, help="Write the sample below each figure.")
+@click.option(
+    "--annotate",
+    type=options.Whole(min=0, most=100, reason="numbers would hide the points"),
+    default=0,
+    help="How many of the most accurate cells scatters mark with their numbers.",
+    show_default=True,
+)
 @click.option("--out", type=options.PATH, help="Folder of the page and its figures.  [default: RUN]")
 @options.config
 @named("run", "out")
 def command(
-    run: Path, targets: tuple[str, ...], measure: str, undefined: str, figures: str | None, out: Path | None
+    run: Path,
+    targets: tuple[str, ...],
+    measure: str,
+    undefined: str,
+    figures: str | None,
+    proxies: str | None,
+    labels: Path | None,
+    order: str,
+    width: str | None,
+    caption: bool,
+    annotate: int,
+    out: Path | None,
 ) -> int:
     """Draw the figures of RUN and write one self-contained page.
 
@@ -30,12 +51,21 @@ def command(
     from diswot.harness.cli import output
     from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
+    from diswot.reports import paper
 
     names = None if figures is None else options.parts("--figures", figures)
+    wanted = paper.look_of(
+        proxies=() if proxies is None else options.parts("--proxies", proxies),
+        labels=labels,
+        order=order,
+        width=width or "",
+        caption=caption,
+        annotate=annotate,
+    )
     run = run_folder.named(run)
     if out is None and not files.can_be_written(run) and run.is_dir():
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
     method = Method(measure=measure)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
-    click.echo(output.written(reports.build(found, out or run, names), found))
+    click.echo(output.written(reports.build(found, out or run, names, wanted), found))
     return 0

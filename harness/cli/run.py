@@ -188,7 +188,7 @@ def _print(found: Sequence[Results], full: bool, out: Path) -> None:
             click.echo("\n" + (output.search(one.search) if full else summary.picks(one.search, columns)))
     progress.say("\nthe figures and the page are drawn")
     paths = reports.build(found, out)
-    click.echo("\n" + summary.answer(found[0], found[0].search, columns))
+    click.echo("\n" + summary.answer(found[0], columns))
     click.echo(f"\n{output.written(paths, found)}")
 
 

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from tabulate import tabulate
 
-from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
+from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
 
 #: How many proxies the table shows; `--full` shows all.
 LEADING = 12
@@ -63,7 +63,7 @@ def leaderboard(results: Results, columns: int) -> str:
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [f"† members chosen by {text}." for text in sorted({_chosen_by(name) for name in shown} - {""})]
+    notes += [f"† members chosen by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
 
 
@@ -82,12 +82,8 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
     return row
 
 
-def _chosen_by(name: str) -> str:
-    return ENSEMBLES[name].chosen_by if name in ENSEMBLES else ""
-
-
 def _marked(name: str) -> str:
-    return f"{name} †" if _chosen_by(name) else name
+    return f"{name} †" if chosen_by(name) else name
 
 
 def _short(target: str) -> str:
@@ -105,7 +101,7 @@ def picks(search: Search, columns: int) -> str:
     if target is None:
         return "No pick has an accuracy."
     accuracies = search.accuracies(target)
-    rows = [_picked(group, driver, target, accuracies, search) for driver, group in _searches(search)]
+    rows = [_picked(group, driver, target, accuracies, search) for driver, group in by_driver(search)]
     best = accuracies.sort_values().index[-1]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
     rows.append(
@@ -120,25 +116,12 @@ def picks(search: Search, columns: int) -> str:
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
 
 
-def judging(search: Search) -> str | None:
-    """Return the target that knows the most cells, by which most picks have an accuracy; None where none knows any."""
-    known = {name: one["known"] for name, one in search.info["oracles"].items()}
-    return max(known, key=lambda name: known[name], default=None)
-
-
-def _searches(search: Search) -> list[tuple[str, pd.DataFrame]]:
-    made = search.picks[search.picks["seed"].notna()]
-    evolved = made[made["algorithm"] == "evolution"]
-    chosen = evolved if len(evolved) else made
-    return [(str(name), group) for name, group in chosen.groupby("driver", sort=False)]
-
-
 def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series, search: Search) -> dict[str, str]:
     cell, count = next(iter(group["cell"].value_counts().items()))
     reached = group[target].dropna()
     row = {"driver": _marked(driver), "pick": f"{cell} ({count} of {len(group)})", "percentile": "-"}
     if len(reached):
-        row["percentile"] = _percent(percentile_of(float(reached.mean()), accuracies))
+        row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
     for name in search.info["targets"]:
         if name != target and group[name].notna().any():
@@ -146,49 +129,14 @@ def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series
     return row
 
 
-def _percent(percentile: float) -> str:
-    """Round down, since 100.0 would say that no cell is better."""
-    return f"{math.floor(round(percentile * 10, 6)) / 10:.1f}"
-
-
 def _reached(accuracy: float, accuracies: pd.Series, spread: float | None = None) -> dict[str, str]:
     around = "" if spread is None or pd.isna(spread) else f" ± {spread:.2f}"
     return {"accuracy": f"{accuracy:.2f}{around}", "regret": f"{accuracies.max() - accuracy:.2f}"}
 
 
-def answer(results: Results, search: Search | None, columns: int) -> str:
+def answer(results: Results, columns: int) -> str:
     """Return the answer in sentences: which proxy predicts best, and what a search by it finds."""
-    evidence = leading(results.evidence)
-    target = str(evidence["target"].iloc[0])
-    measure = str(evidence["measure"].iloc[0])
-    ranked = evidence[(evidence["target"] == target) & (evidence["n_functions"] >= FEWEST_FUNCTIONS)]
-    ranked = ranked.sort_values(measure, ascending=False)
-    sentences = []
-    if len(ranked):
-        first = ranked.iloc[0]
-        level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
-        sentences.append(
-            f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
-            f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions."
-        )
-        if chosen := _chosen_by(str(first["proxy"])):
-            sentences.append(f"Its members were chosen by {chosen}.")
-        sentences.append(
-            f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
-        )
-    judged = None if search is None else judging(search)
-    if search is not None and judged is not None:
-        accuracies = search.accuracies(judged)
-        driver, group = _searches(search)[0]
-        cell = int(group["cell"].value_counts().index[0])
-        reached = group.loc[group["cell"] == cell, judged].iloc[0]
-        if pd.notna(reached):
-            sentences.append(
-                f"A search by {driver} picks cell {cell}: {reached:.2f} % {judged}, better than "
-                f"{_percent(percentile_of(float(reached), accuracies))} % of {len(accuracies):,} cells, "
-                f"{accuracies.max() - reached:.2f} points below the best."
-            )
-    return "\n".join(_wrapped([" ".join(sentences)], columns))
+    return "\n".join(_wrapped([" ".join(sentences(results))], columns))
 
 
 def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:

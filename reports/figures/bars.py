@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, typography
+from diswot.reports.style import canvas, look, typography
 from diswot.reports.style.wording import counted, joined, left_out, span
 from diswot.reports.summary import best_first, circumstances, column_of, measure_of, table_of, targets_of, vanilla_of
 
@@ -111,16 +111,17 @@ def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, measure:
 
 
 def _sheet(data: pd.DataFrame, note: str) -> Figure:
+    called = look.current().called
     # The dagger goes first, where eliding a long name does not take it away.
     undefined = set(data.loc[data["undefined"] > 0, "proxy"])
-    names = {name: typography.elide(f"† {name}" if name in undefined else name, 1.35) for name in data["proxy"]}
+    names = {name: typography.elide(f"{'† ' * (name in undefined)}{called(name)}", 1.35) for name in data["proxy"]}
     tables = dict.fromkeys(table_of(target) for target in data["target"])
-    abreast = min(len(tables), ABREAST)
-    across = canvas.SINGLE_COLUMN if len(tables) == 1 else canvas.DOUBLE_COLUMN
+    across = canvas.column(canvas.SINGLE_COLUMN if len(tables) == 1 else canvas.DOUBLE_COLUMN)
+    abreast = 1 if across == canvas.SINGLE_COLUMN else min(len(tables), ABREAST)
     width = (across - max(map(typography.width, names.values())) - 0.3) / abreast - 0.2
     panels = {table: data[data["target"].map(table_of) == table] for table in tables}
     targets = {table: list(dict.fromkeys(panel["target"])) for table, panel in panels.items()}
-    labels = names | {name: typography.elide(column_of(name), width - 0.3) for name in data["target"]}
+    labels = names | {name: typography.elide(called(name, column_of(name)), width - 0.3) for name in data["target"]}
     columns = {table: _columns([labels[name] for name in found], width) for table, found in targets.items()}
     lines = max(math.ceil(len(found) / columns[table]) for table, found in targets.items())
     row = max(THINNEST_ROW, BAR * max(map(len, targets.values())) + 0.04)

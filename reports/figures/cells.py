@@ -75,11 +75,9 @@ def _draw_edge(
     word, colour = OPERATIONS[operation]
     bow = BOWS.get(edge, 0.0) * step
     start, end = nodes[edge[0]], nodes[edge[1]]
-    curve = _bow(start, end, bow)
-    inside = (np.hypot(*(curve - start).T) > NODE) & (np.hypot(*(curve - end).T) > NODE + 0.015)
     axes.add_patch(
         FancyArrowPatch(
-            path=Path(curve[inside]),
+            path=Path(curve(start, end, bow, NODE, NODE + 0.015)),
             arrowstyle="-|>",
             mutation_scale=5.5,
             color=colour if live else DEAD,
@@ -97,17 +95,21 @@ def _draw_edge(
     written.set(color="black" if live else DEAD_TEXT, zorder=3.5 if live else 2.5)
 
 
-def _bow(start: np.ndarray, end: np.ndarray, height: float) -> np.ndarray:
+def curve(start: np.ndarray, end: np.ndarray, bow: float, from_start: float, from_end: float) -> np.ndarray:
+    """Return the points, (n, 2), of an edge that goes by a height above its nodes, without what is near to these."""
     # A cubic with steep ends, so that bows leave and reach their nodes apart from each other.
     along = np.linspace(0, 1, 161)[:, None]
-    lift, reach = np.array([0.0, height * 4 / 3]), 0.12 * (end - start)
+    lift, reach = np.array([0.0, bow * 4 / 3]), 0.12 * (end - start)
     near, far = start + reach + lift, end - reach + lift
-    return (
+    points = (
         start * (1 - along) ** 3
         + 3 * near * along * (1 - along) ** 2
         + 3 * far * along**2 * (1 - along)
         + end * along**3
     )
+    inside = (np.hypot(*(points - start).T) > from_start) & (np.hypot(*(points - end).T) > from_end)
+    shown: np.ndarray = points[inside]
+    return shown
 
 
 def _draw_stages(axes: Axes, depths: tuple[int, int, int], left: float, bottom: float) -> None:

@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, ends, names, typography
+from diswot.reports.style import canvas, ends, look, names, typography
 from diswot.reports.style.wording import counted, joined, left_out, with_deviation
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
+#: Of how many of the best proxies there is a figure.
+MOST = 6
 #: Above how many points these are drawn as hexagons.
 DENSE = 2000
 STRIP, STRIP_COLOUR, BINS = 0.1, "#9AA5AD", 40
@@ -24,19 +26,23 @@ MANY, OUTER = 100, 0.01
 
 
 def drawings(results: Results) -> list[Drawing]:
-    """Return one figure for every proxy against the first target, best proxy first.
+    """Return a figure for each of the best proxies, and of the user's own, against the first target, best first.
 
-    An ensemble has no scores of its own, and no figure.
+    A look that names its proxies gets a figure of each.
+
+    An ensemble has no scores of its own, and no figure. The page shows the scatters of all proxies itself.
     """
     evidence = on_all_cells(results)
     evidence = evidence[evidence["target"] == targets_of(results)[0]]
     # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
     scores = dict(iter(results.scores.groupby("proxy", sort=False)))
-    return [
-        _drawing(results, row, points(results, row, scores[row["proxy"]]))
-        for _, row in evidence.iterrows()
-        if row["proxy"] in scores
-    ]
+    scored = evidence[evidence["proxy"].isin(scores)]
+    shown = (
+        scored
+        if look.current().proxies
+        else scored[(np.arange(len(scored)) < MOST) | (scored["family"] == "plug-in").to_numpy()]
+    )
+    return [_drawing(results, row, points(results, row, scores[row["proxy"]])) for _, row in shown.iterrows()]
 
 
 def points(results: Results, row: pd.Series, scores: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -84,29 +90,36 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
     rho, tau = (with_deviation(row[measure], row[f"{measure}_deviation"]) for measure in ("spearman", "kendall"))
     evidence = row.to_frame().T
+    wanted = look.current()
+    marks = "circled: the most accurate cells" if wanted.annotate else "margins: histograms, best at right and top"
     undefined = int((points["status"] == "undefined").sum())
     cross = f"\N{MULTIPLICATION SIGN} not defined, ranked worst: {undefined:,} of {counted(len(points), 'score')}"
     note = joined(
         target,
         circumstances(results, evidence),
-        "margins: histograms, best at right and top",
+        marks,
         cross if undefined else "",
         left_out(int(row["failed"]), "unit", why="failed,"),
     )
-    across = canvas.SINGLE_COLUMN
+    across = canvas.column(canvas.SINGLE_COLUMN)
     with canvas.style():
         figure, (axes,) = canvas.sheet(across, across + 0.2, f"{note}.")
-        draw(axes, points, typography.elide(f"{column_of(target)} accuracy", 1.7))
-        draw_margins(axes, points, row["direction"])
+        called = wanted.called(target, f"{column_of(target)} accuracy")
+        draw(axes, points, typography.elide(called, 1.7), wanted.annotate)
+        if not wanted.annotate:  # whose numbers stand where the margins do
+            draw_margins(axes, points, row["direction"])
         # Greek letters would embed a second font in each of a run's many PDF files.
-        title = f"{typography.elide(proxy, across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
+        title = (
+            f"{typography.elide(wanted.called(proxy), across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
+        )
         figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
     return Drawing(
         names.stem("scatter", proxy, target),
         figure,
         points,
         f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "
-        f"{circumstances(results, evidence)}{troubles(evidence)}; margins: distributions of the scores and accuracies.",
+        f"{circumstances(results, evidence)}{troubles(evidence)}; "
+        f"{marks}.",
         f"Rank of {proxy} score against rank of {target} accuracy",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
-from diswot.reports.page.tables import Column, Field, Row, Table, flat, of_texts, table, text, value
+from diswot.reports.page.tables import Field, Row, Table, flat, of_texts, table, text, value
+from diswot.reports.searches import of
 from diswot.reports.style.wording import (
     NOT_DEFINED,
     UNKNOWN,
@@ -24,6 +25,7 @@ from diswot.reports.style.wording import (
     counted,
     estimate,
     estimated,
+    joined,
     listed,
     number,
     plain,
@@ -31,13 +33,22 @@ from diswot.reports.style.wording import (
     whole,
     with_interval,
 )
-from diswot.reports.summary import best_first, circumstances, measure_of, setting, table_of, targets_of, undefined_of
+from diswot.reports.summary import (
+    best_first,
+    circumstances,
+    conditions,
+    measure_of,
+    setting,
+    table_of,
+    targets_of,
+    undefined_of,
+)
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
-#: The measures of the main table; all others stand in a table of their own.
-MAIN = ("spearman", "kendall", "pearson")
+#: Behind a correlation that is not significantly different from the best one.
+LEVEL = "*"
 
 FAMILY = text("Family", "family", choice=True)
 
@@ -67,12 +78,24 @@ def overview(results: Results) -> list[tuple[str, str]]:
     ]
 
 
+def sample(results: Results) -> str:
+    """Return what was scored, in a sentence."""
+    scores = results.scores
+    counts = [
+        counted(scores["proxy"].nunique(), "proxy", "proxies"),
+        *([counted(len(ensembles_of(results)), "ensemble")] if ensembles_of(results) else []),
+        counted(scores["cell"].nunique(), "cell"),
+        counted(scores["seed"].nunique(), "weight seed"),
+    ]
+    return f"{joined(', '.join(counts), conditions(results))}."
+
+
 def findings(results: Results) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences: the best by target, and distilled against
     vanilla.
     """
     summary = best_first(results)
-    found = [(target, _best(summary[summary["target"] == target])) for target in targets_of(results)]
+    found = [(target, _best(of(summary, target=target))) for target in targets_of(results)]
     return found + [
         (f"{table_of(target)}: distilled against vanilla", _over_vanilla(summary[summary["target"] == target]))
         for target in _distilled(summary)
@@ -83,6 +106,8 @@ def _best(rows: pd.DataFrame) -> str:
     if rows.empty or rows["best"].isna().all():
         return "no correlation is defined."
     measure = measure_of(rows)
+    if not (rows["proxy"] == rows["best"]).any():
+        return f"the highest correlation is that of {rows['best'].iloc[0]}, which is not among those shown."
     best = rows[rows["proxy"] == rows["best"].iloc[0]].iloc[0]
     seeds = counted(int(best["seeds"]), "seed")
     kind = " (an ensemble)" if best["family"] == "ensemble" else ""
@@ -138,26 +163,37 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
 
 
 def correlation_table(results: Results) -> Table:
-    """Return the main table: a row per proxy and target on all cells, best proxy first."""
+    """Return the main table: a row a proxy, its correlation with every target, best proxy first."""
     summary = best_first(results)
     measure = measure_of(summary)
+    by_key = summary.set_index(["proxy", "target"]).to_dict("index")
+    targets = targets_of(results)
+    first = summary.drop_duplicates("proxy").to_dict("records")
+
+    def toward(target: str) -> Field:
+        def show(proxy: str) -> Number:
+            row = by_key.get((proxy, target))
+            return UNKNOWN if row is None else _marked(_measured(row, measure, interval=True), row | {"proxy": proxy})
+
+        functions = int(summary.loc[summary["target"] == target, "n_functions"].max())
+        return value(f"{target} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{functions:,})", show, "proxy")
+
     fields = [
         text("Proxy", "proxy"),
-        text("Target", "target", choice=True),
-        *_measures([measure, *(name for name in MAIN if name != measure)], measure),
+        *map(toward, targets),
         value("Given size", lambda row: estimate(row, "partial")),
-        value("Behind the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
-        value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
-        (Column("Level with best"), _is_level),
-        value("n", whole, "n"),
-        value("Functions", whole, "n_functions"),
-        value("Seeds", whole, "seeds"),
         value("Not defined", whole, "undefined"),
         value("Failed", whole, "failed"),
         FAMILY,
         text("Better", "direction"),
     ]
-    return table("correlations", "Rank correlations by proxy and target", summary.to_dict("records"), fields)
+    caption = f"{MEASURES[measure].label} correlation of every proxy with every target"
+    return table("correlations", caption, first if targets else [], fields)
+
+
+def _marked(number: Number, row: Row) -> Number:
+    level = _is_best(row) or bool(pd.notna(row["behind_p"]) and _holds(row["level_with_best"]))
+    return replace(number, text=f"{number.text}{LEVEL}", best=_is_best(row)) if level else number
 
 
 def _measures(names: Iterable[str], leading: str = "") -> list[Field]:
@@ -176,12 +212,6 @@ def _measured(row: Row, name: str, interval: bool = False) -> Number:
 
 def _is_best(row: Row) -> bool:
     return bool(row["proxy"] == row["best"])
-
-
-def _is_level(row: Row) -> str:
-    if _is_best(row):
-        return "best"
-    return "" if pd.isna(row["behind_p"]) else plain(_holds(row["level_with_best"]))
 
 
 def sampled(results: Results) -> str:
@@ -209,8 +239,8 @@ def reading(results: Results) -> list[str]:
         "Behind the best: how much lower the correlation is than the highest one with this target, paired by function. "
         "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm). Level with best: "
         f"p is above {SIGNIFICANCE}.",
-        "n: cells of one seed. Functions: how many different functions these compute. Not defined and failed: scores "
-        "of all seeds.",
+        f"{LEVEL} not significantly different from the best. n: how many different functions count. Not defined and "
+        "failed: scores of all seeds.",
     ]
 
 
@@ -241,26 +271,28 @@ def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
     return table(f"distilled-{place}", f"Correlations with distilled and vanilla accuracy, {label}", rows, fields)
 
 
-def subset_table(results: Results) -> Table | None:
-    """Return correlations beside each other by subset of the cells; None where there is only one subset."""
+def subset_tables(results: Results) -> list[tuple[str, Table]]:
+    """Return, by target, correlations by subset of the cells; nothing where there is only one subset."""
     evidence = results.evidence
     measure = measure_of(evidence)
-    subsets = {str(name): part for name, part in evidence.groupby("subset", sort=False)}
-    if len(subsets) < 2:
-        return None
-    fields = [_subset_field(name, part, measure) for name, part in subsets.items()]
-    fields = [text("Proxy", "proxy"), text("Target", "target", choice=True), *fields, FAMILY]
     label = f"{MEASURES[measure].label} by subset of the cells"
-    return table("subsets", label, best_first(results).to_dict("records"), fields)
+    found = []
+    for place, target in enumerate(targets_of(results), start=1):
+        subsets = {str(name): part for name, part in of(evidence, target=target).groupby("subset", sort=False)}
+        if len(subsets) > 1:
+            fields = [text("Proxy", "proxy"), *(_subset_field(name, part, measure) for name, part in subsets.items())]
+            rows = _records(best_first(results), target)
+            found.append((target, table(f"subsets-{place}", f"{label}, {target}", rows, fields)))
+    return found
 
 
 def _subset_field(name: str, evidence: pd.DataFrame, measure: str) -> Field:
     # The number of cells stands in the head where it is the same for all.
     same = evidence["n"].nunique() == 1
-    by_key = evidence.set_index(["proxy", "target"]).to_dict("index")
+    by_proxy = evidence.set_index("proxy").to_dict("index")
 
     def show(row: Row) -> Number:
-        known = by_key.get((row["proxy"], row["target"]))
+        known = by_proxy.get(row["proxy"])
         if known is None:
             return UNKNOWN
         shown = number(known[measure], low=known["low"], high=known["high"])
@@ -276,19 +308,43 @@ def subset_summaries(results: Results) -> list[tuple[str, str]]:
     return [(name, known[name].summary) for name in results.evidence["subset"].drop_duplicates() if name in known]
 
 
-def measure_table(results: Results) -> Table:
-    """Return every measure that is not in the main table, on all cells."""
-    rest = _measures(name for name in MEASURES if name not in MAIN)
-    fields = [text("Proxy", "proxy"), text("Target", "target", choice=True), *rest, FAMILY]
-    return table("measures", "Other measures by proxy and target", best_first(results).to_dict("records"), fields)
+def measure_tables(results: Results) -> list[tuple[str, Table]]:
+    """Return, by target, every measure and how far a proxy is from the best one."""
+    summary = best_first(results)
+    measure = measure_of(summary)
+    fields = [
+        text("Proxy", "proxy"),
+        *_measures([measure, *(name for name in MEASURES if name != measure)], measure),
+        value("Given size", lambda row: estimate(row, "partial")),
+        value("Behind the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
+        value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
+        value("Cells", whole, "n"),
+        value("Functions", whole, "n_functions"),
+        value("Seeds", whole, "seeds"),
+    ]
+    return [
+        (
+            target,
+            table(
+                f"measures-{place}",
+                f"All measures with {target}",
+                _records(summary, target),
+                fields,
+            ),
+        )
+        for place, target in enumerate(targets_of(results), start=1)
+    ]
+
+
+def _records(frame: pd.DataFrame, target: str) -> Sequence[Row]:
+    return of(frame, target=target).to_dict("records")
 
 
 def measure_summaries() -> list[tuple[str, str]]:
-    """Return the other measures and what they say."""
+    """Return the measures and what they say."""
     return [
         (measure.label, f"{measure.summary}; {'higher' if measure.higher_is_better else 'lower'} is better")
-        for name, measure in MEASURES.items()
-        if name not in MAIN
+        for measure in MEASURES.values()
     ]
 
 

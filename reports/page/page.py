@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,21 +13,28 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from diswot.reports.page import content, search_content, tables
+from diswot.reports import answer
+from diswot.reports.page import board, cell, content, explorer, search_content, tables
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
     from diswot.reports.figures.gallery import Group, Picture
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("uPlot.min.css", "report.css")
+SCRIPTS = ("uPlot.min.js", "tables.js", "explorer.js", "page.js")
+
+#: The kinds of figures in the part on distillation; the others of correlations stand with the proxies.
+OF_DISTILLATION = ("two-targets", "distilled-vanilla", "relations")
 
 
 @dataclass(frozen=True)
 class Section:
-    """One run and its figures."""
+    """One run, its figures, and the address of their folder as seen from the page's."""
 
     results: Results
     groups: tuple[Group, ...]
+    address: str = "figures"
 
 
 def render(sections: Sequence[Section]) -> str:
@@ -40,39 +47,56 @@ def render(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "percent": answer.percent,
         "breakable": tables.breakable,
         "data_address": _data_address,
         "finite": pd.notna,
         "linked": tables.linked,
     }
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style, script = ("\n".join(map(_read, files)) for files in (STYLES, SCRIPTS))
     return environment.get_template("report.html.j2").render(
         runs=[_run(number, section) for number, section in enumerate(sections, start=1)],
         style=Markup(style),
         script=Markup(script),
-        style_hash=_hash(style),
         script_hash=_hash(script),
     )
 
 
+def _read(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
 def _run(number: int, section: Section) -> dict[str, Any]:
     results = section.results
+    groups = [group for group in section.groups if group.pictures]
+    leaderboard = board.board(results)
+    space, pick = str(results.info.get("space")), answer.pick_of(results.search)
     run = {
         "anchor": f"run-{number}",
+        "figures": section.address,
         "title": content.title(results),
+        "answer": answer.sentences(results),
+        "board": leaderboard,
+        "lines": {line.proxy: line for line in leaderboard.lines} if leaderboard else {},
+        "pick": pick,
+        "pick_picture": cell.picture(str(results.search.info["space"]), pick.cell) if pick and results.search else "",
+        "cell_form": cell.picture(space),
+        "explorer": explorer.data(results),
         "sampled": content.sampled(results),
+        "sample": content.sample(results),
         "overview": content.overview(results),
         "findings": content.findings(results),
         "correlations": content.correlation_table(results),
         "reading": content.reading(results),
         "distilled": content.distilled_tables(results),
-        "subsets": content.subset_table(results),
+        "subsets": content.subset_tables(results),
         "subset_summaries": content.subset_summaries(results),
-        "measures": content.measure_table(results),
+        "measures": content.measure_tables(results),
         "measure_summaries": content.measure_summaries(),
         "search": search_content.section(results),
-        "groups": [group for group in section.groups if group.pictures and not group.of_search],
-        "search_groups": [group for group in section.groups if group.pictures and group.of_search],
+        "groups": [one for one in groups if not one.of_search and one.name not in OF_DISTILLATION],
+        "distillation_groups": [one for one in groups if one.name in OF_DISTILLATION],
+        "search_groups": [one for one in groups if one.of_search],
         "problems": content.problem_table(results),
         "made_by": content.made_by(results),
         "rebuilt_by": content.rebuilt_by(results),
@@ -86,21 +110,17 @@ def _run(number: int, section: Section) -> dict[str, Any]:
     return run | {"parts": list(_parts(run))}
 
 
-def _parts(run: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "correlations", "Correlations"
-    if run["distilled"]:
-        yield "distilled", "Distilled against vanilla"
-    if run["subsets"]:
-        yield "subsets", "Subsets"
-    if run["measures"].rows:
-        yield "measures", "Other measures"
-    yield "figures", "Figures"
+def _parts(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "overview", "Overview"
+    if run["correlations"].rows:
+        yield "proxies", "Proxies"
+    if run["explorer"]:
+        yield "explorer", "Explorer"
     if run["search"]:
         yield "search", "Search"
-    yield "problems", "Undefined and failed"
-    yield "reproduce", "Reproduce"
-    yield "settings", "Settings"
-    yield "sources", "Sources"
+    if run["distilled"] or run["distillation_groups"]:
+        yield "distillation", "Distillation"
+    yield "methods", "Data and methods"
 
 
 def _data_address(picture: Picture) -> str:

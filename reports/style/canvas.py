@@ -18,7 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from diswot.harness import files
-from diswot.reports.style import typography
+from diswot.reports.style import look, typography
 
 STYLE = Path(__file__).parent / "paper.mplstyle"
 SINGLE_COLUMN = 3.3
@@ -61,13 +61,13 @@ def sheet(
     Args:
         across: the figure's width in inches.
         body: the height in inches of all that stands above the note.
-        note: small text at the foot.
+        note: small text at the foot, unless the look in use is without.
         rows: of axes.
         columns: of axes.
         pad: the empty inches around axes.
         options: of `matplotlib.figure.Figure.subplots`.
     """
-    lines = typography.wrap(note, across - 2 * MARGIN)
+    lines = typography.wrap(note, across - 2 * MARGIN) if look.current().caption else []
     foot = MARGIN + LINE * len(lines) + 0.02 if lines else 0.0
     up = foot + body
     engine = ConstrainedLayoutEngine(w_pad=pad, h_pad=0.8 * pad, rect=(0, foot / up, 1, body / up))
@@ -79,8 +79,14 @@ def sheet(
 
 
 def short(names: Iterable[str], room: float = 1.35) -> dict[str, str]:
-    """Return names by themselves, elided where they are wider than that many inches."""
-    return {name: typography.elide(name, room) for name in names}
+    """Return by name what it is called, elided where that is wider than that many inches."""
+    called = look.current().called
+    return {name: typography.elide(called(name), room) for name in names}
+
+
+def column(usual: float) -> float:
+    """Return the width of a figure in inches that the look in use asks for, or the usual one."""
+    return {"single": SINGLE_COLUMN, "double": DOUBLE_COLUMN}.get(look.current().width, usual)
 
 
 def list_proxies(axes: Axes, proxies: Sequence[str]) -> None:

@@ -28,12 +28,14 @@ class Number:
         text: what is read.
         spread: what stands beside it, smaller.
         aside: what stands below it, smaller.
+        best: whether it is the best of its column.
     """
 
     value: float
     text: str
     spread: str = ""
     aside: str = ""
+    best: bool = False
 
 
 #: A number that is not known, or not defined.

@@ -38,6 +38,8 @@ def make_run(
 ) -> Results:
     generator = np.random.default_rng(5)
     quality = generator.normal(size=cells)
+    # Networks of S0 as far as there are so many.
+    numbers = np.array(s0.NUMBERS[:cells]) if cells <= len(s0.NUMBERS) else np.arange(cells)
     frames = []
     for place, name in enumerate(names):
         signal = np.cos(place * 0.08)
@@ -49,7 +51,7 @@ def make_run(
                 pd.DataFrame(
                     {
                         "space": "s0",
-                        "cell": np.arange(cells),
+                        "cell": numbers,
                         "proxy": name,
                         "version": 1,
                         "seed": seed,
@@ -61,9 +63,7 @@ def make_run(
                 )
             )
     accuracies = pd.concat(
-        pd.DataFrame(
-            {"cell": np.arange(cells), "target": target, "accuracy": 70 + quality + 0.3 * generator.normal(size=cells)}
-        )
+        pd.DataFrame({"cell": numbers, "target": target, "accuracy": 70 + quality + 0.3 * generator.normal(size=cells)})
         for target in targets
     )
     scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORES)

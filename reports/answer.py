@@ -1,0 +1,142 @@
+"""The answer of a run in sentences: which proxy predicts best, and what a search by it finds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from diswot.benchmarks.errors import InputError
+from diswot.harness.evidence.ensembles import ENSEMBLES
+from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
+from diswot.harness.evidence.table import leading
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search, percentile_of
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The cell that most searches of the first driver end with.
+
+    Attributes:
+        cell: its number.
+        architecture: how it is written.
+        driver: what drove the searches.
+        count: how many searches end with it.
+        searches: how many there were.
+        target: the accuracies that judge it.
+        accuracy: of these, in percent.
+        percentile: the share of the known cells that it is better than, in percent; None where the table is gone.
+        gap: to the best known cell, in percentage points.
+        known: how many cells have an accuracy.
+        accuracies: in percent, by target, where they are known.
+    """
+
+    cell: int
+    architecture: str
+    driver: str
+    count: int
+    searches: int
+    target: str
+    accuracy: float
+    percentile: float | None
+    gap: float
+    known: int
+    accuracies: dict[str, float]
+
+
+def sentences(results: Results) -> list[str]:
+    """Return which proxy predicts the first target best, which are as good, and what a search by it finds."""
+    return [*_prediction(results.evidence), *_search(pick_of(results.search))]
+
+
+def _prediction(evidence: pd.DataFrame) -> list[str]:
+    decisive = leading(evidence)
+    if decisive.empty:
+        return []
+    target, measure = str(decisive["target"].iloc[0]), str(decisive["measure"].iloc[0])
+    ranked = decisive[(decisive["target"] == target) & (decisive["n_functions"] >= FEWEST_FUNCTIONS)]
+    ranked = ranked[ranked[measure].notna()].sort_values(measure, ascending=False)
+    if ranked.empty:
+        return []
+    first = ranked.iloc[0]
+    level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
+    if first["proxy"] != first["best"]:
+        compared = f"The best of all is {first['best']}, which is not shown."
+    else:
+        compared = f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
+    return [
+        f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
+        f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
+        *([f"Its members were chosen by {chosen}."] if (chosen := chosen_by(str(first["proxy"]))) else []),
+        compared,
+    ]
+
+
+def chosen_by(name: str) -> str:
+    """Return by which accuracies the members of an ensemble were chosen; nothing for others and for proxies."""
+    return ENSEMBLES[name].chosen_by if name in ENSEMBLES else ""
+
+
+def percent(percentile: float) -> str:
+    """Return a percentile rounded down to one decimal, since 100.0 would say that no cell is better."""
+    return f"{math.floor(round(percentile * 10, 6)) / 10:.1f}"
+
+
+def _search(pick: Pick | None) -> list[str]:
+    if pick is None:
+        return []
+    better = "" if pick.percentile is None else f"better than {percent(pick.percentile)} % of {pick.known:,} cells, "
+    return [
+        f"A search by {pick.driver} picks cell {pick.cell}: {pick.accuracy:.2f} % {pick.target}, {better}"
+        f"{pick.gap:.2f} points below the best."
+    ]
+
+
+def pick_of(search: Search | None) -> Pick | None:
+    """Return the pick of the first driver; None without a search, or where its accuracy is not known."""
+    target = None if search is None else judging(search)
+    groups = [] if search is None else by_driver(search)
+    if search is None or target is None or not groups:
+        return None
+    driver, group = groups[0]
+    counts = group["cell"].value_counts()
+    row = group[group["cell"] == counts.index[0]].iloc[0]
+    if pd.isna(row[target]):
+        return None
+    accuracy, oracle = float(row[target]), search.info["oracles"][target]
+    return Pick(
+        cell=int(row["cell"]),
+        architecture=str(row["architecture"]),
+        driver=driver,
+        count=int(counts.iloc[0]),
+        searches=len(group),
+        target=target,
+        accuracy=accuracy,
+        percentile=_percentile(search, target, accuracy),
+        gap=float(oracle["accuracy"]) - accuracy,
+        known=int(oracle["known"]),
+        accuracies={name: float(row[name]) for name in search.info["targets"] if pd.notna(row[name])},
+    )
+
+
+def _percentile(search: Search, target: str, accuracy: float) -> float | None:
+    try:
+        return percentile_of(accuracy, search.accuracies(target))
+    except InputError:  # a table of the user's may have gone since the search
+        return None
+
+
+def judging(search: Search) -> str | None:
+    """Return the target that knows the most cells, by which most picks have an accuracy; None where none knows any."""
+    known = {name: record["known"] for name, record in search.info["oracles"].items()}
+    return max(known, key=lambda name: known[name], default=None)
+
+
+def by_driver(search: Search) -> list[tuple[str, pd.DataFrame]]:
+    """Return the picks of each driver's searches: by evolution, or by the other algorithm without evolution."""
+    made = search.picks[search.picks["seed"].notna()]
+    evolved = made[made["algorithm"] == "evolution"]
+    chosen = evolved if len(evolved) else made
+    return [(str(name), group) for name, group in chosen.groupby("driver", sort=False)]

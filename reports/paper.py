@@ -1,0 +1,149 @@
+"""What a paper takes from a run besides its figures: tables in LaTeX and Markdown, and a choice of proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from diswot.benchmarks.errors import InputError, unknown
+from diswot.reports.style import look
+from diswot.reports.style.wording import decimal
+from diswot.reports.summary import best_first, circumstances, column_of, measure_of, table_of, targets_of
+
+if TYPE_CHECKING:
+    from diswot.harness.runs.results import Results
+
+_MARKS = {mark: f"\\{mark}" for mark in "&%#_{}$"} | {
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"\N{MINUS SIGN}": "$-$", "\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{EM DASH}": "---"},
+}
+
+
+def look_of(
+    *, proxies: Sequence[str], labels: Path | None, order: str, width: str = "", caption: bool = True, annotate: int = 0
+) -> look.Look:
+    """Return a look, its labels read from a file.
+
+    Raises:
+        InputError: the file is not like that, the order or width is not known, or nothing gives an order.
+    """
+    if order not in look.ORDERS:
+        raise unknown("order", order, look.ORDERS)
+    if width and width not in look.WIDTHS:
+        raise unknown("width", width, look.WIDTHS)
+    called = {} if labels is None else read_labels(labels)
+    if order == "given" and not (proxies or called):
+        raise InputError("order: 'given' takes proxies or labels, whose order it is.")
+    return look.Look(tuple(proxies), called, order, width, caption, annotate)
+
+
+def chosen(results: Results, proxies: Sequence[str]) -> Results:
+    """Return a run with some of its proxies and ensembles alone; all of them where none is named.
+
+    Which correlation is the best, and which are not significantly different from it, stays as among all.
+
+    Raises:
+        InputError: the run has no correlation of one of the names.
+    """
+    known = list(dict.fromkeys(results.evidence["proxy"]))
+    for name in proxies:
+        if name not in known:
+            raise unknown("proxies", name, known)
+    if not proxies:
+        return results
+    frames = {name: getattr(results, name) for name in ("scores", "correlations", "evidence")}
+    shown = {name: frame[frame["proxy"].isin(proxies)].reset_index(drop=True) for name, frame in frames.items()}
+    return replace(results, proxies=results.proxies[results.proxies["name"].isin(proxies)], **shown)
+
+
+def read_labels(file: Path) -> dict[str, str]:
+    """Return what proxies and targets are called by a file: lines of ``NAME,LABEL``, in the order of the file.
+
+    Raises:
+        InputError: the file cannot be read, or a line is not like that.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"labels: {file} cannot be read: {error}.") from error
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        name, comma, label = (part.strip() for part in line.partition(","))
+        if line.strip() and not (name and comma and label):
+            raise InputError(f"labels: line {number} of {file} is {line!r}; a line is NAME,LABEL.")
+        if line.strip():
+            found[name] = label
+    return found
+
+
+def latex(results: Results) -> str:
+    """Return a LaTeX table of the look in use (needs booktabs): intervals, the best bold, its equals with a star."""
+
+    def written(text: str, best: bool, star: bool, interval: str) -> str:
+        number = f"\\textbf{{{_escaped(text)}}}" if best else _escaped(text)
+        return f"{number}{'$^{*}$' if star else ''}" + (f" {{\\scriptsize {_escaped(interval)}}}" if interval else "")
+
+    heads, lines = _cells(results, written)
+    table = [
+        f"% needs \\usepackage{{booktabs}}; {_note(results)}",
+        f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
+        *("\\toprule", f"{' & '.join(map(_escaped, heads))} \\\\", "\\midrule"),
+        *(f"{' & '.join([_escaped(line[0]), *line[1:]])} \\\\" for line in lines),
+        *("\\bottomrule", "\\end{tabular}"),
+    ]
+    return "\n".join([*table, ""])
+
+
+def markdown(results: Results) -> str:
+    """Return a Markdown table of the look in use: intervals, the best bold, its equals with a star."""
+
+    def written(text: str, best: bool, star: bool, interval: str) -> str:
+        return " ".join(filter(None, [(f"**{text}**" if best else text) + r"\*" * star, interval]))
+
+    heads, lines = _cells(results, written)
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    table = [" | ".join(part.replace("|", r"\|") for part in line) for line in [heads, rule, *lines]]
+    return "\n".join([*(f"| {line} |" for line in table), "", _note(results), ""])
+
+
+def _cells(results: Results, written: Callable[[str, bool, bool, str], str]) -> tuple[list[str], list[list[str]]]:
+    evidence, called = best_first(results), look.current().called
+    measure, targets = measure_of(evidence), targets_of(results)
+    highest = evidence.groupby("target")[measure].max()
+    by_key = evidence.set_index(["proxy", "target"]).to_dict("index")
+
+    def shown(proxy: str, target: str) -> str:
+        row = by_key.get((proxy, target))
+        if row is None or pd.isna(row[measure]):
+            return written("\N{EM DASH}", False, False, "")
+        interval = "" if pd.isna(row["low"]) else f"[{_short(row['low'])}, {_short(row['high'])}]"
+        level = bool(pd.notna(row["level_with_best"]) and row["level_with_best"])
+        best = row[measure] == highest[target]
+        return written(decimal(float(row[measure])), best, level and proxy != row["best"], interval)
+
+    # A column's name does where all are of one table.
+    one_table = len(set(map(table_of, targets))) == 1
+    heads = [called(target, column_of(target) if one_table else target) for target in targets]
+    proxies = list(dict.fromkeys(evidence["proxy"]))
+    return ["Proxy", *heads], [[called(proxy), *(shown(proxy, target) for target in targets)] for proxy in proxies]
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _note(results: Results) -> str:
+    evidence = best_first(results)
+    return (
+        f"{measure_of(evidence).capitalize()} correlation, 95 % interval over functions; bold: best of "
+        f"these; *: not significantly different from the best of all of the run's "
+        f"(p > 0.05, Holm); {circumstances(results, evidence)}."
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(_MARKS.get(mark, mark) for mark in text)
