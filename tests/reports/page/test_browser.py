@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -114,25 +113,30 @@ def waiting(driver: Any, script: str) -> Any:
 
 @pytest.mark.parametrize("width", [400, 1000, 1600])
 @pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 27)")])
-def test_every_part_fits_is_silent_and_has_enough_contrast(
-    driver: Any, address: str, width: int, scheme: str, paper: str
-) -> None:
+def test_every_part_fits_and_is_silent(driver: Any, address: str, width: int, scheme: str, paper: str) -> None:
     show(driver, address, width, scheme, "overview")
     assert driver.execute_script("return getComputedStyle(document.body).backgroundColor") == paper
-    checker = importlib.util.find_spec("axe_core_python")
-    if checker is not None and checker.origin is not None:
-        driver.execute_script((Path(checker.origin).parent / "axe.min.js").read_text())
     root = "document.documentElement"
     for part in PARTS:
         driver.execute_script("location.hash = arguments[0]", f"run-1-{part}")
         waiting(driver, f"return !document.getElementById('run-1-{part}').hidden")
         wide, room = driver.execute_script(f"return [{root}.scrollWidth, {root}.clientWidth]")
         assert wide <= room <= width, part
-        if checker is not None and width == 1000:
-            assert violations(driver) == [], part
     broken = "return Array.from(document.images).filter((one) => one.complete && !one.naturalWidth).length"
     assert driver.execute_script(broken) == 0
-    assert [entry for entry in driver.get_log("browser") if "unsafe-eval" not in entry["message"]] == []
+    assert driver.get_log("browser") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_part_keeps_wcag_aa(driver: Any, address: str, scheme: str) -> None:
+    checker = pytest.importorskip("axe_core_python")
+    show(driver, address, 1000, scheme, "overview")
+    driver.execute_script((Path(checker.__file__).parent / "axe.min.js").read_text())
+    for part in PARTS:
+        driver.execute_script("location.hash = arguments[0]", f"run-1-{part}")
+        waiting(driver, f"return !document.getElementById('run-1-{part}').hidden")
+        assert violations(driver) == [], part
+    driver.get_log("browser")  # axe tries what the page's policy forbids
 
 
 def violations(driver: Any) -> list[tuple[str, str]]:
@@ -140,7 +144,8 @@ def violations(driver: Any) -> list[tuple[str, str]]:
     driver.execute_script("for (const one of document.querySelectorAll('#run-1 details')) one.open = true")
     script = """
         const done = arguments[arguments.length - 1];
-        axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa"]}).then((found) => done(
+        const options = {runOnly: ["wcag2a", "wcag2aa", "wcag21aa"], resultTypes: ["violations"]};
+        axe.run(document, options).then((found) => done(
             found.violations.flatMap((rule) => rule.nodes.slice(0, 3).map((node) => [rule.id, node.html.slice(0, 120)]))
         ));
     """
