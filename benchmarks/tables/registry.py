@@ -9,7 +9,7 @@ from pathlib import Path
 
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.registry import Registry
-from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, readers, s0_diswot, user
+from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, nb201_kd_model, readers, s0_diswot, user
 from diswot.benchmarks.tables.table import Table
 
 
@@ -42,6 +42,7 @@ _OWN = (
         cache(nb201_kd.load),
         training_seconds=lambda: (nb201_kd.seconds(), nb201_kd.MACHINE),
     ),
+    Provider(nb201_kd_model.NAME, nb201_kd_model.SPACE, cache(nb201_kd_model.load)),
     Provider(s0_diswot.NAME, s0_diswot.SPACE, cache(s0_diswot.load)),
     Provider(nb201.NAME, nb201.SPACE, nb201.load, lambda: nb201.location().is_file(), nb201.outline),
 )

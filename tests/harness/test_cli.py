@@ -42,7 +42,7 @@ TINY = ("--space", "s0", "--cells", "111,113", *QUICK)
 MISTAKES = {
     # commands and options
     "evalute": ("command: 'evalute' is not known; did you mean 'evaluate'?", "Allowed: run, evaluate, correlate"),
-    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: fetch, import, list, show"),
+    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: fetch, import, list, model, show"),
     "images ftch": ("command: 'ftch' is not known; did you mean 'fetch'?", "Allowed: fetch, list"),
     "proxies lst": ("command: 'lst' is not known; did you mean 'list'?",),
     "--cells 3": ("No such option '--cells'", "See `diswot --help`"),
@@ -157,6 +157,10 @@ MISTAKES = {
     "tables import nowhere.pth": ("table: there is no file or folder 'nowhere.pth'; what can be imported is",),
     "tables import folder": ("table: 'folder' holds no cell; what can be imported is", "NATS-Bench-tss"),
     "tables import twice.csv": ("table: 'twice.csv' is no whole file of torch.save; what can be imported is",),
+    "tables model nb201-kd --out x.txt": ("--out: x.txt must end in .csv, .parquet, .json.",),
+    "tables model nb201-kd --classes 1": ("'--classes': 1 is not in the range x>=2",),
+    "tables model nb201-kd-model": ("table: nb201-kd-model is modelled already; give the measured table.",),
+    "tables model nb201-kd:destilled": ("'destilled' is not known; did you mean 'distilled'?",),
     "tables import file --out x.csv": ("--out: x.csv must end in .parquet.",),
     "tables import file --out file/x.parquet": ("--out: file cannot be written to: ",),
     # evidence
@@ -338,10 +342,11 @@ def test_lists_as_json(cli: Cli) -> None:
     assert {record["name"]: record["cells"] for record in tables} == {
         "analog-nasbench": 15625,
         "nb201-kd": len(load_table("nb201-kd").frame),
+        "nb201-kd-model": 15625,
         "s0-diswot": 64,
         "nb201": 0,
     }
-    assert [record["state"] for record in tables] == ["there", "there", "there", "not fetched"]
+    assert [record["state"] for record in tables] == [*["there"] * 4, "not fetched"]
     images = json.loads(cli("images", "list", "--json").out)
     assert {record["name"]: record["state"] for record in images} == {
         "noise": "drawn",
