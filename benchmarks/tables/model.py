@@ -233,8 +233,8 @@ def measured_in(spec: str) -> tuple[dict[str, pd.Series], Table]:
     for name, accuracies in measured.items():
         if len(accuracies) < FEWEST_FUNCTIONS:
             raise InputError(
-                f"table: {table.name}:{name} has an accuracy of {counted(len(accuracies), 'function')} with a live path; "
-                f"a model needs {FEWEST_FUNCTIONS} or more."
+                f"table: {table.name}:{name} has an accuracy of {counted(len(accuracies), 'function')} with a live "
+                f"path; a model needs {FEWEST_FUNCTIONS} or more."
             )
         if accuracies.nunique() == 1:
             raise InputError(f"table: {table.name}:{name} is the same for all functions; there is nothing to model.")
