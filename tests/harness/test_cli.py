@@ -42,7 +42,10 @@ TINY = ("--space", "s0", "--cells", "111,113", *QUICK)
 MISTAKES = {
     # commands and options
     "evalute": ("command: 'evalute' is not known; did you mean 'evaluate'?", "Allowed: run, evaluate, correlate"),
-    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: fetch, import, list, model"),
+    "tables shw s0-diswot": (
+        "command: 'shw' is not known; did you mean 'show'?",
+        "Allowed: fetch, import, list, model",
+    ),
     "images ftch": ("command: 'ftch' is not known; did you mean 'fetch'?", "Allowed: fetch, list"),
     "proxies lst": ("command: 'lst' is not known; did you mean 'list'?",),
     "--cells 3": ("No such option '--cells'", "See `diswot --help`"),
@@ -140,7 +143,10 @@ MISTAKES = {
     "bench --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
     "evaluate --export table.txt": ("--export: table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
-    "run --target nonsense": ("--target: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, nb201-kd-model"),
+    "run --target nonsense": (
+        "--target: 'nonsense' is not known",
+        "Allowed: analog-nasbench, nb201-kd, nb201-kd-model",
+    ),
     "tables show nonsense": ("table: 'nonsense' is not known",),
     "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
     "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
