@@ -190,7 +190,7 @@ def _refuse_undefined(
 
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
     fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
-    names = plan.targets or (*space.targets, *fetched, *_modelled(space))
+    names = plan.targets or (*space.targets, *_modelled(space), *fetched)
     accuracies, trainings, read_from = {}, {}, {}
     chosen = results.targets_of(space.name, names)
     results.say_fractions(chosen.values(), space.name)
