@@ -229,10 +229,10 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
 
 
 def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
-    """Write a table as Parquet, and its card, with the hash of that file, beside it; return the table.
+    """Write a table and, beside it, its card with the hash of that file; return the table.
 
     Args:
-        path: of the Parquet file.
+        path: of the file, which ends as one of `WRITERS`.
         make: makes the table, after it has been seen that the folder can be written to.
 
     Raises:
@@ -244,7 +244,7 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
 
     def fill(temporary: Path) -> None:
         table = make()
-        WRITERS[".parquet"](table.frame.reset_index(), temporary)
+        WRITERS[path.suffix](table.frame.reset_index(), temporary)
         card = replace(table.card, data_hash=hashlib.sha256(temporary.read_bytes()).hexdigest())
         write_json(user.card_path(path), asdict(card))  # first: figures without it would pass for ones of no source
         made.append(replace(table, card=card))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.registry import Registry
-from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, readers, s0_diswot, user
+from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, nb201_kd_model, readers, s0_diswot, user
 from diswot.benchmarks.tables.table import Table
 
 
@@ -24,6 +24,7 @@ class Provider:
         is_there: whether it can be loaded: one that comes from the network must have been fetched.
         outline: what is known of it before that: its columns and its card, no rows.
         training_seconds: what one training took, in seconds by column, and on what machine.
+        is_modelled: whether its accuracies are predictions, and not measured.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Provider:
     is_there: Callable[[], bool] = lambda: True
     outline: Callable[[], Table] | None = None
     training_seconds: Callable[[], tuple[dict[str, float], str]] = lambda: ({}, "")
+    is_modelled: bool = False
 
 
 _OWN = (
@@ -42,6 +44,7 @@ _OWN = (
         cache(nb201_kd.load),
         training_seconds=lambda: (nb201_kd.seconds(), nb201_kd.MACHINE),
     ),
+    Provider(nb201_kd_model.NAME, nb201_kd_model.SPACE, cache(nb201_kd_model.load), is_modelled=True),
     Provider(s0_diswot.NAME, s0_diswot.SPACE, cache(s0_diswot.load)),
     Provider(nb201.NAME, nb201.SPACE, nb201.load, lambda: nb201.location().is_file(), nb201.outline),
 )

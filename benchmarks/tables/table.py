@@ -9,6 +9,9 @@ import pandas as pd
 #: What a card says where its source says nothing.
 NOT_STATED = "not stated"
 
+#: How the recipe on the card of a modelled table begins.
+MODELLED = "modelled, not trained"
+
 
 @dataclass(frozen=True)
 class Card:
@@ -37,6 +40,11 @@ class Card:
     citation: str
     data_hash: str
     measured: str = NOT_STATED
+
+    @property
+    def is_modelled(self) -> bool:
+        """Whether the figures are predictions of a model that was fitted to other accuracies."""
+        return self.recipe.startswith(MODELLED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import pandas as pd
 #: Words that say of a column that it is no accuracy. Any other quantity has its unit in brackets: ``size [MB]``.
 _QUANTITIES = {
     *("cost", "energy", "epochs", "flops", "gain", "latency", "loss", "macs"),
-    *("memory", "parameters", "params", "seconds", "throughput", "time"),
+    *("memory", "parameters", "params", "seconds", "std", "throughput", "time"),
 }
 _UNIT = re.compile(r"\[([^\[\]]+)\]$")
 _PERCENT = ("%", "percent")

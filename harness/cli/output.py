@@ -90,7 +90,11 @@ def correlations(results: Results, subset: str | None = None) -> str:
             if target in has_copies:
                 row["all cells" + mark] = _decimal(on_all_cells.get((proxy, target), math.nan))
         rows.append(row)
-    keys = [f"[{number}] {target}" for number, target in enumerate(targets, start=1)]
+    modelled = {name for name, card in results.cards.items() if tables.Card(**card).is_modelled}
+    keys = [
+        f"[{number}] {target}{' (modelled, not measured)' if target.rpartition(':')[0] in modelled else ''}"
+        for number, target in enumerate(targets, start=1)
+    ]
     columns = dict.fromkeys(column for row in rows for column in row)
     body = tabulate(
         {column: [row.get(column, "-") for row in rows] for column in columns},

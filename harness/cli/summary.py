@@ -27,7 +27,11 @@ LEADING = 12
 _WIDTH = 100
 
 #: What a table's column is called on the screen.
-_SHORT = {"analog-nasbench:baseline": "200 epochs"}
+_SHORT = {
+    "analog-nasbench:baseline": "200 epochs",
+    "nb201-kd-model:distilled": "distilled (modelled)",
+    "nb201-kd-model:vanilla": "vanilla (modelled)",
+}
 
 
 def width() -> int:

@@ -166,6 +166,8 @@ def correlate(
             )
         found.append(one)
         cards[table.name] = asdict(table.card)
+    for name in (name for name, card in cards.items() if tables.Card(**card).is_modelled):
+        progress.say(f"{name}: its accuracies are modelled, not measured, which favours some proxies: docs/model.md")
     found += gains(found)
     targets = pd.concat(
         [

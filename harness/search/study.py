@@ -190,7 +190,7 @@ def _refuse_undefined(
 
 def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
     fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
-    names = plan.targets or (*space.targets, *fetched)
+    names = plan.targets or (*space.targets, *_modelled(space), *fetched)
     accuracies, trainings, read_from = {}, {}, {}
     chosen = results.targets_of(space.name, names)
     results.say_fractions(chosen.values(), space.name)
@@ -210,6 +210,12 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
             source = f"{target.table}: mean of its trainings, {target.column}, on {machine}"
             trainings[name] = Costs(seconds[target.column], source)
     return Truth(space, cells, classes, accuracies, trainings, read_from)
+
+
+def _modelled(space: Space) -> list[str]:
+    # Distilled accuracies that a model predicts of every cell: they judge picks, and take no part in correlations.
+    provided = [tables.TABLES[name] for name in tables.names()]
+    return [f"{one.name}:distilled" for one in provided if one.is_modelled and one.space == space.name]
 
 
 def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:

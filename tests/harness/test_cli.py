@@ -44,7 +44,10 @@ TINY = ("--space", "s0", "--cells", "111,113", *QUICK)
 MISTAKES = {
     # commands and options
     "evalute": ("command: 'evalute' is not known; did you mean 'evaluate'?", "Allowed: run, evaluate, correlate"),
-    "tables shw s0-diswot": ("command: 'shw' is not known; did you mean 'show'?", "Allowed: fetch, import, list, show"),
+    "tables shw s0-diswot": (
+        "command: 'shw' is not known; did you mean 'show'?",
+        "Allowed: fetch, import, list, model",
+    ),
     "images ftch": ("command: 'ftch' is not known; did you mean 'fetch'?", "Allowed: fetch, list"),
     "proxies lst": ("command: 'lst' is not known; did you mean 'list'?",),
     "--cells 3": ("No such option '--cells'", "See `diswot --help`"),
@@ -142,7 +145,10 @@ MISTAKES = {
     "bench --out table.txt": ("--out: table.txt must end in .csv, .parquet, .json",),
     "evaluate --export table.txt": ("--export: table.txt must end in .csv, .parquet, .json",),
     "correlate run --out file/table.csv": ("--out: file cannot be written to: ",),
-    "run --target nonsense": ("--target: 'nonsense' is not known", "Allowed: analog-nasbench, nb201-kd, s0-diswot"),
+    "run --target nonsense": (
+        "--target: 'nonsense' is not known",
+        "Allowed: analog-nasbench, nb201-kd, nb201-kd-model",
+    ),
     "tables show nonsense": ("table: 'nonsense' is not known",),
     "tables show s0-diswot --space nb201": ("s0-diswot is of the search space s0, not nb201",),
     "tables show twice.csv --space s2": ("--space: 's2' is not known; did you mean 's0'?",),
@@ -159,6 +165,10 @@ MISTAKES = {
     "tables import nowhere.pth": ("table: there is no file or folder 'nowhere.pth'; what can be imported is",),
     "tables import folder": ("table: 'folder' holds no cell; what can be imported is", "NATS-Bench-tss"),
     "tables import twice.csv": ("table: 'twice.csv' is no whole file of torch.save; what can be imported is",),
+    "tables model nb201-kd --out x.txt": ("--out: x.txt must end in .csv, .parquet, .json.",),
+    "tables model nb201-kd --classes 1": ("'--classes': 1 is not in the range x>=2",),
+    "tables model nb201-kd-model": ("table: nb201-kd-model is modelled already; give the measured table.",),
+    "tables model nb201-kd:destilled": ("'destilled' is not known; did you mean 'distilled'?",),
     "tables import file --out x.csv": ("--out: x.csv must end in .parquet.",),
     "tables import file --out file/x.parquet": ("--out: file cannot be written to: ",),
     # evidence
@@ -222,6 +232,7 @@ FILES = {
     "wrong.toml": b"batch-size = 'many'\n",
     "elsewhere.csv": b"cell,accuracy\n777,90\n",
     "unknown.csv": b"cell,accuracy\n712,90\n",
+    "many.csv": b"cell,accuracy\n" + b"".join(b"%d,%d\n" % (cell, 50 + cell % 7) for cell in range(150)),
     "twice.csv": b"cell,accuracy\n111,90\n111,91\n",
     "text.csv": b"cell,accuracy\n111,good\n",
     "file": b"",
@@ -340,10 +351,11 @@ def test_lists_as_json(cli: Cli) -> None:
     assert {record["name"]: record["cells"] for record in tables} == {
         "analog-nasbench": 15625,
         "nb201-kd": len(load_table("nb201-kd").frame),
+        "nb201-kd-model": 15625,
         "s0-diswot": 64,
         "nb201": 0,
     }
-    assert [record["state"] for record in tables] == ["there", "there", "there", "not fetched"]
+    assert [record["state"] for record in tables] == [*["there"] * 4, "not fetched"]
     images = json.loads(cli("images", "list", "--json").out)
     assert {record["name"]: record["state"] for record in images} == {
         "noise": "drawn",
@@ -362,6 +374,7 @@ def test_lists_as_json(cli: Cli) -> None:
 JSON = {
     ("tables", "list"): (),
     ("tables", "show"): ("s0-diswot",),
+    ("tables", "model"): ("many.csv",),
     ("scores", "list"): (),
     ("scores", "show"): ("nb201-cifar10",),
     ("images", "list"): (),

@@ -1,0 +1,32 @@
+"""The table ``nb201-kd-model``: what a model that was fitted to ``nb201-kd`` predicts of every cell of NAS-Bench-201.
+
+Nothing of it was trained: it judges searches and is drawn, and takes no part in correlations unless it is asked for.
+What is shipped has one row a function; ``docs/measurements/model.py`` makes it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib.resources import files
+
+import pandas as pd
+
+from diswot.benchmarks import spaces
+from diswot.benchmarks.tables.table import Card, Table
+
+NAME = "nb201-kd-model"
+SPACE = "nb201"
+
+
+def load() -> Table:
+    """Return the table: 15,625 cells; ``vanilla``, ``distilled`` and ``gain`` in percent, each with its ``-std``."""
+    known = spaces.get(SPACE)
+    by_function = pd.read_parquet(io.BytesIO(_read(f"{NAME}.parquet"))).set_index("cell")
+    cells = pd.Index(known.cells, name="cell", dtype="int64")
+    frame = by_function.loc[[known.representative(cell) for cell in cells]].set_axis(cells)
+    return Table(NAME, SPACE, frame.astype("float64").round(3), Card(**json.loads(_read(f"{NAME}.parquet.card.json"))))
+
+
+def _read(name: str) -> bytes:
+    return (files("diswot.benchmarks.tables") / "data" / name).read_bytes()
