@@ -12,7 +12,7 @@ import pandas as pd
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
-from diswot.harness import pool
+from diswot.harness import pool, progress
 from diswot.harness.evidence import ceiling, influence, intervals
 from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.measures import MEASURES, Column, influence_of, judge, oriented
@@ -172,7 +172,11 @@ def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFr
         workers=pool.default_workers(),
         on_death=_refuse,
     )
-    by_group = {id(group): parts for group, parts in found}
+    by_group = {}
+    with progress.shown(len(groups), "comparison", "judged") as step:  # a subset with the targets on the same cells
+        for group, parts in found:
+            by_group[id(group)] = parts
+            step()
     return [by_group[id(group)] for group in groups]
 
 

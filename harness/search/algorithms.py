@@ -104,7 +104,10 @@ def at_random(space: Space, cells: Sequence[int], options: Options, seed: int) -
 
 #: The searches by their names: functions of a space, the cells that may be scored, options and a seed.
 ALGORITHMS: Registry[Callable[[Space, Sequence[int], Options, int], Search]] = Registry(
-    FunctionType, "algorithms", "diswot.algorithms", {"evolution": evolution, "random": at_random}
+    FunctionType,
+    "algorithms",
+    "diswot.algorithms",
+    {"evolution": evolution, "random": at_random, "tpe": "diswot.harness.search.samplers:tpe"},
 )
 
 

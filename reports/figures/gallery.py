@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from diswot.harness import progress
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
 from diswot.reports.style import canvas
@@ -61,18 +62,21 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
     groups: list[Group] = []
     written: list[Path] = []
     correlated = bool(targets_of(results)) and not on_all_cells(results).empty
-    for kind in KINDS.values():
-        if asked is not None and kind not in asked:
-            continue
-        if results.search is None if kind.of_search else not correlated:
-            continue
-        pictures = []
-        for drawing in kind.draw(results):
-            paths = canvas.save(drawing.figure, folder, drawing.stem, drawing.data)
-            pictures.append(_picture(drawing, paths[0]))
-            written += paths
-        if pictures:
-            groups.append(Group(kind.name, kind.title, tuple(pictures), kind.of_search))
+    possible = [
+        kind
+        for kind in KINDS.values()
+        if (asked is None or kind in asked) and (results.search is not None if kind.of_search else correlated)
+    ]
+    with progress.shown(len(possible), "figure kind", f"figures of {results.folder.name}") as step:
+        for kind in possible:
+            pictures = []
+            for drawing in kind.draw(results):
+                paths = canvas.save(drawing.figure, folder, drawing.stem, drawing.data)
+                pictures.append(_picture(drawing, paths[0]))
+                written += paths
+            if pictures:
+                groups.append(Group(kind.name, kind.title, tuple(pictures), kind.of_search))
+            step()
     return tuple(groups), written
 
 
