@@ -25,5 +25,5 @@ with TemporaryDirectory() as folder:
     chosen = [*by_evidence(leading(run.results.evidence))[:LEADING], *OTHERS]
     labels = {target: target.rpartition(":")[2] for target in targets}
     axes = diswot.plot.bars(run, targets=targets, proxies=chosen, labels=labels)
-    axes.set_xlabel("Spearman correlation with the accuracy, 567 functions")
+    axes.set_xlabel("Spearman correlation, 567 functions")
     axes.figure.savefig(sys.argv[1], dpi=160)
