@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -90,7 +91,7 @@ def _shown(one: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def _row(found: dict[str, float | str]) -> dict[str, str]:
+def _row(found: Mapping[Hashable, Any]) -> dict[str, str]:
     return {
         "proxy": str(found["proxy"]),
         "n": str(found["n"]),
@@ -103,5 +104,5 @@ def _row(found: dict[str, float | str]) -> dict[str, str]:
     }
 
 
-def _decimal(value: float | str) -> str:
+def _decimal(value: float) -> str:
     return "-" if value != value else f"{value:+.3f}"

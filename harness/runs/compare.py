@@ -182,7 +182,7 @@ def _accuracies(
     pair: tuple[Panel, Panel], asked: Sequence[str], space: Space, subset: str
 ) -> Iterator[tuple[str, pd.Series]]:
     # By target, ascending by cell.
-    cells = np.intersect1d(*(one.cells for one in pair)).tolist()
+    cells = np.intersect1d(pair[0].cells, pair[1].cells).tolist()
     chosen = results.targets_of(space.name, tuple(asked) or results.default_targets(space.name, cells))
     results.say_fractions(chosen.values(), space.name)
     for name, target in chosen.items():
