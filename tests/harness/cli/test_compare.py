@@ -40,16 +40,21 @@ def make(tmp_path: Path, settings: Settings, record: Callable[..., Record]) -> C
     """Writes a run of some proxies' scores by cell; None is undefined."""
 
     def write(
-        name: str, scores: dict[str, dict[int, float | None]], seeds: tuple[int, ...] = (0,), **changes: Any
+        name: str,
+        scores: dict[str, dict[int, float | None]],
+        seeds: tuple[int, ...] = (0,),
+        version: str | None = None,
+        **changes: Any,
     ) -> Path:
         folder, made = tmp_path / name, replace(settings, **changes)
-        run_folder.claim(folder, made, registry.select(",".join(scores)), device="cpu", plugins=())
+        proxies = [replace(one, version=version or one.version) for one in registry.select(",".join(scores))]
+        run_folder.claim(folder, made, proxies, device="cpu", plugins=())
+        identity = {"space": made.space, "settings": made.hash}
         with Store(run_folder.store_path(folder), create=True) as store:
-            for proxy, values in scores.items():
-                version = registry.get(proxy).version
+            for one in proxies:
                 store.write(
-                    record(cell, value, proxy=proxy, version=version, settings=made.hash, seed=seed, space=made.space)
-                    for cell, value in values.items()
+                    record(cell, value, proxy=one.name, version=one.version, **identity, seed=seed)
+                    for cell, value in scores[one.name].items()
                     for seed in seeds
                 )
         return folder
@@ -152,7 +157,7 @@ def test_settings_that_differ_are_named(pair: tuple[Path, Path]) -> None:
     assert "batch" not in settings.index  # it follows from the images
 
 
-def test_the_version_of_a_proxy_is_a_setting(pair: tuple[Path, Path]) -> None:
+def test_a_direction_that_differs_is_named_and_counts(pair: tuple[Path, Path]) -> None:
     path = run_folder.info_path(pair[1])
     info = json.loads(path.read_text())
     info["proxies"] = [one | {"direction": "lower"} if one["name"] == "zen" else one for one in info["proxies"]]
@@ -160,6 +165,13 @@ def test_the_version_of_a_proxy_is_a_setting(pair: tuple[Path, Path]) -> None:
     (found,) = compare.compare(pair, [TARGET])
     assert list(found.settings.set_index("setting").loc["direction of zen"]) == ["higher", "lower"]
     assert row(found, "zen")["value_second"] < 0 < row(found, "zen")["value_first"]
+
+
+def test_two_versions_of_a_proxy_are_compared(make: Callable[..., Path]) -> None:
+    old, new = make("old", {"nwot": noisy(1, 3.0)}), make("new", {"nwot": noisy(1, 1.0)}, version="99")
+    (found,) = compare.compare([old, new], [TARGET])
+    assert found.settings.to_numpy().tolist() == [["version of nwot", registry.get("nwot").version, "99"]]
+    assert row(found, "nwot")["low"] > 0
 
 
 def test_command_prints_at_most_100_columns(pair: tuple[Path, Path], cli: Cli, tmp_path: Path) -> None:
@@ -186,7 +198,7 @@ def test_a_run_has_it_as_a_method(pair: tuple[Path, Path]) -> None:
     ("line", "says"),
     [
         ("first", "RUN: two runs are compared, or more; one was given."),
-        ("first other_space", "s0, "),
+        ("first other_space", "first is of s0, other_space of nb201; compare runs of one space."),
         ("first other_proxy", "have no proxy in common on the cells that both have"),
         ("first other_cells", "have no cell in common"),
         ("first nowhere", "RUN: nowhere is not a run's folder"),
