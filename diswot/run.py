@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from diswot.harness.compute.plan import Plan
     from diswot.harness.compute.work import Tally
+    from diswot.harness.runs.compare import Comparison
     from diswot.harness.runs.stored_search import Search
 
 
@@ -197,6 +198,38 @@ class Run:
         first += ["n_functions", "undefined", "failed"]
         tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
         return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
+
+    def compare(
+        self,
+        other: Run | Path | str,
+        targets: str | Sequence[str] = (),
+        *,
+        metric: str = "spearman",
+        subset: str = "all",
+        undefined: str = "worst",
+    ) -> Comparison:
+        """Compare this run with another: two versions of a proxy, two machines, two image sets.
+
+        Args:
+            other: the other run, its folder, or the name of precomputed scores.
+            targets: as in `correlate`.
+            metric: as in `correlate`.
+            subset: as in `correlate`.
+            undefined: as in `correlate`; ``omit`` leaves a cell out of both runs.
+
+        Returns:
+            ``proxies``: a row a target and a proxy that both have, on the cells that both have: both correlations,
+            their difference, other minus this, its interval and p-value, how many scores changed, and their rank
+            correlation. ``settings``: what differs.
+
+        Raises:
+            InputError: if the runs have different spaces, or no proxy, cell or accuracy in common.
+        """
+        from diswot.harness.runs import compare
+
+        asked = (targets,) if isinstance(targets, str) else tuple(targets)
+        runs = (self.folder, other.folder if isinstance(other, Run) else other)
+        return compare.compare(runs, asked, metric=metric, subset=subset, undefined=undefined)[0]
 
     def search(
         self,

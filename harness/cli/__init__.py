@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "evaluate, correlate, search and report on the embedded default; the main job",
     "evaluate": "score proxies x cells x seeds into a store; resumable",
     "correlate": "rank correlations of a store with accuracies",
+    "compare": "runs side by side: paired differences, scores that changed, settings that differ",
     "search": "evolutionary search driven by a proxy, beside random search and both optima",
     "report": "figures and one self-contained HTML page from stored scores",
     "check": "regression-test a proxy: is it well-behaved, worth something, and as it was",

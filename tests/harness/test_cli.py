@@ -315,7 +315,8 @@ import sys
 from diswot.harness.cli import main
 def loaded(*heavy):
     return [name for name in heavy if name in sys.modules]
-commands = "run", "evaluate", "correlate", "report", "tables", "scores", "images", "proxies", "cell", "bench", "check"
+commands = "run", "evaluate", "correlate", "compare", "report", "tables", "scores", "images", "proxies", "cell", "bench"
+commands += ("check",)
 for command in "", *commands:
     assert main([*command.split(), "--help"]) == 0
 assert loaded("torch", "pandas", "scipy", "matplotlib") == [], loaded("torch", "pandas", "scipy", "matplotlib")
@@ -382,6 +383,7 @@ JSON = {
     ("proxies", "show"): ("snip",),
     ("cell",): ("7",),
     ("correlate",): ("run",),
+    ("compare",): ("run", "run"),
     ("search",): ("run", "--proxy", "params", "--seeds", "2", "--evaluations", "1", "--algorithm", "random"),
     ("bench",): (*TINY, "--proxies", "params"),
     ("check",): ("params", "--quick", "--only", "one_number"),
