@@ -37,7 +37,9 @@ def command(out: Path, export: Path | None, shipped: bool, **settings: Any) -> i
         run_folder.refuse_kept("--export", export, out)
     run = diswot.evaluate(out=out, precomputed=shipped, **settings)
     space = spaces.get(run.info["space"])
-    if lacking := output.undistilled(space.name, samples.cells(settings["cells"], space)):
+    asked = settings["cells"]
+    cells = run.cells if asked is None else samples.cells(asked, space)
+    if lacking := output.undistilled(space.name, cells):
         click.echo(lacking, err=True)
     if export is not None:
         with named("--export", "out"):

@@ -96,6 +96,13 @@ def test_tpe_finds_better_cells_than_random_search() -> None:
     assert sum(best("tpe", seed) for seed in seeds) > sum(best("random", seed) for seed in seeds)
 
 
+def test_tpe_scores_distinct_cells_of_the_budget_and_repeats_itself() -> None:
+    scored = [run(ALGORITHMS["tpe"](SPACE, SPACE.cells[:9], OPTIONS, seed), numbers) for seed in (0, 0, 1)]
+    assert scored[0] == scored[1] != scored[2]
+    assert all(len(set(cells)) == len(cells) == OPTIONS.evaluations for cells in scored)
+    assert set(scored[0]) <= set(SPACE.cells[:9])
+
+
 def test_tpe_without_optuna_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setitem(sys.modules, "optuna.samplers", None)

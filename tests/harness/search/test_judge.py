@@ -11,7 +11,7 @@ from scipy import stats
 from diswot.benchmarks import spaces
 from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
 from diswot.harness.search import judge
-from diswot.harness.search.algorithms import ALGORITHMS, Options
+from diswot.harness.search.algorithms import Options, at_random, evolution
 from diswot.harness.search.driver import Driver
 from diswot.harness.search.judge import Costs, Found, Truth
 from diswot.harness.search.side_by_side import Trail, conduct
@@ -24,6 +24,9 @@ SCORE = dict(zip(CELLS, (RANDOM.normal(size=64) * 10).round(3).tolist(), strict=
 ACCURACY = pd.Series(RANDOM.normal(70, 2, size=64).round(2), index=CELLS)
 
 
+SEARCHES = {"evolution": evolution, "random": at_random}
+
+
 def refuse(cells: list[int]) -> None:
     raise AssertionError(cells)
 
@@ -32,7 +35,7 @@ def made(searches: int = 12, teacher: str = "resnet56", sign: float = 1.0, scale
     driver = Driver("mine", ("mine",), (sign,), None)
     scores = {cell: (scale * value,) for cell, value in SCORE.items()}
     trails: dict[tuple[str, int], Trail] = {}
-    for name, algorithm in ALGORITHMS.items():
+    for name, algorithm in SEARCHES.items():
         searching = {(name, seed): algorithm(S0, CELLS, OPTIONS, seed) for seed in range(searches)}
         trails |= conduct(searching, driver, scores, refuse)
     return Found(teacher, driver, scores, trails, 0.5, "a test", CELLS)
@@ -65,7 +68,7 @@ def test_one_search_has_no_deviation_and_an_unknown_accuracy_no_point() -> None:
     found = made(1)
     known = [cell for cell in CELLS if cell != found.trails["random", 0].pick(2)]
     curves = judge.curves([found], truth(ACCURACY[known]))
-    points = sum(found.trails[name, 0].pick(at) in known for name in ALGORITHMS for at in range(1, 17))
+    points = sum(found.trails[name, 0].pick(at) in known for name in SEARCHES for at in range(1, 17))
     assert curves["deviation"].isna().all()
     assert len(curves[curves["quantity"] == "score"]) == 2 * 16
     assert len(curves[curves["quantity"] != "score"]) == points < 2 * 16
