@@ -67,7 +67,7 @@ def leaderboard(results: Results, columns: int) -> str:
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [f"† members chosen by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
+    notes += [f"‡ members chosen by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
     return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
 
 
@@ -87,7 +87,7 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
 
 
 def _marked(name: str) -> str:
-    return f"{name} †" if chosen_by(name) else name
+    return f"{name} ‡" if chosen_by(name) else name
 
 
 def _short(target: str) -> str:
