@@ -81,7 +81,24 @@ def judged(driver: Driver, scores: Mapping[int, tuple[float, ...]], pool: Sequen
     """
     if driver.ensemble is None:
         return {cell: scores[cell][0] for cell in pool}
-    values = np.array([scores[cell] for cell in pool], float).T
-    combined = driver.ensemble.combine(panel.ranked(values))
-    defined = np.isfinite(values).any(axis=0)
-    return dict(zip(pool, np.where(defined, combined, -math.inf).tolist(), strict=True))
+    return judged_apart(driver, scores, [pool])[0]
+
+
+def judged_apart(
+    driver: Driver, scores: Mapping[int, tuple[float, ...]], pools: Sequence[Sequence[int]]
+) -> list[dict[int, float]]:
+    """Return how good the cells of several pools are by an ensemble, which ranks each pool by itself.
+
+    As `judged` of every pool, and much faster: pools of the same size are ranked together.
+    """
+    assert driver.ensemble is not None
+    found: list[dict[int, float]] = [{} for _ in pools]
+    sizes = [len(pool) for pool in pools]
+    for size in dict.fromkeys(sizes):
+        places = [place for place, of in enumerate(sizes) if of == size]
+        values = np.array([[scores[cell] for cell in pools[place]] for place in places], float).swapaxes(1, 2)
+        defined = np.isfinite(values).any(axis=1)
+        for place, ranks, is_defined in zip(places, panel.ranked(values), defined, strict=True):
+            combined = np.where(is_defined, driver.ensemble.combine(ranks), -math.inf)
+            found[place] = dict(zip(pools[place], combined.tolist(), strict=True))
+    return found

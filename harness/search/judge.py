@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -206,6 +206,7 @@ def teachers(found: Sequence[Found]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TEACHER_COLUMNS))
 
 
+@cache
 def bar_of(cells: int, evaluations: int) -> int:
     """Return how many of the best cells there are to be for random search to find one with a probability of a half.
 
@@ -217,6 +218,7 @@ def bar_of(cells: int, evaluations: int) -> int:
     return int(good[stats.hypergeom.sf(0, cells, good, evaluations) >= 0.5][0])
 
 
+@cache
 def drawn_at_median(cells: int, good: int, evaluations: int) -> int:
     """Return how many of the cells random search draws until one of the good ones came with a probability of a half."""
     drawn = np.arange(1, evaluations + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ def conduct(
     driver: Driver,
     scores: Scores,
     provide: Callable[[list[int]], None],
+    advance: Callable[[], object] = lambda: None,
 ) -> dict[K, Trail]:
     """Carry out searches, all in step, and return their trails.
 
@@ -45,6 +46,7 @@ def conduct(
         driver: whose scores they follow.
         scores: what is known; ``provide`` adds to it.
         provide: scores the cells that are asked for and not known yet.
+        advance: is called after every evaluation of every search.
     """
     asked = {key: next(search) for key, search in searches.items()}
     seen: dict[K, list[int]] = {key: [] for key in searches}
@@ -53,33 +55,36 @@ def conduct(
         lacking = dict.fromkeys(cell for cells in asked.values() for cell in cells if cell not in scores)
         if lacking:
             provide(list(lacking))
-        for key, cells in tuple(asked.items()):
-            for cell in cells:
-                fitness = _see(driver, scores, seen[key], picks[key], cell)
+        fitness: dict[K, Fitness] = {}
+        for place in range(max(map(len, asked.values()))):
+            keys = [key for key, cells in asked.items() if place < len(cells)]
+            for key in keys:
+                seen[key].append(asked[key][place])
+            for key, good in zip(keys, _fitness(driver, scores, [seen[key] for key in keys]), strict=True):
+                _pick(driver, good, seen[key], picks[key])
+                fitness[key] = good
+                advance()
+        for key in tuple(asked):
             try:
-                asked[key] = searches[key].send(fitness)
+                asked[key] = searches[key].send(fitness[key])
             except StopIteration:
                 del asked[key]
     return {key: Trail(tuple(seen[key]), tuple(picks[key])) for key in searches}
 
 
-def _see(driver: Driver, scores: Scores, seen: list[int], picks: list[tuple[int, int]], cell: int) -> Fitness:
-    seen.append(cell)
+def _fitness(driver: Driver, scores: Scores, seen: Sequence[Sequence[int]]) -> Iterator[Fitness]:
     if driver.ensemble is None:
+        yield from [lambda cells: [scores[cell][0] for cell in cells]] * len(seen)
+        return
+    # An ensemble ranks the cells that a search has seen so far, so that a new one may change which of them is the best.
+    for judgement in drivers.judged_apart(driver, scores, seen):
+        yield lambda cells, judgement=judgement: [judgement[cell] for cell in cells]
 
-        def good(cells: Sequence[int]) -> list[float]:
-            return [scores[cell][0] for cell in cells]
 
-        candidate = cell
-    else:
-        # It ranks the cells seen so far, so that a new one may change which of the others is the best.
-        judgement = drivers.judged(driver, scores, seen)
-
-        def good(cells: Sequence[int]) -> list[float]:
-            return [judgement[cell] for cell in cells]
-
-        candidate = max(seen, key=judgement.__getitem__)
-    best = good([picks[-1][1]])[0] if picks else -math.inf
-    if good([candidate])[0] > best:
-        picks.append((len(seen), candidate))
-    return good
+def _pick(driver: Driver, good: Fitness, seen: Sequence[int], picks: list[tuple[int, int]]) -> None:
+    of = seen if driver.ensemble else seen[-1:]
+    values = good(of)
+    highest = max(values)
+    (best,) = good([picks[-1][1]]) if picks else (-math.inf,)
+    if highest > best:
+        picks.append((len(seen), of[values.index(highest)]))

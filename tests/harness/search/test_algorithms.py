@@ -17,7 +17,7 @@ from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space, nb201, neighbours
 from diswot.harness.evidence.ensembles import ENSEMBLES
-from diswot.harness.search.algorithms import ALGORITHMS, Options, check
+from diswot.harness.search.algorithms import ALGORITHMS, Options, Search, check
 from diswot.harness.search.driver import Driver, Scores, judged
 from diswot.harness.search.side_by_side import Trail, conduct
 
@@ -252,6 +252,20 @@ def test_an_ensemble_ranks_the_cells_that_the_search_has_seen() -> None:
         ranks = [stats.rankdata([values[cell] for cell in seen]) for values in (one, other)]
         mean = np.mean(ranks, axis=0)
         assert mean[seen.index(trail.pick(at))] == mean.max()  # type: ignore[arg-type]
+
+
+def test_searches_side_by_side_are_those_alone() -> None:
+    ensemble = ENSEMBLES["diswot_log_rank"]
+    driver = Driver(ensemble.name, ensemble.members, (1.0, 1.0), ensemble)
+    values = rugged(1), rugged(2) | dict.fromkeys(S0.cells[::3], -math.inf)
+    scores: Scores = {cell: (values[0][cell], values[1][cell]) for cell in S0.cells}
+    asked = [(name, seed) for name in ("evolution", "random") for seed in range(4)]
+
+    def begun(name: str, seed: int) -> Search:
+        return ALGORITHMS[name](S0, tuple(S0.cells), Options(20 + seed, 5 + seed % 2, 3, 0.0), seed)
+
+    together = conduct({key: begun(*key) for key in asked}, driver, scores, refuse)
+    assert together == {key: conduct({0: begun(*key)}, driver, scores, refuse)[0] for key in asked}
 
 
 def test_a_cell_is_undefined_to_an_ensemble_where_all_its_members_are() -> None:

@@ -111,18 +111,6 @@ def test_replaying_loads_no_torch(whole: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_large_replays_in_several_processes_are_those_of_one(
-    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line = ("search", run, "--proxy", "diswot_rank", "--seeds", "30")
-    cli(*line)
-    before = trajectory(run)
-    monkeypatch.setattr("diswot.harness.search.replay._SMALL", 0)
-    assert cli(*line).status == 0
-    for mine, theirs in zip(before, trajectory(run), strict=True):
-        pd.testing.assert_frame_equal(mine, theirs)
-
-
 def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run: Path, tmp_path: Path) -> None:
     cli("search", run, "--proxy", "diswot", *SMALL)
     live = tmp_path / "live"
