@@ -28,6 +28,7 @@ from diswot.harness.cli import options
 @options.paper
 @click.option("--latex", type=options.NEW_FILE, help="Write a LaTeX table (booktabs) with intervals to this file.")
 @click.option("--markdown", type=options.NEW_FILE, help="Write a Markdown table with intervals to this file.")
+@options.full
 @options.as_json
 @options.config
 def command(
@@ -43,6 +44,7 @@ def command(
     order: str,
     latex: Path | None,
     markdown: Path | None,
+    full: bool,
     as_json: bool,
 ) -> int:
     """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
@@ -56,7 +58,7 @@ def command(
     from diswot.benchmarks import spaces
     from diswot.benchmarks.errors import named, unknown
     from diswot.harness import files
-    from diswot.harness.cli import output
+    from diswot.harness.cli import output, summary
     from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
@@ -89,8 +91,13 @@ def command(
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
-    else:
+    elif full:
         click.echo("\n\n".join(output.correlations(one, subset) for one in found))
+    else:
+        columns = summary.width()
+        for one in found:
+            click.echo(f"{summary.heading(one)}\n\n{summary.correlations(one, columns, subset).text(columns)}")
+            click.echo(f"{summary.limits(one, columns)}\n")
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
         if file is not None:
             with look.using(wanted):

@@ -301,6 +301,7 @@ draws = click.option(
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
 )
+full = click.option("--full", is_flag=True, help="Print every proxy and every column, as wide as they are.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -60,8 +60,7 @@ def correlations(results: Results, subset: str | None = None) -> str:
     everything = results.evidence
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
     if evidence.empty:
-        whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
-        return f"{results.info['space']}: the subset {subset} holds {whole}."
+        return no_cells(results, subset)
     targets = list(dict.fromkeys(evidence["target"]))
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     copies = (evidence["n"] != evidence["n_functions"]).any()
@@ -90,9 +89,9 @@ def correlations(results: Results, subset: str | None = None) -> str:
             if target in has_copies:
                 row["all cells" + mark] = _decimal(on_all_cells.get((proxy, target), math.nan))
         rows.append(row)
-    modelled = {name for name, card in results.cards.items() if tables.Card(**card).is_modelled}
+    predicted = modelled(results, targets)
     keys = [
-        f"[{number}] {target}{' (modelled, not measured)' if target.rpartition(':')[0] in modelled else ''}"
+        f"[{number}] {target}{' (modelled, not measured)' if target in predicted else ''}"
         for number, target in enumerate(targets, start=1)
     ]
     columns = dict.fromkeys(column for row in rows for column in row)
@@ -102,16 +101,32 @@ def correlations(results: Results, subset: str | None = None) -> str:
         tablefmt="simple",
         disable_numparse=True,
     )
-    notes = _notes(evidence, bool(has_copies)) + _overflows(results)
-    if results.method.get("kept"):
-        shown = results.info["shipped"]["name"]
-        notes.append(
-            f"Computed when the set {shown} was made, of the same scores, accuracies and code, and kept with it."
-        )
+    notes = _notes(evidence, bool(has_copies)) + overflows(results) + origin(results)
     return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
 
 
-def _overflows(results: Results) -> list[str]:
+def modelled(results: Results, targets: Sequence[str]) -> list[str]:
+    """Return the targets that a model predicts."""
+    known = {name for name, card in results.cards.items() if tables.Card(**card).is_modelled}
+    return [target for target in targets if target.rpartition(":")[0] in known]
+
+
+def no_cells(results: Results, subset: str | None) -> str:
+    """Say why a subset has no correlations."""
+    whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
+    return f"{results.info['space']}: the subset {subset} holds {whole}."
+
+
+def origin(results: Results) -> list[str]:
+    """Say so where the correlations came with a set of precomputed scores."""
+    if not results.method.get("kept"):
+        return []
+    name = results.info["shipped"]["name"]
+    return [f"Computed when the set {name} was made, of the same scores, accuracies and code, and kept with it."]
+
+
+def overflows(results: Results) -> list[str]:
+    """Name the proxies with infinite scores."""
     # An infinite score ranks worst, and turns the sign of a correlation, though it stands for a very good cell.
     infinite = results.scores[results.scores["cause"].astype(str).str.endswith(OVERFLOWED)]
     return [
@@ -169,10 +184,16 @@ def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
         notes.append("given size: the partial correlation, controlling for live_flops.")
     if has_copies:
         notes.append("all cells: the correlation over all cells, copies included, as publications report it.")
-    agreement = evidence.groupby("target", sort=False)[["reliability", "ceiling"]].first()
-    for target, limit in agreement["ceiling"].dropna().items():
+    return notes + agreement(evidence)
+
+
+def agreement(evidence: pd.DataFrame) -> list[str]:
+    """Say how far the noise of the trainings limits a correlation with each target."""
+    notes = []
+    known = evidence.groupby("target", sort=False)[["reliability", "ceiling"]].first()
+    for target, limit in known["ceiling"].dropna().items():
         notes.append(f"{target}: the noise between training seeds allows a correlation of about {limit:.2f} at most.")
-    for target, reliability in agreement["reliability"].dropna().items():
+    for target, reliability in known["reliability"].dropna().items():
         if reliability < LITTLE:
             notes.append(f"{target}: two training seeds agree by {reliability:.2f} only, so it decides little.")
     return notes
@@ -211,7 +232,7 @@ def search(found: Search) -> str:
         rows.append(row)
     body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
-    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
+    return "\n".join([searched(info), *won(info), *keys, "", body, "", *picked(found), "", *_search_notes(info)])
 
 
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
@@ -226,8 +247,8 @@ def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
     }
 
 
-def _picked(found: Search) -> list[str]:
-    # What searches end with most often.
+def picked(found: Search) -> list[str]:
+    """Describe the cell with which most searches end, by driver."""
     lines = []
     searched = found.picks[found.picks["seed"].notna()]
     several = len(found.info["teachers"]) > 1
@@ -250,7 +271,8 @@ def _factor(values: pd.Series) -> str:
     return f"x {known.iloc[0]:.3g}" if len(known) else "-"
 
 
-def _searched(info: dict[str, Any]) -> str:
+def searched(info: dict[str, Any]) -> str:
+    """Say how searches were made."""
     made = info["options"]
     budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
     return (
@@ -260,7 +282,8 @@ def _searched(info: dict[str, Any]) -> str:
     )
 
 
-def _won(info: dict[str, Any]) -> list[str]:
+def won(info: dict[str, Any]) -> list[str]:
+    """Say how the winner was chosen, where there is one."""
     won = info["winner"]
     if won is None:
         return []

@@ -46,7 +46,7 @@ DRIVERS = ("vote", "diswot", "live_flops")
 @options.sweep
 @options.shipped
 @options.scheduler
-@click.option("--full", is_flag=True, help="Print every proxy and every column.")
+@options.full
 @options.out("runs/default")
 @named("--out", "run", "store")
 def command(out: Path, targets: tuple[str, ...], full: bool, workers: int | None, **settings: Any) -> int:
@@ -177,15 +177,17 @@ def _print(found: Sequence[Results], full: bool, out: Path) -> None:
     from diswot.harness.cli import output, summary
 
     columns = summary.width()
-    for one in found:
-        settings = one.info["settings"]
-        click.echo(
-            f"\n{one.info['space']}: {one.scores['cell'].nunique():,} cells, {settings['images']} images, batch "
-            f"{settings['batch_size']}, {len(set(one.scores['seed']))} weight seed(s)\n"
-        )
-        click.echo(output.correlations(one) if full else summary.leaderboard(one, columns))
-        if one.search is not None:
-            click.echo("\n" + (output.search(one.search) if full else summary.picks(one.search, columns)))
+    said: list[str] = []
+    for place, one in enumerate(found):
+        click.echo(f"\n{summary.heading(one)}\n")
+        if full:
+            searched = "" if one.search is None else f"\n\n{output.search(one.search)}"
+            click.echo(output.correlations(one) + searched)
+            continue
+        parts = [summary.correlations(one, columns, most=summary.LEADING // (2 if place else 1))]
+        parts += [] if one.search is None else [summary.picks(one.search, columns)]
+        click.echo("\n\n".join(part.text(columns, said) for part in parts))
+        said += [note for part in parts for note in part.notes]
     progress.say("\nthe figures and the page are drawn")
     paths = reports.build(found, out)
     click.echo("\n" + summary.answer(found[0], columns))

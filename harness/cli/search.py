@@ -103,6 +103,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.workers
 @options.scheduler
 @options.plugin
+@options.full
 @options.as_json
 @options.config
 @named("run", "out")
@@ -123,6 +124,7 @@ def command(
     space: str,
     teacher: str,
     plugins: tuple[Path, ...],
+    full: bool,
     as_json: bool,
     **settings: Any,
 ) -> int:
@@ -133,7 +135,7 @@ def command(
     picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
     """
     from diswot.harness import files
-    from diswot.harness.cli import output
+    from diswot.harness.cli import output, summary
     from diswot.harness.compute import plan
     from diswot.harness.search import budget
     from diswot.run import Run
@@ -168,7 +170,10 @@ def command(
         teachers=teachers,
         live=live or False,
     )
-    click.echo(files.as_json(found.summary) if as_json else output.search(found))
+    if as_json:
+        click.echo(files.as_json(found.summary))
+    else:
+        click.echo(output.search(found) if full else summary.searched(found, summary.width()))
     click.echo(output.failures(found), nl=False, err=True)
     return 1 if found.info["failed"] else 0
 

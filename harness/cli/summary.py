@@ -1,4 +1,4 @@
-"""What `diswot run` prints: the leading proxies, the picks of the searches, and the answer in sentences.
+"""What commands print without `--full`: correlations, the picks of searches, and the answer in sentences.
 
 No line is wider than the terminal: a narrower one gets fewer columns.
 """
@@ -9,19 +9,23 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from tabulate import tabulate
 
+from diswot.benchmarks.errors import counted
+from diswot.harness.cli import output
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
+from diswot.harness.search.judge import expected_draws
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
 
-#: How many proxies the table shows; `--full` shows all.
-LEADING = 12
+#: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
+LEADING = 10
 
 #: Columns of what is no terminal, and the most that is used of a wide one.
 _WIDTH = 100
@@ -29,8 +33,8 @@ _WIDTH = 100
 #: What a table's column is called on the screen.
 _SHORT = {
     "analog-nasbench:baseline": "200 epochs",
-    "nb201-kd-model:distilled": "distilled (modelled)",
-    "nb201-kd-model:vanilla": "vanilla (modelled)",
+    "nb201-kd-model:distilled": "distilled (model)",
+    "nb201-kd-model:vanilla": "vanilla (model)",
 }
 
 
@@ -39,36 +43,82 @@ def width() -> int:
     return min(shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH, _WIDTH)
 
 
-def leaderboard(results: Results, columns: int) -> str:
-    """Return the leading proxies by the first target, those of the user's own always among them.
+def heading(results: Results) -> str:
+    """Say of what the correlations are."""
+    settings = results.info["settings"]
+    return (
+        f"{results.info['space']}: {results.scores['cell'].nunique():,} cells, {settings['images']} images, batch "
+        f"{settings['batch_size']}, {counted(results.scores['seed'].nunique(), 'weight seed')}"
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table, and the sentences below it.
+
+    Attributes:
+        table: no wider than was asked for.
+        notes: a sentence or two each.
+    """
+
+    table: str
+    notes: tuple[str, ...] = ()
+
+    def text(self, columns: int, said: Collection[str] = ()) -> str:
+        """Return the table and its notes, without those that were said before."""
+        return "\n".join([self.table, *_wrapped([note for note in self.notes if note not in said], columns)])
+
+
+def correlations(results: Results, columns: int, subset: str | None = None, most: int | None = None) -> Shown:
+    """Return the correlations with the first target in full, and those with the other targets as numbers.
 
     Args:
         results: with their evidence.
         columns: how wide a line may be.
+        subset: which cells; None for the rows that decide, in which each function counts once.
+        most: how many proxies, beside those of the user's own, which are always shown; all by default.
     """
-    evidence = leading(results.evidence)
+    everything = results.evidence
+    evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
+    if evidence.empty:
+        return Shown(output.no_cells(results, subset))
     known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS]
     if known.empty:
-        most = int(evidence["n_functions"].max()) if len(evidence) else 0
-        return f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {most} have an accuracy."
+        found = int(evidence["n_functions"].max())
+        none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
+        return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
     measure = str(known["measure"].iloc[0])
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"])
     order = by_evidence(known)
-    shown = [name for place, name in enumerate(order) if place < LEADING or name in own]
+    shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]
     rows = [_row(known[known["proxy"] == name].set_index("target"), targets, measure, own) for name in shown]
     hidden = len(order) - len(shown)
     counts = ", ".join(
         f"{_short(name)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
     )
+    of = "" if subset is None else f" on {subset} cells"
     notes = [
-        f"{measure} with {targets[0]}; in brackets the 95 % interval over functions. Functions: {counts}.",
+        f"{measure} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
         "* not significantly different from the best (5 %, Holm-corrected). given size: controlling for FLOPs.",
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
     notes += [f"‡ members chosen by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
-    return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
+    notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
+    notes += _caveats(results, known[known["proxy"].isin(shown)])
+    return Shown(fitting(rows, columns), tuple(notes))
+
+
+def limits(results: Results, columns: int) -> str:
+    """Say how far the noise of the trainings limits a correlation, and where the correlations are from."""
+    return "\n".join(_wrapped([*output.agreement(leading(results.evidence)), *output.origin(results)], columns))
+
+
+def _caveats(results: Results, evidence: pd.DataFrame) -> list[str]:
+    lost = evidence.groupby("proxy", sort=False)[["undefined", "failed"]].max()
+    listed = {what: ", ".join(f"{name} {count}" for name, count in lost[what].items() if count) for what in lost}
+    return [*(f"{what} scores: {of}." for what, of in listed.items() if of), *output.overflows(results)]
 
 
 def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) -> dict[str, str]:
@@ -82,7 +132,6 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
     for target in targets[1:]:
         value = float(of[measure].get(target, math.nan))
         row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"
-    row["undefined"] = str(int(of["undefined"].max()))
     return row
 
 
@@ -94,18 +143,36 @@ def _short(target: str) -> str:
     return _SHORT.get(target, target.rpartition(":")[2])
 
 
-def picks(search: Search, columns: int) -> str:
+def searched(search: Search, columns: int) -> str:
+    """Return how searches were made, what they pick, by every driver and algorithm, and what the picks are."""
+    head = _wrapped([output.searched(search.info), *output.won(search.info)], columns)
+    made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
+    beside = made["teacher"].nunique() > 1
+    groups = [
+        ({"driver": str(driver), **({"teacher": str(teacher)} if beside else {}), "by": str(by)}, group)
+        for (teacher, driver, by), group in made.groupby(["teacher", "driver", "algorithm"], sort=False)
+    ]
+    return "\n".join(
+        [*head, "", _table(search, groups, columns).text(columns), "", *_wrapped(output.picked(search), columns)]
+    )
+
+
+def picks(search: Search, columns: int) -> Shown:
     """Return what evolution picks by each driver, beside a random cell and the best one.
 
     Args:
         search: of one teacher.
         columns: how wide a line may be.
     """
+    return _table(search, [({"driver": driver}, group) for driver, group in by_driver(search)], columns)
+
+
+def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]], columns: int) -> Shown:
     target = judging(search)
     if target is None:
-        return "No pick has an accuracy."
+        return Shown("No pick has an accuracy.")
     accuracies = search.accuracies(target)
-    rows = [_picked(group, driver, target, accuracies, search) for driver, group in by_driver(search)]
+    rows = [_picked(head, group, target, accuracies, search) for head, group in groups]
     best = accuracies.sort_values().index[-1]
     rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
     rows.append(
@@ -114,19 +181,25 @@ def picks(search: Search, columns: int) -> str:
     made = search.info["options"]
     notes = [
         f"Among {search.info['cells']:,} cells, {made['evaluations']} evaluations a search, {made['searches']} "
-        f"searches a row: mean ± standard deviation of {target} in percent. pick: what most searches end with.",
-        "percentile: the share of all cells that the mean is better than. regret: points below the best cell.",
+        f"searches a row: mean ± standard deviation of {target} in percent.",
+        "pick: what most searches end with, and the share of these. percentile: the share of all cells that the mean "
+        "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
+        "until one is as accurate as the median pick.",
     ]
-    return "\n".join([fitting(rows, columns), *_wrapped(notes, columns)])
+    return Shown(fitting(rows, columns), tuple(notes))
 
 
-def _picked(group: pd.DataFrame, driver: str, target: str, accuracies: pd.Series, search: Search) -> dict[str, str]:
+def _picked(
+    head: dict[str, str], group: pd.DataFrame, target: str, accuracies: pd.Series, search: Search
+) -> dict[str, str]:
     cell, count = next(iter(group["cell"].value_counts().items()))
     reached = group[target].dropna()
-    row = {"driver": _marked(driver), "pick": f"{cell} ({count} of {len(group)})", "percentile": "-"}
+    row = {**head, "driver": _marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
     if len(reached):
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
+        as_good = int((accuracies >= reached.median()).sum())
+        row["trainings"] = f"{expected_draws(len(accuracies), as_good):,.0f}"
     for name in search.info["targets"]:
         if name != target and group[name].notna().any():
             row[_short(name)] = f"{group[name].mean():.2f}"
@@ -159,4 +232,8 @@ def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:
 
 
 def _wrapped(sentences: Sequence[str], columns: int) -> list[str]:
-    return [line for text in sentences for line in textwrap.wrap(text, columns, break_long_words=False)]
+    return [
+        line
+        for text in sentences
+        for line in textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,11 @@ def _fitness(driver: Driver, scores: Scores, seen: Sequence[Sequence[int]]) -> I
         return
     # An ensemble ranks the cells that a search has seen so far, so that a new one may change which of them is the best.
     for judgement in drivers.judged_apart(driver, scores, seen):
-        yield lambda cells, judgement=judgement: [judgement[cell] for cell in cells]
+        yield functools.partial(_looked_up, judgement)
+
+
+def _looked_up(judgement: Mapping[int, float], cells: Sequence[int]) -> list[float]:
+    return [judgement[cell] for cell in cells]
 
 
 def _pick(driver: Driver, good: Fitness, seen: Sequence[int], picks: list[tuple[int, int]]) -> None:

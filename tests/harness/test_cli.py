@@ -580,7 +580,7 @@ def test_failed_units_are_told_and_counted_in_the_status(cli: Cli, plugin: Calla
         f"{tmp_path / 'run'}: 4 scores in 0 s, 2 failed",
         "  failed 2 times: mine: OSError: no luck",
     ]
-    table = cli("correlate", tmp_path / "run")
+    table = cli("correlate", tmp_path / "run", "--full")
     assert table.status == 0
     assert [line.split()[:4] for line in table.out.splitlines() if line.startswith(("params", "mine"))] == [
         ["params", "2", "0", "0"],
@@ -607,12 +607,12 @@ def test_correlate_says_which_scores_overflowed(cli: Cli, plugin: Callable[..., 
     said = cli("correlate", tmp_path / "run")
     assert said.status == 0
     assert "mine: 2 scores overflowed and rank worst; take a logarithm in the proxy." in said.out
-    assert "A correlation needs at least 10 different functions; here are 2." in said.out
+    assert "No correlation: it needs 10 different functions, and 2 have an accuracy." in said.out
     assert "+1.000" not in said.out
 
 
 def test_correlations_on_screen_and_on_disk(cli: Cli, place: Path) -> None:
-    said = cli("correlate", "run")
+    said = cli("correlate", "run", "--full")
     assert said.status == 0
     assert "[1] s0-diswot:distilled\n[2] s0-diswot:vanilla" in said.out
     as_json = json.loads(cli("correlate", "run", "--json").out)
@@ -663,7 +663,7 @@ def test_the_whole_job(cli: Cli, tmp_path: Path) -> None:
     assert again.out == said.out
     assert timeless(again.sentence).count("0 scores in 0 s, 2 were there already") == 2
     for name in ("nb201", "s0"):
-        assert cli("correlate", tmp_path / name).out.strip() in said.out
+        assert cli("correlate", tmp_path / name, "--full").out.strip() in said.out
 
 
 def test_the_main_job_stands_where_a_search_cannot_be_judged(
@@ -796,7 +796,7 @@ def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:
 
 def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: Path) -> None:
     Path("kd.csv").write_text("cell,vanilla,distilled\n111,60,61\n113,61,\n")
-    said = cli("correlate", "run", "--target", "kd.csv:distilled")
+    said = cli("correlate", "run", "--target", "kd.csv:distilled", "--full")
     header, _, row = next(
         said.out.splitlines()[number:][:3]
         for number, line in enumerate(said.out.splitlines())
@@ -804,7 +804,7 @@ def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: P
     )
     assert {"n [1]", "n [2]", "undefined [1]", "undefined [2]"} <= set(re.split(r"\s{2,}", header))
     assert row.split()[1] == "1"
-    assert cli("correlate", "run").out.count("[1]") > 1
+    assert cli("correlate", "run", "--full").out.count("[1]") > 1
 
 
 def test_what_a_plug_in_prints_spoils_no_json(cli: Callable[..., Any], tmp_path: Path) -> None:

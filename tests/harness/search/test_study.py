@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -92,6 +93,15 @@ def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) ->
     assert set(search.summary["algorithm"]) == {"evolution", "random", "exhaustive", "oracle"}
     assert (search.info["cells"], search.info["options"]["evaluations"]) == (64, 32)
     assert search.info["oracles"]["s0-diswot:distilled"]["cell"] == 557
+    assert max(map(len, said.out.splitlines())) <= 100
+    accuracies = search.accuracies("s0-diswot:distilled")
+    median = search.picks.query("driver == 'diswot' and algorithm == 'evolution'")["s0-diswot:distilled"].median()
+    (row,) = re.findall(r"^diswot +evolution .*", said.out, re.MULTILINE)
+    assert f"{65 / ((accuracies >= median).sum() + 1):.0f}" in row.split()
+    assert re.search(r"^a random cell .* 50\.0 ", said.out, re.MULTILINE)
+    assert (
+        "evaluations saved" in cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5", "--full").out
+    )
     # Twice the same gives the same to the last bit, and --json every digit.
     before = trajectory(run)
     rows = json.loads(cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5", "--json").out)
@@ -247,7 +257,8 @@ def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> No
     assert row["cells"] >= 4
     assert row["spearman"] == row["spearman"]
     assert set(search.summary["teacher"].dropna()) == {"s0:111", "s0:311"}
-    assert "teacher" in cli(*line).out.splitlines()[4]
+    for said in (cli(*line), cli(*line, "--full")):
+        assert re.search(r"^(teacher|driver)  .*teacher|^teacher  ", said.out, re.MULTILINE)
 
 
 def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
