@@ -252,7 +252,7 @@ class Run:
 
         Args:
             driver: a proxy or an ensemble, or several; ``winner`` is the one that ranks best
-                on one half of the functions.
+                on one half of the functions, ``winning-proxy`` the best there that is no ensemble.
             searches: how many, with seeds from 0, for every driver and algorithm.
             evaluations: how many cells a search may score; None for 200, or half of fewer than 400 cells.
             budgets: upper limits by name: params, flops, live_params, live_flops, or ``table:column``.

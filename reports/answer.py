@@ -48,7 +48,12 @@ class Pick:
 
 def sentences(results: Results) -> list[str]:
     """Return which proxy predicts the first target best, which are as good, and what a search by it finds."""
-    return [*_prediction(results.evidence), *_search(pick_of(results.search))]
+    first = pick_of(results.search)
+    found = [*_prediction(results.evidence), *_search(first)]
+    if first is not None and chosen_by(first.driver) and results.search is not None:
+        drivers = [name for name, _ in by_driver(results.search) if not chosen_by(name)]
+        found += _search(pick_of(results.search, drivers[0]) if drivers else None)
+    return found
 
 
 def _prediction(evidence: pd.DataFrame) -> list[str]:
@@ -94,13 +99,13 @@ def _search(pick: Pick | None) -> list[str]:
     ]
 
 
-def pick_of(search: Search | None) -> Pick | None:
-    """Return the pick of the first driver; None without a search, or where its accuracy is not known."""
+def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
+    """Return the pick of a driver, by default the first; None without a search, or where its accuracy is not known."""
     target = None if search is None else judging(search)
     groups = [] if search is None else by_driver(search)
     if search is None or target is None or not groups:
         return None
-    driver, group = groups[0]
+    driver, group = next((one for one in groups if wanted in (None, one[0])), groups[0])
     counts = group["cell"].value_counts()
     row = group[group["cell"] == counts.index[0]].iloc[0]
     if pd.isna(row[target]):

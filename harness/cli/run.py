@@ -30,7 +30,7 @@ COMPUTED_CELLS = "nb201-kd:80"
 #: How many searches are replayed with each driver.
 SEARCHES = 100
 
-#: What drives searches beside the winner: an ensemble, the paper's proxy, and size.
+#: What drives searches beside the winner and the winning proxy: an ensemble, the paper's proxy, and size.
 DRIVERS = ("vote", "diswot", "live_flops")
 
 
@@ -203,12 +203,13 @@ def _live_search(plan: Plan, one: Results, targets: tuple[str, ...]) -> SearchPl
 def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
     from diswot.harness.compute import devices
     from diswot.harness.runs import run_folder
+    from diswot.harness.search.plan import WINNER, WINNING_PROXY
     from diswot.harness.search.plan import Plan as SearchPlan
 
     known = [*one.evidence["proxy"].unique()]
     return SearchPlan(
         run=one.folder,
-        drivers=("winner", *(name for name in DRIVERS if name in known)),
+        drivers=(WINNER, WINNING_PROXY, *(name for name in DRIVERS if name in known)),
         algorithms=("evolution", "random"),
         evaluations=None,
         population=None,

@@ -41,7 +41,8 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     "--proxy",
     default="winner",
     show_default=True,
-    help="winner (ranks best on one half of the cells) | a proxy or an ensemble | several, separated by commas.",
+    help="winner (ranks best on one half of the cells) | winning-proxy (the best that is no ensemble) | a proxy or an "
+    "ensemble | several, separated by commas.",
 )
 @click.option("--scores", default="stored", show_default=True, help="stored | live (score what the run lacks).")
 @click.option(

@@ -86,6 +86,7 @@ _FORM = {
             **{f"{name}?": (float, None) for name in ("judged_on", "judged", "judged_low", "judged_high")},
             "measure?": str,
             "runner_up?": (str, None),
+            "proxy?": (str, None),
             "significant?": (bool, None),
         },
     ),

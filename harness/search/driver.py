@@ -49,7 +49,9 @@ def get(name: str, proxies: pd.DataFrame) -> Driver:
     # The registry loads what is installed, which a proxy that the run knows does not need.
     known = tuple(directions if name in directions else dict.fromkeys((*registry.names(), *directions)))
     if name not in known and name not in ENSEMBLES:
-        raise unknown("driver", name, ("winner", *known, *ENSEMBLES), hint="`diswot proxies list` shows them.")
+        raise unknown(
+            "driver", name, ("winner", "winning-proxy", *known, *ENSEMBLES), hint="`diswot proxies list` shows them."
+        )
     ensemble = None if name in known else ENSEMBLES[name]
     members = (name,) if ensemble is None else ensemble.members
     for member in members:

@@ -12,6 +12,9 @@ from diswot.harness.search.budget import Budget
 #: The driver that stands for the one that ranks best.
 WINNER = "winner"
 
+#: The driver that stands for the best that is no ensemble: this project chose nothing about it by accuracies.
+WINNING_PROXY = "winning-proxy"
+
 
 class NoSearchError(InputError):
     """A search has nothing to follow or to be judged by: no winner, no score that is defined, no accuracy."""
@@ -23,7 +26,7 @@ class Plan:
 
     Attributes:
         run: the folder of the run whose scores are taken; the study is kept in it.
-        drivers: proxies, ensembles, or `WINNER`.
+        drivers: proxies, ensembles, `WINNER` or `WINNING_PROXY`.
         algorithms: of `diswot.harness.search.algorithms.ALGORITHMS`.
         evaluations: how many cells a search may score; None for what suits the number of cells.
         population: how many evolution keeps; likewise.

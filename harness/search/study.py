@@ -24,7 +24,7 @@ from diswot.harness.search import judge, replay, sources, winner
 from diswot.harness.search.algorithms import ALGORITHMS, Options, check
 from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.judge import Costs, Found, Truth
-from diswot.harness.search.plan import WINNER, NoSearchError, Plan
+from diswot.harness.search.plan import WINNER, WINNING_PROXY, NoSearchError, Plan
 from diswot.harness.search.side_by_side import Trail
 from diswot.harness.search.winner import Winner
 from diswot.proxies import registry
@@ -47,8 +47,8 @@ def study(plan: Plan) -> Search:
     # What is wrong with a request is said before anything is begun.
     prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings["classes"]) if plan.live else None
     base = _base(plan)
-    chosen = _winner(plan, base, space) if WINNER in plan.drivers else None
-    names = dict.fromkeys(chosen.driver if name == WINNER and chosen else name for name in plan.drivers)
+    chosen = _winner(plan, base, space) if {WINNER, WINNING_PROXY} & set(plan.drivers) else None
+    names = _named(plan.drivers, chosen)
     # What is scored live has the direction that its proxy has now, which may not be that of the run's scores.
     recorded = base.proxies if prepared is None else base.proxies.iloc[:0]
     driven = [drivers.get(name, recorded) for name in names]
@@ -75,6 +75,15 @@ def study(plan: Plan) -> Search:
     )
     stored_search.write(plan.run, search)
     return search
+
+
+def _named(asked: Sequence[str], chosen: Winner | None) -> tuple[str, ...]:
+    if chosen is None:
+        return tuple(dict.fromkeys(asked))
+    if WINNING_PROXY in asked and chosen.proxy is None:
+        raise NoSearchError(f"driver: no proxy has a correlation with {chosen.target}; name one instead.")
+    meant = {WINNER: chosen.driver, WINNING_PROXY: chosen.proxy or ""}
+    return tuple(dict.fromkeys(meant.get(name, name) for name in asked))
 
 
 def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> tuple[Options, Truth]:
@@ -138,7 +147,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
 def _base(plan: Plan) -> Results:
     # A search that scores everything itself begins a run without scores, so that there is something to report.
     if plan.live is not None and not run_folder.info_path(plan.run).is_file():
-        if WINNER in plan.drivers:
+        if {WINNER, WINNING_PROXY} & set(plan.drivers):
             raise InputError(
                 f"driver: the winner is the proxy with the highest correlation in a run, and {plan.run} is none yet; "
                 "name a proxy, or give the folder of a run."

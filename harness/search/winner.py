@@ -24,6 +24,7 @@ class Winner:
 
     Attributes:
         driver: the proxy or ensemble with the highest correlation on the first half.
+        proxy: the proxy with the highest one there; None where only ensembles have one.
         target: the accuracies, ``table:column``.
         measure: of correlation.
         chosen_on: how many functions the first half has.
@@ -40,6 +41,7 @@ class Winner:
     """
 
     driver: str
+    proxy: str | None
     target: str
     measure: str
     chosen_on: int
@@ -98,6 +100,7 @@ def choose(
     chance = None if second is None else _number(chosen.loc[second, "behind_p"])
     return Winner(
         driver=best,
+        proxy=next((name for name in ranking if name in set(proxies["name"])), None),
         target=target,
         measure=measure,
         chosen_on=int(chooses.sum()),
