@@ -315,16 +315,37 @@ class Run:
         known = {name: settings[name] for name in asked if name in settings}
         return plan.make("params", cells=1, device=settings["device"], **known)
 
-    def report(self, out: Path | str | None = None, figures: Sequence[str] | None = None) -> Path:
+    def report(
+        self,
+        out: Path | str | None = None,
+        figures: Sequence[str] | None = None,
+        *,
+        proxies: Sequence[str] = (),
+        labels: Mapping[str, str] | Path | None = None,
+        order: str = "value",
+        width: str = "",
+        caption: bool = True,
+        annotate: int = 0,
+    ) -> Path:
         """Draw the figures and write one self-contained page; return the page's path.
 
         Args:
             out: folder of the page; by default the run's.
             figures: which figures, such as ``["bars", "scatters"]``; by default all that the run has data for.
+            proxies: the proxies and ensembles to show; by default all.
+            labels: what proxies and targets are called, or a file of lines ``NAME,LABEL``.
+            order: ``value`` of the correlation, or ``given``: as in proxies, else as in labels.
+            width: ``single`` or ``double``: of bars and scatters for a column of a paper, or its whole width.
+            caption: whether the sample is written below a figure.
+            annotate: how many of the most accurate cells scatters mark with their numbers.
 
         Raises:
-            InputError: if a figure is not known, or the folder cannot be written to.
+            InputError: if a figure, proxy, order or width is not known, or the folder cannot be written to.
         """
         from diswot import reports
+        from diswot.reports import paper
 
-        return reports.build([self.results], self.folder if out is None else expanded("out", out), figures)[0]
+        wanted = paper.look_of(
+            proxies=proxies, labels=labels, order=order, width=width, caption=caption, annotate=annotate
+        )
+        return reports.build([self.results], self.folder if out is None else expanded("out", out), figures, wanted)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +24,15 @@ _MARKS = {mark: f"\\{mark}" for mark in "&%#_{}$"} | {
 
 
 def look_of(
-    *, proxies: Sequence[str], labels: Path | None, order: str, width: str = "", caption: bool = True, annotate: int = 0
+    *,
+    proxies: Sequence[str],
+    labels: Mapping[str, str] | Path | None,
+    order: str,
+    width: str = "",
+    caption: bool = True,
+    annotate: int = 0,
 ) -> look.Look:
-    """Return a look, its labels read from a file.
+    """Return a look, its labels as they are given or read from a file.
 
     Raises:
         InputError: the file is not like that, the order or width is not known, or nothing gives an order.
@@ -35,7 +41,7 @@ def look_of(
         raise unknown("order", order, look.ORDERS)
     if width and width not in look.WIDTHS:
         raise unknown("width", width, look.WIDTHS)
-    called = {} if labels is None else read_labels(labels)
+    called = read_labels(labels) if isinstance(labels, Path) else dict(labels or {})
     if order == "given" and not (proxies or called):
         raise InputError("order: 'given' takes proxies or labels, whose order it is.")
     return look.Look(tuple(proxies), called, order, width, caption, annotate)

@@ -157,7 +157,7 @@ def test_search_is_judged_by_a_table_of_the_user(run: diswot.Run, tmp_path: Path
     assert best.accuracies == {"kd:mine": known[best.cell]}
     assert best.percentile["kd:mine"] == pytest.approx(stats.percentileofscore(known, known[best.cell], kind="mean"))
     printed = summary.picks(found, 100)
-    assert "mean ± standard deviation of kd:mine" in " ".join(printed.split())
+    assert "mean ± standard deviation of kd:mine" in " ".join(printed.text(100).split())
 
 
 def test_a_failed_evaluation_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +181,12 @@ def test_search_scores_live_what_the_run_lacks(tmp_path: Path) -> None:
 def test_report_writes_the_page(run: diswot.Run, tmp_path: Path) -> None:
     page = run.report(tmp_path / "page", figures=["bars"])
     assert page == tmp_path / "page" / "report.html"
+    run.report(tmp_path / "paper", ["bars"], proxies=["params"], labels={"params": "Weights"}, order="given")
+    for folder, names in (("page", set(run.scores["proxy"])), ("paper", {"params"})):
+        (data,) = (tmp_path / folder).rglob("figures/correlations.csv")
+        assert set(pd.read_csv(data)["proxy"]) == names
+    with pytest.raises(InputError, match="order: 'best' is not known"):
+        run.report(tmp_path / "paper", order="best")
     assert "l2_norm" in page.read_text()
 
 

@@ -56,6 +56,7 @@ function explore(part) {
   const listed = part.querySelector(".selection");
   const cells = arrayOf(data.cells);
   const placeOf = new Map(Array.from(cells, (cell, place) => [cell, place]));
+  const ranksOfAccuracies = new Map();
   let view = null; // what is drawn
   let chart = null;
   let zoom = null;
@@ -133,7 +134,11 @@ function explore(part) {
     const values = places.map((place) => scores[place]);
     const known = places.map((place) => accuracies[place]);
     const scoreRanks = ranksOf(values, proxy && proxy.lower);
-    const accuracyRanks = ranksOf(known, false);
+    // Of the accuracies the ranks depend on the proxy only where some cells lack its score.
+    const whose = missing.size || (omit && undefinedScores) ? chosen.proxy : "";
+    const asked = [chosen.subset, chosen.target, whose, omit].join("|");
+    if (!ranksOfAccuracies.has(asked)) ranksOfAccuracies.set(asked, ranksOf(known, false));
+    const accuracyRanks = ranksOfAccuracies.get(asked);
     return {
       ...{ chosen, proxy, size, target, places, values, known, scoreRanks, accuracyRanks, ranked, undefinedScores },
       x: ranked ? scoreRanks : Float64Array.from(values),
