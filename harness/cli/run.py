@@ -102,8 +102,28 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
     progress.say(f"then the scores are correlated, and {SEARCHES} searches a driver are replayed")
     found = [results.correlate(folder, targets if not place else ()) for place, folder in enumerate(folders)]
     searched = [_with_search(one, targets if one is found[0] else (), _replayed_search) for one in found]
+    _prove(searched[-1], workers)
     _print(searched, full, out)
     return 1 if len(same.beyond) else 0
+
+
+def _prove(one: Results, workers: int | None) -> None:
+    from diswot.harness import progress
+    from diswot.harness.search import live_proof
+
+    if one.search is None:
+        return
+    proof = live_proof.prove(one.search, one, _replayed_search(one, ()), workers)
+    space, driver, count = one.info["space"], proof.driver, proof.evaluations
+    if proof.is_same:
+        progress.say(
+            f"a live search on {space} by {driver} picks {proof.live} of {count} networks, as the replayed one"
+        )
+    else:
+        progress.say(
+            f"WARNING: a live search on {space} by {driver} picks {proof.live} of {count} networks, and the replayed "
+            f"one {proof.replayed}: this machine's scores order them otherwise"
+        )
 
 
 def _computed(

@@ -18,13 +18,17 @@ from diswot import reports
 from diswot.benchmarks import tables
 from diswot.harness.check import recomputation, reference
 from diswot.harness.check.recomputation import Recomputation
+from diswot.harness.cli import run as run_command
 from diswot.harness.cli import summary
 from diswot.harness.cli.run import DRIVERS, PRECOMPUTED
-from diswot.harness.runs import results
-from diswot.harness.search import study
+from diswot.harness.runs import results, run_folder
+from diswot.harness.runs.precomputed import sets
+from diswot.harness.search import live_proof, study
+from diswot.harness.search.live_proof import Proof
 from diswot.harness.search.plan import NoSearchError
 from diswot.proxies import registry
 
+PROOF = Proof("fisher", 30, 777, 777, is_same=True)
 SAME = Recomputation((3,), 35, 30, pd.Series({"zico": 1e-6, "snip": 0.0}))
 
 
@@ -35,6 +39,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     whole = study.study
     monkeypatch.setattr(study, "study", lambda plan: whole(replace(plan, searches=3, evaluations=30, population=8)))
     monkeypatch.setattr(recomputation, "recompute", lambda cells, workers: SAME)
+    monkeypatch.setattr(live_proof, "prove", lambda *_: PROOF)
     monkeypatch.setattr(reports, "build", lambda found, out, figures=None: [out / "report.html"])
     return tmp_path
 
@@ -43,6 +48,7 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
     said = cli("run")
     assert said.status == 0, said.sentence
     assert "30 of 35 recomputed scores have the same bits" in said.sentence
+    assert "a live search on s0 by fisher picks 777 of 30 networks, as the replayed one" in said.sentence
     assert "nb201: 15,625 cells" in said.out
     assert all(len(line) <= 100 for line in said.out.splitlines() if "/" not in line)
     assert len(said.out.splitlines()) < 75
@@ -75,6 +81,16 @@ def test_run_warns_where_this_machine_computes_other_numbers(
     said = cli("run")
     assert "WARNING: snip differs by 0.5" in said.sentence
     assert said.status == 1
+
+
+def test_run_warns_where_a_live_search_goes_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = run_folder.show(sets.load("s0-noise"), tmp_path)
+    one = replace(results.correlate(shown), search=object())  # type: ignore[arg-type]
+    monkeypatch.setattr(live_proof, "prove", lambda *_: replace(PROOF, live=111, is_same=False))
+    run_command._prove(one, None)
+    assert "WARNING: a live search on s0 by fisher picks 111 of 30 networks" in capsys.readouterr().err
 
 
 def test_run_refuses_a_page_of_the_users(quick: Path, cli: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from diswot.harness.compute import sweep
 from diswot.harness.runs import results, run_folder, stored_search
 from diswot.harness.runs.settings import hash_of
 from diswot.harness.search import driver as drivers
-from diswot.harness.search import sources
+from diswot.harness.search import live_proof, sources
+from diswot.harness.search.plan import Plan
 from diswot.harness.search.sources import live_folder
 
 Cli = Callable[..., Any]
@@ -136,6 +138,21 @@ def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run
     said = cli("report", live)
     assert said.status == 0, said.sentence
     assert "Evolution driven by diswot" in (live / "report.html").read_text()
+
+
+def test_a_live_search_proves_the_replayed_one(cli: Cli, run: Path) -> None:
+    cli("search", run, "--proxy", "diswot", *SMALL)
+    replayed = found(run)
+    plan = Plan(
+        **{"run": run, "drivers": ("diswot",), "algorithms": ("evolution", "random"), "evaluations": 12},
+        **{"population": 4, "tournament": None, "crossover": 0.0, "searches": 2, "cells": None, "budgets": ()},
+        **{"targets": (), "weight_seed": 0, "teachers": (), "live": None, "command": "", "machine": ""},
+    )
+    proof = live_proof.prove(replayed, results.load(run), plan, 1)
+    first = replayed.picks.query("algorithm == 'evolution' and seed == 0").iloc[0]
+    assert proof == live_proof.Proof("diswot", 12, first["cell"], first["cell"], is_same=True)
+    elsewhere = replayed.picks.assign(found_at=replayed.picks["found_at"] + 1)
+    assert not live_proof.prove(replace(replayed, picks=elsewhere), results.load(run), plan, 1).is_same
 
 
 def test_live_scores_are_kept_apart_and_nothing_is_scored_twice(

@@ -1,0 +1,59 @@
+"""One search made live, to show that it goes as the replayed one: the networks are built and scored as it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from diswot.harness import progress
+from diswot.harness.compute import plan as plans
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
+from diswot.harness.search import study
+from diswot.harness.search.plan import Plan
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The first search by evolution with the first driver, replayed and live.
+
+    Attributes:
+        driver: what both followed.
+        evaluations: how many networks each scored.
+        replayed: the cell that the replayed one picked.
+        live: the cell that the live one picked.
+        is_same: whether both picked it, after as many evaluations.
+    """
+
+    driver: str
+    evaluations: int
+    replayed: int
+    live: int
+    is_same: bool
+
+
+def prove(replayed: Search, run: Results, plan: Plan, workers: int | None) -> Proof:
+    """Make the first search of a replayed study live, beside no stored scores.
+
+    Args:
+        replayed: the study, of evolution among others.
+        run: whose scores it followed; its settings are followed too.
+        plan: of the study.
+        workers: processes; None for one a processor.
+    """
+    driver = str(replayed.info["drivers"][0]["name"])
+    settings = run.info["settings"]
+    followed = {name: settings[name] for name in ("images", "batch_size", "batch_seed", "augment", "teacher")}
+    scoring = plans.make("params", space=run.info["space"], cells=1, workers=workers, precomputed=False, **followed)
+    with TemporaryDirectory(prefix="diswot-") as folder, progress.quiet():
+        asked = replace(plan, run=Path(folder) / "run", drivers=(driver,), algorithms=("evolution",), searches=1)
+        live = study.study(replace(asked, live=scoring))
+    rows = [
+        one.picks[(one.picks["driver"] == driver) & (one.picks["algorithm"] == "evolution") & (one.picks["seed"] == 0)]
+        for one in (replayed, live)
+    ]
+    cells, found_at = ([int(row[column].iloc[0]) for row in rows] for column in ("cell", "found_at"))
+    return Proof(
+        driver, int(rows[1]["evaluations"].iloc[0]), *cells, cells[0] == cells[1] and found_at[0] == found_at[1]
+    )
