@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
+
 from diswot.harness import progress
 from diswot.harness.compute import plan as plans
 from diswot.harness.runs.results import Results
@@ -49,11 +51,11 @@ def prove(replayed: Search, run: Results, plan: Plan, workers: int | None) -> Pr
     with TemporaryDirectory(prefix="diswot-") as folder, progress.quiet():
         asked = replace(plan, run=Path(folder) / "run", drivers=(driver,), algorithms=("evolution",), searches=1)
         live = study.study(replace(asked, live=scoring))
-    rows = [
-        one.picks[(one.picks["driver"] == driver) & (one.picks["algorithm"] == "evolution") & (one.picks["seed"] == 0)]
-        for one in (replayed, live)
-    ]
-    cells, found_at = ([int(row[column].iloc[0]) for row in rows] for column in ("cell", "found_at"))
-    return Proof(
-        driver, int(rows[1]["evaluations"].iloc[0]), *cells, cells[0] == cells[1] and found_at[0] == found_at[1]
-    )
+    before, after = (_first(one, driver) for one in (replayed, live))
+    same = before["cell"] == after["cell"] and before["found_at"] == after["found_at"]
+    return Proof(driver, int(after["evaluations"]), int(before["cell"]), int(after["cell"]), bool(same))
+
+
+def _first(search: Search, driver: str) -> pd.Series:
+    by_evolution = search.picks[(search.picks["driver"] == driver) & (search.picks["algorithm"] == "evolution")]
+    return by_evolution[by_evolution["seed"] == 0].iloc[0]
