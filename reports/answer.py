@@ -74,7 +74,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     return [
         f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
-        *([f"Its members were chosen by {chosen}."] if (chosen := chosen_by(str(first["proxy"]))) else []),
+        *([f"It is an ensemble, whose members this project chose by {chosen}."] if (chosen := chosen_by(str(first["proxy"]))) else []),
         compared,
     ]
 
@@ -93,9 +93,10 @@ def _search(pick: Pick | None) -> list[str]:
     if pick is None:
         return []
     better = "" if pick.percentile is None else f"better than {percent(pick.percentile)} % of {pick.known:,} cells, "
+    often = "" if pick.searches == 1 else f" most often ({pick.count} of {pick.searches})"
     return [
-        f"A search by {pick.driver} picks cell {pick.cell}: {pick.accuracy:.2f} % {pick.target}, {better}"
-        f"{pick.gap:.2f} points below the best."
+        f"Searches by {pick.driver}{often} end with cell {pick.cell}, whose accuracy in {pick.target} is "
+        f"{pick.accuracy:.2f} %: {better}{pick.gap:.2f} points below the best."
     ]
 
 

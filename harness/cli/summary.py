@@ -104,7 +104,7 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [f"‡ members chosen by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
+    notes += [f"‡ an ensemble of proxies; this project chose its members by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     return Shown(fitting(rows, columns), tuple(notes))
