@@ -66,6 +66,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     if ranked.empty:
         return []
     first = ranked.iloc[0]
+    chosen = chosen_by(str(first["proxy"]))
     level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
     if first["proxy"] != first["best"]:
         compared = f"The best of all is {first['best']}, which is not shown."
@@ -74,7 +75,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     return [
         f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
-        *([f"It is an ensemble, whose members this project chose by {chosen}."] if (chosen := chosen_by(str(first["proxy"]))) else []),
+        *([f"It is an ensemble, whose members this project chose by {chosen}."] if chosen else []),
         compared,
     ]
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from diswot.harness.distillation.sweep import Plan as DistillationPlan
 
 
+#: What is said of a target whose accuracies a model predicts.
+MODELLED = " (modelled, not measured)"
+
+
 def failures(found: Search) -> str:
     """Say what could not be scored on the way of a search, a line each; nothing where all could."""
     return "".join(f"{_failed(one['proxy'], one['cause'], one['scores'])}\n" for one in found.info["failed"][:10])
@@ -91,7 +95,7 @@ def correlations(results: Results, subset: str | None = None) -> str:
         rows.append(row)
     predicted = modelled(results, targets)
     keys = [
-        f"[{number}] {target}{' (modelled, not measured)' if target in predicted else ''}"
+        f"[{number}] {target}{MODELLED if target in predicted else ''}"
         for number, target in enumerate(targets, start=1)
     ]
     columns = dict.fromkeys(column for row in rows for column in row)
@@ -231,7 +235,10 @@ def search(found: Search) -> str:
         row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
         rows.append(row)
     body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
-    keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
+    keys = [
+        f"[{number}] {target}{MODELLED if target in found.modelled else ''}"
+        for number, target in enumerate(info["targets"], start=1)
+    ]
     return "\n".join([searched(info), *won(info), *keys, "", body, "", *picked(found), "", *_search_notes(info)])
 
 

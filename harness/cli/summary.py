@@ -104,7 +104,10 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
     ]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [f"‡ an ensemble of proxies; this project chose its members by {text}." for text in sorted({chosen_by(name) for name in shown} - {""})]
+    notes += [
+        f"‡ an ensemble of proxies; this project chose its members by {text}."
+        for text in sorted({chosen_by(name) for name in shown} - {""})
+    ]
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     return Shown(fitting(rows, columns), tuple(notes))
@@ -179,9 +182,10 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
         {"driver": "the best cell", "pick": str(best), "percentile": "100", **_reached(accuracies.max(), accuracies)}
     )
     made = search.info["options"]
+    said = output.MODELLED if target in search.modelled else ""
     notes = [
         f"Among {search.info['cells']:,} cells, {made['evaluations']} evaluations a search, {made['searches']} "
-        f"searches a row: mean ± standard deviation of {target} in percent.",
+        f"searches a row: mean ± standard deviation of {target}{said} in percent.",
         "pick: what most searches end with, and the share of these. percentile: the share of all cells that the mean "
         "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
         "until one is as accurate as the median pick.",

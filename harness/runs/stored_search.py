@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,17 @@ class Search:
         """Return the accuracies of all cells that have one, by cell: of a table of the user's, from its file."""
         table, column = tables.parse_target(self.info.get("sources", {}).get(target, target))
         return tables.load(table, self.info["space"]).frame[column].dropna()
+
+    @cached_property
+    def modelled(self) -> tuple[str, ...]:
+        """The targets whose accuracies a model predicts; a table that has gone since is taken as measured."""
+        found = []
+        for target in self.info["targets"]:
+            table, _ = tables.parse_target(self.info.get("sources", {}).get(target, target))
+            with suppress(InputError):
+                if tables.load(table, self.info["space"]).card.is_modelled:
+                    found.append(target)
+        return tuple(found)
 
     @property
     def best(self) -> Best:

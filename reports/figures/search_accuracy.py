@@ -86,6 +86,7 @@ def _drawing(results: Results, search: Search, target: str, data: pd.DataFrame) 
         f"means over the searches whose pick has an accuracy, at the end at least {fewest}" if some else "",
         f"grey: random search by {shown[0]}" if (data["algorithm"] == "random").any() else "",
         f"seconds: {seconds_from(search)}" if timed and seconds_from(search) else "",
+        "accuracies that a model predicts" if target in search.modelled else "",
         left_out(len(set(drivers(search)) - set(shown)), "driver"),
     )
     count = counted(len(shown), "driver")

@@ -59,6 +59,7 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
     found = [results.load(quick / "runs" / "default" / name) for name in PRECOMPUTED]
     searched = found[0].search
     assert searched is not None
+    assert searched.modelled == ("nb201-kd-model:distilled", "nb201-kd-model:vanilla")
     assert {driver["name"] for driver in searched.info["drivers"]} >= set(DRIVERS)
     picked = searched.picks[searched.picks["seed"].notna() & (searched.picks["algorithm"] == "evolution")]
     first = picked[picked["driver"] == searched.info["drivers"][0]["name"]]
