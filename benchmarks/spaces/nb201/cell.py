@@ -252,11 +252,12 @@ def _function_with(live: Cell, numbers: dict[int, int]) -> str:
 
 @functools.cache
 def _representatives() -> dict[Cell, Cell]:
-    functions = {cell: _like_function(cell) for cell in _official_order() if cell == cell.live}
+    live = {cell: cell.live for cell in _official_order()}
+    functions = {cell: _like_function(cell) for cell in live if cell == live[cell]}
     chosen: dict[str, Cell] = {}
     for cell in sorted(functions, key=lambda cell: (_operations_that_cost(cell), cell.index)):
         chosen.setdefault(functions[cell], cell)
-    return {cell: chosen[functions[cell.live]] for cell in _official_order()}
+    return {cell: chosen[functions[live[cell]]] for cell in live}
 
 
 def _like_function(live: Cell) -> str:
