@@ -126,9 +126,8 @@ def look(
 
 def network(cell: int, init: str, key: object, environment: Environment) -> nn.Module:
     """Make the network of a cell with weights drawn from a key."""
-    with torch.random.fork_rng(devices=[]):  # the constructor's own draw is thrown away; for so few weights it is quick
-        made: nn.Module = nb201.build(cell, num_classes=environment.classes, C=environment.C, N=environment.N)
-    initialisation.BY_NAME[init](made, key)
+    build = functools.partial(nb201.build, cell, num_classes=environment.classes, C=environment.C, N=environment.N)
+    made = initialisation.drawn(build, init, key)
     return made.to(dtype=environment.dtype, memory_format=environment.memory_format)  # type: ignore[call-overload]
 
 
