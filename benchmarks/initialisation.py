@@ -64,6 +64,21 @@ BY_NAME: dict[str, Callable[[nn.Module, object], None]] = {
     "kaiming": kaiming,
 }
 
+
+def drawn(build: Callable[[], nn.Module], init: str, seed: object) -> nn.Module:
+    """Build a network on the host and draw its weights; what its constructor draws is thrown away.
+
+    Args:
+        build: makes the network.
+        init: the name of an initialisation.
+        seed: anything whose text identifies the draw.
+    """
+    with torch.random.fork_rng(devices=[]):  # on the meta device, to draw nothing, building would take twice as long
+        network = build()
+    BY_NAME[init](network, seed)
+    return network
+
+
 _Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 
 

@@ -332,10 +332,11 @@ class _State:
 def _state(network: nn.Module) -> _State:
     modules = list(network.modules())
     hook_tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    parameters = list(network.parameters())
     return _State(
-        weights=tuple(parameter.detach().clone() for parameter in network.parameters()),
-        gradients=sum(parameter.grad is not None for parameter in network.parameters()),
-        trainable=tuple(parameter.requires_grad for parameter in network.parameters()),
+        weights=tuple(parameter.detach().clone() for parameter in parameters),
+        gradients=sum(parameter.grad is not None for parameter in parameters),
+        trainable=tuple(parameter.requires_grad for parameter in parameters),
         training=tuple(module.training for module in modules),
         hooks=sum(len(getattr(module, table)) for module in modules for table in hook_tables),
         structure=tuple(

@@ -146,11 +146,8 @@ def student_key(space: str, network: int, seed: int) -> int:
 
 def make_network(build: Callable[[], nn.Module], init: str, key: int, device: str) -> nn.Module:
     """Build a network and draw its weights; the same arguments give the same weights on every device."""
-    with torch.device("meta"):  # the constructor's own draw would be thrown away
-        network = build()
-    network = network.to_empty(device=device)
-    initialisation.BY_NAME[init](network, key)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = initialisation.drawn(build, init, key)
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _score_group(

@@ -126,10 +126,8 @@ def look(
 
 def network(cell: int, init: str, key: object, environment: Environment) -> nn.Module:
     """Make the network of a cell with weights drawn from a key."""
-    with torch.device("meta"):  # the constructor's own draw would be thrown away
-        made: nn.Module = nb201.build(cell, num_classes=environment.classes, C=environment.C, N=environment.N)
-    made = made.to_empty(device=torch.get_default_device())
-    initialisation.BY_NAME[init](made, key)
+    build = functools.partial(nb201.build, cell, num_classes=environment.classes, C=environment.C, N=environment.N)
+    made = initialisation.drawn(build, init, key)
     return made.to(dtype=environment.dtype, memory_format=environment.memory_format)  # type: ignore[call-overload]
 
 

@@ -29,10 +29,7 @@ def make_batch(size: int = 8, classes: int = 10, pixels: int = 16, seed: int = 0
 
 def make_network(cell: int = 6111, classes: int = 10, seed: object = 0, C: int = 4, N: int = 1) -> nn.Module:
     """A cell's network, small by default, with torch's default initialisation drawn from the seed."""
-    with torch.random.fork_rng():  # the constructor's own draw is thrown away
-        network = nb201.build(cell, num_classes=classes, C=C, N=N)
-    initialisation.default(network, seed)
-    return network
+    return initialisation.drawn(lambda: nb201.build(cell, num_classes=classes, C=C, N=N), "default", seed)
 
 
 @pytest.fixture

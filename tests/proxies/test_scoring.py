@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -47,10 +47,12 @@ def teacher_trace(network: Maker, batch: Batch) -> Trace:
     return trace_teacher(network(seed=1), batch)
 
 
-def score_all(student: nn.Module, batch: Batch, teacher: nn.Module, **options: Any) -> dict[str, float | str]:
-    """Every score, or the reason why there is none."""
+def score_each(
+    student: nn.Module, batch: Batch, teacher: nn.Module, chosen: Iterable[str] = ALL, **options: Any
+) -> dict[str, float | str]:
+    """Every score, each computed alone, or the reason why there is none."""
     found: dict[str, float | str] = {}
-    for name in ALL:
+    for name in chosen:
         try:
             found |= proxies.score(student, *batch, [name], teacher=teacher, **options)
         except UndefinedScore as error:
@@ -58,12 +60,19 @@ def score_all(student: nn.Module, batch: Batch, teacher: nn.Module, **options: A
     return found
 
 
+def score_all(student: nn.Module, batch: Batch, teacher: nn.Module, **options: Any) -> dict[str, float | str]:
+    """The same, computed together as far as they are defined, which takes a tenth of the time."""
+    together = proxies.score(student, *batch, ALL, teacher=teacher, undefined="nan", **options)
+    undefined = [name for name, value in together.items() if math.isnan(value)]
+    return together | score_each(student, batch, teacher, undefined, **options)
+
+
 @pytest.mark.parametrize("init", ["keep", "default"])
 def test_together_alone_or_in_another_order_the_numbers_are_the_same(network: Maker, batch: Batch, init: Any) -> None:
     student, teacher = network(), network(seed=1)
     together = proxies.score(student, *batch, ALL, teacher=teacher, init=init)
     backwards = proxies.score(student, *batch, ALL[::-1], teacher=teacher, init=init)
-    alone = score_all(student, batch, teacher, init=init)
+    alone = score_each(student, batch, teacher, init=init)
     assert list(together) == list(ALL)
     assert list(backwards) == list(ALL[::-1])
     assert together == backwards == alone
@@ -78,7 +87,7 @@ def test_every_score_is_finite_or_properly_undefined(network: Maker, batch: Batc
     assert str(outcome.error or "a reason")
 
 
-@pytest.mark.parametrize(("classes", "pixels", "size"), [(10, 32, 2), (100, 16, 7), (120, 16, 64)])
+@pytest.mark.parametrize(("classes", "pixels", "size"), [(120, 32, 2), (100, 16, 7), (10, 16, 64)])
 def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: int, size: int) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(size, 3, pixels, pixels, generator=generator)
@@ -89,23 +98,17 @@ def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: i
     assert undefined <= {"nwot", "zico", "epe_nas", "rbflex"}, scores
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_what_depends_on_live_edges_only_says_so_truthfully(network: Maker, batch: Batch, name: str) -> None:
+def test_what_depends_on_live_edges_only_says_so_truthfully(network: Maker, batch: Batch) -> None:
     teacher = network(seed=1)
-
-    def score(form: Cell) -> float | str:
-        try:
-            return proxies.score(network(form), *batch, [name], teacher=teacher, init="default")[name]
-        except UndefinedScore as error:
-            return str(error)
-
     cells = map(Cell.from_index, (DEAD_EDGES, DEAD_BRANCH, DEAD_BESIDE))
-    # Sums over the same terms with zeros in between: only the order of backward sums can differ.
-    same = all(
-        full == (live if isinstance(live, str) else pytest.approx(live, rel=1e-4, abs=1e-7))
-        for full, live in ((score(cell), score(cell.live)) for cell in cells)
-    )
-    assert same == get(name).live_edges_only
+    forms = [[score_all(network(form), batch, teacher, init="default") for form in (cell, cell.live)] for cell in cells]
+
+    def is_same(full: float | str, live: float | str) -> bool:
+        # Sums over the same terms with zeros in between: only the order of backward sums can differ.
+        return full == (live if isinstance(live, str) else pytest.approx(live, rel=1e-4, abs=1e-7))
+
+    same = {name for name in ALL if all(is_same(full[name], live[name]) for full, live in forms)}
+    assert same == {name for name in ALL if get(name).live_edges_only}
 
 
 @pytest.mark.parametrize("training", [True, False])

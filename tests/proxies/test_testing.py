@@ -25,9 +25,9 @@ from diswot.proxies.testing.environment import DEGENERATE, batches, network
 BUILT_IN = [name for name in names() if is_built_in(get(name))]
 
 
-@pytest.fixture(params=BUILT_IN)
+@pytest.fixture(scope="module", params=BUILT_IN)
 def built_in(request: pytest.FixtureRequest) -> Proxy:
-    """Every built-in proxy."""
+    """Every built-in proxy, with all its properties after each other: some begin with the same scores."""
     return get(request.param)
 
 

@@ -104,10 +104,10 @@ def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Two workers, as `dask worker` starts them: each beside a nanny."""
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers, or as many as the module says, as `dask worker` starts them: each beside a nanny."""
     with _cluster(tmp_path_factory.mktemp("cluster")) as made:
-        made.start(workers=2, nanny=True)
+        made.start(workers=getattr(request.module, "WORKERS", 2), nanny=True)
         yield made
 
 

@@ -29,6 +29,9 @@ from diswot.proxies import registry
 #: Slow enough that something can be killed in between, but only in a worker.
 SLOW = "import multiprocessing\nif multiprocessing.parent_process():\n    time.sleep(0.3)\nreturn 1.0"
 PROXIES = "params,nwot,diswot,mine"
+
+#: Of the cluster that is not killed itself: every worker of a new sweep takes seconds to begin.
+WORKERS = 1
 CELLS = (111, 113, 131, 133, 311, 313, 331, 333)
 
 
@@ -94,11 +97,11 @@ def test_a_worker_is_killed(own_cluster: Any, plan: Plan, at_score: Any, is_whol
 def test_the_scheduler_is_killed_and_started_again(
     own_cluster: Any, plan: Plan, at_score: Any, is_whole: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own_cluster.start(workers=2)
+    own_cluster.start(workers=1)
 
     def restart() -> None:
         own_cluster.kill()
-        own_cluster.start(workers=2)
+        own_cluster.start(workers=1)
 
     starter = threading.Thread(target=restart)
     at_score(2, starter.start)
@@ -122,7 +125,7 @@ def test_a_scheduler_that_does_not_return_ends_the_sweep_and_the_same_command_co
             sweep.run(plan, tmp_path / "run")
     seen = len(scores(tmp_path / "run"))
     assert 8 <= seen < 32
-    own_cluster.start(workers=2)
+    own_cluster.start(workers=1)
     tally = sweep.run(plan, tmp_path / "run")
     assert (tally.before, tally.statuses) == (seen, {"ok": 32 - seen})
     is_whole(tmp_path / "run")

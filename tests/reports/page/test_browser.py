@@ -38,7 +38,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     started.quit()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(make: Callable[..., Any], searched: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     results = make(folder / "s0", names=NAMES, cells=12, seeds=2)

@@ -94,7 +94,7 @@ def built(make: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_build_returns_the_files_that_it_wrote(run: Callable[..., Any], tmp_path: Path) -> None:
     results = run("s0", names=["snip"], cells=5)
-    paths = reports.build([results], tmp_path / "out")
+    paths = reports.build([results], tmp_path / "out", figures=["bars", "scatters"])
     assert paths[0] == tmp_path / "out" / "report.html"
     figures = tmp_path / "out" / results.folder.name / "figures"  # the page is not in the run's folder
     assert {path.name for path in paths[1:]} == {path.name for path in figures.iterdir()}
@@ -171,8 +171,10 @@ def test_build_writes_the_page_of_a_table_whose_name_is_no_utf8(run: Callable[..
 
 
 def test_equal_results_give_equal_bytes(run: Callable[..., Any], tmp_path: Path) -> None:
+    # That every kind of figure is saved the same twice is a test of its own.
     def contents() -> list[bytes]:
-        return [path.read_bytes() for path in reports.build([run(names=["snip"], cells=8, seeds=2)], tmp_path)]
+        results = [run(names=["snip"], cells=8, seeds=2)]
+        return [path.read_bytes() for path in reports.build(results, tmp_path, figures=["bars", "scatters"])]
 
     assert contents() == contents()
 
