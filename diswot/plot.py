@@ -203,7 +203,7 @@ def cost(
 
     results = _results(run)
     target = _target(results, target)
-    known = costs.read(results.folder)
+    known = costs.of_run(results.folder, results.info)
     if known is None:
         raise _missing("it has no costs", f"`diswot bench --out {costs.path_of(results.folder)}`")
     evidence = _evidence(results, [target], proxies, "value")

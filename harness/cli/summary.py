@@ -17,6 +17,8 @@ from tabulate import tabulate
 
 from diswot.benchmarks.errors import counted
 from diswot.harness.cli import output
+from diswot.harness.compute import costs
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
@@ -92,7 +94,8 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"])
     order = by_evidence(known)
     shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]
-    rows = [_row(known[known["proxy"] == name].set_index("target"), targets, measure, own) for name in shown]
+    priced = costs.of_run(results.folder, results.info)
+    rows = [_row(known[known["proxy"] == name].set_index("target"), targets, measure, own, priced) for name in shown]
     hidden = len(order) - len(shown)
     counts = ", ".join(
         f"{_short(name)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
@@ -102,6 +105,7 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
         f"{measure} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
         "* not significantly different from the best (5 %, Holm-corrected). given size: controlling for FLOPs.",
     ]
+    notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
     notes += [
@@ -124,7 +128,9 @@ def _caveats(results: Results, evidence: pd.DataFrame) -> list[str]:
     return [*(f"{what} scores: {of}." for what, of in listed.items() if of), *output.overflows(results)]
 
 
-def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) -> dict[str, str]:
+def _row(
+    of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str], priced: pd.DataFrame | None
+) -> dict[str, str]:
     first = of.loc[targets[0]] if targets[0] in of.index else None
     name = str(of["proxy"].iloc[0])
     row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
@@ -132,6 +138,10 @@ def _row(of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str]) 
         star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["given size"] = "-" if first is None or pd.isna(first["partial"]) else f"{first['partial']:+.2f}"
+    if priced is not None:
+        members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
+        known = set(members) <= set(priced.index)
+        row["cost"] = f"{priced.loc[list(members), 'units'].sum():.1f}" if known else "-"
     for target in targets[1:]:
         value = float(of[measure].get(target, math.nan))
         row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"

@@ -17,7 +17,8 @@ from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import derive
 from diswot.harness import files
-from diswot.harness.compute import task
+from diswot.harness.compute import devices, task
+from diswot.harness.compute.costs import MACHINE
 from diswot.harness.compute.task import Context
 
 if TYPE_CHECKING:
@@ -103,10 +104,10 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
 
 
 def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
-    """Return costs as a frame, one row each."""
+    """Return costs as a frame, one row each, with the machine that they were measured on: this one."""
     import pandas as pd
 
-    return pd.DataFrame([vars(cost) for cost in costs])
+    return pd.DataFrame([vars(cost) for cost in costs]).assign(**{MACHINE: devices.machine()})
 
 
 def keep(context: Context, plan: Plan, run: Path) -> None:
@@ -120,7 +121,7 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
     from diswot.harness.compute import costs
 
     names = [proxy.name for proxy in plan.proxies]
-    known = costs.read(run)
+    known = costs.read(costs.path_of(run))
     if known is not None and set(names) <= set(known.index):
         return
     threads = torch.get_num_threads()

@@ -1,15 +1,21 @@
-"""What proxies cost, as ``costs.csv`` has it beside a run."""
+"""What proxies cost, as ``costs.csv`` has it beside a run, and as precomputed scores bring it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from diswot.harness import files
+from diswot.harness.runs.precomputed import sets
 
 #: The file's columns that something is made of.
 _COLUMNS = ["seconds", "units"]
+
+#: What they were measured on; a file of an earlier version does not say it.
+MACHINE = "machine"
 
 
 def path_of(run: Path) -> Path:
@@ -17,15 +23,28 @@ def path_of(run: Path) -> Path:
     return run / "costs.csv"
 
 
-def read(run: Path) -> pd.DataFrame | None:
-    """Return a run's costs: seconds and units by proxy, computed alone; None where it has none.
+def of_run(run: Path, info: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return the costs beside a run, or those that came with the precomputed scores that it shows.
+
+    Args:
+        run: its folder.
+        info: its ``run.json``.
+    """
+    shown = info.get("shipped")
+    own = read(path_of(run))
+    return own if own is not None or shown is None else read(sets.FOLDER / f"{shown['name']}.costs.csv")
+
+
+def read(path: Path) -> pd.DataFrame | None:
+    """Return costs: seconds and units by proxy, computed alone, and the machine; None where there is no file.
 
     Raises:
         InputError: if the file cannot be read as costs.
     """
-    path = path_of(run)
     if not path.is_file():
         return None
     with files.reading(path, "run", "; `diswot bench --out` makes it"):
-        found = pd.read_csv(path, engine="python").set_index("name")[_COLUMNS].astype(float)
+        table = pd.read_csv(path, engine="python").set_index("name")
+        found = table[_COLUMNS].astype(float)
+    found[MACHINE] = table.get(MACHINE, pd.Series("a machine that was not recorded", table.index))
     return found[~found.index.duplicated()]

@@ -111,10 +111,11 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         found = mean_seconds(earlier.scores, members)
         if found is not None:
             return found, "mean of the cells that searches scored, on one worker"
-    alone = costs.read(base.folder)
+    alone = costs.of_run(base.folder, base.info)
     if alone is not None and set(members) <= set(alone.index):
         several = ", summed over the members, each computed alone" if len(members) > 1 else ", computed alone"
-        return float(alone.loc[members, "seconds"].sum()), f"costs.csv, one thread{several}"
+        machine = str(alone.loc[members[0], costs.MACHINE])
+        return float(alone.loc[members, "seconds"].sum()), f"costs.csv, one thread of {machine}{several}"
     if set(base.scores["proxy"]) == set(members):
         elsewhere = base.info.get("shipped") or base.info.get("taken")
         where = ", for shipped scores on the machine that made them" if elsewhere else ""

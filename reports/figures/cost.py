@@ -31,7 +31,7 @@ def drawings(results: Results) -> list[Drawing]:
     Raises:
         InputError: the file cannot be read as costs.
     """
-    known_costs = costs.read(results.folder)
+    known_costs = costs.of_run(results.folder, results.info)
     if known_costs is None:
         return []
     target, measure = targets_of(results)[0], measure_of(results.evidence)

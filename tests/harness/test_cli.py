@@ -701,7 +701,7 @@ def test_the_costs_of_a_run_that_grows_are_kept(tmp_path: Path) -> None:
     for names in ("l2_norm", "synflow", "l2_norm"):
         tiny = plan.make(names, space="s0", cells=[111], batch_size=4, teacher="s0:111", device="cpu", workers=1)
         bench.keep(sweep.prepare(tiny), tiny, tmp_path)
-        before = costs.read(tmp_path)
+        before = costs.read(costs.path_of(tmp_path))
     assert before is not None
     assert {"l2_norm", "synflow", "suite"} <= set(before.index)
 
