@@ -199,6 +199,28 @@ class Run:
         tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
         return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
 
+    def published(
+        self, targets: str | Sequence[str] = (), *, metric: str = "spearman", undefined: str = "worst"
+    ) -> pd.DataFrame:
+        """Put the correlations beside those that papers and their authors report.
+
+        Args:
+            targets: as in `correlate`; ``nb201`` has the accuracies of most published figures.
+            metric: the one that gets intervals, as in `correlate`; every published metric is there.
+            undefined: as in `correlate`.
+
+        Returns:
+            One row a published figure: proxy, subset, target, metric, ours, published, difference, the settings that
+            differ, why a difference above .03 is there, source, and the further columns of `published.COLUMNS`.
+
+        Raises:
+            InputError: if a target or metric is not known, or no evaluated cell has an accuracy.
+        """
+        from diswot.harness.runs import published
+
+        self.correlate(targets, metric=metric, undefined=undefined)
+        return published.beside(self.results)
+
     def compare(
         self,
         other: Run | Path | str,

@@ -24,6 +24,12 @@ from diswot.harness.cli import options
     show_default="one cell a function",
     help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
 )
+@click.option(
+    "--published",
+    "beside_published",
+    is_flag=True,
+    help="Show the correlations beside published ones, with the settings that differ.",
+)
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.paper
 @click.option("--latex", type=options.NEW_FILE, help="Write a LaTeX table (booktabs) with intervals to this file.")
@@ -37,6 +43,7 @@ def command(
     undefined: str,
     beside: str | None,
     subset: str | None,
+    beside_published: bool,
     out: Path | None,
     proxies: str | None,
     labels: Path | None,
@@ -57,9 +64,10 @@ def command(
     from diswot.benchmarks.errors import named, unknown
     from diswot.harness import files
     from diswot.harness.cli import output
+    from diswot.harness.cli import published as published_output
     from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
-    from diswot.harness.runs import results, run_folder
+    from diswot.harness.runs import published, results, run_folder
     from diswot.reports import paper
     from diswot.reports.style import look
 
@@ -68,7 +76,7 @@ def command(
     if latex is None and markdown is None:
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
     method = Method(measure=measure)
-    paths = _tables(out)
+    paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
         known = spaces.get(run_folder.read_info(folder)["space"]).subsets
@@ -82,13 +90,19 @@ def command(
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     with named("run", "out"):
         found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
-    table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
+    tables = [published.beside(one) if beside_published else results.with_intervals(one) for one in found]
+    table = pd.concat(
+        [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True
+    )
     if not targets:
         for one in found:
             if lacking := output.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
+    elif beside_published:
+        pairs = zip(found, tables, strict=True)
+        click.echo("\n\n".join(published_output.shown(one, part, subset) for one, part in pairs))
     else:
         click.echo("\n\n".join(output.correlations(one, subset) for one in found))
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
@@ -102,14 +116,14 @@ def command(
     return 0
 
 
-def _tables(out: Path | None) -> list[Path]:
+def _tables(out: Path | None, name: str) -> list[Path]:
     from diswot.harness import files
     from diswot.harness.runs import run_folder
 
     if out is None:
         return []
     if out.is_dir() or not out.suffix:
-        paths = [out / f"correlations{suffix}" for suffix in files.WRITERS]
+        paths = [out / f"{name}{suffix}" for suffix in files.WRITERS]
     else:
         files.check_table_path(out, "--out")
         paths = [out]
