@@ -50,21 +50,23 @@ def rendered(table: pd.DataFrame) -> str:
     whole = all_figures().merge(ours, on=KEYS, how="left")
     shown = whole[whole["metric"] == whole["space"].map({"nb201": "spearman", "s0": "kendall"})]
     rows = []
-    for (source, place, space, subset, proxy), group in shown.groupby(
-        ["source", "place", "space", "subset", "proxy"], sort=False
-    ):
+    for (source, space, subset, proxy), group in shown.groupby(["source", "space", "subset", "proxy"], sort=False):
         row = {"proxy": f"`{proxy}`", "cells": subset if space == "nb201" else "S0"}
         row |= dict.fromkeys([*_DATA_SETS.values(), "settings that differ", "source"], "")
         for one in group.to_dict("records"):
             split = "" if one["split"] == "test" else f"{one['split']} "
             head = _DATA_SETS[one["data_set"].removesuffix("-valid")]
             row[head] += ("; " if row[head] else "") + split + _pair(one)
-        row["settings that differ"] = _first(group["differs"])
-        row["source"] = f"{source}: {place}"
+        # Of the data sets the one with the most differences: figures of others are with other images too.
+        differs = max(group["differs"].fillna(""), key=len)
+        row["settings that differ"] = "not in a precomputed set" if group["ours"].isna().all() else differs
+        row["source"] = source
         rows.append(row)
+    places = [f"- {source}: {place}." for source, place in shown[["source", "place"]].drop_duplicates().to_numpy()]
     causes = shown[shown["explanation"].notna()].groupby(["proxy", "explanation"], sort=False)["source"].unique()
     listed = [f"- `{proxy}` ({'; '.join(sources)}): {cause}." for (proxy, cause), sources in causes.items()]
-    return "\n".join([tabulate(rows, "keys", "github", disable_numparse=True), "", *listed, ""])
+    body = tabulate(rows, "keys", "github", disable_numparse=True)
+    return "\n".join([body, "", "Sources:", "", *places, "", "Differences above .03:", "", *listed, ""])
 
 
 def _pair(one: dict[str, float]) -> str:
@@ -73,11 +75,6 @@ def _pair(one: dict[str, float]) -> str:
         return f"- {there}"
     pair = f"{one['ours']:.3f} {there}"
     return f"**{pair}**" if abs(one["difference"]) > published.LARGE else pair
-
-
-def _first(texts: pd.Series) -> str:
-    # Of the data sets the one with the most differences: figures of others are with other images too.
-    return max(texts.dropna(), key=len, default="not in a precomputed set")
 
 
 if __name__ == "__main__":
