@@ -13,6 +13,7 @@ from diswot.harness.cli import options
 @click.command(cls=options.Command)
 @click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
+@options.suite
 @click.option(
     "--with",
     "beside",
@@ -41,6 +42,7 @@ def command(
     targets: tuple[str, ...],
     measure: str,
     undefined: str,
+    suite: str | None,
     beside: str | None,
     subset: str | None,
     beside_published: bool,
@@ -67,7 +69,7 @@ def command(
     from diswot.harness.cli import published as published_output
     from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
-    from diswot.harness.runs import published, results, run_folder
+    from diswot.harness.runs import published, results, run_folder, suites
     from diswot.reports import paper
     from diswot.reports.style import look
 
@@ -75,6 +77,8 @@ def command(
     wanted = paper.look_of(proxies=shown, labels=labels, order=order)
     if latex is None and markdown is None:
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
+    if suite is not None:
+        options.refuse_idle("without --suite, which says what it is", "targets", "measure", "undefined")
     method = Method(measure=measure)
     paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
@@ -89,12 +93,17 @@ def command(
             taken = reuse.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     with named("run", "out"):
-        found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
+        found = [
+            suites.correlate(folder, suite)
+            if suite is not None
+            else results.correlate(folder, targets, method=method, undefined=undefined)
+            for folder in folders
+        ]
     tables = [published.beside(one) if beside_published else results.with_intervals(one) for one in found]
     table = pd.concat(
         [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True
     )
-    if not targets:
+    if not targets and suite is None:
         for one in found:
             if lacking := output.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
                 click.echo(lacking, err=True)
@@ -104,7 +113,7 @@ def command(
         pairs = zip(found, tables, strict=True)
         click.echo("\n\n".join(published_output.shown(one, part, subset) for one, part in pairs))
     else:
-        click.echo("\n\n".join(output.correlations(one, subset) for one in found))
+        click.echo("\n\n".join(f"{output.correlations(one, subset)}\n{suites.line(one, suite)}" for one in found))
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
         if file is not None:
             with look.using(wanted):
