@@ -111,9 +111,9 @@ def command(
         click.echo(files.as_json(table))
     elif beside_published:
         pairs = zip(found, tables, strict=True)
-        click.echo("\n\n".join(published_output.shown(one, part, subset) for one, part in pairs))
+        click.echo("\n\n".join(published_output.shown(one, part, subset, suite) for one, part in pairs))
     else:
-        click.echo("\n\n".join(f"{output.correlations(one, subset)}\n{suites.line(one, suite)}" for one in found))
+        click.echo("\n\n".join(output.correlations(one, subset, suite) for one in found))
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
         if file is not None:
             with look.using(wanted):

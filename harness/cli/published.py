@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from diswot.harness.runs import suites
 from diswot.harness.runs.published import LARGE, figures
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 _WIDTH = 100
 
 
-def shown(results: Results, table: pd.DataFrame, subset: str | None) -> str:
+def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str | None = None) -> str:
     """Return a table a publication, then the explanations.
 
     Args:
         results: of the run, with their evidence.
         table: as `harness.runs.published.beside` returns it.
         subset: of the cells; None for all that figures were published of.
+        suite: the one that was asked for, which the last line names.
     """
     measure = results.method["measure"]
     chosen = table if subset is None else table[table["subset"] == subset]
@@ -38,7 +40,7 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None) -> str:
         parts.append(f"{head}\n\n{tabulate(rows, 'keys', 'simple', disable_numparse=True)}")
     if chosen.empty:
         parts.append("No figure was published for these proxies, targets and cells in this metric.")
-    parts.append("\n".join(_notes(results, table, chosen)))
+    parts.append("\n".join([*_notes(results, table, chosen), suites.line(results, suite)]))
     return "\n\n".join(parts)
 
 
