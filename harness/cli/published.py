@@ -74,10 +74,10 @@ def _notes(results: Results, table: pd.DataFrame, chosen: pd.DataFrame) -> list[
     all_sets = {one.accuracy.data_set for one in figures() if one.space in known[0] and one.proxy in known[1]}
     lacking = sorted(all_sets - set(table["data_set"]))
     if lacking:
-        notes.append(
-            f"Not shown: figures with accuracies of {', '.join(lacking)}. `diswot tables fetch nb201`, then "
-            "--target nb201."
+        note = (
+            f"Not shown: figures with accuracies of {', '.join(lacking)}; `diswot tables fetch nb201` gets them, and "
         )
+        notes.append(textwrap.fill(f"{note}--target nb201 takes them.", _WIDTH))
     return notes
 
 

@@ -164,11 +164,10 @@ def line(found: Results, name: str | None = None) -> str:
         name = next((known for known in names() if load(known) == own), None)
     else:
         own = load(name)
+    called = "Hash" if name is None else f"Suite {name}"
     further = ", ".join(proxy for proxy in found.proxies["name"] if proxy not in own.proxies)
-    return (
-        f"{'Hash' if name is None else f'Suite {name}'}, {own.hash}: of proxies and versions, cells, images, seeds, "
-        f"accuracies and metric{further and f'; not of {further}'}."
-    )
+    what = "proxies, versions, cells, images, seeds, accuracies and metric"
+    return f"{called}, {own.hash}: {what}.{further and f' Not part of it: {further}.'}"
 
 
 def _scored(found: Results) -> dict[str, Any] | None:
