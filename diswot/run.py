@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import tempfile
 import weakref
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.paths import expanded
 from diswot.harness import progress as progresses
 from diswot.harness.runs import results, run_folder
@@ -37,6 +39,7 @@ def evaluate(
     out: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
+    suite: str | None = None,
     **settings: Any,
 ) -> Run:
     """Score proxies x cells x seeds into a run's folder; scores that are there already are not computed again.
@@ -53,6 +56,8 @@ def evaluate(
         out: the run's folder; None for a temporary one, which is removed with the returned run.
         workers: processes; None for one a processor, or one a GPU.
         progress: whether to print what is done, and a progress bar, on standard error.
+        suite: a suite, such as ``nb201-2026``, which then says what the proxies, their versions, cells, space, images,
+            seeds, teacher and batch are.
         **settings: ``batch_size=64``, ``batch_seed=0``, ``augment=False``, ``device="auto"``, ``scheduler=None``,
             ``stack=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
             ``precomputed=True`` (take scores that are shipped instead of computing them), as the options of
@@ -62,17 +67,17 @@ def evaluate(
         InputError: if an argument stands for nothing, or the folder belongs to something else.
     """
     from diswot.harness.compute import plan
+    from diswot.harness.runs import suites
 
+    asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
+    asked |= {"seeds": seeds, "teacher": teacher} | settings
+    if suite is not None:
+        usual = {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
+        asked = suites.arguments(suite, asked, usual)
     made = plan.make(
-        proxies,
-        cells=cells,
-        space=space,
-        images=images,
         image_dir=None if image_dir is None else expanded("image_dir", image_dir),
-        seeds=seeds,
-        teacher=teacher,
         workers=workers,
-        **settings,
+        **asked,
     )
     folder = Path(tempfile.mkdtemp(prefix="diswot-")) if out is None else expanded("out", out)
     with ExitStack() as cleaning, nullcontext() if progress else progresses.quiet():
@@ -163,6 +168,7 @@ class Run:
         metric: str = "spearman",
         subset: str = "all",
         undefined: str = "worst",
+        suite: str | None = None,
     ) -> pd.DataFrame:
         """Correlate the scores with accuracies; positive means that a proxy predicts in its declared direction.
 
@@ -173,6 +179,8 @@ class Run:
             subset: which cells: ``all``, ``distinct`` (one a function), ``connected``, ``reachable`` or
                 ``live-convolution``. A subset that equals all cells has the rows of all.
             undefined: ``worst`` ranks undefined scores last, ``omit`` leaves their cells out.
+            suite: a suite, such as ``nb201-2026``, which then says what the targets, the metric and ``undefined`` are;
+                a run of other proxies, versions, cells, images or seeds is refused.
 
         Returns:
             One row a proxy and target: proxy, family, direction, target, subset, metric, value, low, high (the 95 %
@@ -185,12 +193,19 @@ class Run:
         from diswot.benchmarks import spaces
         from diswot.benchmarks.errors import unknown
         from diswot.harness.evidence.table import Method
+        from diswot.harness.runs import suites
 
+        if suite is not None and (targets, metric, undefined) != ((), "spearman", "worst"):
+            raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these away.")
         known = spaces.get(self.info["space"]).subsets
         if subset not in known:
             raise unknown("subset", subset, known)
         asked = (targets,) if isinstance(targets, str) else tuple(targets)
-        self._results = results.correlate(self.folder, asked, method=Method(measure=metric), undefined=undefined)
+        if suite is None:
+            self._results = results.correlate(self.folder, asked, method=Method(measure=metric), undefined=undefined)
+        else:
+            self._results = suites.correlate(self.folder, suite)
+            metric = self._results.method["measure"]
         evidence = self._results.evidence
         held = evidence[evidence["subset"] == subset]
         chosen = held if len(held) else evidence[evidence["subset"] == "all"]
@@ -198,6 +213,28 @@ class Run:
         first += ["n_functions", "undefined", "failed"]
         tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
         return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
+
+    def published(
+        self, targets: str | Sequence[str] = (), *, metric: str = "spearman", undefined: str = "worst"
+    ) -> pd.DataFrame:
+        """Put the correlations beside those that papers and their authors report.
+
+        Args:
+            targets: as in `correlate`; ``nb201`` has the accuracies of most published figures.
+            metric: the one that gets intervals, as in `correlate`; every published metric is there.
+            undefined: as in `correlate`.
+
+        Returns:
+            One row a published figure: proxy, subset, target, metric, ours, published, difference, the settings that
+            differ, why a difference above .03 is there, source, and the further columns of `published.COLUMNS`.
+
+        Raises:
+            InputError: if a target or metric is not known, or no evaluated cell has an accuracy.
+        """
+        from diswot.harness.runs import published
+
+        self.correlate(targets, metric=metric, undefined=undefined)
+        return published.beside(self.results)
 
     def compare(
         self,

@@ -18,6 +18,7 @@ PARTS = {
     "--margin": frozenset({"worth", "regression"}),
     "--target": frozenset({"worth", "regression"}),
     "--baseline": frozenset({"regression"}),
+    "--fail-on": frozenset({"regression"}),
     "--with": _SCORED,
     "--image-dir": _SCORED,
     "--out": _SCORED,

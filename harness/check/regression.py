@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from diswot.benchmarks.errors import InputError, named
+from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness import files
 from diswot.harness.check import comparison, predictive_value
 from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
-from diswot.harness.runs import run_folder
+from diswot.harness.compute import devices
+from diswot.harness.runs import arithmetic, run_folder
 from diswot.harness.runs.settings import Settings
 
 STAGE = "regression"
@@ -29,6 +31,11 @@ SCHEMA = 1
 #: Slower is: by this factor and by so many units, and less likely by chance than this. A smaller factor would find
 #: other machines, on which a unit takes its time elsewhere than a proxy.
 _FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
+
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+
+#: How the limit of a metric is written: a difference of correlations, and percent.
+_FORMS = {"spearman": re.compile(_NUMBER), "cost": re.compile(_NUMBER + "%")}
 
 _ROW = ("cell", "seed", "status", "value", "cause")
 
@@ -48,6 +55,7 @@ class Baseline:
         tolerance: relative, within which scores are the same.
         scores: one row a cell: cell, seed, status, value, cause.
         times: in units, one a repeat.
+        device: the machine that it was saved on; None where an older version saved it.
     """
 
     name: str
@@ -58,6 +66,41 @@ class Baseline:
     tolerance: float
     scores: pd.DataFrame
     times: tuple[float, ...]
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much worse than its baseline a proxy may be, where the user says so.
+
+    Attributes:
+        spearman: by how much lower its correlation may be; None for the margin, and only under another version.
+        cost: by which share of itself its time may be longer; None for twice, and for what is short anyway.
+    """
+
+    spearman: float | None = None
+    cost: float | None = None
+
+
+def limits(texts: Sequence[str]) -> Limits:
+    """Return the limits that texts such as ``spearman:0.02`` and ``cost:10%`` stand for.
+
+    Raises:
+        InputError: if a metric is not known, is there twice, or its limit is not a number above 0.
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, limit = text.partition(":")
+        if name not in _FORMS:
+            raise unknown("fail_on", name, _FORMS)
+        if name in found:
+            raise InputError(f"fail_on: {name} is there twice; give one limit.")
+        matched = _FORMS[name].fullmatch(limit)
+        number = float(matched.group(1)) if matched else 0.0
+        if not 0 < number < math.inf:
+            raise InputError(f"fail_on: {text!r:.80} has no limit above 0; write spearman:0.02 or cost:10%.")
+        found[name] = number / 100 if name == "cost" else number
+    return Limits(**found)
 
 
 def default_path(subject: Subject, beside: str | None) -> Path | None:
@@ -90,6 +133,7 @@ def read(path: Path, subject: Subject) -> Baseline:
             tolerance=float(stored["tolerance"]),
             scores=pd.DataFrame(stored["scores"])[list(_ROW)].astype({"cell": int, "seed": int, "value": float}),
             times=tuple(float(one) for one in stored["times"]),
+            device=str(stored["device"]) if "device" in stored else None,
         )
     except (KeyError, TypeError, ValueError) as error:  # pandas says what is missing by a KeyError
         raise InputError(f"baseline: {path} is damaged: {error}.") from error
@@ -121,7 +165,7 @@ def save(
         "settings": settings.as_dict(),
         "settings_hash": settings.hash,
         "tolerance": tolerance,
-        "versions": run_folder.environment("cpu")["versions"],
+        **run_folder.environment(devices.machine(), arithmetic.here(settings.device)),
         "times": list(times),
         "scores": json.loads(files.as_json(rows)),
     }
@@ -143,8 +187,11 @@ def answers(
     times: Sequence[float],
     accuracies: pd.DataFrame,
     margin: float,
+    allowed: Limits = Limits(),
 ) -> Iterator[Answer]:
     """Compare with a baseline: values where the version is the same, correlations where it is another; times always.
+
+    With a limit of the correlation, correlations are compared under the same version too.
 
     Args:
         subject: the proxy as it is.
@@ -153,6 +200,7 @@ def answers(
         times: in units, as they are now.
         accuracies: as `worth.targets` returns them.
         margin: how much lower the correlation may have become.
+        allowed: the limits that the user gives instead.
     """
     command = subject.command("--only", STAGE)
     same = old.version == subject.proxy.version
@@ -165,8 +213,10 @@ def answers(
             "not values; --save renews it"
         )
         yield Answer(STAGE, "version", "undecided", figure, command, decides=False)
-        yield Answer(STAGE, "correlation", *_correlation(subject, old, scores, accuracies, margin), command)
-    yield Answer(STAGE, "time", *_time(old.times, times), command)
+    if not same or allowed.spearman is not None:
+        limit = margin if allowed.spearman is None else allowed.spearman
+        yield Answer(STAGE, "correlation", *_correlation(subject, old, scores, accuracies, limit), command)
+    yield Answer(STAGE, "time", *_time(old, times, allowed.cost), command)
 
 
 def _values(old: Baseline, scores: pd.DataFrame) -> tuple[str, str]:
@@ -207,15 +257,25 @@ def _correlation(
     return comparison.within(behind, margin), figure
 
 
-def _time(old: Sequence[float], new: Sequence[float]) -> tuple[str, str]:
-    before, now = statistics.median(old), statistics.median(new)
-    chance = float(stats.mannwhitneyu(new, old, alternative="greater").pvalue)
+def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str, str]:
+    before, now = statistics.median(old.times), statistics.median(new)
+    chance = float(stats.mannwhitneyu(new, old.times, alternative="greater").pvalue)
     figure = (
-        f"{before:.2f} units before, {now:.2f} now, medians of {len(old)} and {len(new)}; Mann-Whitney p {chance:.3g}"
+        f"{before:.2f} units before, {now:.2f} now, medians of {len(old.times)} and {len(new)}; "
+        f"Mann-Whitney p {chance:.3g}"
     )
-    if now <= _FACTOR * before or now - before <= _UNITS:
+    factor, least = (_FACTOR, _UNITS) if limit is None else (1 + limit, 0.0)
+    if now <= factor * before or now - before <= least:
         return "pass", figure
-    return ("fail" if chance < _SIGNIFICANCE else "undecided"), f"{figure}; slower by more than {_FACTOR:g} times"
+    figure += (
+        f"; slower by more than {_FACTOR:g} times" if limit is None else f"; slower by more than {100 * limit:g} %"
+    )
+    here = devices.machine()
+    if old.device != here and now <= _FACTOR * before:
+        # Elsewhere a unit takes its time in other places than a proxy, so a small difference is of the machines.
+        saved_on = "a machine that is not recorded" if old.device is None else old.device
+        return "undecided", f"{figure}; saved on {saved_on}, this is {here}: save it where the checks run"
+    return ("fail" if chance < _SIGNIFICANCE else "undecided"), figure
 
 
 def _said(value: float) -> str:

@@ -16,7 +16,7 @@ from diswot.harness.check import conformance, predictive_value, reference, regre
 from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
 from diswot.harness.check.reference import Conditions, Reference
-from diswot.harness.check.regression import Baseline
+from diswot.harness.check.regression import Baseline, Limits
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.settings import Settings
@@ -36,6 +36,7 @@ class Request:
         quick: whether to use fewer cells and smaller networks.
         against: built-ins that it must not be behind; none to show the difference to the usual ones.
         margin: how far behind it may be.
+        allowed: how much worse than its baseline it may be, where the user says so.
         targets: what its scores are correlated with, as ``--target`` takes them; none for the space's own.
         save: where its baseline is to be written; None for nowhere.
         baseline: its baseline; None for the one beside its file, where there is one.
@@ -51,6 +52,7 @@ class Request:
     quick: bool
     against: tuple[str, ...]
     margin: float
+    allowed: Limits
     targets: tuple[str, ...]
     save: Path | None
     baseline: Path | None
@@ -102,7 +104,9 @@ def answers(request: Request) -> Iterator[Answer]:
             yield from predictive_value.answers(subject, scores, stored, accuracies, request.against, request.margin)
         compared = []
         if old is not None:
-            compared = list(regression.answers(subject, old, scores, times, accuracies, request.margin))
+            compared = list(
+                regression.answers(subject, old, scores, times, accuracies, request.margin, request.allowed)
+            )
             yield from compared
         broken = [answer.name for answer in compared if answer.decides and answer.verdict == "fail"]
         if request.save is not None and broken:
@@ -158,6 +162,11 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
     if not asked:
         return None
     if path is None:
+        if request.allowed != Limits():
+            raise InputError(
+                f"fail_on: it compares with a baseline, and {request.subject.proxy.name} has none; --save FILE without "
+                "--fail-on writes one."
+            )
         if request.only is None:
             return None
         raise InputError(f"only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")

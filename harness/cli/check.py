@@ -29,6 +29,12 @@ TOLERANCE = 2e-3
     show_default=True,
     help="How far behind it may be, as a difference of correlations.",
 )
+@click.option(
+    "--fail-on",
+    metavar="METRIC:LIMIT",
+    multiple=True,
+    help="How much worse than its baseline it may be: spearman:0.02 lower, cost:10% slower; repeatable.",
+)
 @options.target
 @click.option(
     "--with",
@@ -66,6 +72,7 @@ def command(
     quick: bool,
     against: tuple[str, ...],
     margin: float,
+    fail_on: tuple[str, ...],
     targets: tuple[str, ...],
     beside: str | None,
     image_dir: Path | None,
@@ -87,7 +94,7 @@ def command(
     decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
     """
     from diswot.harness import pool
-    from diswot.harness.check import loading, output, reference, stages
+    from diswot.harness.check import loading, output, reference, regression, stages
     from diswot.harness.check.answer import UNDECIDED, Answer, exit_status
     from diswot.harness.runs import run_folder
 
@@ -109,12 +116,14 @@ def command(
         raise unknown("--undecided", undecided, UNDECIDED)
     for text in against:
         options.parts("--against", text)
-    chosen = loading.find(file, _repeated(quick, against, margin, targets, baseline, beside, image_dir))
+    allowed = regression.limits(fail_on)
+    chosen = loading.find(file, _repeated(quick, against, margin, fail_on, targets, baseline, beside, image_dir))
     request = stages.Request(
         subject=chosen,
         quick=quick,
         against=against,
         margin=margin,
+        allowed=allowed,
         targets=targets,
         save=save,
         baseline=baseline,
@@ -165,6 +174,7 @@ def _repeated(
     quick: bool,
     against: tuple[str, ...],
     margin: float,
+    fail_on: tuple[str, ...],
     targets: tuple[str, ...],
     baseline: Path | None,
     beside: str | None,
@@ -174,6 +184,7 @@ def _repeated(
     words: list[tuple[str, ...]] = [("--quick",)] if quick else []
     words += [("--against", name) for name in against]
     words += [("--margin", f"{margin:g}")] if margin != MARGIN else []
+    words += [("--fail-on", text) for text in fail_on]
     words += [("--target", name) for name in targets]
     words += [("--baseline", str(baseline))] if baseline is not None else []
     words += [("--with", beside)] if beside is not None else []

@@ -13,6 +13,7 @@ from diswot.harness.cli import options
 @click.command(cls=options.Command)
 @click.argument("run", type=options.PATH, default="runs/evaluate")
 @options.evidence
+@options.suite
 @click.option(
     "--with",
     "beside",
@@ -23,6 +24,12 @@ from diswot.harness.cli import options
     "--subset",
     show_default="one cell a function",
     help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
+)
+@click.option(
+    "--published",
+    "beside_published",
+    is_flag=True,
+    help="Show the correlations beside published ones, with the settings that differ.",
 )
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.paper
@@ -36,8 +43,10 @@ def command(
     targets: tuple[str, ...],
     measure: str,
     undefined: str,
+    suite: str | None,
     beside: str | None,
     subset: str | None,
+    beside_published: bool,
     out: Path | None,
     proxies: str | None,
     labels: Path | None,
@@ -59,9 +68,10 @@ def command(
     from diswot.benchmarks.errors import named, unknown
     from diswot.harness import files
     from diswot.harness.cli import output, summary
+    from diswot.harness.cli import published as published_output
     from diswot.harness.compute import reuse
     from diswot.harness.evidence.table import Method
-    from diswot.harness.runs import results, run_folder
+    from diswot.harness.runs import published, results, run_folder, suites
     from diswot.reports import paper
     from diswot.reports.style import look
 
@@ -69,8 +79,10 @@ def command(
     wanted = paper.look_of(proxies=shown, labels=labels, order=order)
     if latex is None and markdown is None:
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
+    if suite is not None:
+        options.refuse_idle("without --suite, which says what it is", "targets", "measure", "undefined")
     method = Method(measure=measure)
-    paths = _tables(out)
+    paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
         known = spaces.get(run_folder.read_info(folder)["space"]).subsets
@@ -83,21 +95,32 @@ def command(
             taken = reuse.beside(folder, beside)
             click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
     with named("run", "out"):
-        found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in folders]
-    table = pd.concat([results.with_intervals(one).assign(run=str(one.folder)) for one in found], ignore_index=True)
-    if not targets:
+        found = [
+            suites.correlate(folder, suite)
+            if suite is not None
+            else results.correlate(folder, targets, method=method, undefined=undefined)
+            for folder in folders
+        ]
+    tables = [published.beside(one) if beside_published else results.with_intervals(one) for one in found]
+    table = pd.concat(
+        [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True
+    )
+    if not targets and suite is None:
         for one in found:
             if lacking := output.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
+    elif beside_published:
+        pairs = zip(found, tables, strict=True)
+        click.echo("\n\n".join(published_output.shown(one, part, subset, suite) for one, part in pairs))
     elif full:
-        click.echo("\n\n".join(output.correlations(one, subset) for one in found))
+        click.echo("\n\n".join(output.correlations(one, subset, suite) for one in found))
     else:
         columns = summary.width()
         for one in found:
-            click.echo(f"{summary.heading(one)}\n\n{summary.correlations(one, columns, subset).text(columns)}")
-            click.echo(f"{summary.limits(one, columns)}\n")
+            shown_of = summary.correlations(one, columns, subset, suite=suite)
+            click.echo(f"{summary.heading(one)}\n\n{shown_of.text(columns)}\n{summary.limits(one, columns)}\n")
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
         if file is not None:
             with look.using(wanted):
@@ -109,14 +132,14 @@ def command(
     return 0
 
 
-def _tables(out: Path | None) -> list[Path]:
+def _tables(out: Path | None, name: str) -> list[Path]:
     from diswot.harness import files
     from diswot.harness.runs import run_folder
 
     if out is None:
         return []
     if out.is_dir() or not out.suffix:
-        paths = [out / f"correlations{suffix}" for suffix in files.WRITERS]
+        paths = [out / f"{name}{suffix}" for suffix in files.WRITERS]
     else:
         files.check_table_path(out, "--out")
         paths = [out]

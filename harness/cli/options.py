@@ -277,6 +277,7 @@ shipped = click.option(
     show_default=True,
     help="Take scores that a shipped set has under the same settings instead of computing them.",
 )
+suite = click.option("--suite", metavar="NAME", help="A frozen suite, such as nb201-2026: docs/evidence.md.")
 mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the files from, instead of the network.")
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."

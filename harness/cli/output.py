@@ -16,7 +16,7 @@ from diswot.benchmarks.errors import counted
 from diswot.harness.compute import devices
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
-from diswot.harness.runs import run_folder
+from diswot.harness.runs import run_folder, suites
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.declarations import OVERFLOWED
@@ -53,13 +53,14 @@ def measured(figures: dict[str, str]) -> str:
     return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
-def correlations(results: Results, subset: str | None = None) -> str:
-    """Return the sorted table of a run's correlations, with n, functions and undefined scores.
+def correlations(results: Results, subset: str | None = None, suite: str | None = None) -> str:
+    """Return the sorted table of a run's correlations, with n, functions, undefined scores and a hash of it all.
 
     Args:
         results: with their evidence.
         subset: which cells; None for the rows that decide, in which each function counts once, beside the
             correlation over all cells where these are more.
+        suite: the one that was asked for, which the last line names.
     """
     everything = results.evidence
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
@@ -106,7 +107,7 @@ def correlations(results: Results, subset: str | None = None) -> str:
         disable_numparse=True,
     )
     notes = _notes(evidence, bool(has_copies)) + overflows(results) + origin(results)
-    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes])
+    return "\n".join([_conditions(results, evidence, subset), *keys, "", body, "", *notes, suites.line(results, suite)])
 
 
 def modelled(results: Results, targets: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
+from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
 from diswot.harness.search.judge import expected_draws
@@ -71,7 +72,9 @@ class Shown:
         return "\n".join([self.table, *_wrapped([note for note in self.notes if note not in said], columns)])
 
 
-def correlations(results: Results, columns: int, subset: str | None = None, most: int | None = None) -> Shown:
+def correlations(
+    results: Results, columns: int, subset: str | None = None, most: int | None = None, suite: str | None = None
+) -> Shown:
     """Return the correlations with the first target in full, and those with the other targets as numbers.
 
     Args:
@@ -79,6 +82,7 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
         columns: how wide a line may be.
         subset: which cells; None for the rows that decide, in which each function counts once.
         most: how many proxies, beside those of the user's own, which are always shown; all by default.
+        suite: that was asked for; None to look for one that is equal.
     """
     everything = results.evidence
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
@@ -114,6 +118,7 @@ def correlations(results: Results, columns: int, subset: str | None = None, most
     ]
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
+    notes.append(suites.line(results, suite))
     return Shown(fitting(rows, columns), tuple(notes))
 
 

@@ -65,6 +65,8 @@ GOOD = {
     "image_dir": ("images",),
     "changes": ("epochs=1", "C=4", "samples=64"),
     "compare": ("nb201-kd:vanilla",),
+    "suite": ("nb201-2026",),
+    "fail_on": ("spearman:0.02", "cost:10%"),
     "merged": ("distillation/trainings.csv",),
     "draws": ("20",),
     "evaluations": ("4",),

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from diswot.harness.check import conformance, loading, reference, regression, template
+from diswot.harness.check.regression import Limits
 from diswot.harness.cli.check import command
 from diswot.harness.evidence import intervals
 from diswot.proxies import registry
@@ -227,11 +228,27 @@ def test_the_page_names_every_question_and_key() -> None:
         assert f"`{name}`" in formats
 
 
-def test_the_workflow_s_command_is_accepted() -> None:
-    (line,) = re.findall(r"run: diswot check (.*)", (DOCS / "check-workflow.yml").read_text())
-    with click.Context(command) as context:
-        command.parse_args(context, line.split())
-        assert context.params["file"] == "my_metric.py"
+def test_workflow_commands_are_accepted() -> None:
+    lines = re.findall(r"run: diswot check (.*)", (DOCS / "check-workflow.yml").read_text())
+    assert len(lines) == 2
+    for line in lines:
+        with click.Context(command) as context:
+            command.parse_args(context, line.split())
+            assert context.params["file"] == "my_metric.py"
+            assert regression.limits(context.params["fail_on"]) in (Limits(), Limits(spearman=0.02, cost=0.1))
+
+
+@pytest.mark.usefixtures("as_live_flops")
+def test_fail_on_needs_a_baseline(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+    path, baseline = plugin("return 1.0"), tmp_path / "mine.baseline.json"
+    line = ("check", path, "--quick", "--only", "regression", "--fail-on", "spearman:0.02")
+    said = cli(*line)
+    assert (said.status, "--fail-on: it compares with a baseline" in said.sentence) == (2, True)
+    assert cli("check", path, "--quick", "--only", "side_effects", "--save", baseline).status == 0
+    said = cli(*line)
+    assert said.status == 0
+    assert "margin 0.02" in " ".join(said.out.split())
+    assert "--fail-on: 'rho' is not known" in cli(*line[:-1], "rho:1").sentence
 
 
 def test_a_check_expects_the_failures_that_a_proxy_declares(cli: Cli, plugin: Callable[..., Path]) -> None:

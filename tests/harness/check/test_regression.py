@@ -15,8 +15,9 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness.check import predictive_value, reference, regression
 from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
-from diswot.harness.check.regression import Baseline
+from diswot.harness.check.regression import Baseline, Limits
 from diswot.harness.cli.check import TOLERANCE
+from diswot.harness.compute import devices
 from diswot.harness.runs.settings import Settings
 
 Scores = Callable[..., pd.DataFrame]
@@ -42,9 +43,14 @@ def saved(path: Path, subject: Subject, scores: pd.DataFrame, settings: Settings
 
 
 def ask(
-    subject: Subject, old: Baseline, scores: pd.DataFrame, accuracies: pd.DataFrame, times: Sequence[float] = TIMES
+    subject: Subject,
+    old: Baseline,
+    scores: pd.DataFrame,
+    accuracies: pd.DataFrame,
+    times: Sequence[float] = TIMES,
+    allowed: Limits = Limits(),  # noqa: B008 - it is frozen
 ) -> dict[str, Answer]:
-    found = regression.answers(subject, old, scores, times, accuracies, 0.05)
+    found = regression.answers(subject, old, scores, times, accuracies, 0.05, allowed)
     return {answer.name: answer for answer in found}
 
 
@@ -194,3 +200,69 @@ def test_a_baseline_that_is_not_there_or_no_json(subject: Subjects, tmp_path: Pa
     (tmp_path / "text.json").write_text("cell,score")
     with pytest.raises(InputError, match=r"baseline: .*text.json cannot be read"):
         regression.read(tmp_path / "text.json", subject())
+
+
+def test_fail_on_limits_the_correlation_under_the_same_version(
+    old: Baseline, subject: Subjects, accuracies: pd.DataFrame
+) -> None:
+    allowed = regression.limits(["spearman:0.02"])
+    same = ask(subject(), old, old.scores.assign(proxy="mine"), accuracies, allowed=allowed)
+    assert list(same) == ["version", "values", "correlation", "time"]
+    assert same["correlation"].verdict == "pass"
+    assert "margin 0.02" in same["correlation"].figure
+    turned = old.scores.assign(proxy="mine", value=-old.scores["value"])
+    assert ask(subject(), old, turned, accuracies, allowed=allowed)["correlation"].verdict == "fail"
+
+
+def test_fail_on_limits_the_cost(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+    allowed = regression.limits(["cost:10%"])
+    slower = tuple(1.5 * time for time in TIMES)
+    answer = ask(subject(), old, old.scores, accuracies, slower, allowed)["time"]
+    assert (answer.verdict, "slower by more than 10 %" in answer.figure) == ("fail", True)
+    barely = tuple(1.05 * time for time in TIMES)
+    assert ask(subject(), old, old.scores, accuracies, barely, allowed)["time"].verdict == "pass"
+    chance = (0.9, 1.0, 1.2, 1.21, 1.22)
+    assert ask(subject(), old, old.scores, accuracies, chance, allowed)["time"].verdict == "undecided"
+
+
+def test_small_slowdown_on_another_machine_is_undecided(
+    old: Baseline, subject: Subjects, accuracies: pd.DataFrame
+) -> None:
+    allowed = regression.limits(["cost:10%"])
+    for device, named in (("another processor", "another processor"), (None, "not recorded")):
+        elsewhere = replace(old, device=device)
+        answer = ask(subject(), elsewhere, old.scores, accuracies, tuple(1.5 * t for t in TIMES), allowed)["time"]
+        assert (answer.verdict, named in answer.figure) == ("undecided", True)
+        far = ask(subject(), elsewhere, old.scores, accuracies, tuple(10 * t for t in TIMES), allowed)["time"]
+        assert far.verdict == "fail"
+
+
+def test_baseline_records_its_machine(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
+    path = tmp_path / "mine.baseline.json"
+    stored = json.loads(path.read_text())
+    assert old.device == stored["device"] == devices.machine()
+    assert {"arithmetic", "versions", "git_revision", "threads"} <= set(stored)
+    path.write_text(json.dumps({key: value for key, value in stored.items() if key != "device"}))
+    assert regression.read(path, subject()).device is None
+
+
+def test_limits_are_read() -> None:
+    assert regression.limits([]) == Limits()
+    assert regression.limits(["cost:12.5%", "spearman:0.02"]) == Limits(spearman=0.02, cost=0.125)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (["spearmen:0.02"], "fail_on: 'spearmen' is not known; did you mean 'spearman'"),
+        (["spearman"], "fail_on: 'spearman' has no limit above 0"),
+        (["spearman:2%"], "fail_on: 'spearman:2%' has no limit"),
+        (["cost:0.1"], "write spearman:0.02 or cost:10%"),
+        (["cost:0%"], "no limit above 0"),
+        (["spearman:nan"], "no limit above 0"),
+        (["cost:10%", "cost:20%"], "fail_on: cost is there twice"),
+    ],
+)
+def test_limits_refuse_what_is_none(texts: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        regression.limits(texts)

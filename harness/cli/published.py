@@ -1,0 +1,85 @@
+"""Published correlations beside a run's own, as `diswot correlate --published` prints them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from diswot.harness.runs import suites
+from diswot.harness.runs.published import LARGE, figures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diswot.harness.runs.results import Results
+
+#: Characters of a line.
+_WIDTH = 100
+
+
+def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str | None = None) -> str:
+    """Return a table a publication, then the explanations.
+
+    Args:
+        results: of the run, with their evidence.
+        table: as `harness.runs.published.beside` returns it.
+        subset: of the cells; None for all that figures were published of.
+        suite: the one that was asked for, which the last line names.
+    """
+    measure = results.method["measure"]
+    chosen = table if subset is None else table[table["subset"] == subset]
+    chosen = chosen[chosen["metric"] == measure]
+    settings = results.info["settings"]
+    head = f"{results.info['space']}, {settings['images']} images: {measure} beside published figures; ours with "
+    parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), _WIDTH)]
+    for (source, place, cells), group in chosen.groupby(["source", "place", "subset"], sort=False):
+        head = textwrap.fill(f"{source} ({place}), {cells} cells", _WIDTH)
+        rows = [_row(*values) for values in zip(*(group[name] for name in _NEEDED), strict=True)]
+        parts.append(f"{head}\n\n{tabulate(rows, 'keys', 'simple', disable_numparse=True)}")
+    if chosen.empty:
+        parts.append("No figure was published for these proxies, targets and cells in this metric.")
+    parts.append("\n".join([*_notes(results, table, chosen), suites.line(results, suite)]))
+    return "\n\n".join(parts)
+
+
+_NEEDED = ("proxy", "data_set", "split", "ours", "published", "difference", "differs")
+
+
+def _row(
+    proxy: str, data_set: str, split: str, ours: float, published: float, difference: float, differs: str
+) -> dict[str, str]:
+    return {
+        "proxy": proxy,
+        "accuracy": f"{data_set} {split}",
+        "ours": _decimal(ours),
+        "published": _decimal(published),
+        "difference": _decimal(difference) + ("!" if abs(difference) > LARGE else ""),
+        "differs": differs or "-",
+    }
+
+
+def _notes(results: Results, table: pd.DataFrame, chosen: pd.DataFrame) -> list[str]:
+    causes = chosen[chosen["explanation"] != ""].groupby(["proxy", "explanation"], sort=False)["source"].unique()
+    notes = [
+        textwrap.fill(f"! {proxy} ({'; '.join(sources)}): {cause}.", _WIDTH, subsequent_indent="  ")
+        for (proxy, cause), sources in causes.items()
+    ]
+    notes += [
+        f"!: by more than {LARGE:g}. differs: settings that are not the published ones; ?: the publication",
+        "does not state it. --json and --out give both values, every metric and the interval.",
+    ]
+    known = {results.info["space"]}, {*results.evidence["proxy"]}
+    all_sets = {one.accuracy.data_set for one in figures() if one.space in known[0] and one.proxy in known[1]}
+    lacking = sorted(all_sets - set(table["data_set"]))
+    if lacking:
+        note = (
+            f"Not shown: figures with accuracies of {', '.join(lacking)}; `diswot tables fetch nb201` gets them, and "
+        )
+        notes.append(textwrap.fill(f"{note}--target nb201 takes them.", _WIDTH))
+    return notes
+
+
+def _decimal(value: float) -> str:
+    return "-" if value != value else f"{value:+.3f}"
