@@ -86,7 +86,9 @@ def option(search: Search, name: str) -> int | None:
 def budgets(search: Search) -> list[str]:
     """Return the limits that every cell of the search keeps, in words."""
     limits = (search.info.get("budgets") or {}).items()
-    return [f"{name} up to {value:,.6g}" for name, value in limits if finite(value)]
+    unknown = search.info.get("unknown_costs") or {}
+    without = {name: f" (not known of {counted(count, 'cell')}, left out)" for name, count in unknown.items()}
+    return [f"{name} up to {value:,.6g}{without.get(name, '')}" for name, value in limits if finite(value)]
 
 
 def oracle(search: Search, target: str) -> dict[str, Any]:

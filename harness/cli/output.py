@@ -20,6 +20,7 @@ from diswot.harness.runs import run_folder
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.declarations import OVERFLOWED
+from diswot.reports.searches import budgets
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
@@ -211,7 +212,7 @@ def search(found: Search) -> str:
         rows.append(row)
     body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
-    return "\n".join([_searched(info), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
+    return "\n".join([_searched(found), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
 
 
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
@@ -250,11 +251,11 @@ def _factor(values: pd.Series) -> str:
     return f"x {known.iloc[0]:.3g}" if len(known) else "-"
 
 
-def _searched(info: dict[str, Any]) -> str:
-    made = info["options"]
-    budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
+def _searched(search: Search) -> str:
+    info, made = search.info, search.info["options"]
+    limits = "".join(f", {limit}" for limit in budgets(search))
     return (
-        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
+        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{limits}"
         f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
         f"weight seed {info['weight_seed']}, scores {info['scores']}"
     )

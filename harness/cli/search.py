@@ -86,7 +86,8 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     "--budget",
     "budgets",
     multiple=True,
-    help="params | flops | live_params | live_flops | TABLE:COLUMN, =NUMBER that no cell may exceed; repeatable.",
+    help="params | flops | live_params | live_flops | TABLE:COLUMN, =NUMBER that no cell may exceed, such as "
+    "hw-nas-bench:edgegpu_latency=5.8; repeatable.",
 )
 @options.target
 @options.space

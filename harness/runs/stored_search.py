@@ -66,6 +66,7 @@ _FORM = {
         "algorithms": [str],
     },
     "budgets": {str: float},
+    "unknown_costs?": {str: int},
     "cells": int,
     "weight_seed": int,
     "teachers": [str],

@@ -99,6 +99,7 @@ class Truth:
         accuracies: percent by cell, by target; of these cells alone, finite.
         trainings: what a training takes, by target, where that is known.
         sources: by target, the table, or its file, and the column that it was read from.
+        unknown_costs: by budget, of how many cells the cost is not known; these are not among ``cells``.
     """
 
     space: Space
@@ -107,6 +108,7 @@ class Truth:
     accuracies: Mapping[str, pd.Series]
     trainings: Mapping[str, Costs]
     sources: dict[str, str] = field(default_factory=dict)
+    unknown_costs: dict[str, int] = field(default_factory=dict)
 
 
 def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:

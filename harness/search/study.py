@@ -13,6 +13,7 @@ import pandas as pd
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.spaces import Space
+from diswot.benchmarks.tables import units
 from diswot.harness.compute import sweep
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import results, run_folder, stored_search
@@ -43,6 +44,7 @@ def study(plan: Plan) -> Search:
             raise unknown("algorithms", algorithm, ALGORITHMS)
     settings = _settings(plan)
     space = spaces.get(settings["space"])
+    _refuse_costs(plan, space)
     teachers = plan.teachers or (settings["teacher"],)
     # What is wrong with a request is said before anything is begun.
     prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings["classes"]) if plan.live else None
@@ -78,10 +80,12 @@ def study(plan: Plan) -> Search:
 
 
 def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> tuple[Options, Truth]:
-    held = budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
+    ordered = sorted(cells)  # a trajectory must not depend on their order
+    held = budgets.held(space, ordered, plan.budgets, classes)
     options = _options(plan, len(held))
     check(options, held)
-    return options, _truth(plan, space, held, classes)
+    unknown_costs = budgets.unknown_costs(space, ordered, plan.budgets, classes)
+    return options, replace(_truth(plan, space, held, classes), unknown_costs=unknown_costs)
 
 
 def _replayed(
@@ -212,6 +216,15 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
     return Truth(space, cells, classes, accuracies, trainings, read_from)
 
 
+def _refuse_costs(plan: Plan, space: Space) -> None:
+    for name, target in results.targets_of(space.name, plan.targets).items() if plan.targets else ():
+        if units.is_cost(target.column):
+            raise InputError(
+                f"targets: {name} is a cost, of which less is better, and a search is judged by accuracies; a cost is "
+                f"a budget, such as --budget {target.table}:{target.column}=NUMBER."
+            )
+
+
 def _modelled(space: Space) -> list[str]:
     # Distilled accuracies that a model predicts of every cell: they judge picks, and take no part in correlations.
     provided = [tables.TABLES[name] for name in tables.names()]
@@ -259,6 +272,7 @@ def _info(
         "scores": "stored" if plan.live is None else "live",
         "options": {**asdict(options), "searches": plan.searches, "algorithms": list(plan.algorithms)},
         "budgets": {one.name: one.most for one in plan.budgets},
+        "unknown_costs": truth.unknown_costs,
         "cells": len(truth.cells),
         "weight_seed": plan.weight_seed,
         "teachers": list(dict.fromkeys(one.teacher for one in found)),

@@ -267,9 +267,19 @@ def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
     search = found(run)
     picks = search.picks
     assert (picks["params"] <= 300_000).all()  # the optima among them
-    assert search.info["budgets"] == {"params": 300_000}
+    assert (search.info["budgets"], search.info["unknown_costs"]) == ({"params": 300_000}, {})
     best = picks[picks["algorithm"] == "exhaustive"]
     assert best["score"].max() == picks["score"].max()
+
+
+def test_cells_without_a_cost_are_left_out_and_counted(cli: Cli, run: Path) -> None:
+    (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
+    budget = f"{run.parent / 'cost.csv'}:latency"
+    said = cli("search", run, "--proxy", "params", "--budget", f"{budget}=5", "--seeds", "2")
+    assert f"among 3 cells, {budget} up to 5 (not known of 60 cells, left out)" in said.out
+    search = found(run)
+    assert search.info["unknown_costs"] == {budget: 60}
+    assert set(search.picks["cell"]) <= {111, 113, 131}
 
 
 def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
@@ -384,6 +394,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
         "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
         "--budget nowhere.csv:gpu=10": ("--budget: 'nowhere.csv' cannot be read",),
+        "--target cost.csv": ("--target: cost:latency is a cost, of which less is better", "--budget cost.csv:latency="),
         "--target nonsense": ("--target: 'nonsense' is not known",),
         "--proxy params --target few.csv": (
             "--target: few:accuracy has an accuracy for none of the ",
@@ -411,6 +422,7 @@ def test_a_mistake_gets_one_sentence(
 ) -> None:
     monkeypatch.chdir(run.parent)
     Path("few.csv").write_text("cell,accuracy\n777,70\n")
+    Path("cost.csv").write_text("cell,latency\n777,70\n")
     Path("undefined.py").write_text(
         "from diswot import proxies\n@proxies.register(needs=[], source='')\n"
         "def undefined(trace):\n    raise proxies.UndefinedScore('never')\n"
