@@ -75,7 +75,7 @@ def _folder(api: Any) -> Path | None:
 
 
 def _cells(api: Any, step: Callable[[], object]) -> dict[int, dict[Any, float]]:
-    cells = {}
+    cells: dict[int, dict[Any, float]] = {}
     for index, by_length in api.arch2infos_dict.items():
         where = f"api: cell {index}"
         trainings = {

@@ -74,8 +74,8 @@ def findings(correlations: pd.DataFrame, accuracies: pd.DataFrame) -> str:
     strong = accuracies.loc[connected, "apgd-4.0"].max()
     text.append(
         f"- The {int((~connected).sum())} cells without a path from input to output answer the same to every image. "
-        f"Their accuracy is {np.unique(chance).item():g} % under every attack; the best connected cell has {strong:g} % "
-        "under `apgd-4.0`."
+        f"Their accuracy is {np.unique(chance).item():g} % under every attack; the best connected cell has {strong:g} "
+        "% under `apgd-4.0`."
     )
     return "\n".join([*tables, *text])
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -194,6 +195,10 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     return "\n".join(lines)
 
 
+#: How many cells of a front are printed.
+_MOST_POINTS = 10
+
+
 def search(found: Search) -> str:
     """Return what searches found: how the driver was chosen, a row a driver and algorithm, what the columns mean."""
     info = found.info
@@ -212,7 +217,52 @@ def search(found: Search) -> str:
         rows.append(row)
     body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     keys = [f"[{number}] {target}" for number, target in enumerate(info["targets"], start=1)]
-    return "\n".join([_searched(found), *_won(info), *keys, "", body, "", *_picked(found), "", *_search_notes(info)])
+    parts = [_searched(found), *_won(info), *keys, "", body, "", *_picked(found), "", *_fronts(found)]
+    return "\n".join([*parts, *_search_notes(info)])
+
+
+def _fronts(search: Search) -> list[str]:
+    # Hypervolumes by driver and algorithm, and what the first algorithm's searches leave undominated together.
+    info, table = search.info, search.hypervolumes
+    if table.empty:
+        return []
+    mark = {"score": "score"} | {target: f"[{number}]" for number, target in enumerate(info["targets"], start=1)}
+    compared = []
+    for (driver, algorithm), group in table.groupby(["driver", "algorithm"], sort=False):
+        by_quantity = group.set_index("quantity")
+        record = {"driver": str(driver), "by": str(algorithm)}
+        record |= {f"hypervolume {mark[str(name)]}": _mean(volume) for name, volume in by_quantity.iterrows()}
+        compared.append(record | {"over random": _mean(by_quantity.loc["score"], "over_random")})
+    driver, algorithm = info["drivers"][0]["name"], info["options"]["algorithms"][0]
+    front = search.front(driver, algorithm)
+    chosen = front.iloc[sorted({round(place) for place in np.linspace(0, len(front) - 1, _MOST_POINTS)})]
+    points = [
+        {"cell": int(point["cell"]), info["cost"]: f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
+        | {mark[target]: _percent(point[target]) for target in info["targets"]}
+        for _, point in chosen.iterrows()
+    ]
+    return [
+        f"two objectives: the score, and {info['cost']}, of which less is better",
+        tabulate(compared, headers="keys", tablefmt="simple", disable_numparse=True),
+        "hypervolume: area that the front dominates, both objectives as ranks, as a share of the front of all cells;",
+        "[n]: by that accuracy of the cells on the front, which the score chose.",
+        "",
+        f"front of all searches with {driver} by {algorithm}, {len(chosen)} of {counted(len(front), 'cell')}:",
+        tabulate(points, headers="keys", tablefmt="simple", disable_numparse=True),
+        "",
+    ]
+
+
+def _mean(volume: pd.Series, name: str = "hypervolume") -> str:
+    low, high, sign = ("low", "high", "") if name == "hypervolume" else (f"{name}_low", f"{name}_high", "+")
+    if pd.isna(volume[name]):
+        return "-"
+    interval = "" if pd.isna(volume[low]) else f" [{volume[low]:{sign}.3f}, {volume[high]:{sign}.3f}]"
+    return f"{volume[name]:{sign}.3f}{interval}"
+
+
+def _percent(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.2f}"
 
 
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from diswot.benchmarks import spaces, tables
-from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
 from diswot.harness.compute import sweep
@@ -21,7 +21,7 @@ from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.harness.search import budget as budgets
 from diswot.harness.search import driver as drivers
-from diswot.harness.search import judge, replay, sources, winner
+from diswot.harness.search import fronts, judge, replay, sources, winner
 from diswot.harness.search.algorithms import ALGORITHMS, Options, check
 from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.judge import Costs, Found, Truth
@@ -75,17 +75,39 @@ def study(plan: Plan) -> Search:
         summary=judge.summary(found, picked, truth),
         teachers=judge.teachers(found),
     )
+    if plan.cost is not None:
+        search = replace(
+            search,
+            curves=pd.concat([search.curves, fronts.curves(found, truth)], ignore_index=True),
+            fronts=fronts.fronts(found, truth),
+            hypervolumes=fronts.hypervolumes(found, truth),
+        )
     stored_search.write(plan.run, search)
     return search
 
 
 def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> tuple[Options, Truth]:
     ordered = sorted(cells)  # a trajectory must not depend on their order
-    held = budgets.held(space, ordered, plan.budgets, classes)
-    options = _options(plan, len(held))
-    check(options, held)
     unknown_costs = budgets.unknown_costs(space, ordered, plan.budgets, classes)
-    return options, replace(_truth(plan, space, held, classes), unknown_costs=unknown_costs)
+    costs = None if plan.cost is None else _second_objective(plan.cost, space, ordered, classes)
+    if plan.cost is not None and costs is not None:
+        unknown_costs |= {plan.cost: len(ordered) - len(costs)} if len(costs) < len(ordered) else {}
+        ordered = list(costs)
+    held = budgets.held(space, ordered, plan.budgets, classes)
+    options = _options(plan, len(held), costs)
+    check(options, held)
+    truth = _truth(plan, space, held, classes)
+    return options, replace(
+        truth, unknown_costs=unknown_costs, costs={cell: costs[cell] for cell in held} if costs else {}
+    )
+
+
+@named("cost", "budgets", "table", "targets")
+def _second_objective(cost: str, space: Space, cells: Sequence[int], classes: int) -> dict[int, float]:
+    costs = budgets.costs_of(space, cells, cost, classes)
+    if not costs:
+        raise InputError(f"cost: {cost} is known of none of the {len(cells)} cells that may be searched.")
+    return costs
 
 
 def _replayed(
@@ -123,10 +145,10 @@ def _live(
             yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
 
-def _options(plan: Plan, cells: int) -> Options:
+def _options(plan: Plan, cells: int, costs: Mapping[int, float] | None) -> Options:
     evaluations = plan.evaluations or min(200, max(1, cells // 2))
     population = plan.population or min(20, max(1, evaluations // 4))
-    return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover)
+    return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover, costs)
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
@@ -270,9 +292,14 @@ def _info(
         "commands": [plan.command],
         "space": truth.space.name,
         "scores": "stored" if plan.live is None else "live",
-        "options": {**asdict(options), "searches": plan.searches, "algorithms": list(plan.algorithms)},
+        "options": {
+            **asdict(replace(options, costs=None)),
+            "searches": plan.searches,
+            "algorithms": list(plan.algorithms),
+        },
         "budgets": {one.name: one.most for one in plan.budgets},
         "unknown_costs": truth.unknown_costs,
+        "cost": plan.cost,
         "cells": len(truth.cells),
         "weight_seed": plan.weight_seed,
         "teachers": list(dict.fromkeys(one.teacher for one in found)),
