@@ -228,9 +228,10 @@ def _fronts(search: Search) -> list[str]:
         return []
     mark = {"score": "score"} | {target: f"[{number}]" for number, target in enumerate(info["targets"], start=1)}
     compared = []
-    for (driver, algorithm), group in table.groupby(["driver", "algorithm"], sort=False):
+    for (teacher, driver, algorithm), group in table.groupby(["teacher", "driver", "algorithm"], sort=False):
         by_quantity = group.set_index("quantity")
-        record = {"driver": str(driver), "by": str(algorithm)}
+        record = {"teacher": str(teacher)} if len(info["teachers"]) > 1 else {}
+        record |= {"driver": str(driver), "by": str(algorithm)}
         record |= {f"hypervolume {mark[str(name)]}": _mean(volume) for name, volume in by_quantity.iterrows()}
         compared.append(record | {"over random": _mean(by_quantity.loc["score"], "over_random")})
     driver, algorithm = info["drivers"][0]["name"], info["options"]["algorithms"][0]

@@ -174,8 +174,14 @@ class Search:
         return tables.load(table, self.info["space"]).frame[column].dropna()
 
     def front(self, driver: str, algorithm: str) -> pd.DataFrame:
-        """Return the cells that no other cell of all searches together dominates, by ascending cost."""
+        """Return the cells that no other cell of all searches together dominates, by ascending cost.
+
+        Args:
+            driver: that chose them, with the first of several teachers.
+            algorithm: of the searches, or ``exhaustive``.
+        """
         own = self.fronts[(self.fronts["driver"] == driver) & (self.fronts["algorithm"] == algorithm)]
+        own = own[own["teacher"] == self.info["teachers"][0]]
         ordered = own.drop_duplicates("cell").sort_values(["cost", "share"], ascending=[True, False], kind="stable")
         return ordered[ordered["share"] > ordered["share"].cummax().shift(fill_value=-math.inf)]
 

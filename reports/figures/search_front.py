@@ -140,8 +140,9 @@ def draw(axes: Axes, data: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]])
         front = of(data, algorithm=name)
         if front.empty:
             continue
-        costs, mean = front["cost"].to_numpy(float), front["mean"].to_numpy(float)
-        low, high = front["low"].to_numpy(float), front["high"].to_numpy(float)
+        # The last choice holds for whatever more may be spent.
+        extended = pd.concat([front, front.tail(1).assign(cost=data["cost"].max())])
+        costs, mean, low, high = (extended[column].to_numpy(float) for column in ("cost", "mean", "low", "high"))
         axes.fill_between(costs, low, high, step="post", color=look["color"], alpha=0.2, linewidth=0)
         axes.step(costs, mean, where="post", **{"linewidth": 1.0} | dict(look))
     means = data["mean"].to_numpy(float)

@@ -315,6 +315,16 @@ def test_a_second_objective_gives_fronts_and_hypervolumes(cli: Cli, run: Path) -
     ]
 
 
+def test_a_second_objective_with_several_teachers_live(cli: Cli, tmp_path: Path) -> None:
+    line = ("search", tmp_path / "run", "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311")
+    said = cli(*line, "--cost", "live_flops")
+    assert said.status == 0, said.sentence
+    search = found(tmp_path / "run")
+    assert search.hypervolumes.groupby(["teacher", "algorithm"]).ngroups == 4
+    assert "s0:311" in said.out.partition("two objectives")[2]
+    assert set(search.front("diswot", "nsga2")["teacher"]) == {"s0:111"}
+
+
 def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) -> None:
     (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
     cost = f"{run.parent / 'cost.csv'}:latency"
@@ -323,6 +333,8 @@ def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) ->
     search = found(run)
     assert set(search.fronts["cell"]) <= {111, 113, 131}
     assert search.info["unknown_costs"] == {cost: 60}
+    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--seeds", "2")
+    assert f"among 4 cells, {cost} not known of 60 cells, left out" in said.out
 
 
 def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
