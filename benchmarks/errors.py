@@ -64,6 +64,12 @@ def unknown(argument: str, value: object, allowed: Iterable[object], hint: str =
     return InputError(text + ("" if nearest else ".") + listed + (f" {hint}" if hint else ""))
 
 
+def some(names: Iterable[str]) -> str:
+    """Return the first ten names, and how many more there are."""
+    listed = list(names)
+    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number and its noun: ``1 cell``, ``2 proxies``. The plural has an s unless it is given."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

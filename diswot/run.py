@@ -275,7 +275,8 @@ class Run:
         searches: int = 10,
         evaluations: int | None = None,
         budgets: Mapping[str, float] | None = None,
-        algorithms: Sequence[str] = ("evolution", "random"),
+        cost: str | None = None,
+        algorithms: Sequence[str] | None = None,
         population: int | None = None,
         tournament: int | None = None,
         crossover: float = 0.0,
@@ -293,7 +294,10 @@ class Run:
             searches: how many, with seeds from 0, for every driver and algorithm.
             evaluations: how many cells a search may score; None for 200, or half of fewer than 400 cells.
             budgets: upper limits by name: params, flops, live_params, live_flops, or ``table:column``.
-            algorithms: ``evolution``, ``random``.
+            cost: a second objective, of which less is better, named as a budget is: the result has Pareto fronts and
+                hypervolumes of score and cost.
+            algorithms: ``evolution``, ``random``, ``tpe``, ``nsga2``; None for the first two, or with a cost for
+                ``nsga2`` and ``random``.
             population: how many cells evolution keeps; None for 20, or a quarter of fewer than 80 evaluations.
             tournament: of how many the best is a parent; None for 5.
             crossover: the probability that a child has two parents.
@@ -324,7 +328,7 @@ class Run:
             StudyPlan(
                 run=self.folder,
                 drivers=(driver,) if isinstance(driver, str) else tuple(driver),
-                algorithms=tuple(algorithms),
+                algorithms=tuple(algorithms or ("evolution" if cost is None else "nsga2", "random")),
                 evaluations=evaluations,
                 population=population,
                 tournament=tournament,
@@ -332,6 +336,7 @@ class Run:
                 searches=searches,
                 cells=chosen,
                 budgets=tuple(budget.Budget(name, most) for name, most in (budgets or {}).items()),
+                cost=cost,
                 targets=tuple(targets),
                 weight_seed=weight_seed,
                 teachers=tuple(dict.fromkeys(map(architectures.canonical, teachers))),

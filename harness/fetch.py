@@ -29,7 +29,7 @@ from diswot.benchmarks.images import cifar
 from diswot.benchmarks.images import files as image_files
 from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.remote import Remote
-from diswot.benchmarks.tables import nb201
+from diswot.benchmarks.tables import TABLES
 from diswot.harness import files
 
 #: The longest silence of the network, and the longest time and the most bytes that a file may take.
@@ -43,7 +43,7 @@ def table(name: str, mirror: Path | None) -> Path:
     """Fetch a published table into the cache, unless it is there and whole.
 
     Args:
-        name: ``nb201``.
+        name: ``nb201``, ``hw-nas-bench`` or ``nb201-robustness``.
         mirror: a folder that holds the published files; None for the network.
 
     Returns:
@@ -52,16 +52,19 @@ def table(name: str, mirror: Path | None) -> Path:
     Raises:
         InputError: if there is no such table, a file cannot be had or is another one, or the cache cannot be written.
     """
-    if name != nb201.NAME:
-        raise unknown("table", name, (nb201.NAME,), "The other tables need no fetching.")
-    path = nb201.location()
+    known = TABLES.get(name)
+    published = None if known is None else known.fetched
+    if published is None:
+        allowed = [key for key, provider in TABLES.items() if provider.fetched is not None]
+        raise unknown("table", name, allowed, "The other tables need no fetching.")
+    path = published.location()
     with contextlib.suppress(InputError):
-        nb201.load()
+        published.load()
         return path
     with _beside(path) as folder:
-        for remote in nb201.FILES.values():
+        for remote in published.files.values():
             _get(remote, mirror, folder)
-        return files.write_table(path, nb201.convert(folder))
+        return files.write_table(path, published.convert(folder))
 
 
 def images(name: str, image_dir: Path | None, mirror: Path | None) -> Path:

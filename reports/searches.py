@@ -84,9 +84,13 @@ def option(search: Search, name: str) -> int | None:
 
 
 def budgets(search: Search) -> list[str]:
-    """Return the limits that every cell of the search keeps, in words."""
-    limits = (search.info.get("budgets") or {}).items()
-    return [f"{name} up to {value:,.6g}" for name, value in limits if finite(value)]
+    """Return the limits that every cell of the search keeps, in words, and of how many cells a cost is not known."""
+    limits = search.info.get("budgets") or {}
+    unknown = search.info.get("unknown_costs") or {}
+    without = {name: f"not known of {counted(count, 'cell')}, left out" for name, count in unknown.items()}
+    told = {name: f"{name} up to {value:,.6g}" for name, value in limits.items() if finite(value)}
+    bounded = [f"{text} ({without[name]})" if name in without else text for name, text in told.items()]
+    return bounded + [f"{name} {words}" for name, words in without.items() if name not in told]
 
 
 def oracle(search: Search, target: str) -> dict[str, Any]:

@@ -10,15 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from diswot.benchmarks import cache
-from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.remote import Remote
-from diswot.benchmarks.spaces.nb201 import SIZE, Cell
-from diswot.benchmarks.tables import readers, user
-from diswot.benchmarks.tables.table import Card, Table
-
-NAME = "nb201"
-SPACE = "nb201"
+from diswot.benchmarks.spaces.nb201 import Cell
+from diswot.benchmarks.tables import readers
+from diswot.benchmarks.tables.fetched import Fetched
+from diswot.benchmarks.tables.table import Card
 
 #: How the networks of NAS-Bench-201 were trained, and on which pictures (its paper, sections 2.2 and 2.3).
 RECIPE = (
@@ -52,41 +48,8 @@ FILES = {
         "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b",
     ),
 }
-# Of the three files one after the other: unlike that of the Parquet file it does not depend on who wrote it.
-_DATA_HASH = "8dc7b5f298e9697bc41bf01cf162d05bd23bfc9f5704ae1469a697f045bef235"
-
 _SPLITS = {"val": "validation accuracy", "test": "test accuracy"}
 COLUMNS = tuple(f"{images}-{split}" for images in FILES for split in _SPLITS)
-
-
-def location() -> Path:
-    """Return where the fetched table is kept, or would be."""
-    return cache.folder() / "tables" / f"{NAME}.parquet"
-
-
-def load() -> Table:
-    """Return the table: 15,625 cells, columns ``cifar10-valid-val`` to ``imagenet16-120-test`` in percent.
-
-    Raises:
-        InputError: if it has not been fetched yet, or its file is damaged.
-    """
-    path = location()
-    if not path.is_file():
-        raise InputError(f"table: {NAME} has not been fetched yet; run `diswot tables fetch {NAME}`.")
-    again = f"remove it and run `diswot tables fetch {NAME}` again."
-    try:
-        frame = user.load(path, SPACE).frame
-    except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; {again}") from error
-    if len(frame) != SIZE or tuple(frame) != COLUMNS:
-        raise InputError(f"table: '{path}' does not hold the {SIZE} cells and the columns of {NAME}; {again}")
-    return Table(NAME, SPACE, frame, _card())
-
-
-def outline() -> Table:
-    """Return the table without its rows: what is known of it before it is fetched."""
-    cells = pd.Index([], name="cell", dtype="int64")
-    return Table(NAME, SPACE, pd.DataFrame(index=cells, columns=list(COLUMNS), dtype="float64"), _card())
 
 
 def convert(folder: Path) -> pd.DataFrame:
@@ -102,10 +65,17 @@ def _part(path: Path, images: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
 
 
-def _card() -> Card:
-    names = ", ".join(remote.name for remote in FILES.values())
-    return Card(
-        source=f"github.com/Zhenhan-Huang/NASGraph-Public, commit {_COMMIT[:7]}, folder data: {names}",
+TABLE = Fetched(
+    name="nb201",
+    space="nb201",
+    columns=COLUMNS,
+    files=FILES,
+    convert=convert,
+    card=Card(
+        source=(
+            f"github.com/Zhenhan-Huang/NASGraph-Public, commit {_COMMIT[:7]}, folder data: "
+            f"{', '.join(remote.name for remote in FILES.values())}"
+        ),
         licence="Apache-2.0",
         images="CIFAR-10, CIFAR-100, ImageNet16-120",
         recipe=RECIPE,
@@ -113,5 +83,7 @@ def _card() -> Card:
         seeds="means over 1 to 3 trainings",
         epochs="200",
         citation=CITATION,
-        data_hash=_DATA_HASH,
-    )
+        # Of the three files one after the other: unlike that of the Parquet file it does not depend on who wrote it.
+        data_hash="8dc7b5f298e9697bc41bf01cf162d05bd23bfc9f5704ae1469a697f045bef235",
+    ),
+)

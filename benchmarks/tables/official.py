@@ -45,7 +45,8 @@ _COLUMNS = {
 }
 _NAMES = list(_COLUMNS.values())
 
-_EPOCHS = {"less": 12, "full": 200, "12": 12, "200": 200}
+#: The epochs of a training, by what the files call it.
+EPOCHS = {"less": 12, "full": 200, "12": 12, "200": 200}
 
 _ALLOWED: Mapping[tuple[str, str], object] = {
     **unpickle.ARRAYS,
@@ -80,8 +81,8 @@ class _Key(NamedTuple):
         return f"{_NAMES[self.name]}-{self.epochs}" + ("" if self.seed is None else f"-seed{self.seed}")
 
 
-class _Trained(NamedTuple):
-    """What one cell's trainings leave."""
+class Trained(NamedTuple):
+    """What a cell's trainings leave: accuracies in percent by column."""
 
     cell: int
     accuracies: dict[_Key, float]
@@ -118,15 +119,24 @@ def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
     cells = dict(_from_folder(path, step) if path.is_dir() else _from_file(path, step))
     if not any(cells.values()):
         raise InputError(f"table: '{path}' holds no accuracy; {_WHAT}.")
+    return Table(path.resolve().name.removesuffix(".pth"), "nb201", frame_of(cells), _card(path))
+
+
+def frame_of(cells: Mapping[int, Mapping[_Key, float]]) -> pd.DataFrame:
+    """Return the frame of a table: a row a cell, ascending, means before their seeds, NaN where there is no training.
+
+    Args:
+        cells: accuracies in percent, as `trained_of` makes them, by cell.
+    """
     keys = sorted({key for accuracies in cells.values() for key in accuracies}, key=lambda key: key.order)
     columns = {key.column: [accuracies.get(key, math.nan) for accuracies in cells.values()] for key in keys}
     frame = pd.DataFrame(columns, index=pd.Index(list(cells), name="cell", dtype="int64"), dtype="float64")
-    return Table(path.resolve().name.removesuffix(".pth"), "nb201", frame.sort_index(), _card(path))
+    return frame.sort_index()
 
 
-def _from_file(path: Path, step: Callable[[], object]) -> Iterator[_Trained]:
-    def reduced(key: str, state: Any) -> _Trained:
-        trained = _trained(state, _EPOCHS[key], f"table: '{path}'")
+def _from_file(path: Path, step: Callable[[], object]) -> Iterator[Trained]:
+    def reduced(key: str, state: Any) -> Trained:
+        trained = trained_of(state, EPOCHS[key], f"table: '{path}'")
         for one in state["all_results"].values():
             _forget(one)
         if key == "full":
@@ -147,7 +157,7 @@ def _from_file(path: Path, step: Callable[[], object]) -> Iterator[_Trained]:
         raise InputError(f"table: '{path}' has no dictionary arch2infos; {_WHAT}.")
     for index, by_key in cells.items():
         where = f"table: '{path}', arch2infos[{index!r}]"
-        yield _merged(_made_of(by_key, "less", "full", where=where), index, where)
+        yield merged(_made_of(by_key, "less", "full", where=where), index, where)
 
 
 @contextmanager
@@ -170,14 +180,14 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _from_folder(path: Path, step: Callable[[], object]) -> Iterator[_Trained]:
+def _from_folder(path: Path, step: Callable[[], object]) -> Iterator[Trained]:
     for file in _pickles(path):
         with unpickle.explained(file), bz2.open(file) as stream:
             content = unpickle.read(stream, file, _ALLOWED)
         where = f"table: '{file}'"
         states = _made_of(content, "12", "200", where=where)
-        by_key = {key: _trained(state, _EPOCHS[key], where) for key, state in states.items()}
-        yield _merged(by_key, int(file.name.removesuffix(_ENDING)), where)
+        by_key = {key: trained_of(state, EPOCHS[key], where) for key, state in states.items()}
+        yield merged(by_key, int(file.name.removesuffix(_ENDING)), where)
         step()
 
 
@@ -191,16 +201,30 @@ def _made_of(content: Any, *keys: str, where: str) -> dict[str, Any]:
     return {key: content[key] for key in keys}
 
 
-def _merged(by_key: Mapping[str, _Trained], index: object, where: str) -> _Trained:
+def merged(by_key: Mapping[str, Trained], index: object, where: str) -> Trained:
+    """Return what the shorter and the longer trainings of a cell leave together.
+
+    Raises:
+        InputError: if they are of a cell whose official index is another one.
+    """
     parts = list(by_key.values())
     wrong = next((part.cell for part in parts if part.cell != index), None)
     if wrong is not None:
         raise InputError(f"{where} holds cell {wrong}, whose official index is not {index!r}; {_WHAT}.")
-    return _Trained(parts[0].cell, {key: value for part in parts for key, value in part.accuracies.items()})
+    return Trained(parts[0].cell, {key: value for part in parts for key, value in part.accuracies.items()})
 
 
-def _trained(state: Any, epochs: int, where: str) -> _Trained:
-    """Return the accuracies in the state of an ArchResults, in percent after the last epoch: trainings and means."""
+def trained_of(state: Any, epochs: int, where: str) -> Trained:
+    """Return the accuracies in the state of an ArchResults, in percent after the last epoch: trainings and means.
+
+    Args:
+        state: as its ``state_dict`` gives it.
+        epochs: 12 or 200.
+        where: what the sentence about a fault begins with.
+
+    Raises:
+        InputError: if the state is laid out otherwise.
+    """
     accuracies: dict[_Key, float] = {}
     try:
         cell = Cell.from_string(state["arch_str"]).index
@@ -218,7 +242,7 @@ def _trained(state: Any, epochs: int, where: str) -> _Trained:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise InputError(f"{where} is not laid out as the official one ({detail}); {_WHAT}.") from error
-    return _Trained(cell, accuracies)
+    return Trained(cell, accuracies)
 
 
 def _percent(value: Any) -> float:
@@ -251,14 +275,20 @@ def _card(path: Path) -> Card:
                 digest.update(block)
     benchmark = "NATS-Bench, topology search space" if path.is_dir() else "NAS-Bench-201"
     which = f"of its {len(files)} files of cells, one after the other" if path.is_dir() else "of the file"
+    source = f"{path.resolve().name}: the official results of {benchmark}; SHA-256 {which}: {digest.hexdigest()}"
+    return card(source, digest.hexdigest(), _NATS if path.is_dir() else nb201.CITATION)
+
+
+def card(source: str, data_hash: str, citation: str = nb201.CITATION) -> Card:
+    """Return the card of the official results, read from anywhere."""
     return Card(
-        source=f"{path.resolve().name}: the official results of {benchmark}; SHA-256 {which}: {digest.hexdigest()}",
+        source=source,
         licence="MIT",
         images="CIFAR-10, CIFAR-100, ImageNet16-120",
         recipe=f"{nb201.RECIPE}. cifar10: trained on all of CIFAR-10's training pictures",
         teacher="none",
         seeds="1 to 3 trainings a cell: a column that ends in -seedN is one of them, the others are means over all",
         epochs="12 or 200, as the columns say, each with a schedule of its own",
-        citation=_NATS if path.is_dir() else nb201.CITATION,
-        data_hash=digest.hexdigest(),
+        citation=citation,
+        data_hash=data_hash,
     )

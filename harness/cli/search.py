@@ -46,7 +46,9 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 )
 @click.option("--scores", default="stored", show_default=True, help="stored | live (score what the run lacks).")
 @click.option(
-    "--algorithm", default="evolution,random", show_default=True, help="evolution | random, separated by commas."
+    "--algorithm",
+    show_default="evolution,random; with --cost nsga2,random",
+    help="evolution | random | tpe | nsga2, separated by commas.",
 )
 @click.option(
     "--evaluations",
@@ -87,7 +89,13 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     "--budget",
     "budgets",
     multiple=True,
-    help="params | flops | live_params | live_flops | TABLE:COLUMN, =NUMBER that no cell may exceed; repeatable.",
+    help="params | flops | live_params | live_flops | TABLE:COLUMN, =NUMBER that no cell may exceed, such as "
+    "hw-nas-bench:edgegpu_latency=5.8; repeatable.",
+)
+@click.option(
+    "--cost",
+    type=options.TEXT,
+    help="A second objective, of which less is better, named as a budget is: Pareto fronts of score and cost.",
 )
 @options.target
 @options.space
@@ -112,7 +120,7 @@ def command(
     run: Path,
     proxy: str,
     scores: str,
-    algorithm: str,
+    algorithm: str | None,
     evaluations: int | None,
     population: int | None,
     tournament: int | None,
@@ -121,6 +129,7 @@ def command(
     weight_seed: int,
     cells: str | None,
     budgets: tuple[str, ...],
+    cost: str | None,
     targets: tuple[str, ...],
     space: str,
     teacher: str,
@@ -148,8 +157,8 @@ def command(
             raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
         options.refuse_idle("with --scores live", "device", "workers", "image_dir")
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
-    algorithms = options.parts("--algorithm", algorithm)
-    if set(algorithms) == {"random"}:
+    algorithms = None if algorithm is None else options.parts("--algorithm", algorithm)
+    if algorithms is not None and set(algorithms) == {"random"}:
         options.refuse_idle("with --algorithm evolution", "population", "tournament", "crossover")
     plan.load_plugins(plugins)
     teachers = options.parts("--teacher", teacher)
@@ -161,6 +170,7 @@ def command(
         searches=searches,
         evaluations=evaluations,
         budgets=_smallest(map(budget.parse, budgets)),
+        cost=cost,
         algorithms=algorithms,
         population=population,
         tournament=tournament,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,23 @@ SUMMARY_COLUMNS = (
 #: One row a driver and pair of teachers.
 TEACHER_COLUMNS = ("driver", "teacher", "other", "cells", "spearman", "same_pick", "searches")
 
+#: One row a cell on the front of a search, of all cells by score, or of all cells by accuracy; then targets.
+FRONT_COLUMNS = ("teacher", "driver", "algorithm", "seed", "cell", "architecture", "score", "share", "cost")
+
+#: One row a teacher, driver, algorithm and quantity.
+HYPERVOLUME_COLUMNS = (
+    *("teacher", "driver", "algorithm", "quantity", "searches", "hypervolume", "deviation", "low", "high"),
+    *("over_random", "over_random_low", "over_random_high"),
+)
+
 _TABLES = {
     "curves": CURVE_COLUMNS,
     "picks": PICK_COLUMNS,
     "summary": SUMMARY_COLUMNS,
     "teachers": TEACHER_COLUMNS,
 }
+# Of a search with a second objective alone.
+_WITH_COST = {"fronts": FRONT_COLUMNS, "hypervolumes": HYPERVOLUME_COLUMNS}
 
 
 #: Columns of texts; all others hold numbers.
@@ -68,6 +79,8 @@ _FORM = {
         "algorithms": [str],
     },
     "budgets": {str: float},
+    "unknown_costs?": {str: int},
+    "cost?": (str, None),
     "cells": int,
     "weight_seed": int,
     "teachers": [str],
@@ -142,6 +155,12 @@ class Search:
             what they take, and ``seconds_saved`` that divided by ``seconds``. Empty where not known.
         teachers: `TEACHER_COLUMNS`: Spearman's rho of the driver's scores of the same cells beside two teachers, and
             the share of searches with equal seeds that end with the same pick.
+        fronts: `FRONT_COLUMNS`, then targets: of a search with a second objective, the cells that no other cell of the
+            search dominates, by ascending cost. ``share`` is that of all cells whose score is no better. The algorithm
+            ``exhaustive`` stands for all cells by score, ``oracle`` for all cells by the accuracy that ``driver`` is.
+        hypervolumes: `HYPERVOLUME_COLUMNS`: the hypervolume that these dominate, a share of that of all cells' front,
+            over searches, and how much more it is than that of random search with the same seeds. The quantity is
+            ``score``, or a target. See `diswot.harness.search.fronts`.
     """
 
     info: dict[str, Any]
@@ -149,6 +168,8 @@ class Search:
     picks: pd.DataFrame
     summary: pd.DataFrame
     teachers: pd.DataFrame
+    fronts: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(FRONT_COLUMNS)))
+    hypervolumes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(HYPERVOLUME_COLUMNS)))
 
     def accuracies(self, target: str) -> pd.Series:
         """Return the accuracies of all cells that have one, by cell: of a table of the user's, from its file."""
@@ -165,6 +186,18 @@ class Search:
                 if tables.load(table, self.info["space"]).card.is_modelled:
                     found.append(target)
         return tuple(found)
+
+    def front(self, driver: str, algorithm: str) -> pd.DataFrame:
+        """Return the cells that no other cell of all searches together dominates, by ascending cost.
+
+        Args:
+            driver: that chose them, with the first of several teachers.
+            algorithm: of the searches, or ``exhaustive``.
+        """
+        own = self.fronts[(self.fronts["driver"] == driver) & (self.fronts["algorithm"] == algorithm)]
+        own = own[own["teacher"] == self.info["teachers"][0]]
+        ordered = own.drop_duplicates("cell").sort_values(["cost", "share"], ascending=[True, False], kind="stable")
+        return ordered[ordered["share"] > ordered["share"].cummax().shift(fill_value=-math.inf)]
 
     @property
     def best(self) -> Best:
@@ -209,7 +242,9 @@ def write(run: Path, search: Search) -> None:
         return
     folder = folder_of(run)
     (folder / "search.json").unlink(missing_ok=True)
-    for name in _TABLES:
+    for name in _WITH_COST:
+        (folder / f"{name}.csv").unlink(missing_ok=True)
+    for name in _tables_of(search.info):
         files.write_table(folder / f"{name}.csv", getattr(search, name))
     files.write_json(folder / "search.json", search.info)  # last: what it stands for is whole
 
@@ -226,11 +261,15 @@ def read(run: Path) -> Search | None:
         return None
     info = files.read_json(path, SCHEMA, (), "run", _ANEW)
     forms.check(info, _FORM, path, "run", _ANEW)
-    tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _TABLES.items()}
+    tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _tables_of(info).items()}
     cells = tables["picks"]["cell"]
     if not cells.isin(spaces.get(info["space"]).cells).all():
         raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info['space']}{_ANEW}.")
     return Search(info=info, **tables)
+
+
+def _tables_of(info: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return _TABLES if info.get("cost") is None else _TABLES | _WITH_COST
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import FunctionType
 
 from diswot.benchmarks.errors import InputError
@@ -36,12 +36,14 @@ class Options:
         tournament: of how many cells drawn from these the best is a parent.
         crossover: the probability that a child has two parents and takes the option at each place from either; else,
             and where that gives nothing new, it differs from its parent at one place.
+        costs: by cell, the second objective of an algorithm that has two: less is better.
     """
 
     evaluations: int
     population: int
     tournament: int
     crossover: float
+    costs: Mapping[int, float] | None = field(default=None, repr=False)
 
 
 def check(options: Options, cells: Sequence[int]) -> None:
@@ -107,7 +109,12 @@ ALGORITHMS: Registry[Callable[[Space, Sequence[int], Options, int], Search]] = R
     FunctionType,
     "algorithms",
     "diswot.algorithms",
-    {"evolution": evolution, "random": at_random, "tpe": "diswot.harness.search.samplers:tpe"},
+    {
+        "evolution": evolution,
+        "random": at_random,
+        "tpe": "diswot.harness.search.samplers:tpe",
+        "nsga2": "diswot.harness.search.samplers:nsga2",
+    },
 )
 
 

@@ -48,7 +48,7 @@ def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes:
         InputError: if a cost is not known, or no cell holds the budgets.
     """
     for budget in budgets:
-        costs = _costs(space, cells, budget.name, classes)
+        costs = costs_of(space, cells, budget.name, classes)
         cells = [cell for cell in cells if costs.get(cell, math.inf) <= budget.most]
         if not cells:
             known = [cost for cost in costs.values() if math.isfinite(cost)]
@@ -59,15 +59,37 @@ def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes:
     return tuple(cells)
 
 
-def _costs(space: Space, cells: Sequence[int], name: str, classes: int) -> dict[int, float]:
+@named("budgets", "table", "targets")
+def unknown_costs(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> dict[str, int]:
+    """Return by budget how many of the cells have no known cost; budgets of which every cost is known are left out."""
+    counts = {
+        budget.name: len(cells) - len(costs_of(space, cells, budget.name, classes))
+        for budget in budgets
+        if budget.name not in space.costs
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def costs_of(space: Space, cells: Sequence[int], name: str, classes: int) -> dict[int, float]:
+    """Return what cells cost, as far as it is known, by cell in their order.
+
+    Args:
+        space: of the cells.
+        cells: to look up.
+        name: one of the space's costs, or ``table:column``.
+        classes: outputs of the networks.
+
+    Raises:
+        InputError: if there is no such cost.
+    """
     if name in space.costs:
         return {cell: space.costs[name](cell, classes) for cell in cells}
     table, column = tables.parse_target(name)
-    if column is None:
+    if column is None and table not in tables.names():
         hint = "A column of a table is TABLE:COLUMN or FILE:COLUMN."
         raise unknown("budgets", name, space.costs, hint)
     frame = tables.load(table, space.name).frame
     if column not in frame.columns:
-        raise unknown(f"budgets: the column of {table}", column, frame.columns)
-    found = frame[column].reindex(list(cells)).dropna()
-    return dict(zip(found.index.tolist(), found.tolist(), strict=True))
+        raise unknown(f"budgets: the column of {table}", column or "", frame.columns)
+    known = frame[column].reindex(list(cells)).dropna()
+    return dict(zip(known.index.tolist(), known.tolist(), strict=True))

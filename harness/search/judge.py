@@ -100,6 +100,8 @@ class Truth:
         accuracies: percent by cell, by target; of these cells alone, finite.
         trainings: what a training takes, by target, where that is known.
         sources: by target, the table, or its file, and the column that it was read from.
+        unknown_costs: by budget, of how many cells the cost is not known; these are not among ``cells``.
+        costs: the second objective by cell; empty where there is none.
     """
 
     space: Space
@@ -108,6 +110,8 @@ class Truth:
     accuracies: Mapping[str, pd.Series]
     trainings: Mapping[str, Costs]
     sources: dict[str, str] = field(default_factory=dict)
+    unknown_costs: dict[str, int] = field(default_factory=dict)
+    costs: Mapping[int, float] = field(default_factory=dict)
 
 
 def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
@@ -115,9 +119,8 @@ def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
     rows = []
     for one in found:
         for algorithm, trails in one.algorithms().items():
-            length = max(len(trail.cells) for trail in trails.values())
-            grid = np.unique(np.linspace(1, length, _POINTS).round().astype(int))
-            picks = [[trail.pick(int(at)) for at in grid] for trail in trails.values()]
+            grid = evaluation_grid(trails)
+            picks = [[trail.pick(at) for at in grid] for trail in trails.values()]
             values = {"score": np.array([[one.score(cell) for cell in row] for row in picks])}
             for target, accuracies in truth.accuracies.items():
                 known = accuracies.to_dict()
@@ -132,13 +135,19 @@ def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
                                 "driver": one.driver.name,
                                 "algorithm": algorithm,
                                 "quantity": quantity,
-                                "evaluation": int(at),
+                                "evaluation": at,
                                 "seconds": math.nan if one.seconds is None else one.seconds * at,
-                                **_over_searches(defined),
+                                **over_searches(defined),
                                 "searches": len(defined),
                             }
                         )
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+
+
+def evaluation_grid(trails: Mapping[int, Trail]) -> list[int]:
+    """Return the numbers of evaluations at which curves of some searches are known."""
+    length = max(len(trail.cells) for trail in trails.values())
+    return sorted({int(at) for at in np.linspace(1, length, _POINTS).round()})
 
 
 def picks(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
@@ -276,7 +285,7 @@ def _worth(
     }
     if len(reached):
         # Without a seed the rows are all cells that tie, and their mean is no estimate.
-        over = _over_searches(reached) if searched else _over_searches(reached.mean(keepdims=True))
+        over = over_searches(reached) if searched else over_searches(reached.mean(keepdims=True))
         highest = accuracies.max()
         row |= {
             "accuracy": over["mean"],
@@ -315,7 +324,7 @@ def _against_random(one: Found, algorithm: str) -> dict[str, float]:
         # One that never clears it counts as if it had done so with the next evaluation: too little, on either side.
         theirs = [min(cleared(one, trails["random"][seed], bar), length + 1) for seed in pairs]
         mine = [min(taken[seed], length + 1) for seed in pairs]
-        fewer = _over_searches(np.array(theirs, float) - np.array(mine, float))
+        fewer = over_searches(np.array(theirs, float) - np.array(mine, float))
         found |= {"fewer": fewer["mean"], "fewer_low": fewer["low"], "fewer_high": fewer["high"]}
     return found
 
@@ -334,8 +343,11 @@ def _against_training(
     }
 
 
-def _over_searches(values: np.ndarray) -> dict[str, float]:
-    # Mean, deviation and the 95 % interval of the mean by Student's t; one search has a mean alone.
+def over_searches(values: np.ndarray) -> dict[str, float]:
+    """Return mean, deviation and the 95 % interval of the mean, ``low`` to ``high``, by Student's t.
+
+    One search has a mean alone.
+    """
     mean = float(values.mean())
     if len(values) < 2:
         return {"mean": mean, "deviation": math.nan, "low": math.nan, "high": math.nan}

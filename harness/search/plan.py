@@ -35,6 +35,7 @@ class Plan:
         searches: how many, with seeds from 0, for every driver and algorithm.
         cells: that may be searched; None for all that may be scored.
         budgets: that every one of them holds.
+        cost: the second objective, of which less is better, named as a budget is; None for a search by score alone.
         targets: accuracies to judge picks by; empty for the space's own.
         weight_seed: of the weights whose scores are followed.
         teachers: the study is done beside each; empty for the run's own.
@@ -53,6 +54,7 @@ class Plan:
     searches: int
     cells: tuple[int, ...] | None
     budgets: tuple[Budget, ...]
+    cost: str | None
     targets: tuple[str, ...]
     weight_seed: int
     teachers: tuple[str, ...]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space
+from diswot.harness.search.algorithms import Options, Search
 from diswot.harness.search.ask_and_tell import Optimiser, search_by
 
 if TYPE_CHECKING:
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 
 
 class _Study:
-    """A study of optuna with one categorical parameter a place."""
+    """A study of optuna with one categorical parameter a place, and a second objective where there are costs."""
 
-    def __init__(self, space: Space, sampler: optuna.samplers.BaseSampler) -> None:
+    def __init__(self, space: Space, sampler: optuna.samplers.BaseSampler, costs: Mapping[int, float] | None) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._options = space.options
+        best, least = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+        self._study = optuna.create_study(directions=[best] if costs is None else [best, least], sampler=sampler)
+        self._options, self._decode, self._costs = space.options, space.decode, costs
         self._trial: optuna.Trial | None = None
 
     def ask(self) -> Sequence[int]:
@@ -37,12 +39,15 @@ class _Study:
 
         assert self._trial is not None
         if math.isfinite(good):
-            self._study.tell(self._trial, good)
+            cost = [] if self._costs is None else [self._costs[self._decode(tuple(chosen))]]
+            self._study.tell(self._trial, [good, *cost])
         else:
             self._study.tell(self._trial, state=optuna.trial.TrialState.FAIL)
 
 
-def _sampled(name: str, make: Callable[[int], optuna.samplers.BaseSampler]) -> Callable[[Space, int], Optimiser]:
+def _sampled(
+    name: str, make: Callable[[int], optuna.samplers.BaseSampler], costs: Mapping[int, float] | None = None
+) -> Callable[[Space, int], Optimiser]:
     def optimiser(space: Space, seed: int) -> Optimiser:
         try:
             sampler = make(derive("optuna", seed) % 2**32)
@@ -51,7 +56,7 @@ def _sampled(name: str, make: Callable[[int], optuna.samplers.BaseSampler]) -> C
                 f"algorithms: {name} is a sampler of optuna, which is not installed: "
                 "pip install 'diswot-bench[optuna]'."
             ) from error
-        return _Study(space, sampler)
+        return _Study(space, sampler, costs)
 
     return optimiser
 
@@ -64,3 +69,23 @@ def _tpe(seed: int) -> optuna.samplers.BaseSampler:
 
 #: Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), with optuna's usual settings.
 tpe = search_by(_sampled("tpe", _tpe))
+
+
+def nsga2(space: Space, cells: Sequence[int], options: Options, seed: int) -> Search:
+    """Search for the front of score and cost by NSGA-II (Deb et al., 2002), with optuna's usual settings.
+
+    Raises:
+        InputError: if there is no cost.
+    """
+    if options.costs is None:
+        raise InputError(
+            "algorithms: nsga2 has two objectives; name the second one by --cost, such as --cost params or --cost "
+            "hw-nas-bench:edgegpu_latency."
+        )
+
+    def sampler(seed: int) -> optuna.samplers.BaseSampler:
+        from optuna.samplers import NSGAIISampler
+
+        return NSGAIISampler(population_size=max(2, options.population), seed=seed)
+
+    return search_by(_sampled("nsga2", sampler, options.costs))(space, cells, options, seed)

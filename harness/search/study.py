@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from diswot.benchmarks import spaces, tables
-from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
+from diswot.benchmarks.tables import units
 from diswot.harness.compute import sweep
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import results, run_folder, stored_search
@@ -20,7 +21,7 @@ from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.harness.search import budget as budgets
 from diswot.harness.search import driver as drivers
-from diswot.harness.search import judge, replay, sources, winner
+from diswot.harness.search import fronts, judge, replay, sources, winner
 from diswot.harness.search.algorithms import ALGORITHMS, Options, check
 from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.judge import Costs, Found, Truth
@@ -43,6 +44,7 @@ def study(plan: Plan) -> Search:
             raise unknown("algorithms", algorithm, ALGORITHMS)
     settings = _settings(plan)
     space = spaces.get(settings["space"])
+    _refuse_costs(plan, space)
     teachers = plan.teachers or (settings["teacher"],)
     # What is wrong with a request is said before anything is begun.
     prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings["classes"]) if plan.live else None
@@ -73,6 +75,13 @@ def study(plan: Plan) -> Search:
         summary=judge.summary(found, picked, truth),
         teachers=judge.teachers(found),
     )
+    if plan.cost is not None:
+        search = replace(
+            search,
+            curves=pd.concat([search.curves, fronts.curves(found, truth)], ignore_index=True),
+            fronts=fronts.fronts(found, truth),
+            hypervolumes=fronts.hypervolumes(found, truth),
+        )
     stored_search.write(plan.run, search)
     return search
 
@@ -87,10 +96,27 @@ def _named(asked: Sequence[str], chosen: Winner | None) -> tuple[str, ...]:
 
 
 def _prepared(plan: Plan, space: Space, cells: Sequence[int], classes: int) -> tuple[Options, Truth]:
-    held = budgets.held(space, sorted(cells), plan.budgets, classes)  # a trajectory must not depend on their order
-    options = _options(plan, len(held))
+    ordered = sorted(cells)  # a trajectory must not depend on their order
+    unknown_costs = budgets.unknown_costs(space, ordered, plan.budgets, classes)
+    costs = None if plan.cost is None else _second_objective(plan.cost, space, ordered, classes)
+    if plan.cost is not None and costs is not None:
+        unknown_costs |= {plan.cost: len(ordered) - len(costs)} if len(costs) < len(ordered) else {}
+        ordered = list(costs)
+    held = budgets.held(space, ordered, plan.budgets, classes)
+    options = _options(plan, len(held), costs)
     check(options, held)
-    return options, _truth(plan, space, held, classes)
+    truth = _truth(plan, space, held, classes)
+    return options, replace(
+        truth, unknown_costs=unknown_costs, costs={cell: costs[cell] for cell in held} if costs else {}
+    )
+
+
+@named("cost", "budgets", "table", "targets")
+def _second_objective(cost: str, space: Space, cells: Sequence[int], classes: int) -> dict[int, float]:
+    costs = budgets.costs_of(space, cells, cost, classes)
+    if not costs:
+        raise InputError(f"cost: {cost} is known of none of the {len(cells)} cells that may be searched.")
+    return costs
 
 
 def _replayed(
@@ -128,10 +154,10 @@ def _live(
             yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
 
-def _options(plan: Plan, cells: int) -> Options:
+def _options(plan: Plan, cells: int, costs: Mapping[int, float] | None) -> Options:
     evaluations = plan.evaluations or min(200, max(1, cells // 2))
     population = plan.population or min(20, max(1, evaluations // 4))
-    return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover)
+    return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover, costs)
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
@@ -221,6 +247,15 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
     return Truth(space, cells, classes, accuracies, trainings, read_from)
 
 
+def _refuse_costs(plan: Plan, space: Space) -> None:
+    for name, target in results.targets_of(space.name, plan.targets).items() if plan.targets else ():
+        if units.is_cost(target.column):
+            raise InputError(
+                f"targets: {name} is a cost, of which less is better, and a search is judged by accuracies; a cost is "
+                f"a budget, such as --budget {target.table}:{target.column}=NUMBER."
+            )
+
+
 def _modelled(space: Space) -> list[str]:
     # Distilled accuracies that a model predicts of every cell: they judge picks, and take no part in correlations.
     provided = [tables.TABLES[name] for name in tables.names()]
@@ -266,8 +301,14 @@ def _info(
         "commands": [plan.command],
         "space": truth.space.name,
         "scores": "stored" if plan.live is None else "live",
-        "options": {**asdict(options), "searches": plan.searches, "algorithms": list(plan.algorithms)},
+        "options": {
+            **asdict(replace(options, costs=None)),
+            "searches": plan.searches,
+            "algorithms": list(plan.algorithms),
+        },
         "budgets": {one.name: one.most for one in plan.budgets},
+        "unknown_costs": truth.unknown_costs,
+        "cost": plan.cost,
         "cells": len(truth.cells),
         "weight_seed": plan.weight_seed,
         "teachers": list(dict.fromkeys(one.teacher for one in found)),

@@ -19,6 +19,7 @@ from diswot.reports.figures import (
     search_accuracy,
     search_cells,
     search_curves,
+    search_front,
     search_teachers,
     seeds,
 )
@@ -57,6 +58,7 @@ _ALL = [
     Kind("scatters", "Rank scatters", scatter.drawings),
     Kind("search", "Evolution against random search", search_curves.drawings, of_search=True),
     Kind("search-accuracy", "Accuracy while searching", search_accuracy.drawings, of_search=True),
+    Kind("search-front", "Score and cost together", search_front.drawings, of_search=True),
     Kind("search-cells", "Final cells", search_cells.drawings, of_search=True),
     Kind("search-teachers", "Does the teacher change the choice?", search_teachers.drawings, of_search=True),
 ]

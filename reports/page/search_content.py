@@ -194,6 +194,7 @@ def options(search: Search) -> list[tuple[str, str]]:
         ("Scores", scores.get(plain(info.get("scores")), plain(info.get("scores")))),
         ("Cells that could be searched", f"{int(info['cells']):,}" if finite(info.get("cells")) else ""),
         ("Budgets", ", ".join(budgets(search))),
+        ("Second objective", plain(info.get("cost"))),
         *chosen.items(),
         ("Seed of the weights", plain(info.get("weight_seed"))),
         ("Teachers", ", ".join(filter(None, teachers(search)))),

@@ -7,17 +7,20 @@ import copy
 import itertools
 import os
 import pickle
+import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nats_bench
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import diswot
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces.nb201 import Cell
@@ -260,6 +263,71 @@ def test_a_faulty_folder_is_one_sentence(
     alter(nats(tmp_path, 0, states), states)
     with pytest.raises(InputError, match=sentence):
         official.read(tmp_path)
+
+
+def renamed(content: dict[str, Any]) -> dict[str, Any]:
+    """The same content as NATS-Bench's files have it."""
+    cells = {index: {"12": by["less"], "200": by["full"]} for index, by in content["arch2infos"].items()}
+    return content | {"arch2infos": cells}
+
+
+@pytest.fixture(params=["nas_201_api", "nats_bench", "nats_bench, fast mode"])
+def api(request: pytest.FixtureRequest, content: dict[str, Any], tmp_path: Path) -> Any:
+    """A loaded object of each package, made by the package's own classes."""
+    if request.param == "nas_201_api":
+        return NASBench201API(content, verbose=False)
+    cells = renamed(content)
+    if request.param == "nats_bench":
+        return nats_bench.create(cells, "tss", fast_mode=False, verbose=False)
+    folder = tmp_path / "NATS-tss-v1_0-3ffb9-simple"
+    folder.mkdir()
+    with bz2.open(folder / "meta.pickle.pbz2", "wb") as file:
+        pickle.dump({"meta_archs": content["meta_archs"], "evaluated_indexes": set(SEEDS)}, file)
+    for index, states in cells["arch2infos"].items():
+        nats(folder, index, states)
+    return nats_bench.create(str(folder), "tss", fast_mode=True, verbose=False)
+
+
+def test_from_api_gives_what_the_object_says(api: Any, content: dict[str, Any]) -> None:
+    frame = diswot.tables.from_api(api, hp=None)
+    known = {(cell, column): accuracy for cell, column, accuracy in expected(content)}
+    assert {key: value for key, value in frame.stack().items() if not np.isnan(value)} == known
+    assert frame.index.tolist() == list(SEEDS)
+
+
+@pytest.mark.parametrize("hp", ["12", 200])
+def test_from_api_tells_12_and_200_epochs_apart(api: Any, hp: int | str) -> None:
+    frame = diswot.tables.from_api(api, hp=hp)
+    seeds = {"12": (111, 777), "200": (777, 888, 999)}[str(hp)]
+    ends = [f"{hp}", *(f"{hp}-seed{seed}" for seed in seeds)]
+    assert list(frame)[: len(ends)] == [f"cifar10-valid-val-{end}" for end in ends]
+    assert len(frame.columns) == 7 * len(ends)
+    means = frame[[f"cifar100-test-{end}" for end in ends[1:]]].mean(axis=1)  # never one random training
+    assert frame[f"cifar100-test-{hp}"].to_numpy() == pytest.approx(means.to_numpy(), rel=1e-12)
+
+
+def test_from_api_writes_a_table_with_its_card(api: Any, tmp_path: Path) -> None:
+    path = tmp_path / "nb201-12.parquet"
+    frame = diswot.tables.from_api(api, hp="12", out=path)
+    table = tables.load(path)
+    pd.testing.assert_frame_equal(table.frame, frame)
+    assert table.name == "nb201-12"
+    assert f"loaded by {type(api).__module__.partition('.')[0]}" in table.card.source
+    (target,) = tables.targets(f"{path}:cifar100-test-12")
+    assert target.name == "nb201-12:cifar100-test-12"
+
+
+def test_from_api_refuses_what_is_no_loaded_object(content: dict[str, Any]) -> None:
+    api = NASBench201API(content, verbose=False)
+    size = types.SimpleNamespace(arch2infos_dict={}, search_space_name="size")
+    for wrong in ("NAS-Bench-201-v1_1-096897.pth", content, size, None):
+        with pytest.raises(InputError, match=r"api: a \w+ is no loaded nas_201_api.NASBench201API, and no object of"):
+            diswot.tables.from_api(wrong)
+    with pytest.raises(InputError, match=r"hp: '90' is not known.* Allowed: 12, 200"):
+        diswot.tables.from_api(api, hp=90)
+    api.arch2infos_dict.clear()
+    with pytest.raises(InputError, match="api: the NASBench201API of 0 cells holds no accuracy after 200 epochs"):
+        diswot.tables.from_api(api)
 
 
 def test_real_cells_of_nats_bench(shared_data: Path) -> None:

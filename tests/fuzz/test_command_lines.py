@@ -60,6 +60,7 @@ GOOD = {
     "plugins": ("plugin.py",),
     "teacher": ("s0:111", "nb201:3", "teacher.pt", "s0:111=teacher.pt", "s0:111,resnet20"),
     "budgets": ("params=1e6", "flops=1e7", "s0-diswot:distilled=90"),
+    "cost": ("params", "s0-diswot:distilled"),
     "beside": ("nb201-cifar10",),
     "figures": ("bars",),
     "image_dir": ("images",),
@@ -79,7 +80,7 @@ GOOD = {
     "scores show name": ("nb201-cifar10",),
     "proxies show name": ("params", "mine"),
     "images fetch name": ("cifar10", "cifar100"),
-    "tables fetch name": ("nb201",),
+    "tables fetch name": ("nb201", "hw-nas-bench", "nb201-robustness"),
     "cell cell": ("3", "713", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
 }
 

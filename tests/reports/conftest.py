@@ -18,7 +18,15 @@ from diswot.benchmarks.spaces import nb201, s0
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS, Search
+from diswot.harness.runs.stored_search import (
+    CURVE_COLUMNS,
+    FRONT_COLUMNS,
+    HYPERVOLUME_COLUMNS,
+    PICK_COLUMNS,
+    SUMMARY_COLUMNS,
+    TEACHER_COLUMNS,
+    Search,
+)
 
 SCORES = ["space", "cell", "proxy", "version", "seed", "status", "value", "cause", "seconds"]
 
@@ -292,6 +300,38 @@ def make_search(
     )
 
 
+def with_cost(search: Search, cost: str = "hw-nas-bench:edgegpu_latency") -> Search:
+    """Return the search with made-up fronts of score and cost, and their hypervolumes."""
+    random = np.random.default_rng(5)
+    made = search.info["options"]
+    target = next(iter(search.info["targets"]), None)
+    points, volumes = [], []
+    heads = search.curves[["teacher", "driver", "algorithm"]].drop_duplicates().to_dict("records")
+    wholes = [head | {"algorithm": "exhaustive"} for head in heads if head["algorithm"] == "random"]
+    oracles = [{"driver": name, "algorithm": "oracle"} for name in search.info["targets"]]
+    for head in [*heads, *wholes, *oracles]:
+        searched = head["algorithm"] in made["algorithms"]
+        for seed in range(made["searches"]) if searched else (None,):
+            length = int(random.integers(1, 12))
+            costs, shares = (np.sort(random.random(length)) for _ in range(2))
+            front = pd.DataFrame({"cell": range(length), "architecture": "a", "cost": 2 + 6 * costs, "share": shares})
+            front = front.assign(score=-1 / shares, seed=seed, **head)
+            points.append(front.assign(**dict.fromkeys(search.info["targets"], 60 + 30 * shares)))
+        for quantity in ("score", *([target] if target else [])) if searched else ():
+            volumes.append({**head, "quantity": quantity, "searches": made["searches"], "hypervolume": 0.9})
+    curves = search.curves[search.curves["quantity"] == "score"].assign(quantity="hypervolume")
+    columns = [*FRONT_COLUMNS, *search.info["targets"]]
+    growth = curves["evaluation"] / curves["evaluation"].max()
+    curves = curves.assign(mean=growth, low=growth - 0.1, high=growth + 0.1)
+    return replace(
+        search,
+        info=search.info | {"cost": cost},
+        curves=pd.concat([search.curves, curves], ignore_index=True),
+        fronts=pd.concat(points, ignore_index=True)[columns].astype({"seed": "Int64"}),
+        hypervolumes=pd.DataFrame(volumes, columns=list(HYPERVOLUME_COLUMNS)),
+    )
+
+
 EIGHT_DRIVERS = ("diswot", "diswot_semantic", "diswot_relation", "flops", "synflow", "nwot", "kd", "a_vote")
 
 
@@ -316,6 +356,12 @@ SEARCHES: dict[str, dict[str, Any]] = {
         **{"searches": 3, "evaluations": 12},
     },
 }
+
+
+#: Those that have a second objective.
+TWO_OBJECTIVES = (
+    *("eight drivers, three teachers", "some accuracies", "one search", "one evaluation", "no targets", "long names"),
+)
 
 
 def nothing_known(search: Search) -> Search:
@@ -346,6 +392,7 @@ def search_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Res
             search = replace(search, **empty)
         else:
             search = make_search(**SEARCHES[name])
+            search = with_cost(search) if name in TWO_OBJECTIVES else search
         return replace(make_run(tmp_path_factory.mktemp("run")), search=search)
 
     return made

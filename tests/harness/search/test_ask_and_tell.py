@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
-from diswot.harness.search import ask_and_tell
+from diswot.harness.search import ask_and_tell, fronts
 from diswot.harness.search.algorithms import ALGORITHMS, Options, Search
 
 SPACE = spaces.get("s0")
@@ -108,6 +109,35 @@ def test_tpe_without_optuna_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "optuna.samplers", None)
     with pytest.raises(InputError, match=r"tpe is a sampler of optuna, .*pip install 'diswot-bench\[optuna\]'"):
         next(ALGORITHMS["tpe"](SPACE, SPACE.cells, OPTIONS, 0))
+
+
+def test_nsga2_finds_a_better_front_than_random_search() -> None:
+    space = spaces.get("nb201")
+    places = {cell: space.encode(cell) for cell in space.cells}
+    good = {cell: float(sum(place == 3 for place in encoded[:4])) for cell, encoded in places.items()}
+    costs = {cell: float(sum(place != 0 for place in encoded[2:])) for cell, encoded in places.items()}
+    options = Options(evaluations=100, population=10, tournament=3, crossover=0.0, costs=costs)
+    plane = fronts._Plane(good, costs)
+
+    def covered(name: str, seed: int) -> float:
+        search = ALGORITHMS[name](space, space.cells, options, seed)
+        return plane.covered(run(search, lambda cells: [good[cell] for cell in cells]))
+
+    seeds = range(3)
+    assert sum(covered("nsga2", seed) for seed in seeds) > sum(covered("random", seed) for seed in seeds)
+
+
+def test_nsga2_scores_distinct_cells_of_the_budget_and_repeats_itself() -> None:
+    options = replace(OPTIONS, costs={cell: float(cell % 7) for cell in SPACE.cells[:9]})
+    scored = [run(ALGORITHMS["nsga2"](SPACE, SPACE.cells[:9], options, seed), numbers) for seed in (0, 0, 1)]
+    assert scored[0] == scored[1] != scored[2]
+    assert all(len(set(cells)) == len(cells) == OPTIONS.evaluations for cells in scored)
+    assert set(scored[0]) <= set(SPACE.cells[:9])
+
+
+def test_nsga2_without_a_cost_is_one_sentence() -> None:
+    with pytest.raises(InputError, match=r"algorithms: nsga2 has two objectives; name the second one by --cost"):
+        ALGORITHMS["nsga2"](SPACE, SPACE.cells, OPTIONS, 0)
 
 
 def test_the_command_line_knows_tpe(cli: Callable[..., Any]) -> None:

