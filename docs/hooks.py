@@ -89,7 +89,9 @@ def interface() -> Iterator[str]:
     """Write the public names; mkdocstrings fills in their docstrings."""
     yield f"# Python interface\n\n{diswot.__doc__}\n"
     for name in sorted(diswot.__all__, key=lambda name: inspect.ismodule(getattr(diswot, name))):
-        yield f'::: diswot.{name}\n    options:\n      heading: "diswot.{name}"\n      toc_label: "{name}"\n'
+        shown = "public" if inspect.ismodule(getattr(diswot, name)) else '["!^_"]'
+        options = ("options:", f"  heading: diswot.{name}", f"  toc_label: {name}", f"  filters: {shown}")
+        yield "\n    ".join([f"::: diswot.{name}", *options]) + "\n"
 
 
 def proxies() -> Iterator[str]:
@@ -100,11 +102,10 @@ def proxies() -> Iterator[str]:
     yield "Cost: in units of one plain forward and backward pass, computed alone; the link says how it was measured.\n"
     yield _table(
         {
-            "proxy": f"[`{proxy.name}`](#{proxy.name})",
-            "definition": _text(proxy.summary),
+            "proxy": f"[{proxy.name}](#{proxy.name})",
+            "definition and source": f"{_text(proxy.summary)}<br><small>{_text(proxy.source)}</small>",
             "better": proxy.direction,
             "cost": costs.get(proxy.name, "not measured"),
-            "source": _text(proxy.source),
         }
         for proxy in known
     )
@@ -152,7 +153,7 @@ def accuracy_tables() -> Iterator[str]:
     yield "# Accuracy tables\n\nThe built-in tables, as `diswot tables list` knows them. Accuracies are in percent.\n"
     yield _table(
         {
-            "table": f"[`{table.name}`](#{table.name})",
+            "table": f"[{table.name}](#{table.name})",
             "space": table.space,
             "cells": f"{len(table.frame):,}",
             "columns": ", ".join(table.frame.columns),
