@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -30,7 +31,10 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 FOLDERS = ("benchmarks", "harness", "proxies", "reports")
@@ -58,14 +62,14 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def shell_lines() -> list[tuple[str, str]]:
-    """Every line that a page tells the reader to type and that calls diswot, with the page's name."""
+    """Every command that a page tells the reader to type, with the page's name."""
     return [
         (page.name, part.strip())
         for page in PAGES
         for block in blocks(page, "sh")
-        for line in block.splitlines()
-        for part in line.split("&&")
-        if part.strip().startswith("diswot")
+        for line in block.replace("\\\n", "").splitlines()
+        for part in re.sub(r"\s#.*", "", line).split("&&")
+        if part.strip()
     ]
 
 
@@ -103,13 +107,38 @@ def test_ci_finds_the_test_command_in_the_readme() -> None:
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
 
 
-@pytest.mark.parametrize(("page", "line"), shell_lines())
+@pytest.mark.parametrize(("page", "line"), [found for found in shell_lines() if found[1].startswith("diswot")])
 def test_command_lines_to_type_are_accepted(page: str, line: str) -> None:
     command, arguments = find_command(shlex.split(line)[1:])
     assert command is not None, f"{page}: {line}"
     assert not isinstance(command, click.Group), f"{page}: {line}"
     with click.Context(command, info_name=line) as context:
         command.parse_args(context, list(arguments))  # option names, types and the number of arguments
+
+
+def test_every_block_with_commands_is_marked_as_such() -> None:
+    for page in PAGES:
+        for language in ("", "text", "bash", "console"):
+            for block in blocks(page, language):
+                assert not re.match("(diswot|pip|pytest|python) .* --", block), f"{page.name}: {block}"
+
+
+#: Commands of other programs that pages tell the reader to type, and what shows that they work.
+OTHER_COMMANDS = {
+    r"pip install (-e )?'?\.(\[\w+\])?'? -c requirements.lock": ".ci/run installs the package so",
+    r"pytest( .*)?|DISWOT_FUZZ=30 pytest tests/fuzz": ".ci/run runs all tests",
+    r"\.ci/(lint|docs)": ".ci/run runs them",
+    r"python3 -m venv .venv|source .venv/bin/activate": ".ci/run does so",
+    r"dask (scheduler|worker) .*|ssh HOST 'cd PROJECT|\. .venv/bin/activate": "tests/harness/cluster starts them",
+    r"python (docs/measurements/\w+\.py) .*": "needs data",
+}
+
+
+@pytest.mark.parametrize(("page", "line"), [found for found in shell_lines() if not found[1].startswith("diswot")])
+def test_other_commands_to_type_are_known(page: str, line: str) -> None:
+    assert any(re.fullmatch(pattern, line) for pattern in OTHER_COMMANDS), f"{page}: {line}"
+    for path in re.findall(r"(?:docs|tests|\.ci)/[\w/.]+", line):
+        assert (ROOT / path).exists(), f"{page}: {line}"
 
 
 @pytest.mark.parametrize(("page", "line"), mentions())
@@ -202,7 +231,7 @@ def test_the_lock_pins_what_the_project_needs_and_no_build_of_torch() -> None:
     pins = [re.fullmatch(r"([a-z0-9-]+)==([^ ;]+)( ; .+)?", line) for line in lines]
     assert all(pins)
     names = {pin[1] for pin in pins if pin}
-    needed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    needed = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
     assert {re.split(r"[^a-z0-9-]", need)[0] for need in needed} <= names
     assert not [line for line in lines if "+" in line or re.match("nvidia|cuda|triton|torchvision", line)]
 
@@ -223,7 +252,7 @@ def test_no_file_names_a_registry_host_or_a_path_of_one_machine() -> None:
 
 
 def test_import_contracts_hold(tmp_path: Path) -> None:
-    (tmp_path / "diswot").mkdir()  # the folders as they are imported, as .ci/lint links them
+    (tmp_path / "diswot").mkdir()  # the folders as they are imported, as .ci/links links them
     for path in (*(ROOT / "diswot").glob("*.py"), *(ROOT / name for name in FOLDERS)):
         (tmp_path / "diswot" / path.name).symlink_to(path)
     script = Path(sysconfig.get_path("scripts")) / "lint-imports"
