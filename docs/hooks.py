@@ -77,7 +77,8 @@ def commands() -> Iterator[str]:
     yield from _helps(_diswot, "diswot", None)
 
 
-def _helps(command: click.Command, called: str, parent: click.Context | None) -> Iterator[str]:
+def _helps(command: click.Command | None, called: str, parent: click.Context | None) -> Iterator[str]:
+    assert command is not None  # it is in its group's own list
     context = click.Context(command, info_name=called.split()[-1], parent=parent, terminal_width=100)
     yield f"## {called}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
