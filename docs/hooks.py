@@ -77,7 +77,8 @@ def commands() -> Iterator[str]:
     yield from _helps(_diswot, "diswot", None)
 
 
-def _helps(command: click.Command, called: str, parent: click.Context | None) -> Iterator[str]:
+def _helps(command: click.Command | None, called: str, parent: click.Context | None) -> Iterator[str]:
+    assert command is not None  # it is in its group's own list
     context = click.Context(command, info_name=called.split()[-1], parent=parent, terminal_width=100)
     yield f"## {called}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
@@ -119,7 +120,9 @@ def proxies() -> Iterator[str]:
 
 def _card(proxy: Proxy) -> dict[str, str]:
     facts = {
-        "better": f"{proxy.direction}, version {proxy.version}{', in the fast suite' if proxy.fast else ''}",
+        "better": proxy.direction,
+        "version": proxy.version,
+        "in the fast suite": "yes" if proxy.fast else "no",
         "needs": ", ".join(sorted(proxy.needs)),
         "initialisation": proxy.init,
         "depends on live edges only": "yes" if proxy.live_edges_only else "no",
@@ -162,7 +165,8 @@ def accuracy_tables() -> Iterator[str]:
     )
     for table in known:
         yield f"## {table.name} {{ #{table.name} }}\n"
-        yield _list({name.replace("_", " "): _text(value) for name, value in asdict(table.card).items()})
+        card = {name.replace("_", " "): _text(value) for name, value in asdict(table.card).items()}
+        yield _list(card | {"measured": "\n    - ".join(["", *card["measured"].split("; ")])})
         measured = table.frame.dropna(axis=1, how="all")
         if len(measured.columns):
             ranges = measured.agg(["count", "min", "median", "max"]).round(2).T.reset_index(names="column")
