@@ -130,7 +130,7 @@ OTHER_COMMANDS = {
     r"\.ci/(lint|docs)": ".ci/run runs them",
     r"python3 -m venv .venv|source .venv/bin/activate": ".ci/run does so",
     r"dask (scheduler|worker) .*|ssh HOST 'cd PROJECT|\. .venv/bin/activate": "tests/harness/cluster starts them",
-    r"python (docs/measurements/\w+\.py) .*": "needs data",
+    r"python (docs/measurements/\w+\.py)( .*)?": "needs data or minutes",
 }
 
 

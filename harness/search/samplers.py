@@ -53,8 +53,7 @@ def _sampled(
             sampler = make(derive("optuna", seed) % 2**32)
         except ImportError as error:
             raise InputError(
-                f"algorithms: {name} is a sampler of optuna, which is not installed: "
-                "pip install 'diswot-bench[optuna]'."
+                f"algorithms: {name} is a sampler of optuna, which is not installed: `pip install optuna`."
             ) from error
         return _Study(space, sampler, costs)
 
