@@ -120,7 +120,8 @@ def command(
         columns = summary.width()
         for one in found:
             shown_of = summary.correlations(one, columns, subset, suite=suite)
-            click.echo(f"{summary.heading(one)}\n\n{shown_of.text(columns)}\n{summary.limits(one, columns)}\n")
+            parts = (f"{summary.heading(one)}\n", shown_of.text(columns), summary.limits(one, columns))
+            click.echo("\n".join(part for part in parts if part) + "\n")
     for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
         if file is not None:
             with look.using(wanted):

@@ -593,7 +593,7 @@ def test_the_command_fills_a_table_that_scores_are_correlated_with(
     cells = ",".join(str(cell) for cell in trained_tables.by_class(accuracies.trainings(tmp_path / "kd")).index)
     cli("evaluate", "--cells", cells, "--proxies", "params", "--batch-size", 2, "--out", tmp_path / "run")
     table = tmp_path / "kd" / "accuracies.csv"
-    said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled")
+    said = cli("correlate", tmp_path / "run", "--target", f"{table}:distilled", "--full")
     assert "kd:distilled" in said.out
     assert "kd:vanilla" in said.out
 

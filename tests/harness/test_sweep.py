@@ -389,8 +389,13 @@ class Process:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "--multiprocessing-fork" in child.cmdline()]
+        return [child for child in psutil.Process(self.process.pid).children() if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # one that only asked for the processor's name may have ended
+        return "--multiprocessing-fork" in process.cmdline()
+    return False
 
 
 def test_a_sweep_killed_twice_ends_with_the_same_scores(

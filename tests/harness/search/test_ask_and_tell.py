@@ -107,7 +107,7 @@ def test_tpe_scores_distinct_cells_of_the_budget_and_repeats_itself() -> None:
 def test_tpe_without_optuna_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setitem(sys.modules, "optuna.samplers", None)
-    with pytest.raises(InputError, match=r"tpe is a sampler of optuna, .*pip install 'diswot-bench\[optuna\]'"):
+    with pytest.raises(InputError, match=r"tpe is a sampler of optuna, .*`pip install optuna`"):
         next(ALGORITHMS["tpe"](SPACE, SPACE.cells, OPTIONS, 0))
 
 
