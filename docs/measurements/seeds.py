@@ -107,7 +107,7 @@ def _draw(wide: pd.DataFrame, path: Path) -> None:
         axes.grid(axis="x", color="#e0e0e0", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("Spearman correlation of scores between two draws of weights")
-        axes.legend(loc="lower left", frameon=False)
+        axes.legend(loc="upper left", frameon=False)
         figure.savefig(path, dpi=160)
 
 
