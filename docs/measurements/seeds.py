@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib
+import dots
 import pandas as pd
 
 import diswot
@@ -20,8 +20,6 @@ from diswot.benchmarks import tables
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.proxies import registry
-
-matplotlib.use("Agg")
 
 TARGETS = {"nb201": "analog-nasbench:baseline", "s0": "s0-diswot:distilled"}
 DOCS = Path(__file__).parents[1]
@@ -41,7 +39,9 @@ def main(noise: str, cifar10: str) -> None:
     place = {proxy: number for number, proxy in enumerate(order)}
     table = table.sort_values(["sample", "proxy"], key=lambda of: of.map(place) if of.name == "proxy" else of)
     table.round(4).to_csv(DOCS / "measurements" / "seeds.csv", index=False)
-    _draw(wide.loc[order], DOCS / "figures" / "seeds.png")
+    label = "Spearman correlation of scores between two draws of weights"
+    ordered = wide.loc[order]
+    dots.draw(ordered["nb201 cifar10"], ordered["nb201 noise"], label, DOCS / "figures" / "seeds.png")
     print(
         table.pivot(index="proxy", columns="sample", values=["between_seeds", "deviation"])
         .loc[order]
@@ -87,28 +87,6 @@ def _stability(sample: str, scores: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _draw(wide: pd.DataFrame, path: Path) -> None:
-    from matplotlib import pyplot as plt
-
-    with plt.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, axes = plt.subplots(figsize=(5.2, 6.4), layout="constrained")
-        places = range(len(wide))
-        both = wide[["nb201 noise", "nb201 cifar10"]]
-        axes.hlines(places, both.min(axis=1), both.max(axis=1), color="#b0b0b0", linewidth=1.2, zorder=1)
-        for column, colour, marker, label in (
-            ("nb201 cifar10", "#0072b2", "o", "CIFAR-10 images"),
-            ("nb201 noise", "#d55e00", "D", "noise"),
-        ):
-            axes.scatter(wide[column], places, s=18, color=colour, marker=marker, label=label, zorder=2)
-        axes.set_yticks(places, wide.index)
-        axes.invert_yaxis()
-        axes.grid(axis="x", color="#e0e0e0", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.set_xlabel("Spearman correlation of scores between two draws of weights")
-        axes.legend(loc="upper left", frameon=False)
-        figure.savefig(path, dpi=160)
 
 
 if __name__ == "__main__":

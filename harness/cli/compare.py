@@ -92,17 +92,16 @@ def _shown(one: Comparison) -> str:
 
 
 def _row(found: Mapping[Hashable, Any]) -> dict[str, str]:
+    from diswot.harness.cli import output
+
+    low, high = (output.decimal(found[end], 3) for end in ("low", "high"))
     return {
         "proxy": str(found["proxy"]),
         "n": str(found["n"]),
-        "[1]": _decimal(found["value_first"]),
-        "[2]": _decimal(found["value_second"]),
-        "[2] - [1]": f"{_decimal(found['difference'])} [{_decimal(found['low'])}, {_decimal(found['high'])}]",
+        "[1]": output.decimal(found["value_first"], 3),
+        "[2]": output.decimal(found["value_second"], 3),
+        "[2] - [1]": f"{output.decimal(found['difference'], 3)} [{low}, {high}]",
         "p": "-" if found["p"] != found["p"] else f"{found['p']:.2g}",
         "changed": str(found["changed"]) if found["scores"] == found["n"] else f"{found['changed']}/{found['scores']}",
-        "agreement": _decimal(found["agreement"]),
+        "agreement": output.decimal(found["agreement"], 3),
     }
-
-
-def _decimal(value: float) -> str:
-    return "-" if value != value else f"{value:+.3f}"

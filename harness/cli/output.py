@@ -92,9 +92,9 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
                 continue
             star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
             row[measure + mark] = _interval(found, measure) + star
-            row["given size" + mark] = _decimal(found["partial"])
+            row["given size" + mark] = decimal(found["partial"], 2)
             if target in has_copies:
-                row["all cells" + mark] = _decimal(on_all_cells.get((proxy, target), math.nan))
+                row["all cells" + mark] = decimal(on_all_cells.get((proxy, target), math.nan), 2)
         rows.append(row)
     predicted = modelled(results, targets)
     keys = [
@@ -387,8 +387,9 @@ def _interval(found: pd.Series, measure: str) -> str:
     return f"{found[measure]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"
 
 
-def _decimal(value: float) -> str:
-    return "-" if pd.isna(value) else f"{value:+.2f}"
+def decimal(value: float, digits: int) -> str:
+    """Return a number with its sign, or a dash where it is not known."""
+    return "-" if pd.isna(value) else f"{value:+.{digits}f}"
 
 
 def _listed(seeds: pd.Series) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from diswot.harness.cli import output, summary
 from diswot.harness.runs import suites
 from diswot.harness.runs.published import LARGE, figures
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from diswot.harness.runs.results import Results
-
-#: Characters of a line.
-_WIDTH = 100
 
 
 def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str | None = None) -> str:
@@ -33,9 +31,9 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str 
     chosen = chosen[chosen["metric"] == measure]
     settings = results.info["settings"]
     head = f"{results.info['space']}, {settings['images']} images: {measure} beside published figures; ours with "
-    parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), _WIDTH)]
+    parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), summary.width())]
     for (source, place, cells), group in chosen.groupby(["source", "place", "subset"], sort=False):
-        head = textwrap.fill(f"{source} ({place}), {cells} cells", _WIDTH)
+        head = textwrap.fill(f"{source} ({place}), {cells} cells", summary.width())
         rows = [_row(*values) for values in zip(*(group[name] for name in _NEEDED), strict=True)]
         parts.append(f"{head}\n\n{tabulate(rows, 'keys', 'simple', disable_numparse=True)}")
     if chosen.empty:
@@ -53,9 +51,9 @@ def _row(
     return {
         "proxy": proxy,
         "accuracy": f"{data_set} {split}",
-        "ours": _decimal(ours),
-        "published": _decimal(published),
-        "difference": _decimal(difference) + ("!" if abs(difference) > LARGE else ""),
+        "ours": output.decimal(ours, 3),
+        "published": output.decimal(published, 3),
+        "difference": output.decimal(difference, 3) + ("!" if abs(difference) > LARGE else ""),
         "differs": differs or "-",
     }
 
@@ -63,7 +61,7 @@ def _row(
 def _notes(results: Results, table: pd.DataFrame, chosen: pd.DataFrame) -> list[str]:
     causes = chosen[chosen["explanation"] != ""].groupby(["proxy", "explanation"], sort=False)["source"].unique()
     notes = [
-        textwrap.fill(f"! {proxy} ({'; '.join(sources)}): {cause}.", _WIDTH, subsequent_indent="  ")
+        textwrap.fill(f"! {proxy} ({'; '.join(sources)}): {cause}.", summary.width(), subsequent_indent="  ")
         for (proxy, cause), sources in causes.items()
     ]
     notes += [
@@ -77,9 +75,5 @@ def _notes(results: Results, table: pd.DataFrame, chosen: pd.DataFrame) -> list[
         note = (
             f"Not shown: figures with accuracies of {', '.join(lacking)}; `diswot tables fetch nb201` gets them, and "
         )
-        notes.append(textwrap.fill(f"{note}--target nb201 takes them.", _WIDTH))
+        notes.append(textwrap.fill(f"{note}--target nb201 takes them.", summary.width()))
     return notes
-
-
-def _decimal(value: float) -> str:
-    return "-" if value != value else f"{value:+.3f}"

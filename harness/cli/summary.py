@@ -142,14 +142,14 @@ def _row(
     if first is not None and pd.notna(first[measure]):
         star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
-    row["given size"] = "-" if first is None or pd.isna(first["partial"]) else f"{first['partial']:+.2f}"
+    row["given size"] = "-" if first is None else output.decimal(first["partial"], 2)
     if priced is not None:
         members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
         known = set(members) <= set(priced.index)
         row["cost"] = f"{priced.loc[list(members), 'units'].sum():.1f}" if known else "-"
     for target in targets[1:]:
         value = float(of[measure].get(target, math.nan))
-        row[_short(target)] = "-" if math.isnan(value) else f"{value:+.3f}"
+        row[_short(target)] = output.decimal(value, 3)
     return row
 
 

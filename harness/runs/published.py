@@ -21,7 +21,7 @@ from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.runs.results import Results
 from diswot.proxies import registry
 
-#: Where the figures stand; docs/published.md says what each column holds.
+#: Where the figures stand; docs/stored-formats.md says what each column holds.
 FILE = Path(__file__).with_name("data") / "published.csv"
 
 #: A larger difference is explained, or said to be unexplained.

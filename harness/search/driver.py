@@ -12,6 +12,7 @@ import pandas as pd
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
+from diswot.harness.search.plan import WINNER, WINNING_PROXY
 from diswot.proxies import registry
 
 #: The members' scores by cell, oriented so that higher is better; minus infinity where undefined.
@@ -50,7 +51,7 @@ def get(name: str, proxies: pd.DataFrame) -> Driver:
     known = tuple(directions if name in directions else dict.fromkeys((*registry.names(), *directions)))
     if name not in known and name not in ENSEMBLES:
         raise unknown(
-            "driver", name, ("winner", "winning-proxy", *known, *ENSEMBLES), hint="`diswot proxies list` shows them."
+            "driver", name, (WINNER, WINNING_PROXY, *known, *ENSEMBLES), hint="`diswot proxies list` shows them."
         )
     ensemble = None if name in known else ENSEMBLES[name]
     members = (name,) if ensemble is None else ensemble.members

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from diswot.harness.evidence import measures
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
-from diswot.reports.style import canvas, names, typography
+from diswot.reports.style import canvas, file_names, typography
 from diswot.reports.style.wording import counted, decimal
 from diswot.reports.summary import table_of, vanilla_of
 
@@ -46,7 +46,7 @@ def _drawing(results: Results, table: str) -> Drawing | None:
         f"; {counted(below, 'cell')} below {low:g} %, not drawn" if below else ""
     )
     return Drawing(
-        names.stem("distilled-vanilla", table),
+        file_names.stem("distilled-vanilla", table),
         _sheet(cells, (low, high), f"{note}."),
         cells,
         f"Distilled against vanilla accuracy of the cells of {note}; distilled students are {decimal(float(gain))} "

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, names
+from diswot.reports.style import canvas, file_names
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import circumstances, measure_of, targets_of, toward, troubles
 
@@ -69,7 +69,7 @@ def _drawing(results: Results, target: str) -> Drawing | None:
         )
         draw(axes, data, canvas.short(data["proxy"]))
     return Drawing(
-        names.stem("over-vanilla", target),
+        file_names.stem("over-vanilla", target),
         figure,
         data[["proxy", "family", "target", *COLUMNS]],
         f"How much higher the {measure_of(data).capitalize()} correlation of every proxy is with {target} than with "

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.style import canvas, ends, look, names, typography
+from diswot.reports.style import canvas, ends, file_names, look, typography
 from diswot.reports.style.wording import counted, joined, left_out, with_deviation
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
@@ -114,7 +114,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
         )
         figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
     return Drawing(
-        names.stem("scatter", proxy, target),
+        file_names.stem("scatter", proxy, target),
         figure,
         points,
         f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "

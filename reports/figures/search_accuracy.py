@@ -25,7 +25,7 @@ from diswot.reports.searches import (
     targets,
     teachers,
 )
-from diswot.reports.style import canvas, ends, names, scales, typography
+from diswot.reports.style import canvas, ends, file_names, scales, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out, stored_number
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _drawing(results: Results, search: Search, target: str, data: pd.DataFrame) 
     count = counted(len(shown), "driver")
     against = "evaluations and seconds" if timed else "evaluations"
     return Drawing(
-        names.stem("search-accuracy", target),
+        file_names.stem("search-accuracy", target),
         _sheet(data, stored_number(oracle(search, target).get("accuracy")), f"{words}."),
         data,
         f"Accuracy ({target}) of the current pick of evolution against {against}, for {count}; {words}.",

@@ -14,7 +14,7 @@ from scipy import stats
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import ALGORITHMS, as_numbers, beside, circumstances, drivers, of, teachers
-from diswot.reports.style import canvas, names, scales, typography
+from diswot.reports.style import canvas, file_names, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _drawing(results: Results, search: Search, driver: str, count: int) -> Drawi
         left_out(count - MOST, "driver") if count > MOST else "",
     )
     return Drawing(
-        names.stem("search-front", driver),
+        file_names.stem("search-front", driver),
         _sheet(search, driver, target, data, f"{words}."),
         data,
         f"Fronts of {driver} and {cost}, and their hypervolume as a share of that of all cells; {words}.",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import as_numbers, circumstances, drivers, of, oracle, targets, teachers
-from diswot.reports.style import canvas, names, typography
+from diswot.reports.style import canvas, file_names, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out, plain, span
 from diswot.reports.summary import arranged
 
@@ -114,7 +114,7 @@ def _by_teacher(results: Results, search: Search, target: str, data: pd.DataFram
     )
     count = counted(data["driver"].nunique(), "driver")
     return Drawing(
-        names.stem("search-teachers", target),
+        file_names.stem("search-teachers", target),
         _dots(target, data, shown, best, f"{words}."),
         data,
         f"Accuracy ({target}) that evolution ends with, by driver and teacher; {words}.",

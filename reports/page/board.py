@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from diswot.reports.style.names import stem
+from diswot.reports.style.file_names import stem
 from diswot.reports.style.wording import decimal, with_interval
 from diswot.reports.summary import best_first, column_of, measure_of, targets_of, vanilla_of
 

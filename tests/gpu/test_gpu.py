@@ -53,7 +53,7 @@ def scored(tmp_path: Path) -> Callable[..., pd.DataFrame]:
     return score
 
 
-def agree(one: pd.DataFrame, other: pd.DataFrame, relative: float) -> None:
+def assert_agree(one: pd.DataFrame, other: pd.DataFrame, relative: float) -> None:
     assert list(one.index) == list(other.index)
     compared = ~one.index.get_level_values("proxy").isin(ROUNDING)
     assert list(one["status"][compared]) == list(other["status"][compared])
@@ -62,7 +62,7 @@ def agree(one: pd.DataFrame, other: pd.DataFrame, relative: float) -> None:
 
 def test_scores_are_those_of_the_cpu_up_to_rounding(scored: Callable[..., pd.DataFrame]) -> None:
     # float32 on both, TF32 off: sums of some thousand terms in another order.
-    agree(scored("gpu"), scored("cpu", devices=("cpu",)), 1e-2)
+    assert_agree(scored("gpu"), scored("cpu", devices=("cpu",)), 1e-2)
 
 
 def test_the_same_sweep_twice_gives_the_same_bits(scored: Callable[..., pd.DataFrame]) -> None:
@@ -71,7 +71,7 @@ def test_the_same_sweep_twice_gives_the_same_bits(scored: Callable[..., pd.DataF
 
 
 def test_a_stack_gives_the_scores_of_each(scored: Callable[..., pd.DataFrame]) -> None:
-    agree(scored("stacked", stack=2), scored("plain"), 1e-2)
+    assert_agree(scored("stacked", stack=2), scored("plain"), 1e-2)
 
 
 def test_a_batch_that_does_not_fit_is_a_failure_with_its_cause(scored: Callable[..., pd.DataFrame]) -> None:

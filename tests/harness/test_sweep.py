@@ -64,7 +64,7 @@ def stored(folder: Path) -> int:
         connection.close()
 
 
-def same(one: Path, other: Path) -> None:
+def assert_same(one: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(scores(one), scores(other), check_exact=True)
 
 
@@ -104,7 +104,7 @@ def test_neither_order_nor_company_changes_a_score(
     names = ("params", "snip", "zico", "zen", "diswot")
     run(make_plan(",".join(names), space=space, cells=cells, seeds=(0, 1)), tmp_path / "one")
     run(make_plan(",".join(names[::-1]), space=space, cells=cells[::-1], seeds=(1, 0)), tmp_path / "other")
-    same(tmp_path / "one", tmp_path / "other")
+    assert_same(tmp_path / "one", tmp_path / "other")
     for name in names:
         run(make_plan(name, space=space, cells=cells[1:], seeds=(1,)), tmp_path / "alone")
     alone = scores(tmp_path / "alone")
@@ -139,7 +139,7 @@ def test_only_what_is_missing_is_done(run: Sweep, make_plan: MakePlan, tmp_path:
         tally = run(plan, tmp_path / "grown")
         assert (tally.before, tally.statuses["ok"]) == (before, done)
     run(make_plan("params,snip,zen", cells=(111, 113, 115), seeds=(0, 1)), tmp_path / "at once")
-    same(tmp_path / "grown", tmp_path / "at once")
+    assert_same(tmp_path / "grown", tmp_path / "at once")
     assert len(results.load(tmp_path / "grown").scores) == 18
 
 
@@ -248,7 +248,7 @@ def test_a_cell_that_kills_its_worker_is_a_failure_and_is_tried_again(
     assert set(found.loc[113, "cause"]) == {"RuntimeError: its worker process died; memory may have run out"}
     assert run(plan, tmp_path / "deadly").statuses == {"ok": 2}
     run(plan, tmp_path / "untouched")
-    same(tmp_path / "deadly", tmp_path / "untouched")
+    assert_same(tmp_path / "deadly", tmp_path / "untouched")
 
 
 def test_a_network_that_cannot_be_built_is_a_failure(
@@ -418,7 +418,7 @@ def test_a_sweep_killed_twice_ends_with_the_same_scores(
     tally = run(plan, killed)
     assert (tally.before, tally.statuses["ok"]) == (seen, 40 - seen)
     run(replace(plan, cells=(111, 113, 131, 311), seeds=(0, 1)), tmp_path / "untouched")
-    same(killed, tmp_path / "untouched")
+    assert_same(killed, tmp_path / "untouched")
 
 
 def test_ctrl_c_ends_with_a_sentence_and_the_same_command_continues(
@@ -479,7 +479,7 @@ def test_cells_of_one_function_are_scored_once_and_alike(run: Sweep, make_plan: 
     run(plan, tmp_path / "together")
     for one in cells:
         run(make_plan(names, space="nb201", cells=(one,)), tmp_path / "apart")
-    same(tmp_path / "apart", tmp_path / "together")
+    assert_same(tmp_path / "apart", tmp_path / "together")
     values = scores(tmp_path / "together").set_index(["proxy", "cell"])["value"]
     assert values["snip"].nunique() == values["live_params"].nunique() == 1
     assert values["params"].nunique() > 1
@@ -541,7 +541,7 @@ def test_a_stack_is_the_same_whichever_of_its_seeds_is_asked_for(
     run(make_plan(seeds=(0, 1, 2), stack=2), tmp_path / "together")
     for seed in (2, 1, 0):
         run(make_plan(seeds=(seed,), stack=2), tmp_path / "apart")
-    same(tmp_path / "apart", tmp_path / "together")
+    assert_same(tmp_path / "apart", tmp_path / "together")
 
 
 def test_a_meddler_in_a_stack_changes_nothing_for_others(

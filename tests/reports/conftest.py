@@ -437,7 +437,7 @@ def labels(axis: Axis) -> list[Text]:
     return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
 
-def assert_legible(figure: Figure) -> None:
+def _assert_legible(figure: Figure) -> None:
     for dpi in (100, 300):
         figure.set_dpi(dpi)
         figure.draw_without_rendering()
@@ -461,5 +461,5 @@ def assert_legible(figure: Figure) -> None:
 
 
 @pytest.fixture(scope="session")
-def legible() -> Callable[[Figure], None]:
-    return assert_legible
+def assert_legible() -> Callable[[Figure], None]:
+    return _assert_legible

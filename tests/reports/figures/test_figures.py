@@ -105,11 +105,11 @@ def only(drawings: list[Drawing]) -> Drawing:
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("kind", OF_CORRELATIONS)
 def test_every_kind_of_figure_is_legible(
-    case: Callable[[str], Results], kind: str, name: str, legible: Callable[[Figure], None]
+    case: Callable[[str], Results], kind: str, name: str, assert_legible: Callable[[Figure], None]
 ) -> None:
     drawings = KINDS[kind].draw(case(name))
     for drawing in drawings[:1] + drawings[1:][-1:]:
-        legible(drawing.figure)
+        assert_legible(drawing.figure)
     assert len({drawing.stem for drawing in drawings}) == len(drawings)
 
 
@@ -279,11 +279,11 @@ def test_many_points_become_hexagons(run: Callable[..., Results]) -> None:
 
 
 def test_far_and_huge_scores_do_not_break_the_margins(
-    run: Callable[..., Results], legible: Callable[[Figure], None]
+    run: Callable[..., Results], assert_legible: Callable[[Figure], None]
 ) -> None:
     results = run(cells=4, targets=[TARGET])
     results.scores["value"] = [-1.7e308, 1.7e308, 0.0, 1e-300]
-    legible(only(scatter.drawings(results)).figure)
+    assert_legible(only(scatter.drawings(results)).figure)
 
 
 def test_seeds_hold_every_correlation_of_a_seed(run: Callable[..., Results]) -> None:

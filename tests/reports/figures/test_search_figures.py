@@ -50,11 +50,11 @@ def searched_only(results: Results) -> Results:
 @pytest.mark.parametrize("name", SEARCHES)
 @pytest.mark.parametrize("kind", OF_SEARCH)
 def test_every_kind_of_figure_is_legible(
-    search_case: Callable[[str], Results], kind: str, name: str, legible: Callable[[Figure], None]
+    search_case: Callable[[str], Results], kind: str, name: str, assert_legible: Callable[[Figure], None]
 ) -> None:
     drawings = KINDS[kind].draw(search_case(name))
     for drawing in drawings[:1] + drawings[1:][-1:]:
-        legible(drawing.figure)
+        assert_legible(drawing.figure)
     for drawing in drawings:
         assert len(drawing.data)
         assert "nan" not in drawing.caption
