@@ -20,7 +20,8 @@ from diswot.benchmarks.tables.trainings import ACCURACIES, COLUMNS, by_cell, by_
 from diswot.harness import files
 from diswot.harness.distillation import distillers, recipes, sweep, teacher
 from diswot.harness.distillation.recipes import Recipe
-from diswot.harness.evidence.measures import MEASURES, Column
+from diswot.harness.evidence.column import Column
+from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.runs.store import TRAININGS, Store
 
 _DRAWS = 10_000

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from diswot.harness.evidence import measures
+from diswot.harness.evidence.column import Column
 
 #: A correlation of .8 has a standard error of .07 on so many cells; of .13 on ten, and a ceiling would be a guess.
 FEWEST_CELLS = 30
@@ -28,7 +29,7 @@ def reliability(seeds: pd.DataFrame) -> float:
     for first, second in combinations(seeds.columns, 2):
         pair = seeds[[first, second]].dropna()
         if len(pair) >= FEWEST_CELLS:
-            columns = (measures.Column.of(pair[name].to_numpy(float)) for name in (first, second))
+            columns = (Column.of(pair[name].to_numpy(float)) for name in (first, second))
             agreements.append(measures.spearman(*columns))
     return float(np.nanmean(agreements)) if np.isfinite(agreements).any() else float("nan")
 

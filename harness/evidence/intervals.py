@@ -96,7 +96,8 @@ def _error(estimates: Estimates) -> tuple[np.ndarray, np.ndarray]:
     from the fourth powers of the influences.
     """
     count = estimates.functions
-    squares, fourth = (estimates.influence**2).sum(axis=-1), (estimates.influence**4).sum(axis=-1)
+    squared = estimates.influence**2
+    squares, fourth = squared.sum(axis=-1), (squared**2).sum(axis=-1)  # numpy's fourth power is slow
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.sqrt(squares * count / (count - 1))
         freedom = 2 * squares**2 / (fourth - squares**2 / count)

@@ -1,4 +1,4 @@
-"""A registry of measures of how well scores predict accuracies. scipy and scikit-learn compute; this decides of what.
+"""A registry of measures of how well scores predict accuracies.
 
 Scores are oriented (higher is better), and one that is not finite is undefined and ranks worst, below every defined
 one. Ties are resolved by expectation over all ways to break them, never by the order of the cells.
@@ -19,47 +19,13 @@ from scipy import stats
 from diswot.benchmarks.errors import unknown
 from diswot.benchmarks.registry import Registry
 from diswot.harness.evidence import influence
+from diswot.harness.evidence.column import Column, concordance
 from diswot.harness.evidence.influence import Influence
 
 Function = Callable[["Column", "Column"], float]
 
 #: nDCG's depth in the papers that report it (VKDNW, tss_utils.get_metrics).
 _PUBLISHED_DEPTH = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """Values of cells and where they stand among each other, so that every measure need not sort them again.
-
-    Attributes:
-        values: (cells,).
-        ranks: 1 is the highest, ties averaged.
-        above: how many values are higher.
-        tied: how many are equal, itself included.
-    """
-
-    values: np.ndarray
-    ranks: np.ndarray
-    above: np.ndarray
-    tied: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Column:
-        """Rank values, of which none is NaN."""
-        above = stats.rankdata(-values, "min") - 1
-        ranks = stats.rankdata(-values)
-        return cls(values, ranks, above, 2 * (ranks - above) - 1)
-
-    def chance_in_top(self, count: int) -> np.ndarray:
-        """Return how likely each is among the ``count`` highest when ties are broken at random."""
-        return np.clip((count - self.above) / self.tied, 0, 1)
-
-    def hyperbolic_weights(self) -> np.ndarray:
-        """Return 1 / place for every value, place 1 being the highest; tied values share the mean of theirs."""
-        sums = np.concatenate([[0.0], np.cumsum(1 / (np.arange(len(self.values)) + 1.0))])
-        first = self.above.astype(int)
-        weights: np.ndarray = (sums[first + self.tied.astype(int)] - sums[first]) / self.tied
-        return weights
 
 
 @dataclass(frozen=True)
@@ -84,15 +50,14 @@ class Measure:
     influence: Influence | None = None
 
 
-def judge(scores: Column, accuracies: Column, left_out: frozenset[str] = frozenset()) -> dict[str, float]:
+def judge(scores: Column, accuracies: Column) -> dict[str, float]:
     """Return every measure of `MEASURES` by name.
 
     Args:
         scores: as `oriented` makes it.
         accuracies: percent, finite, of the same cells.
-        left_out: measures that are not computed but NaN.
     """
-    return {name: math.nan if name in left_out else one.function(scores, accuracies) for name, one in MEASURES.items()}
+    return {name: one.function(scores, accuracies) for name, one in MEASURES.items()}
 
 
 def oriented(scores: np.ndarray) -> Column:
@@ -115,12 +80,18 @@ def weighted_kendall(scores: Column, accuracies: Column) -> float:
 
     Vigna, "A weighted correlation index for rankings with ties", WWW 2015. scipy orders tied scores by the accuracy
     before it weights them, which favours scores with ties: independent ones reach .25. Here every cell of a tied block
-    has the mean of the block's weights, its expectation over all orders.
+    has the mean of the block's weights, its expectation over all orders. A pair's weight is the sum of its cells', so
+    the sum over pairs is one over cells.
     """
-    places = np.arange(len(scores.values))
-    weights = (column.hyperbolic_weights().item for column in (scores, accuracies))
-    taus = (partial(stats.weightedtau, rank=places, weigher=weight_at) for weight_at in weights)
-    return float(np.mean([_coefficient(tau, scores.values, accuracies.values) for tau in taus]))
+    if scores.is_constant or accuracies.is_constant:
+        return math.nan
+    cells, agreeing = len(scores.values), concordance(scores, accuracies)
+    hyperbolic = 1 / (np.arange(cells) + 1.0)
+    taus = []
+    for weights in (scores.mean_at_places(hyperbolic), accuracies.mean_at_places(hyperbolic)):
+        by_score, by_accuracy = (float(weights @ (cells - column.tied)) for column in (scores, accuracies))
+        taus.append(float(weights @ agreeing) / math.sqrt(by_score * by_accuracy))
+    return float(np.mean(taus))
 
 
 def pearson(scores: Column, accuracies: Column) -> float:
@@ -158,7 +129,7 @@ def best_rank(scores: Column, accuracies: Column, *, percent: float) -> float:
         return float(surely / cells)
     chosen = count - int((chance == 1).sum())
     # Of the tied cells in the order of their ranks, the first one chosen is the j-th with this probability.
-    none_before = stats.hypergeom.pmf(0, len(tied), chosen, np.arange(len(tied) + 1))
+    none_before = np.concatenate([[1.0], np.cumprod(1 - chosen / (len(tied) - np.arange(len(tied))).clip(chosen))])
     first = none_before[:-1] - none_before[1:]
     return float((first * np.minimum(tied, surely)).sum() / cells)
 
@@ -170,18 +141,17 @@ def ndcg(scores: Column, accuracies: Column, *, depth: Callable[[int], int]) -> 
     where this takes their mean. NaN where there are fewer cells than ``depth`` asks for, no score is defined, or an
     accuracy is below 0, as gains from distillation can be.
     """
-    from sklearn.metrics import ndcg_score  # slow to load, and only this needs it
-
     cells = len(scores.values)
     k = depth(cells)
     if cells < 2 or k > cells or not _says_something(scores) or accuracies.values.min() < 0:
         return math.nan
+    # Divided by a common factor, which changes nothing: 2 to the power of 100 is too much for exact sums.
     highest = accuracies.values.max()
-    # Divided by a common factor, which changes nothing: scikit-learn takes no numbers beyond 64 bits.
     gains = 2.0 ** (accuracies.values - highest) - 2.0**-highest
     if not gains.any():
         return math.nan
-    return float(ndcg_score(gains[None], -scores.ranks[None], k=k))
+    discounts = np.where(np.arange(cells) < k, 1 / np.log2(np.arange(cells) + 2.0), 0)
+    return float(gains @ scores.mean_at_places(discounts) / (gains @ accuracies.mean_at_places(discounts)))
 
 
 def kendall_at_top(scores: Column, accuracies: Column, *, percent: float) -> float:

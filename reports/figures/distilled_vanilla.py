@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diswot.harness.evidence import measures
+from diswot.harness.evidence.column import Column
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
 from diswot.reports.style import canvas, file_names, typography
@@ -36,7 +37,7 @@ def _drawing(results: Results, table: str) -> Drawing | None:
     cells = pair(results.targets, table)
     if cells.empty:
         return None
-    columns = (measures.Column.of(cells[name].to_numpy(float)) for name in ("vanilla", "distilled"))
+    columns = (Column.of(cells[name].to_numpy(float)) for name in ("vanilla", "distilled"))
     rho = decimal(measures.spearman(*columns))
     gain = (cells["distilled"] - cells["vanilla"]).mean()
     low, high = _limits(cells)

@@ -105,7 +105,7 @@ class Cell:
         by_edge = dict(zip(EDGES, self.operations, strict=True))
         return tuple(_NASLIB_OPERATIONS.index(by_edge[edge]) for edge in _NASLIB_EDGES)
 
-    @property
+    @functools.cached_property
     def live_edges(self) -> tuple[bool, ...]:
         """For every edge, whether it is on a path from input to output that no ``none`` interrupts."""
         passed = [edge for edge, operation in zip(EDGES, self.operations, strict=True) if operation != "none"]
@@ -121,7 +121,7 @@ class Cell:
             for operation, (source, target) in zip(self.operations, EDGES, strict=True)
         )
 
-    @property
+    @functools.cached_property
     def live(self) -> Cell:
         """The cell with every edge that is not live replaced by ``none``: it computes the same function."""
         return Cell(tuple(op if live else "none" for op, live in zip(self.operations, self.live_edges, strict=True)))

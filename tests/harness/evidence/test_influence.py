@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diswot.harness.evidence import influence
+from diswot.harness.evidence.column import Column, smaller_before
 from diswot.harness.evidence.measures import influence_of
 
 ORACLES: dict[str, Callable[..., Any]] = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}
@@ -41,7 +42,7 @@ def test_value_is_that_of_scipy(metric: str, seed: int, cells: int, levels: int)
 @pytest.mark.parametrize("levels", [3, 12, 1000])
 def test_influence_is_what_leaving_a_cell_out_changes(metric: str, levels: int) -> None:
     x, y = pair(1, 150, levels)
-    value, of_cells = influence_of(metric)(x, y)
+    value, of_cells = influence_of(metric)(Column.of(x), Column.of(y))
     without = np.array([ORACLES[metric](np.delete(x, cell), np.delete(y, cell)).statistic for cell in range(len(x))])
     changes = (value - without) * (len(x) - 1)
     # To first order: the rest is of the order of one over the number of cells.
@@ -54,7 +55,7 @@ def test_influence_is_what_leaving_a_cell_out_changes(metric: str, levels: int) 
 @given(st.lists(st.integers(0, 9), max_size=40))
 def test_smaller_before_counts_as_a_loop_does(values: list[int]) -> None:
     expected = [sum(earlier < value for earlier in values[:place]) for place, value in enumerate(values)]
-    assert influence._smaller_before(np.array(values, np.int64)).tolist() == expected
+    assert smaller_before(np.array(values, np.int64)).tolist() == expected
 
 
 @pytest.mark.parametrize("metric", ["spearman", "kendall"])

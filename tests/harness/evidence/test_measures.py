@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diswot.harness.evidence import measures
-from diswot.harness.evidence.measures import MEASURES, Column, judge, oriented, top
+from diswot.harness.evidence.column import Column
+from diswot.harness.evidence.measures import MEASURES, judge, oriented, top
 
 #: Sums of at most twenty products of small whole numbers; only the last digits can differ from exact arithmetic.
 TOLERANCE = 1e-12
