@@ -10,6 +10,7 @@ import pandas as pd
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
+from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.evidence.table import leading
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
@@ -56,6 +57,11 @@ def sentences(results: Results) -> list[str]:
     return found
 
 
+def in_short(results: Results) -> list[str]:
+    """Return the two of these `sentences` that answer the question: the best proxy, and the pick of its searches."""
+    return [*_prediction(results.evidence)[:1], *_search(pick_of(results.search))]
+
+
 def _prediction(evidence: pd.DataFrame) -> list[str]:
     decisive = leading(evidence)
     if decisive.empty:
@@ -73,7 +79,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     else:
         compared = f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
     return [
-        f"{first['proxy']} predicts {target} best: {measure} {first[measure]:.3f} "
+        f"{first['proxy']} predicts {target} best: {MEASURES[measure].label} {first[measure]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
         *([f"It is an ensemble, whose members this project chose by {chosen}."] if chosen else []),
         compared,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,45 +241,53 @@ def search(found: Search) -> str:
             row |= _reached(by_target.loc[target] if target in by_target.index else None, f" [{number}]")
         row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
         rows.append(row)
-    body = tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
+    body = _whole(rows)
     keys = [
         f"[{number}] {target}{MODELLED if target in found.modelled else ''}"
         for number, target in enumerate(info["targets"], start=1)
     ]
-    parts = [searched(found), *won(info), *keys, "", body, "", *picked(found), "", *fronts(found)]
+    parts = [searched(found), *won(info), *keys, "", body, "", *picked(found), *fronts(found, _whole), ""]
     return "\n".join([*parts, *_search_notes(info)])
 
 
-def fronts(search: Search) -> list[str]:
-    """Return hypervolumes, and what all searches of the first algorithm leave undominated together."""
+def _whole(rows: Sequence[Mapping[str, object]]) -> str:
+    return tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
+
+
+def fronts(search: Search, tabled: Callable[[Sequence[Mapping[str, str]]], str]) -> list[str]:
+    """Return hypervolumes, and what all searches of the first algorithm leave undominated together.
+
+    Args:
+        search: with a second objective, or nothing is returned.
+        tabled: writes records as a table.
+    """
     info, table = search.info, search.hypervolumes
     if table.empty:
         return []
-    mark = {"score": "score"} | {target: f"[{number}]" for number, target in enumerate(info["targets"], start=1)}
     compared = []
     for (teacher, driver, algorithm), group in table.groupby(["teacher", "driver", "algorithm"], sort=False):
         by_quantity = group.set_index("quantity")
         record = {"teacher": str(teacher)} if len(info["teachers"]) > 1 else {}
         record |= {"driver": str(driver), "by": str(algorithm)}
-        record |= {f"hypervolume {mark[str(name)]}": _mean(volume) for name, volume in by_quantity.iterrows()}
-        compared.append(record | {"over random": _mean(by_quantity.loc["score"], "over_random")})
+        record |= {"over random\nsearch": _mean(by_quantity.loc["score"], "over_random")}
+        compared.append(record | {f"hypervolume\n{name}": _mean(volume) for name, volume in by_quantity.iterrows()})
     driver, algorithm = info["drivers"][0]["name"], info["options"]["algorithms"][0]
     front = search.front(driver, algorithm)
     chosen = front.iloc[sorted({round(place) for place in np.linspace(0, len(front) - 1, _MOST_POINTS)})]
     points = [
-        {"cell": int(point["cell"]), info["cost"]: f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
-        | {mark[target]: _percent(point[target]) for target in info["targets"]}
+        {"cell": str(point["cell"]), info["cost"]: f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
+        | {target: _percent(point[target]) for target in info["targets"]}
         for _, point in chosen.iterrows()
     ]
     return [
+        "",
         f"two objectives: the score, and {info['cost']}, of which less is better",
-        tabulate(compared, headers="keys", tablefmt="simple", disable_numparse=True),
-        "hypervolume: area that the front dominates, both objectives as ranks, as a share of the front of all cells;",
-        "[n]: by that accuracy of the cells on the front, which the score chose.",
+        tabled(compared),
+        "hypervolume: area that the front dominates, both objectives as ranks, over that of all cells' front.",
+        "By score or by an accuracy; the score chose the cells on the front. over random search: by score.",
         "",
         f"front of all searches with {driver} by {algorithm}, {len(chosen)} of {counted(len(front), 'cell')}:",
-        tabulate(points, headers="keys", tablefmt="simple", disable_numparse=True),
-        "",
+        tabled(points),
     ]
 
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from tabulate import tabulate
@@ -171,7 +172,7 @@ def searched(search: Search, columns: int) -> str:
         for (teacher, driver, by), group in made.groupby(["teacher", "driver", "algorithm"], sort=False)
     ]
     table, described = _table(search, groups, columns).text(columns), _wrapped(output.picked(search), columns)
-    return "\n".join([*head, "", table, "", *described, *output.fronts(search)])
+    return "\n".join([*head, "", table, "", *described, *output.fronts(search, partial(fitting, columns=columns))])
 
 
 def picks(search: Search, columns: int) -> Shown:

@@ -14,8 +14,8 @@ from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
 from diswot.harness import pool, progress
 from diswot.harness.evidence import ceiling, influence, intervals
-from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.column import Column
+from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.measures import MEASURES, influence_of, judge, oriented
 from diswot.harness.evidence.panel import Panel
 

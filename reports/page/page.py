@@ -71,11 +71,13 @@ def _run(number: int, section: Section) -> dict[str, Any]:
     groups = [group for group in section.groups if group.pictures]
     leaderboard = board.board(results)
     space, pick = str(results.info.get("space")), answer.pick_of(results.search)
+    in_short = answer.in_short(results)
     run = {
         "anchor": f"run-{number}",
         "figures": section.address,
         "title": content.title(results),
-        "answer": answer.sentences(results),
+        "answer": in_short,
+        "further": [sentence for sentence in answer.sentences(results) if sentence not in in_short],
         "board": leaderboard,
         "lines": {line.proxy: line for line in leaderboard.lines} if leaderboard else {},
         "pick": pick,

@@ -35,7 +35,9 @@ def official(cell: Cell, *, num_classes: int = 10, C: int = 16, N: int = 5, size
         N: cells per stage.
         size: height and width of a picture in pixels.
     """
-    return _network(tuple(_KERNEL_AREA[name] for name in cell.operations if name in _KERNEL_AREA), num_classes, C, N, size)
+    return _network(
+        tuple(_KERNEL_AREA[name] for name in cell.operations if name in _KERNEL_AREA), num_classes, C, N, size
+    )
 
 
 def live(cell: Cell, *, num_classes: int = 10, C: int = 16, N: int = 5, size: int = 32) -> Counts:

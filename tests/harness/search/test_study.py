@@ -309,6 +309,7 @@ def test_a_second_objective_gives_fronts_and_hypervolumes(cli: Cli, run: Path) -
     search = found(run)
     assert (search.info["cost"], search.info["options"]["algorithms"]) == ("params", ["nsga2", "random"])
     assert "two objectives: the score, and params, of which less is better" in said.out
+    assert all(len(line) <= 100 for line in said.out.splitlines())
     for (driver, algorithm), volumes in search.hypervolumes.groupby(["driver", "algorithm"]):
         assert set(volumes["quantity"]) == {"score", "s0-diswot:distilled", "s0-diswot:vanilla"}
         assert volumes["hypervolume"].between(0, 1).all()

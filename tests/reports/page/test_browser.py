@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -151,6 +152,12 @@ def violations(driver: Any) -> list[tuple[str, str]]:
     """
     found: list[tuple[str, str]] = driver.execute_async_script(script)
     return found
+
+
+def test_first_screen_answers_in_two_sentences(page: Any) -> None:
+    answered = page.execute_script("return document.querySelector('.answer p').innerText")
+    assert re.fullmatch(r"\S+ predicts \S+ best: Spearman .* functions\. Searches by \S+ .* cell \d+, .*\.", answered)
+    assert answered.count(". ") == 1
 
 
 def test_tabs_and_back_follow_the_address(page: Any) -> None:
