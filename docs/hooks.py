@@ -19,8 +19,10 @@ from mkdocs.structure.pages import Page
 import diswot
 from diswot.benchmarks import spaces, tables
 from diswot.harness.cli import _diswot
+from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.runs.precomputed import sets
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
 
@@ -29,9 +31,6 @@ ROOT = DOCS.parent
 
 #: Files beside docs/ that its pages link to.
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
-
-#: Pages with a table that has a column `units`: what proxies cost.
-COSTS = ("measurements.md", "proxies.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -98,7 +97,7 @@ def interface() -> Iterator[str]:
 def proxies() -> Iterator[str]:
     """Write the list of the built-in proxies, and a card each."""
     known = [proxy for proxy in map(registry.get, registry.names()) if registry.is_built_in(proxy)]
-    costs = _costs()
+    measured = _costs()
     yield f"# Proxies\n\nAll {len(known)} built-in proxies, as `diswot proxies list` knows them.\n"
     yield "Cost: in units of one plain forward and backward pass, computed alone; the link says how it was measured.\n"
     yield _table(
@@ -106,7 +105,7 @@ def proxies() -> Iterator[str]:
             "proxy": f"[{proxy.name}](#{proxy.name})",
             "definition and source": f"{_text(proxy.summary)}<br><small>{_text(proxy.source)}</small>",
             "better": proxy.direction,
-            "cost": costs.get(proxy.name, "not measured"),
+            "cost": measured.get(proxy.name, "not measured"),
         }
         for proxy in known
     )
@@ -115,7 +114,7 @@ def proxies() -> Iterator[str]:
         for proxy in known:
             if proxy.family == family:
                 yield f"### {proxy.name} {{ #{proxy.name} }}\n\n{_text(inspect.getdoc(proxy.function) or '')}\n"
-                yield _list(_card(proxy) | {"cost": costs.get(proxy.name, "not measured")})
+                yield _list(_card(proxy) | {"cost": measured.get(proxy.name, "not measured")})
 
 
 def _card(proxy: Proxy) -> dict[str, str]:
@@ -137,17 +136,9 @@ def _card(proxy: Proxy) -> dict[str, str]:
 
 def _costs() -> dict[str, str]:
     # The measured units by proxy, each with a link to the page that says how they were measured.
-    costs: dict[str, str] = {}
-    for page in COSTS:
-        head: list[str] = []
-        for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
-            cells = [cell.strip("` ") for cell in line.split("|")[1:-1]]
-            head = (head or cells) if cells else []
-            if "units" in head and cells[0] in registry.names():
-                costs.setdefault(cells[0], f"[{cells[head.index('units')]}](../{page})")
-    if not costs:
-        raise ValueError(f"no table with a column units in {' or '.join(COSTS)}")
-    return costs
+    measured = costs.read(sets.FOLDER / "nb201-cifar10.costs.csv")
+    assert measured is not None  # the package ships it
+    return {proxy: f"[{units:.2f}](../findings/cost.md)" for proxy, units in measured["units"].items()}
 
 
 def accuracy_tables() -> Iterator[str]:

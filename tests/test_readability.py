@@ -52,7 +52,7 @@ def sentences(markdown: str) -> Iterator[str]:
 
 
 def pages() -> Iterator[str]:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))):
         yield page.read_text(encoding="utf-8")
 
 

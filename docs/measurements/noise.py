@@ -37,7 +37,8 @@ def main() -> None:
     both = both.sort_values("value_cifar10", ascending=False)
     both.round(4).to_csv(DOCS / "measurements" / "noise.csv")
     label = "Spearman correlation with the CIFAR-10 accuracy of all 15,625 cells"
-    dots.draw(both["value_cifar10"], both["value_noise"], label, DOCS / "figures" / "noise.png")
+    shown = both[["value_cifar10", "value_noise"]].set_axis(["CIFAR-10 images", "noise"], axis=1)
+    dots.draw(shown, label, DOCS / "figures" / "noise.png")
     print(both[["value_noise", "value_cifar10", "difference", "agreement"]].round(3).to_string())
 
 

@@ -2,7 +2,7 @@
 
 ACCURACIES.csv has the official 200-epoch accuracies by cell, in columns named as `diswot tables import` names them:
 cifar10-test-200, cifar100-test-200, imagenet16-120-test-200. `diswot tables fetch nb201` gets the rest. Writes
-docs/measurements/published.csv, and the table in docs/measurements.md.
+docs/measurements/published.csv, and the table in docs/findings/published.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from diswot.harness.runs import published
 
 DOCS = Path(__file__).parents[1]
 CSV = DOCS / "measurements" / "published.csv"
-PAGE = DOCS / "measurements.md"
+PAGE = DOCS / "findings" / "published.md"
 BEGIN, END = "<!-- published -->\n", "<!-- /published -->"
 
 #: What identifies a figure.
@@ -64,9 +64,10 @@ def rendered(table: pd.DataFrame) -> str:
         rows.append(row)
     places = [f"- {source}: {place}." for source, place in shown[["source", "place"]].drop_duplicates().to_numpy()]
     causes = shown[shown["explanation"].notna()].groupby(["proxy", "explanation"], sort=False)["source"].unique()
-    listed = [f"- `{proxy}` ({'; '.join(sources)}): {cause}." for (proxy, cause), sources in causes.items()]
+    listed = [(f"`{proxy}`", "; ".join(sources), cause) for (proxy, cause), sources in causes.items()]
     body = tabulate(rows, "keys", "github", disable_numparse=True)
-    return "\n".join([body, "", "Sources:", "", *places, "", "Differences above .03:", "", *listed, ""])
+    reasons = tabulate(listed, ["proxy", "differs by more than .03 from", "cause"], "github")
+    return "\n".join([body, "", "Sources:", "", *places, "", reasons, ""])
 
 
 def _pair(one: dict[str, float]) -> str:

@@ -2,12 +2,13 @@
 
 `python docs/measurements/robustness.py` correlates the precomputed scores of CIFAR-10 images with clean accuracy and
 with accuracy under attack. It writes docs/measurements/robustness.csv, docs/figures/robustness.png, and the findings
-between the marks in docs/measurements.md.
+between the marks in docs/findings/robustness.md.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +51,7 @@ def describe(correlations: pd.DataFrame) -> None:
     values = whole.pivot(index="proxy", columns="target", values="value")[list(COLUMNS)].dropna()
     _draw(values.sort_values(CLEAN, ascending=False), DOCS / "figures" / "robustness.png")
     text = findings(correlations, diswot.tables.load(TABLE))
-    page = DOCS / "measurements.md"
+    page = DOCS / "findings" / "robustness.md"
     marks = r"(<!-- robustness\.py -->\n).*?(\n<!-- end -->)"
     page.write_text(re.sub(marks, lambda match: match[1] + text + match[2], page.read_text(), flags=re.DOTALL))
     print(text)
@@ -69,15 +70,14 @@ def findings(correlations: pd.DataFrame, accuracies: pd.DataFrame) -> str:
         _table(known, accuracies, "all", "all cells"),
         _table(known, accuracies[connected], "connected", "connected"),
     ]
-    text = [_turned(known, subset, attack) for attack in STRONGEST for subset in SUBSETS]
     chance = accuracies.loc[~connected, list(COLUMNS)].to_numpy()
     strong = accuracies.loc[connected, "apgd-4.0"].max()
-    text.append(
-        f"- The {int((~connected).sum())} cells without a path from input to output answer the same to every image. "
+    degenerate = (
+        f"The {int((~connected).sum())} cells without a path from input to output answer the same to every image. "
         f"Their accuracy is {np.unique(chance).item():g} % under every attack; the best connected cell has {strong:g} "
         "% under `apgd-4.0`."
     )
-    return "\n".join([*tables, *text])
+    return "\n".join([*tables, _turned(known), degenerate])
 
 
 def _table(known: pd.DataFrame, accuracies: pd.DataFrame, subset: str, title: str) -> str:
@@ -96,19 +96,20 @@ def _table(known: pd.DataFrame, accuracies: pd.DataFrame, subset: str, title: st
     return "\n".join([*lines, ""])
 
 
-def _turned(known: pd.DataFrame, subset: str, attack: str) -> str:
-    own = known[known["subset"] == subset]
-    clean, robust = (own[own["target"] == target].set_index("proxy") for target in (CLEAN, attack))
-    predicts = clean.index[clean["low"] > 0]
-    robust = robust.reindex(clean.index)
-    order = clean["value"].corr(robust["value"], method="spearman")
-    cells = "all cells" if subset == "all" else "connected cells"
-    positive, negative = (robust.loc[predicts, "low"] > 0).sum(), (robust.loc[predicts, "high"] < 0).sum()
-    return (
-        f"- `{attack}`, {cells}: {len(predicts)} scores predict clean accuracy (significantly positive). Of these "
-        f"{positive} predict robust accuracy, and {negative} are significantly negative. Over scores the two columns "
-        f"have a Spearman correlation of {order:+.2f}."
-    )
+def _turned(known: pd.DataFrame) -> str:
+    lines = [
+        "| attack, cells | predict clean accuracy | of these robust accuracy | significantly negative | correlation |",
+        "|---|---|---|---|---|",
+    ]
+    for attack, subset in product(STRONGEST, SUBSETS):
+        own = known[known["subset"] == subset]
+        clean, robust = (own[own["target"] == target].set_index("proxy") for target in (CLEAN, attack))
+        predicts = clean.index[clean["low"] > 0]
+        robust = robust.reindex(clean.index)
+        order = clean["value"].corr(robust["value"], method="spearman")
+        positive, negative = (robust.loc[predicts, "low"] > 0).sum(), (robust.loc[predicts, "high"] < 0).sum()
+        lines.append(f"| `{attack}`, {subset} | {len(predicts)} | {positive} | {negative} | {order:+.2f} |")
+    return "\n".join([*lines, ""])
 
 
 def _draw(values: pd.DataFrame, path: Path) -> None:

@@ -1,6 +1,6 @@
-"""How far scores depend on the draw of the weights: `python docs/measurements/seeds.py RUN_NOISE RUN_CIFAR10`.
+"""How far scores depend on the weight seed: `python docs/measurements/seeds.py RUN_NOISE RUN_CIFAR10`.
 
-The runs hold weight seeds 1 and 2 of the same sampled cells, as docs/measurements.md makes them; seed 0 is in the
+The runs hold weight seeds 1 and 2 of the same sampled cells, as docs/findings/seeds.md makes them; seed 0 is in the
 precomputed sets. Of the S0 networks the sets hold five seeds. Writes docs/measurements/seeds.csv and
 docs/figures/seeds.png.
 """
@@ -39,9 +39,9 @@ def main(noise: str, cifar10: str) -> None:
     place = {proxy: number for number, proxy in enumerate(order)}
     table = table.sort_values(["sample", "proxy"], key=lambda of: of.map(place) if of.name == "proxy" else of)
     table.round(4).to_csv(DOCS / "measurements" / "seeds.csv", index=False)
-    label = "Spearman correlation of scores between two draws of weights"
-    ordered = wide.loc[order]
-    dots.draw(ordered["nb201 cifar10"], ordered["nb201 noise"], label, DOCS / "figures" / "seeds.png")
+    label = "Spearman correlation of scores between two weight seeds"
+    shown = wide.loc[order, ["nb201 cifar10", "nb201 noise"]].set_axis(["CIFAR-10 images", "noise"], axis=1)
+    dots.draw(shown, label, DOCS / "figures" / "seeds.png")
     print(
         table.pivot(index="proxy", columns="sample", values=["between_seeds", "deviation"])
         .loc[order]

@@ -24,7 +24,7 @@ READS = ("logits", "last", "maps")
 _SP_WEIGHT = 3000.0
 _ICKD_WEIGHT = 2.5
 # The term compares directions of the classifier's gradient, so its own gradient grows as that one shrinks. Of 2.5, .25,
-# .025 and 0, tried on one cell under the recipe mini, the first ended at chance, the third best: docs/measurements.md.
+# .025 and 0, tried on one cell under the recipe mini, .025 was the best: docs/findings/distillers.md.
 _SEMANTIC_WEIGHT = 0.025
 
 

@@ -106,7 +106,7 @@ _PAPER = Recipe(
 )
 
 # For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
-# docs/measurements.md.
+# docs/findings/distillation.md.
 _MINI = Recipe(
     C=8,
     N=1,

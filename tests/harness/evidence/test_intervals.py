@@ -47,8 +47,8 @@ def test_interval_covers_the_true_correlation_as_often_as_it_claims(metric: str,
         chosen = generator.integers(0, len(truth), functions)
         low, high = intervals.of_correlation(estimated(scores[:, chosen], truth[chosen], metric))
         covered += (low <= true) & (true <= high)
-    # 95 % is claimed; so few would be rarer than 1 in 10,000 for any of the five (binomial). docs/measurements.md has
-    # the simulation with 2,000 repeats, which is within .93 and .97.
+    # 95 % is claimed; so few would be rarer than 1 in 10,000 for any of the five (binomial). docs/evidence.md has
+    # the simulation with 1,000 repeats, which is within .94 and .97.
     assert (covered > stats.binom.ppf(0.0001, repeats, intervals.LEVEL)).all()
     assert covered.sum() < len(PROXIES) * repeats
 
