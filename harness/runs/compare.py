@@ -15,6 +15,7 @@ from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import influence, intervals, panel
+from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.influence import Estimates, Influence
 from diswot.harness.evidence.measures import influence_of
 from diswot.harness.evidence.panel import Panel
@@ -254,5 +255,5 @@ def _agreement(of: Influence, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         defined = np.isfinite(one[place]) & np.isfinite(other[place])
         x, y = one[place][defined], other[place][defined]
         if len(x) > 1 and np.ptp(x) > 0 and np.ptp(y) > 0:
-            found[place] = of(x, y)[0]
+            found[place] = of(Column.of(x), Column.of(y))[0]
     return panel.mean(found, axis=1)
