@@ -82,22 +82,29 @@ def fetch(name: str, mirror: Path | None) -> None:
 @click.argument("file", type=options.PATH)
 @click.option("--out", type=options.NEW_FILE, help="The .parquet to write.  [default: ./NAME.parquet]")
 def _import(file: Path, out: Path | None) -> None:
-    """Import FILE, the official NAS-Bench-201-v1_*.pth or an unpacked NATS-Bench-tss folder, as a Parquet table.
+    """Import FILE as a Parquet table.
 
-    All cells take minutes. Nothing that the files hold is run.
+    FILE is the official NAS-Bench-201-v1_*.pth, an unpacked NATS-Bench-tss folder, or a pickled dictionary (.pkl) of
+    cells' indices to accuracies. The official files take minutes. Nothing that a file holds is run.
     """
-    from diswot.benchmarks.errors import InputError
-    from diswot.benchmarks.tables import official
+    from diswot.benchmarks.errors import InputError, counted
+    from diswot.benchmarks.tables import dictionary, official
     from diswot.harness import files, progress
     from diswot.harness.runs import run_folder
 
-    target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
+    is_dictionary = file.suffix in dictionary.SUFFIXES and not file.is_dir()
+    target = out or Path(f"{file.stem if is_dictionary else file.resolve().name.removesuffix('.pth')}.parquet")
     if target.suffix != ".parquet":
         raise InputError(f"--out: {target} must end in .parquet.")
     run_folder.refuse_kept("--out", target)
-    with progress.shown(official.count(file), "cell", "read") as step:
-        frame = files.write_with_card(target, lambda: official.read(file, step)).frame
-    click.echo(f"wrote {target}, {len(frame)} cells, {len(frame.columns)} columns, and its card beside it")
+    if is_dictionary:
+        frame = files.write_with_card(target, lambda: dictionary.read(file)).frame
+    else:
+        with progress.shown(official.count(file), "cell", "read") as step:
+            frame = files.write_with_card(target, lambda: official.read(file, step)).frame
+    click.echo(
+        f"wrote {target}, {counted(len(frame), 'cell')}, {counted(len(frame.columns), 'column')}, and its card beside it"
+    )
     click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")
 
 
