@@ -102,9 +102,8 @@ def _import(file: Path, out: Path | None) -> None:
     else:
         with progress.shown(official.count(file), "cell", "read") as step:
             frame = files.write_with_card(target, lambda: official.read(file, step)).frame
-    click.echo(
-        f"wrote {target}, {counted(len(frame), 'cell')}, {counted(len(frame.columns), 'column')}, and its card beside it"
-    )
+    size = f"{counted(len(frame), 'cell')}, {counted(len(frame.columns), 'column')}"
+    click.echo(f"wrote {target}, {size}, and its card beside it")
     click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")
 
 
