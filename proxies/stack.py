@@ -150,10 +150,10 @@ class _Watched(nn.Module):
         return features, logits, relu_outputs, [outputs.get(module, absent) for module in weighted], variances
 
 
-def _output_shapes(network: Any, picture: Tensor) -> list[tuple[int, ...]]:
-    # Of one picture, a layer in turn; (1,) for a layer that does not run.
+def _output_shapes(network: Any, image: Tensor) -> list[tuple[int, ...]]:
+    # Of one image, a layer in turn; (1,) for a layer that does not run.
     with torch.no_grad():
-        outputs = _Watched(network)(picture, ())[3]
+        outputs = _Watched(network)(image, ())[3]
     return [tuple(output.shape[1:]) for output in outputs]
 
 

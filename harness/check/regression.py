@@ -108,8 +108,8 @@ def default_path(subject: Subject, beside: str | None) -> Path | None:
 
     Args:
         subject: the proxy.
-        beside: the shipped set that it is compared with, whose name is then a part of the file's, since its pictures
-            make another baseline.
+        beside: name of the precomputed scores that it is compared with. The file's name then contains it, since their
+            images make another baseline.
     """
     if subject.file is None:
         return None

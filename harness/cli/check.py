@@ -20,7 +20,7 @@ TOLERANCE = 2e-3
 @click.argument("file", required=False)
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller networks: a minute instead of several.")
 @click.option(
-    "--against", multiple=True, help="Built-ins that it must not be behind, such as best,live_flops; repeatable."
+    "--against", multiple=True, help="Built-ins whose correlation it must reach, such as best,live_flops; repeatable."
 )
 @click.option(
     "--margin",
@@ -40,7 +40,7 @@ TOLERANCE = 2e-3
     "--with",
     "beside",
     metavar="NAME",
-    help="Compare with this shipped set of scores, with its pictures, instead of the stored scores of noise.",
+    help="Compare with these precomputed scores, on their images, instead of the stored scores of noise.",
 )
 @options.image_dir
 @click.option("--save", type=options.NEW_FILE, help="Write the proxy's baseline into this .json file.")
@@ -90,8 +90,8 @@ def command(
 ) -> int:
     """Regression-test a proxy: FILE.py, FILE.py:NAME, or the name of an installed one.
 
-    Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
-    decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
+    Is it deterministic and free of side effects, does it predict accuracy, and does it match its baseline? Exit
+    status: 0 every deciding answer passes; 1 one fails; 2 one is undecided, or the check could not run.
     """
     from diswot.harness import pool
     from diswot.harness.check import loading, output, reference, regression, stages

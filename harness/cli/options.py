@@ -234,9 +234,9 @@ batch_size = click.option(
     help="Images in a batch.",
 )
 batch_seed = click.option(
-    "--batch-seed", type=Whole(min=0), default=0, show_default=True, help="Which pictures are in the batch."
+    "--batch-seed", type=Whole(min=0), default=0, show_default=True, help="Which images are in the batch."
 )
-augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the pictures.")
+augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the images.")
 teacher = click.option(
     "--teacher",
     default="resnet56",
@@ -275,7 +275,7 @@ shipped = click.option(
     "--shipped/--no-shipped",
     default=True,
     show_default=True,
-    help="Take scores that a shipped set has under the same settings instead of computing them.",
+    help="Reuse precomputed scores of the same settings instead of computing them.",
 )
 suite = click.option("--suite", metavar="NAME", help="A frozen suite, such as nb201-2026: docs/evidence.md.")
 mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the files from, instead of the network.")

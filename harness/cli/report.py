@@ -43,7 +43,8 @@ def command(
 ) -> int:
     """Draw the figures of RUN and write one self-contained page.
 
-    RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
+    RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. The page of precomputed
+    scores goes into runs/NAME.
     """
     from diswot import reports
     from diswot.benchmarks.errors import InputError

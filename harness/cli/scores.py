@@ -12,21 +12,21 @@ from diswot.harness.cli import Group, options
 
 @click.group(cls=Group)
 def command() -> None:
-    """List the shipped sets of scores, or show how one was made.
+    """List the precomputed scores, or show how they were made.
 
-    A set's name stands for a run's folder: `diswot correlate NAME`, `diswot report NAME`, `diswot search NAME`.
+    Their name stands for a run's folder: `diswot correlate NAME`, `diswot report NAME`, `diswot search NAME`.
     """
 
 
 @command.command("list")
 @options.as_json
 def _list(as_json: bool) -> None:
-    """List the shipped sets."""
+    """List the precomputed scores."""
     from diswot.harness.runs.precomputed import sets
 
     found = list(map(sets.load, sets.names()))
     if not found and not as_json:
-        click.echo("no set is shipped with this version")
+        click.echo("this version has no precomputed scores")
         return
     rows = [
         {

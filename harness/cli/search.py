@@ -138,11 +138,11 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Search for the best cell by a proxy alone: by ageing evolution and at random, beside both optima.
+    """Search for the best cell by a proxy alone, by ageing evolution and at random.
 
-    Scores are those of RUN, a run's folder or a shipped set's name, by default runs/evaluate; with --scores live it
-    need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
-    picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
+    RUN is a run's folder or the name of precomputed scores, by default runs/evaluate. With --scores live it need not
+    exist: the search computes missing scores under its settings. Accuracies judge the picks but do not choose them. The
+    result goes into RUN/search, and `diswot report RUN` shows it.
     """
     from diswot.harness import files
     from diswot.harness.cli import output, summary

@@ -35,7 +35,7 @@ class Context:
 
     Attributes:
         settings: of the sweep.
-        batches: two batches, each pictures (batch, 3, height, width) float32 and labels (batch,) int64.
+        batches: two batches, each images (batch, 3, height, width) float32 and labels (batch,) int64.
         plugins: plug-in files to load.
         modules: modules to import, which register proxies too.
         packed: proxies that are defined in a session or script, as `proxies.by_value.pack` makes them.
@@ -132,10 +132,10 @@ def batches_on_device(context: Context) -> tuple[Batch, ...]:
     """Return the batches as tensors on the context's device, in channels_last, which convolutions are fastest in."""
     return tuple(
         (
-            torch.from_numpy(pictures).to(context.settings.device).contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(pixels).to(context.settings.device).contiguous(memory_format=torch.channels_last),
             torch.from_numpy(labels).to(context.settings.device),
         )
-        for pictures, labels in context.batches
+        for pixels, labels in context.batches
     )
 
 
@@ -158,7 +158,7 @@ def _score_group(
 
     def given(seed: int) -> Mapping[str, Any]:
         nonlocal seconds
-        if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has meddled with the first
+        if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has tampered with the first
             needs = all_needs([proxy for proxies in of_seed.values() for proxy in proxies])
             start = time.perf_counter()
             stacked.update(_stack(context, task, init, needs))

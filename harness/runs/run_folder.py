@@ -124,7 +124,7 @@ def info_path(folder: Path) -> Path:
 
 
 def named(path: Path) -> Path:
-    """Return the folder that a user names, who may name the store inside it, or a shipped set of scores.
+    """Return the folder that a user names, who may name the store inside it, or precomputed scores.
 
     Raises:
         InputError: if a set is meant whose folder, ``runs/NAME``, holds something else.
@@ -136,7 +136,7 @@ def named(path: Path) -> Path:
 
 
 def show(one: ScoreSet, parent: Path) -> Path:
-    """Return the folder, below ``parent``, of a run that shows a shipped set; it holds what is derived, not the scores.
+    """Return the folder, below ``parent``, of a run that shows precomputed scores; it holds derived files only.
 
     Raises:
         InputError: if the folder is another run's, or cannot be written to.
@@ -145,7 +145,9 @@ def show(one: ScoreSet, parent: Path) -> Path:
     if info_path(folder).is_file():
         shown = read_info(folder)
         if shown.get("shipped") is None:
-            raise InputError(f"run: {folder} holds a run that is not the shipped set {one.name}; move it elsewhere.")
+            raise InputError(
+                f"run: {folder} holds a run that does not show the precomputed scores {one.name}; move it elsewhere."
+            )
         if shown == _shown(one):
             return folder
         forget_derived(folder)
@@ -159,7 +161,7 @@ def _shown(one: ScoreSet) -> dict[str, Any]:
 
 
 def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
-    """Return the shipped set that a run's folder shows; None where the run has a store of its own.
+    """Return the precomputed scores that a run's folder shows; None where the run has a store of its own.
 
     Raises:
         InputError: if this version ships another one, or none.
@@ -177,20 +179,20 @@ def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
 
 
 def refuse_shipped(argument: str, folder: Path, info: dict[str, Any]) -> None:
-    """Refuse a folder that shows a shipped set where scores are to be added.
+    """Refuse a folder that shows precomputed scores where scores are to be added.
 
     Raises:
         InputError: if it does.
     """
     if info.get("shipped") is not None:
         raise InputError(
-            f"{argument}: {folder} shows the shipped set {info['shipped']['name']}, to which nothing is added; choose "
+            f"{argument}: {folder} shows the precomputed scores {info['shipped']['name']} and takes no others; choose "
             "the folder of another run."
         )
 
 
 def note_taken(folder: Path, store: Store, one: ScoreSet, proxies: Iterable[str]) -> None:
-    """Note in ``run.json`` that scores of some proxies were taken from a shipped set; twice is as good as once.
+    """Note in ``run.json`` which precomputed scores a run took; twice is as good as once.
 
     There is a note for each device on which the set's scores were made.
     """
@@ -237,7 +239,7 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     inside = _inside(folder)
     if not inside:
-        hint = f" A shipped set may be named instead: {', '.join(sets.names())}." if sets.names() else ""
+        hint = f" Precomputed scores may be named instead: {', '.join(sets.names())}." if sets.names() else ""
         raise InputError(
             f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.{hint}"
         )

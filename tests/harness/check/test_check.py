@@ -217,7 +217,7 @@ def test_the_page_names_every_question_and_key() -> None:
         *conformance.names(quick=True),
         "scores",
         "direction",
-        "given_size",
+        "partial",
         "not_behind NAME",
         "adds_to NAME",
     ):
