@@ -31,7 +31,7 @@ Order: TypeAlias = Literal["given", "value"]
 
 
 class HasResults(Protocol):
-    """A run: what has results."""
+    """An object with results, such as a run."""
 
     @property
     def results(self) -> Results:

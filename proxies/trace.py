@@ -318,8 +318,8 @@ class Trace:
         """Every module with weights: sizes, liveness and synflow, from one pass of a single image of ones.
 
         The pass runs in float64 with absolute weights and without normalisation, as synflow does (Tanaka et al.,
-        NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the signal at
-        its output, times the gradient that comes back, is not zero.
+        NeurIPS 2020, algorithm 1). Every contribution is positive there. So a layer is live exactly when the signal at
+        its output times its gradient is not zero.
         """
         return _structure(self.network, self.images[:1])
 
@@ -479,13 +479,13 @@ class Trace:
 
 
 class Teacher:
-    """What a student's proxies see of a teacher: copies of its passes, and nothing that another student sees too.
+    """A student's view of a teacher: copies of the teacher's passes, shared with no other student.
 
     A teacher's trace serves many students. Whatever a proxy does to these copies ends with its student.
     """
 
     def __init__(self, trace: Trace, handed_out: HandedOut) -> None:
-        """Stand before a teacher's trace, and tell the student's of what is handed out."""
+        """Wrap a teacher's trace; ``handed_out`` records the copies."""
         self._trace = trace
         self._handed_out = handed_out
         self._copies: dict[str, Any] = {}

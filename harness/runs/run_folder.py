@@ -251,13 +251,13 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def forget_derived(folder: Path) -> None:
-    """Remove what was derived from the scores, because the scores have changed; what a search has scored stays."""
+    """Remove the files derived from the scores, because the scores have changed; live scores of searches stay."""
     for name in _DERIVED:
         (folder / name).unlink(missing_ok=True)
 
 
 def keeps(folder: Path) -> bool:
-    """Return whether what is derived can be kept in a run's folder; say so where it cannot."""
+    """Return whether a run's folder can be written; print a line where it cannot."""
     kept = files.can_be_written(folder)
     if not kept:
         progress.say(f"{folder} cannot be written to: nothing is kept there")
@@ -286,7 +286,7 @@ def refuse_kept(argument: str, path: Path, *begun: Path) -> None:
 
 
 def refuse_somebodys(argument: str, folder: Path, marker: str) -> None:
-    """Refuse a folder that has files of a run's names and is no run's: they would be written over or removed.
+    """Refuse a folder with files of a run's names that is no run: a run would overwrite or remove them.
 
     Args:
         argument: what the folder was named by.
@@ -443,12 +443,12 @@ def refuse_others(
 
 
 def command() -> str:
-    """Return the command line that is being carried out: a `diswot` command, or another program that calls this."""
+    """Return the current command line: a `diswot` command, or another program that calls this."""
     return printable(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what of the machine and its software may explain a number.
+    """Return the facts of machine and software that may explain a score.
 
     Args:
         device: the processor's name.
@@ -464,7 +464,7 @@ def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[s
 
 
 def processor() -> str:
-    """Return what the processor is called by its maker, as far as the system says."""
+    """Return the processor's model name, as far as the system says."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux

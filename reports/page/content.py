@@ -54,7 +54,7 @@ FAMILY = text("Family", "family", choice=True)
 
 
 def title(results: Results) -> str:
-    """Return what a reader calls the run: its search space, its pictures and the name of its folder."""
+    """Return what a reader calls the run: its search space, its images and the name of its folder."""
     words = [results.info.get("space"), setting(results, "images"), results.folder.name]
     return " · ".join(dict.fromkeys(str(word) for word in words if word)) or "Run"
 

@@ -215,7 +215,7 @@ def reading(search: Search) -> list[str]:
         "cells drawn without repetition; best of all cells: the highest score of all that could be searched; oracle: "
         "the highest accuracy.",
         "Accuracy: mean over the searches whose pick has an accuracy (picks known), ± standard deviation, and below it "
-        "the 95 % interval of the mean over searches. It says nothing about other weights or other pictures: all "
+        "the 95 % interval of the mean over searches. It says nothing about other weights or other images: all "
         "searches see the same scores. Of cells that tie for the best score it is the mean over these.",
         "Regret: how many percentage points the oracle is higher. Better than: the share of the cells with an accuracy "
         "that the pick is better than, ties counting half.",
