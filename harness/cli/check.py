@@ -27,7 +27,7 @@ TOLERANCE = 2e-3
     type=options.Finite(min=0, min_open=True),
     default=MARGIN,
     show_default=True,
-    help="How far behind it may be, as a difference of correlations.",
+    help="Largest gap that passes, as a difference of correlations.",
 )
 @click.option(
     "--fail-on",
@@ -47,7 +47,7 @@ TOLERANCE = 2e-3
 @click.option(
     "--baseline",
     type=options.PATH,
-    help="Baseline to compare with.  [default: NAME.baseline.json beside FILE, where there is one; "
+    help="Baseline to compare with.  [default: NAME.baseline.json next to FILE, if it is there; "
     "NAME.SET.baseline.json of a check --with SET]",
 )
 @click.option(
@@ -55,7 +55,7 @@ TOLERANCE = 2e-3
     type=options.Finite(min=0),
     default=TOLERANCE,
     show_default=True,
-    help="Of a saved baseline: how much a score may change, relative to itself.",
+    help="Relative change of a score that passes; stored with a saved baseline.",
 )
 @click.option("--undecided", default="fail", show_default=True, help="What an undecided answer counts as: fail | pass.")
 @click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")
@@ -64,7 +64,9 @@ TOLERANCE = 2e-3
 @click.option("--junit", type=options.NEW_FILE, help="Write the answers as JUnit XML.")
 @click.option("--markdown", type=options.NEW_FILE, help="Write the answers as Markdown, for a pull request.")
 @click.option("--out", type=options.PATH, help="Keep the scores as a run's folder, for `diswot report`.")
-@click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
+@click.option(
+    "--refresh-reference", is_flag=True, help="Score the built-ins again, and store the scores in the package."
+)
 @options.config
 @named("--image-dir", "count")
 def command(

@@ -23,7 +23,7 @@ from diswot.harness.cli import options
 @click.option(
     "--subset",
     show_default="one cell a function",
-    help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
+    help="Cells of the table on the screen: all | connected | reachable | distinct | live-convolution.",
 )
 @click.option(
     "--published",

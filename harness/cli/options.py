@@ -216,7 +216,7 @@ cells = click.option(
 )
 proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
 seeds = click.option(
-    "--seeds", default="1", show_default=True, help="How many weight seeds, or a list: 0,1,2 (one: 5,)."
+    "--seeds", default="1", show_default=True, help="Number of weight seeds, or a list: 0,1,2 (one: 5,)."
 )
 images = click.option(
     "--images", default="noise", show_default=True, help="noise | cifar10 | cifar100 | imagenet16-120."
@@ -244,7 +244,7 @@ teacher = click.option(
     help="resnet20|32|44|56|110, nb201:CELL or s0:DEPTHS; untrained.",
 )
 device = click.option(
-    "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes GPUs if there are."
+    "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes all visible GPUs."
 )
 workers = click.option(
     "--workers",
@@ -260,7 +260,7 @@ stack = click.option(
     type=Whole(min=1, most=1024, reason="the networks of a stack are computed in one pass, and fill the memory"),
     default=1,
     show_default=True,
-    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings. It changes the "
+    help="Weight seeds that one vectorised pass (vmap) computes, for a GPU; part of the settings. It changes the "
     "rounding: at a batch of 4 epe_nas moves by 1 %, zico and fisher by .4 %.",
 )
 tf32 = click.option("--tf32/--no-tf32", default=False, help="On a GPU: TF32, which is faster and rounds more.")
@@ -283,7 +283,7 @@ target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
 measure = click.option(
-    "--measure", default="spearman", show_default=True, help="What intervals are about: spearman | kendall."
+    "--measure", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
 
 
@@ -349,7 +349,7 @@ def evidence(function: F) -> F:
 
 def paper(function: F) -> F:
     """Add the options that say which proxies a paper shows, in which order, and what they are called."""
-    orders = "How proxies are ordered: value | given (as in --proxies, else as in --labels)."
+    orders = "Order of the proxies: value | given (as in --proxies, else as in --labels)."
     for option in (
         click.option("--order", default="value", show_default=True, help=orders),
         click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),

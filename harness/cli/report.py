@@ -15,7 +15,7 @@ from diswot.harness.cli import options
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.paper
-@click.option("--width", help="Of bars and scatters: single | double (columns).  [default: as the content needs]")
+@click.option("--width", help="Width of bars and scatters: single | double (columns).  [default: as the content needs]")
 @click.option("--caption/--no-caption", default=True, show_default=True, help="Write the sample below each figure.")
 @click.option(
     "--annotate",

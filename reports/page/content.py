@@ -163,7 +163,7 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
 
 
 def correlation_table(results: Results) -> Table:
-    """Return the main table: a row a proxy, its correlation with every target, best proxy first."""
+    """Return the main table: one row a proxy with its correlations, the best proxy first."""
     summary = best_first(results)
     measure = measure_of(summary)
     by_key = summary.set_index(["proxy", "target"]).to_dict("index")
