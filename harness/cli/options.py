@@ -257,7 +257,7 @@ workers = click.option(
 )
 stack = click.option(
     "--stack",
-    type=Whole(min=1, most=1024, reason="the networks of a stack are computed in one pass, and fill the memory"),
+    type=Whole(min=1, most=1024, reason="the networks of all these seeds share one pass, and fill the memory"),
     default=1,
     show_default=True,
     help="Weight seeds that one vectorised pass (vmap) computes, for a GPU; part of the settings. It changes the "
