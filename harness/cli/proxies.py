@@ -60,4 +60,4 @@ def new(name: str) -> None:
     from diswot.harness.check import template
 
     path = template.write(name, Path.cwd())
-    click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` asks whether it is a good proxy")
+    click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` tests it")

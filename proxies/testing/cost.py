@@ -1,4 +1,4 @@
-"""What a proxy costs, in units of one plain forward and backward of the same network and batch."""
+"""Measure the cost of a proxy, relative to one forward and backward pass of the same network and batch."""
 
 from __future__ import annotations
 

@@ -206,8 +206,8 @@ def time_limit(proxy: Proxy, at: Environment) -> str:
     median = float(np.median(cost.time_in_units(proxy, _REPEATS)))
     assert proxy.time_limit is not None
     if median > proxy.time_limit:
-        raise Nonconformity(f"it takes {median:.3g} units, and time_limit is {proxy.time_limit:g}")
-    return f"{median:.3g} of {proxy.time_limit:g} units"
+        raise Nonconformity(f"it takes {median:.3g} passes, and time_limit is {proxy.time_limit:g}")
+    return f"{median:.3g} of {proxy.time_limit:g} passes"
 
 
 def memory_limit(proxy: Proxy, at: Environment) -> str:
@@ -215,8 +215,10 @@ def memory_limit(proxy: Proxy, at: Environment) -> str:
     found = cost.memory_in_units(proxy)
     assert proxy.memory_limit is not None
     if found > proxy.memory_limit:
-        raise Nonconformity(f"it takes {found:.3g} units of memory, and memory_limit is {proxy.memory_limit:g}")
-    return f"{found:.3g} of {proxy.memory_limit:g} units of memory"
+        raise Nonconformity(
+            f"it takes {found:.3g} times the memory of one pass, and memory_limit is {proxy.memory_limit:g}"
+        )
+    return f"{found:.3g} of {proxy.memory_limit:g} times the memory of one pass"
 
 
 #: Every property by its name, quickest first.

@@ -256,8 +256,8 @@ BAD = {
     views_what_is_not_contiguous: ("one_number", "it raises RuntimeError"),
     makes_float32: ("float64", "it raises RuntimeError"),
     rounds: ("float64", "cells in float64 correlate with the usual ones by"),
-    takes_long: ("time_limit", "units, and time_limit is 0.2"),
-    takes_much: ("memory_limit", "units of memory, and memory_limit is 0.5"),
+    takes_long: ("time_limit", "passes, and time_limit is 0.2"),
+    takes_much: ("memory_limit", "times the memory of one pass, and memory_limit is 0.5"),
 }
 
 DECLARED = {
