@@ -1,4 +1,4 @@
-"""The folder of the user's in which fetched tables and pictures are kept."""
+"""The folder of the user's in which fetched tables and images are kept."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def network(
     if head.dim() != 2:
         raise InputError(f"teacher: {path} has a classifier of {head.dim()} dimensions; weights of one have 2.")
     if len(head) != num_classes:
-        raise InputError(f"teacher: {path} tells {len(head)} classes apart; the pictures have {num_classes}.")
+        raise InputError(f"teacher: {path} has {len(head)} classes; the images have {num_classes}.")
     called = teachers.canonical(name) if name else _resnet(state, path)
     shortcut = CONVOLUTION if any("downsample" in key for key in state) else ZERO_PADDING
     found = teachers.build(called, num_classes=num_classes, shortcut=shortcut)

@@ -2,9 +2,9 @@
 
 He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2: a stem of 16 channels and three
 stages of 16, 32 and 64 channels. Shortcuts that change shape are a strided 1x1 convolution with normalisation, as
-in RepDistiller (models/resnet.py), whose recipe the DisWOT paper follows; depths (7, 1, 3) then have 259.89 thousand
-weights and (3, 3, 3) 278.32 thousand at 100 classes, the paper's figures. He et al.'s own shortcut A, every other pixel
-and channels of zeros, is there for published weights that were trained with it.
+in RepDistiller (models/resnet.py), whose recipe the DisWOT paper follows. At 100 classes, depths (7, 1, 3) then have
+259.89 thousand weights and (3, 3, 3) have 278.32 thousand, the paper's figures. Some published weights need He et
+al.'s own shortcut A: every other pixel, and channels of zeros.
 """
 
 from __future__ import annotations

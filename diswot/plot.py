@@ -31,7 +31,7 @@ Order: TypeAlias = Literal["given", "value"]
 
 
 class HasResults(Protocol):
-    """A run: what has results."""
+    """An object with results, such as a run."""
 
     @property
     def results(self) -> Results:
@@ -190,7 +190,7 @@ def cost(
     labels: Labels = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw each proxy's cost, in units of one forward and backward pass, against its correlation with a target.
+    """Draw each proxy's cost, relative to one forward and backward pass, against its correlation with a target.
 
     The line is the front of proxies that no cheaper proxy beats; its proxies are named.
 

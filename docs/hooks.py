@@ -99,7 +99,7 @@ def proxies() -> Iterator[str]:
     known = [proxy for proxy in map(registry.get, registry.names()) if registry.is_built_in(proxy)]
     measured = _costs()
     yield f"# Proxies\n\nAll {len(known)} built-in proxies, as `diswot proxies list` knows them.\n"
-    yield "Cost: in units of one plain forward and backward pass, computed alone; the link says how it was measured.\n"
+    yield "Cost: relative to one forward and backward pass, each proxy alone; the link says how it was measured.\n"
     yield _table(
         {
             "proxy": f"[{proxy.name}](#{proxy.name})",

@@ -1,4 +1,4 @@
-"""Published tables and pictures, fetched whole or not at all: from the network or a mirror, known by their hash."""
+"""Published tables and images, fetched whole or not at all: from the network or a mirror, known by their hash."""
 
 from __future__ import annotations
 

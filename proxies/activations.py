@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.conditions import require_two_images
 from diswot.proxies.declarations import UndefinedScore
 from diswot.proxies.registry import register
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _REGULARISER = 1e-5  # k of the Jacobian proxies
 
-#: How many pictures SWAP's codes are made of: the reference's batch.
+#: How many images SWAP's codes are made of: the reference's batch.
 _CODE_LENGTH = 16
 
 #: SWAP's prior of size, in thousands of weights: the size that it prefers, and the width of the preference. The
@@ -37,7 +37,7 @@ _WIDTH = 1532.0**2
     "that the backward pass visits",
 )
 def nwot(trace: Trace) -> Tensor:
-    """Take the log-determinant of the kernel that counts agreeing ReLU signs between pictures."""
+    """Take the log-determinant of the kernel that counts agreeing ReLU signs between images."""
     from torch.linalg import matrix_rank
 
     kernel: Tensor | float = 0.0
@@ -54,7 +54,7 @@ def nwot(trace: Trace) -> Tensor:
     sign, log_determinant = kernel.slogdet()
     # Rounding leaves some finite number for the determinant of a singular kernel; the rank is taken to rounding.
     if sign <= 0 or matrix_rank(kernel, hermitian=True) < len(kernel):
-        raise UndefinedScore("the kernel of ReLU signs is singular: two pictures have the same signs")
+        raise UndefinedScore("the kernel of ReLU signs is singular: two images have the same signs")
     return log_determinant
 
 
@@ -67,12 +67,12 @@ def nwot(trace: Trace) -> Tensor:
     deviations="eigenvalues by the symmetric solver, where the reference's general one may return complex numbers",
 )
 def jacov(trace: Trace) -> Tensor:
-    """Score the spectrum of the correlations between pictures' Jacobians; k = 1e-5."""
+    """Score the spectrum of the correlations between images' Jacobians; k = 1e-5."""
     from torch.linalg import eigvalsh
 
     jacobian = trace.input_gradients.double()
     _require_varying(jacobian)
-    require_two_pictures(jacobian)
+    require_two_images(jacobian)
     regular = eigvalsh(jacobian.corrcoef()) + _REGULARISER
     return -(regular.log() + 1 / regular).sum()
 
@@ -83,11 +83,11 @@ def jacov(trace: Trace) -> Tensor:
     needs=["input_gradients", "logits"],
     live_edges_only=True,
     source="Lopes, Alirezazadeh and Alexandre, EPE-NAS, ICANN 2021 (NASLib, measures/epe_nas.py)",
-    deviations="where the reference hides an exception (a class with one picture, over 100 classes), the class is "
+    deviations="where the reference hides an exception (a class with one image, over 100 classes), the class is "
     "left out in so many words",
 )
 def epe_nas(trace: Trace) -> Tensor | float:
-    """Score the correlations between Jacobians of pictures of one class; up to 100 classes summed, else compared."""
+    """Score the correlations between Jacobians of images of one class; up to 100 classes summed, else compared."""
     jacobian = trace.input_gradients.double()
     _require_varying(jacobian)
     classes = trace.logits.shape[1]
@@ -101,7 +101,7 @@ def epe_nas(trace: Trace) -> Tensor | float:
     if classes <= 100:
         return sum(score.abs() for score in scores)
     if not scores:
-        raise UndefinedScore("no class has two pictures in the batch")
+        raise UndefinedScore("no class has two images in the batch")
     return sum((one - other).abs() for one in scores for other in scores) / len(scores)
 
 
@@ -134,10 +134,10 @@ def zen(trace: Trace) -> Tensor:
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/"
     "linear_region_counter.py; cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_te_nas_score.py)",
     deviations="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
-    "inputs of 1x3x3 and networks of one channel. At usual widths every picture has its own region, and cells tie",
+    "inputs of 1x3x3 and networks of one channel. At usual widths every image has its own region, and cells tie",
 )
 def linear_regions(trace: Trace) -> int:
-    """Count the pictures that differ in the sign of some ReLU: in how many linear regions the batch lies."""
+    """Count the images that differ in the sign of some ReLU: in how many linear regions the batch lies."""
     import torch
 
     regions = trace.labels.new_zeros(len(trace.labels))
@@ -156,11 +156,11 @@ def linear_regions(trace: Trace) -> int:
     needs=["relu_outputs"],
     init="gaussian",
     source="Peng et al., SWAP-NAS, ICLR 2024, SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
-    deviations="one draw of weights in place of 32; the codes are of the first 16 pictures of the sweep's batch, as "
+    deviations="one draw of weights in place of 32; the codes are of the first 16 images of the sweep's batch, as "
     "many as the reference's batch has, and normalisation uses the whole batch",
 )
 def swap(trace: Trace) -> int:
-    """Count the different codes that neurons have, a code being the ReLU's signs over 16 pictures."""
+    """Count the different codes that neurons have, a code being the ReLU's signs over 16 images."""
     import torch
 
     length = min(len(trace.images), _CODE_LENGTH)
@@ -187,16 +187,16 @@ def reg_swap(trace: Trace) -> float:
 @register(
     family="activations",
     version="1",
-    needs=["picture_maps"],
+    needs=["image_maps"],
     source="Jiang, Wang and Bie, MeCo, NeurIPS 2023 (HamsterMimi/MeCo, correlation/NAS_Bench_201.py)",
-    deviations="the first picture of the sweep's batch; each map counts once, where the reference counts it for every "
+    deviations="the first image of the sweep's batch; each map counts once, where the reference counts it for every "
     "module that hands it on; eigenvalues by the symmetric solver in float64",
 )
 def meco(trace: Trace) -> Tensor | float:
-    """Sum over maps the smallest eigenvalue of the correlations between channels, for one picture passed alone."""
+    """Sum over maps the smallest eigenvalue of the correlations between channels, for one image passed alone."""
     from torch.linalg import eigvalsh
 
-    rows = [one.flatten(1).double() for one in trace.picture_maps if one[0].numel() > 1]
+    rows = [one.flatten(1).double() for one in trace.image_maps if one[0].numel() > 1]
     # A channel that is constant correlates with nothing, itself included, as in the reference.
     return sum(eigvalsh(row.corrcoef().nan_to_num(0))[0] for row in rows)
 
@@ -207,14 +207,14 @@ def _different(outputs: Sequence[Tensor]) -> list[tuple[Tensor, int]]:
     return [(output, times[key]) for key, output in {id(output): output for output in outputs}.items()]
 
 
-def _relu_signs(trace: Trace, pictures: int) -> Iterator[Tensor]:
-    maps = [output[:pictures] for output, _ in _different(trace.relu_outputs) if output.dim() == 4]
+def _relu_signs(trace: Trace, count: int) -> Iterator[Tensor]:
+    maps = [output[:count] for output, _ in _different(trace.relu_outputs) if output.dim() == 4]
     if not maps:
         raise UndefinedScore("no ReLU module ran on a map")
-    # (pictures, neurons); for a count, a permutation of neurons is as good as the logical order.
+    # (images, neurons); for a count, a permutation of neurons is as good as the logical order.
     return (one.permute(0, 2, 3, 1).flatten(1).sign() for one in maps)
 
 
 def _require_varying(jacobian: Tensor) -> None:
     if not (jacobian.std(dim=1, correction=0) > 0).all():
-        raise UndefinedScore("the logits do not depend on some picture: its Jacobian is constant")
+        raise UndefinedScore("the logits do not depend on some image: its Jacobian is constant")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.conditions import require_two_images
 from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def autodas(trace: Trace) -> Tensor:
 
     from diswot.proxies import losses
 
-    require_two_pictures(trace.images)
+    require_two_images(trace.images)
     student, teacher = trace.features[-1], trace.teacher.features[-1]
     losses.same_shape("autodas", student, teacher)
     student, teacher = (F.mish(pooled).square().softmax(0) for pooled in (student, teacher))

@@ -100,7 +100,7 @@ def _spectral_norm(received: Tensor, returned: Tensor) -> Tensor:
     if received.shape[2:] != returned.shape[2:]:
         stride = returned.shape[2] // received.shape[2]
         if returned.shape[2:] != tuple(stride * size for size in received.shape[2:]):
-            raise UndefinedScore("a block does not divide the picture evenly")
+            raise UndefinedScore("a block does not divide the image evenly")
         returned = pixel_unshuffle(returned, stride)
     before, after = (gradient.permute(0, 2, 3, 1).flatten(0, 2).double() for gradient in (returned, received))
     return svdvals(before.T @ after / len(after)).max()

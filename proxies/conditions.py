@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def require_two_pictures(of_each: Tensor) -> None:
-    """Refuse a batch of one picture, in which nothing can be compared.
+def require_two_images(of_each: Tensor) -> None:
+    """Refuse a batch of one image, in which nothing can be compared.
 
     Args:
         of_each: (batch, ...).
     """
     if len(of_each) < 2:
-        raise UndefinedScore("it compares pictures, and the batch has one")
+        raise UndefinedScore("it compares images, and the batch has one")
 
 
-def require_different_pictures(feature: Tensor) -> None:
-    """Refuse a feature that is the same for every picture.
+def require_different_images(feature: Tensor) -> None:
+    """Refuse a feature that is the same for every image.
 
     Args:
         feature: (batch, ...).
     """
-    require_two_pictures(feature)
+    require_two_images(feature)
     if not (feature != feature[:1]).any():
-        raise UndefinedScore("a feature is the same for every picture")
+        raise UndefinedScore("a feature is the same for every image")
 
 
 def require_maps(maps: Sequence[Tensor], least: int) -> None:

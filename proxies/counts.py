@@ -30,7 +30,7 @@ def params(trace: Trace) -> int:
     source="NATS-Bench (TPAMI 2021), its published FLOPs: multiply-accumulates of convolutions and the classifier",
 )
 def flops(trace: Trace) -> int:
-    """Count the multiply-accumulates of one picture's forward pass."""
+    """Count the multiply-accumulates of one image's forward pass."""
     return sum(layer.multiply_accumulates for layer in trace.layers)
 
 
@@ -39,7 +39,7 @@ def flops(trace: Trace) -> int:
     version="1",
     needs=["layers"],
     live_edges_only=True,
-    source="this project: params, of the layers on a path from the picture to the logits",
+    source="this project: params, of the layers on a path from the image to the logits",
 )
 def live_params(trace: Trace) -> int:
     """Count the trainable weights that can change the logits."""
@@ -51,7 +51,7 @@ def live_params(trace: Trace) -> int:
     version="1",
     needs=["layers"],
     live_edges_only=True,
-    source="this project: flops, of the layers on a path from the picture to the logits",
+    source="this project: flops, of the layers on a path from the image to the logits",
 )
 def live_flops(trace: Trace) -> int:
     """Count the multiply-accumulates that can change the logits."""

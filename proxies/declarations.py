@@ -29,7 +29,7 @@ PASSES = (
     "blocks",
     "tangent_kernel",
     "gradient_signs",
-    "picture_maps",
+    "image_maps",
     "fisher_information",
     "activation_rows",
     "curve",
@@ -44,7 +44,7 @@ PASSES = (
 #: The initialisations that a proxy may be defined on; each is a function of `diswot.benchmarks.initialisation`.
 INITIALISATIONS = ("default", "gaussian", "kaiming")
 
-#: What a score may be declared not to depend on: the number of pictures; which of the cells of one function it is of,
+#: What a score may be declared not to depend on: the number of images; which of the cells of one function it is of,
 #: and with which weights.
 INDEPENDENCES = ("batch_size", "isomorphism")
 

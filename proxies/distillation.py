@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diswot.proxies.conditions import require_different_pictures, require_maps, require_two_pictures
+from diswot.proxies.conditions import require_different_images, require_maps, require_two_images
 from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ def at(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Tung and Mori, ICCV 2019",
-    deviations="over the whole batch; the released call compares the channels of the first picture",
+    deviations="over the whole batch; the released call compares the channels of the first image",
 )
 def sp(trace: Trace) -> Tensor:
-    """Minus the distance of the pictures' relations in the last activation map."""
+    """Minus the distance of the images' relations in the last activation map."""
     from diswot.proxies import losses
 
-    require_two_pictures(trace.features[-2])
+    require_two_images(trace.features[-2])
     return -losses.similarity(trace.features[-2], trace.teacher.features[-2])
 
 
@@ -85,10 +85,10 @@ def sp(trace: Trace) -> Tensor:
     deviations="RepDistiller's form, without the paper's kernel and embedding",
 )
 def cc(trace: Trace) -> Tensor:
-    """Minus the mean product of consecutive pictures' differences between the pooled vectors."""
+    """Minus the mean product of consecutive images' differences between the pooled vectors."""
     from diswot.proxies import losses
 
-    require_two_pictures(trace.features[-1])
+    require_two_images(trace.features[-1])
     return -losses.correlation(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -100,7 +100,7 @@ def rkd(trace: Trace) -> Tensor:
     """Minus the distance and angle terms between the pooled vectors."""
     from diswot.proxies import losses
 
-    require_different_pictures(trace.features[-1])
+    require_different_images(trace.features[-1])
     return -losses.relational(trace.features[-1], trace.teacher.features[-1])
 
 
@@ -112,7 +112,7 @@ def pkt(trace: Trace) -> Tensor:
     """Minus the divergence of the pooled vectors' similarities read as probabilities."""
     from diswot.proxies import losses
 
-    require_two_pictures(trace.features[-1])
+    require_two_images(trace.features[-1])
     return -losses.probabilistic(trace.features[-1].double(), trace.teacher.features[-1].double())
 
 
@@ -126,7 +126,7 @@ def nst(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Lee, Kim and Song, ECCV 2018",
-    deviations="undefined where a map is the same for every picture: a zero map's singular vectors are the solver's; "
+    deviations="undefined where a map is the same for every image: a zero map's singular vectors are the solver's; "
     "the reference's score also depends on the signs of singular vectors, which float32 and float64 choose differently",
     expected_failed_checks={"float64": "the score depends on the signs of singular vectors, which are the solver's"},
 )
@@ -137,7 +137,7 @@ def kdsvd(trace: Trace) -> Tensor:
     maps = trace.features[1:-1]
     require_maps(maps, 2)
     for one in maps:
-        require_different_pictures(one)
+        require_different_images(one)
     return -losses.singular_vectors(maps, trace.teacher.features[1:-1])
 
 
@@ -171,7 +171,7 @@ def rmi(trace: Trace) -> Tensor:
 
     require_maps(trace.features[:-1], 1)
     for feature in trace.features[:-1]:
-        require_different_pictures(feature)
+        require_different_images(feature)
     return -losses.kernel_alignment(trace.features[:-1], trace.teacher.features[:-1])
 
 

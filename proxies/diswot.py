@@ -2,7 +2,7 @@
 
 Dong, Li and Wei, "DisWOT: Student Architecture Search for Distillation WithOut Training", CVPR 2023
 (arXiv 2303.15678), as the core code of the authors' README states it. The released scripts compute something else (the
-relation term from one picture's pooled vector, the teacher's gradients piled up over cells, another batch for every
+relation term from one image's pooled vector, the teacher's gradients piled up over cells, another batch for every
 cell); none of that is followed.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.conditions import require_two_images
 from diswot.proxies.registry import register
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def diswot_semantic(trace: Trace) -> Tensor:
     live_edges_only=True,
     source=f"{_PAPER}, relation similarity; README of lilujunai/DisWOT-CVPR2023, batch_similarity",
     deviations="on the last activation map of the whole batch, as the paper means it; the released script takes the "
-    "pooled vector of the first picture",
+    "pooled vector of the first image",
 )
 def diswot_relation(trace: Trace) -> Tensor:
-    """M_r: minus the distance between the pictures' relations in the last activation maps."""
+    """M_r: minus the distance between the images' relations in the last activation maps."""
     return -_relation_distance(trace)
 
 
@@ -73,5 +73,5 @@ def _semantic_distance(trace: Trace) -> Tensor:
 def _relation_distance(trace: Trace) -> Tensor:
     from diswot.proxies.losses import similarity
 
-    require_two_pictures(trace.features[-2])
+    require_two_images(trace.features[-2])
     return similarity(trace.features[-2], trace.teacher.features[-2])

@@ -42,20 +42,20 @@ def near(trace: Trace) -> Tensor | float:
 @register(
     family="expressivity",
     version="1",
-    needs=["picture_maps"],
+    needs=["image_maps"],
     fast=False,
     source=f"{_DEXTR}, its term of singular values",
     deviations=f"the sum alone, before its logarithm, which orders alike; {_MAPS}",
 )
 def dextr_svd(trace: Trace) -> Tensor:
     """Sum over maps of one image the smallest singular value divided by the largest."""
-    return _flatness(trace.picture_maps)
+    return _flatness(trace.image_maps)
 
 
 @register(
     family="expressivity",
     version="1",
-    needs=["picture_maps", "curve"],
+    needs=["image_maps", "curve"],
     fast=False,
     source=_DEXTR,
     deviations=f"{_MAPS}; the circle lies in the plane of the first two images and the first ten logits count, where "
@@ -69,7 +69,7 @@ def dextr(trace: Trace) -> Tensor:
     if not speed > 0:
         raise UndefinedScore("the logits do not move along the circle")
     area = (speed * acceleration.square().sum() - (velocity @ acceleration).square()).clamp(min=0).sqrt()
-    a, b = _flatness(trace.picture_maps).log1p(), (area / speed**1.5).log1p()
+    a, b = _flatness(trace.image_maps).log1p(), (area / speed**1.5).log1p()
     return a * b / (a + b)
 
 

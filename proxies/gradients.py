@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.conditions import require_two_images
 from diswot.proxies.declarations import UndefinedScore
 from diswot.proxies.registry import register
 
@@ -114,7 +114,7 @@ def logsynflow(trace: Trace) -> Tensor:
     """Take the logarithm of synflow."""
     total = sum(layer.synflow for layer in trace.layers)
     if not total:
-        raise UndefinedScore("synflow is zero: no path leads from the picture to the logits")
+        raise UndefinedScore("synflow is zero: no path leads from the image to the logits")
     return total.log()
 
 
@@ -149,7 +149,7 @@ def zico(trace: Trace) -> Tensor | float:
     "GradSign's other script take the mean, which dead weights dilute",
 )
 def gradsign(trace: Trace) -> Tensor | float:
-    """Sum over weights the magnitude of the sum of the signs that single pictures' gradients have."""
+    """Sum over weights the magnitude of the sum of the signs that single images' gradients have."""
     return sum(signs.double().abs().sum() for signs in trace.gradient_signs)
 
 
@@ -161,7 +161,7 @@ def gradsign(trace: Trace) -> Tensor | float:
     live_edges_only=True,
     fast=False,
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/ntk.py)",
-    deviations="the first 16 pictures, passed by themselves, where TE-NAS takes 72, which would cost 20 times as much; "
+    deviations="the first 16 images, passed by themselves, where TE-NAS takes 72, which would cost 20 times as much; "
     "torch's initialisation, as in AZ-NAS's port, and one draw of it, where TE-NAS averages three of Kaiming's; "
     "eigenvalues in float64; a singular kernel is an undefined score, not infinite or 100000",
 )
@@ -171,7 +171,7 @@ def ntk_cond(trace: Trace) -> Tensor:
     from torch.linalg import eigvalsh
 
     kernel = trace.tangent_kernel
-    require_two_pictures(kernel)
+    require_two_images(kernel)
     eigenvalues = eigvalsh(kernel)
     # Gradients are known to their own precision, and so are small eigenvalues beside the largest.
     if eigenvalues[0] <= finfo(trace.images.dtype).eps * eigenvalues[-1]:

@@ -45,7 +45,7 @@ def attention(student: Tensor, teacher: Tensor) -> Tensor:
 
     Args:
         student: feature map (N, channels, height, width).
-        teacher: feature map; channels may differ, and the larger picture is pooled to the smaller.
+        teacher: feature map; channels may differ, and the larger image is pooled to the smaller.
     """
     student, teacher = _pooled_alike(student, teacher)
     one, other = (F.normalize(f.square().mean(1).flatten(1)) for f in (student, teacher))
@@ -69,7 +69,7 @@ def relations(features: Tensor) -> Tensor:
 
 
 def correlation(student: Tensor, teacher: Tensor) -> Tensor:
-    """Peng et al., ICCV 2019, as in RepDistiller: mean product of the absolute differences of consecutive pictures."""
+    """Peng et al., ICCV 2019, as in RepDistiller: mean product of the absolute differences of consecutive images."""
     same_shape("cc", student, teacher)
     difference = (student - teacher).abs()
     return (difference[:-1] * difference[1:]).sum(1).mean()
@@ -103,7 +103,7 @@ def neuron_selectivity(student: Tensor, teacher: Tensor) -> Tensor:
 
     Args:
         student: feature map (N, channels, height, width).
-        teacher: feature map; channels may differ, and the larger picture is pooled to the smaller.
+        teacher: feature map; channels may differ, and the larger image is pooled to the smaller.
     """
     student, teacher = (F.normalize(f.flatten(2), dim=2) for f in _pooled_alike(student, teacher))
     return _kernel_mean(teacher, teacher) + _kernel_mean(student, student) - 2 * _kernel_mean(student, teacher)

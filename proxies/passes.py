@@ -1,4 +1,4 @@
-"""The longer passes of a trace, as functions of a network and pictures; `proxies.trace` says when each is computed.
+"""The longer passes of a trace, as functions of a network and images; `proxies.trace` says when each is computed.
 
 The network has ``features(images)`` and ``classifier``. Nothing here changes its weights; hooks that are set on a
 network that others read too are removed again.
@@ -45,8 +45,8 @@ _LIKE_MODULES = RELUS | frozenset(
     if hasattr(namespace, name)
 )
 
-#: How many pictures the tangent kernel is of.
-KERNEL_PICTURES = 16
+#: How many images the tangent kernel is of.
+KERNEL_IMAGES = 16
 
 #: Of how many parameter tensors the Fisher information has a weight: VKDNW's choice.
 FISHER_WEIGHTS = 128
@@ -54,7 +54,7 @@ FISHER_WEIGHTS = 128
 #: What VKDNW mixes into a prediction, spread evenly over the classes, so that no class has a probability of zero.
 _SMOOTHING = 0.05
 
-#: How many pictures are passed at a time where each is on its own: a bound on memory.
+#: How many images are passed at a time where each is on its own: a bound on memory.
 _CHUNK = 16
 
 
@@ -174,24 +174,24 @@ def blocks(network: Any, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Bl
 
 
 def tangent_kernel(network: Any, images: Tensor) -> Tensor:
-    """Return the inner products of the pictures' gradients with respect to the weights.
+    """Return the inner products of the images' gradients with respect to the weights.
 
-    A picture's gradient is that of the sum of its logits. Batch normalisation couples the pictures, so that it
+    An image's gradient is that of the sum of its logits. Batch normalisation couples the images, so that it
     takes a backward pass through all of them.
 
     Args:
         network: whose parameters named weight count, normalisation's too.
-        images: (pictures, channels, height, width).
+        images: (images, channels, height, width).
 
     Returns:
-        (pictures, pictures), float64.
+        (images, images), float64.
     """
     with torch.enable_grad():
         outputs = logits(network, images.detach())
     weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
     gradients = outputs.new_empty((len(outputs), sum(weight.numel() for weight in weights)))
-    for row, picture in zip(gradients, outputs, strict=True):
-        row.copy_(torch.cat([part.flatten() for part in gradient(picture.sum(), weights)]))
+    for row, image in zip(gradients, outputs, strict=True):
+        row.copy_(torch.cat([part.flatten() for part in gradient(image.sum(), weights)]))
     kernel = gradients.new_zeros((len(outputs), len(outputs)), dtype=torch.float64)
     for part in gradients.split(1 << 16, dim=1):  # float64, and not all of it at once
         kernel += part.double() @ part.double().T
@@ -205,26 +205,26 @@ def gradient_signs(
     labels: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, ...]:
-    """Sum the signs of the gradients that single pictures have; each picture is passed alone.
+    """Sum the signs of the gradients that single images have; each image is passed alone.
 
     Args:
-        network: whose normalisation uses the picture's own statistics.
+        network: whose normalisation uses the image's own statistics.
         weights: with respect to which the loss is differentiated.
         images: (batch, channels, height, width).
         labels: (batch,).
         loss: of logits and labels.
 
     Returns:
-        For every weight tensor, the sum over pictures of 1, 0 and -1, of its shape.
+        For every weight tensor, the sum over images of 1, 0 and -1, of its shape.
 
     Raises:
-        UndefinedScore: if the logits of a picture are not finite.
+        UndefinedScore: if the logits of an image are not finite.
     """
     totals = [torch.zeros_like(weight) for weight in weights]
     are_finite = []
-    for picture, label in zip(images.detach().split(1), labels.split(1), strict=True):
+    for image, label in zip(images.detach().split(1), labels.split(1), strict=True):
         with torch.enable_grad():
-            outputs = logits(network, picture)
+            outputs = logits(network, image)
             one = loss(outputs, label)
         are_finite.append(outputs.isfinite().all())
         for total, slope in zip(totals, gradient(one, weights), strict=True):
@@ -234,14 +234,14 @@ def gradient_signs(
     return tuple(totals)
 
 
-def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
-    """Pass one picture alone and return every map that some module puts out, each once.
+def image_maps(network: Any, image: Tensor) -> tuple[Tensor, ...]:
+    """Pass one image alone and return every map that some module puts out, each once.
 
     What a function puts out that does the same as a module of torch, such as ``F.relu``, counts like a module's.
 
     Args:
-        network: whose normalisation uses the picture's own statistics.
-        picture: (1, channels, height, width).
+        network: whose normalisation uses the image's own statistics.
+        image: (1, channels, height, width).
 
     Returns:
         Tensors (channels, height, width), in the order in which they are there first. A container that hands on what
@@ -260,7 +260,7 @@ def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
     hooks = [m.register_forward_hook(lambda module, inputs, output: keep(output)) for m in network.modules()]
     try:
         with torch.no_grad(), showing_calls(network, lambda _, output: keep(output)):
-            network.features(picture.detach())
+            network.features(image.detach())
     finally:
         for hook in hooks:
             hook.remove()
@@ -273,14 +273,14 @@ def picture_maps(network: Any, picture: Tensor) -> tuple[Tensor, ...]:
 def fisher_information(network: Any, images: Tensor) -> Tensor:
     """Return the Fisher information of a few weights: the first one of each of the first 128 parameter tensors.
 
-    It is the mean over pictures of J^T (diag p - p p^T) J, J being the Jacobian of the logits and p the prediction,
+    It is the mean over images of J^T (diag p - p p^T) J, J being the Jacobian of the logits and p the prediction,
     mixed with 5 % of a uniform one. Convolutions, linear layers and normalisations are affine in their parameters:
     a weight that is larger by d adds to a module's output d times what the module puts out where that weight is 1
-    and all others are 0. So each picture gets a d of its own for each weight, and one backward pass a class gives
-    the Jacobians of all pictures. A weight that several modules share is shifted in each.
+    and all others are 0. So each image gets a d of its own for each weight, and one backward pass a class gives
+    the Jacobians of all images. A weight that several modules share is shifted in each.
 
     Args:
-        network: in evaluation mode, so that pictures do not know of each other; taken over.
+        network: in evaluation mode, so that images do not know of each other; taken over.
         images: (batch, channels, height, width).
 
     Returns:
@@ -316,10 +316,10 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
     for module, hook in hooks:
         module.register_forward_hook(hook, with_kwargs=True)
     total = images.new_zeros((len(positions), len(positions)), dtype=torch.float64)
-    for pictures in images.detach().split(_CHUNK):
-        shifts[:] = [pictures.new_zeros((len(pictures), len(positions))).requires_grad_()]
+    for chunk in images.detach().split(_CHUNK):
+        shifts[:] = [chunk.new_zeros((len(chunk), len(positions))).requires_grad_()]
         with torch.enable_grad():
-            outputs = logits(network, pictures)
+            outputs = logits(network, chunk)
         rows = [gradient(logit.sum(), shifts)[0] for logit in outputs.unbind(1)]
         jacobian = torch.stack(rows, dim=1).double()
         classes = outputs.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diswot.proxies.conditions import require_two_pictures
+from diswot.proxies.conditions import require_two_images
 from diswot.proxies.declarations import UndefinedScore
 from diswot.proxies.registry import register
 
@@ -29,7 +29,7 @@ def wrcor(trace: Trace) -> Tensor:
     Correlations are those of what a ReLU reads and those of the loss's gradient there. Where one image is constant
     the matrix does not count.
     """
-    require_two_pictures(trace.images)
+    require_two_images(trace.images)
     kernel: Tensor | float = 0.0
     for at in trace.relu_correlations:
         for matrix in (at.read, at.gradients):

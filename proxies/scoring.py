@@ -270,22 +270,22 @@ def _why_undefined(value: float, proxy: Proxy) -> str:
 
 
 def _batches(images: Tensor | Sequence[Tensor], labels: Tensor | Sequence[Tensor]) -> list[Batch]:
-    pictures, classes = ([one] if isinstance(one, Tensor) else list(one) for one in (images, labels))
+    inputs, classes = ([one] if isinstance(one, Tensor) else list(one) for one in (images, labels))
     if (
         isinstance(images, Tensor) != isinstance(labels, Tensor)
-        or (len(pictures), len(classes)) not in ((1, 1), (2, 2))
-        or not all(isinstance(one, Tensor) for one in (*pictures, *classes))
+        or (len(inputs), len(classes)) not in ((1, 1), (2, 2))
+        or not all(isinstance(one, Tensor) for one in (*inputs, *classes))
     ):
         given = " and ".join(f"a {type(one).__name__} of {len(one)}" for one in (images, labels))
         raise InputError(f"images, labels: give a tensor each, or a pair of tensors each, not {given}.")
-    return [_batch(x, y) for x, y in zip(pictures, classes, strict=True)]
+    return [_batch(x, y) for x, y in zip(inputs, classes, strict=True)]
 
 
 def _batch(images: Tensor, labels: Tensor) -> Batch:
     if images.dim() != 4 or labels.shape != images.shape[:1] or not len(labels):
         raise InputError(
             f"images, labels: shapes {tuple(images.shape)} and {tuple(labels.shape)} are not (batch, channels, height, "
-            "width) and (batch,) with one picture or more."
+            "width) and (batch,) with one image or more."
         )
     if labels.is_floating_point() or labels.is_complex():
         raise InputError(f"labels: {labels.dtype} holds no class numbers; give integers.")

@@ -97,7 +97,7 @@ class Layer:
         name: its name in the network.
         module: the module of the traced network.
         params: how many weights it has; those that it shares with a module before it are that one's.
-        multiply_accumulates: of one picture's forward pass; 0 for normalisation. The classifier's bias counts.
+        multiply_accumulates: of one image's forward pass; 0 for normalisation. The classifier's bias counts.
         live: whether a signal passes from the network's input through it to the logits; the classifier always is.
         synflow: the sum over its weight tensor of weight times gradient in the synflow pass (float64); 0 for
             normalisation.
@@ -168,7 +168,7 @@ class Trace:
             second_batch: images and labels of a second batch of the same size; without one, the batch is halved
                 where two are needed.
             teacher: the trace of the teacher on the same batch.
-            noise: what perturbs the pictures, of their shape; by default drawn from N(0, 1) with the seed.
+            noise: what perturbs the images, of their shape; by default drawn from N(0, 1) with the seed.
             seed: anything whose text identifies the randomness.
             needs: the passes that will be read.
             given: passes of this network and batch that were computed elsewhere, by name.
@@ -272,7 +272,7 @@ class Trace:
 
     @Pass
     def input_gradients(self) -> Tensor:
-        """d(sum of all logits)/d(image), one row a picture: (batch, channels * height * width)."""
+        """d(sum of all logits)/d(image), one row an image: (batch, channels * height * width)."""
         return gradient(self._run.logits.sum(), [self.images])[0].flatten(1)
 
     @Pass
@@ -289,7 +289,7 @@ class Trace:
         if self._second_batch is None:
             half = len(self.images) // 2
             if not half:
-                raise UndefinedScore("it needs two batches, and one picture cannot be halved")
+                raise UndefinedScore("it needs two batches, and one image cannot be halved")
             halves = ((self.images[:half], self.labels[:half]), (self.images[half:], self.labels[half:]))
             return self._gradients_on(*halves[0]), self._gradients_on(*halves[1])
         return self.gradients, self._gradients_on(*self._second_batch)
@@ -315,11 +315,11 @@ class Trace:
 
     @Pass
     def layers(self) -> tuple[Layer, ...]:
-        """Every module with weights: sizes, liveness and synflow, from one pass of a single picture of ones.
+        """Every module with weights: sizes, liveness and synflow, from one pass of a single image of ones.
 
         The pass runs in float64 with absolute weights and without normalisation, as synflow does (Tanaka et al.,
-        NeurIPS 2020, algorithm 1): every contribution is positive there, so a layer is live exactly when the signal at
-        its output, times the gradient that comes back, is not zero.
+        NeurIPS 2020, algorithm 1). Every contribution is positive there. So a layer is live exactly when the signal at
+        its output times its gradient is not zero.
         """
         return _structure(self.network, self.images[:1])
 
@@ -336,22 +336,22 @@ class Trace:
 
     @Pass
     def tangent_kernel(self) -> Tensor:
-        """Inner products of the first 16 pictures' gradients of their summed logits: (pictures, pictures), float64.
+        """Inner products of the first 16 images' gradients of their summed logits: (images, images), float64.
 
-        These pictures are passed by themselves: with all of a batch of 64 it would take 64 backward passes of 64.
+        These images are passed by themselves: with all of a batch of 64 it would take 64 backward passes of 64.
         """
-        return passes.tangent_kernel(self.network, self.images[: passes.KERNEL_PICTURES])
+        return passes.tangent_kernel(self.network, self.images[: passes.KERNEL_IMAGES])
 
     @Pass
     def gradient_signs(self) -> tuple[Tensor, ...]:
-        """For every tensor of `weights`, the sum over pictures of the sign of its loss's gradient, passed alone."""
+        """For every tensor of `weights`, the sum over images of the sign of its loss's gradient, passed alone."""
         weights = self._weight_parameters
         return passes.gradient_signs(self.network, weights, self.images, self.labels, self._cross_entropy)
 
     @Pass
-    def picture_maps(self) -> tuple[Tensor, ...]:
-        """Every map (channels, height, width) that a module, or a function like one, makes of the first picture."""
-        return passes.picture_maps(self.network, self.images[:1])
+    def image_maps(self) -> tuple[Tensor, ...]:
+        """Every map (channels, height, width) that a module, or a function like one, makes of the first image."""
+        return passes.image_maps(self.network, self.images[:1])
 
     @Pass
     def fisher_information(self) -> Tensor:
@@ -479,13 +479,13 @@ class Trace:
 
 
 class Teacher:
-    """What a student's proxies see of a teacher: copies of its passes, and nothing that another student sees too.
+    """A student's view of a teacher: copies of the teacher's passes, shared with no other student.
 
     A teacher's trace serves many students. Whatever a proxy does to these copies ends with its student.
     """
 
     def __init__(self, trace: Trace, handed_out: HandedOut) -> None:
-        """Stand before a teacher's trace, and tell the student's of what is handed out."""
+        """Wrap a teacher's trace; ``handed_out`` records the copies."""
         self._trace = trace
         self._handed_out = handed_out
         self._copies: dict[str, Any] = {}
@@ -560,7 +560,7 @@ def mixed_variances(
 
 
 def draw_noise(images: Tensor, seed: object) -> Tensor:
-    """Draw noise from N(0, 1) in the shape of the pictures, on the host: the same values on every device."""
+    """Draw noise from N(0, 1) in the shape of the images, on the host: the same values on every device."""
     source = generator(seed, "perturbation")
     noise = torch.empty(images.shape, dtype=torch.float32, device=source.device).normal_(generator=source)
     return noise.to(images)

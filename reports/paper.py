@@ -1,4 +1,4 @@
-"""What a paper takes from a run besides its figures: tables in LaTeX and Markdown, and a choice of proxies."""
+"""Write a run's tables for a paper, in LaTeX and Markdown, and choose proxies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def look_of(
     caption: bool = True,
     annotate: int = 0,
 ) -> look.Look:
-    """Return a look, its labels as they are given or read from a file.
+    """Return a look, with labels given or read from a file.
 
     Raises:
         InputError: the file is not like that, the order or width is not known, or nothing gives an order.
@@ -48,7 +48,7 @@ def look_of(
 
 
 def chosen(results: Results, proxies: Sequence[str]) -> Results:
-    """Return a run with some of its proxies and ensembles alone; all of them where none is named.
+    """Return a run with some of its proxies and ensembles; by default with all.
 
     Which correlation is the best, and which are not significantly different from it, stays as among all.
 
@@ -67,7 +67,7 @@ def chosen(results: Results, proxies: Sequence[str]) -> Results:
 
 
 def read_labels(file: Path) -> dict[str, str]:
-    """Return what proxies and targets are called by a file: lines of ``NAME,LABEL``, in the order of the file.
+    """Return the labels of proxies and targets from a file: lines of ``NAME,LABEL``, in the order of the file.
 
     Raises:
         InputError: the file cannot be read, or a line is not like that.
@@ -87,7 +87,7 @@ def read_labels(file: Path) -> dict[str, str]:
 
 
 def latex(results: Results) -> str:
-    """Return a LaTeX table of the look in use (needs booktabs): intervals, the best bold, its equals with a star."""
+    """Return a LaTeX table (needs booktabs) in the current look. Bold and stars are those of `markdown`."""
 
     def written(text: str, best: bool, star: bool, interval: str) -> str:
         number = f"\\textbf{{{_escaped(text)}}}" if best else _escaped(text)
@@ -105,7 +105,7 @@ def latex(results: Results) -> str:
 
 
 def markdown(results: Results) -> str:
-    """Return a Markdown table of the look in use: intervals, the best bold, its equals with a star."""
+    """Return a Markdown table in the current look. The best is bold; a star marks no significant difference from it."""
 
     def written(text: str, best: bool, star: bool, interval: str) -> str:
         return " ".join(filter(None, [(f"**{text}**" if best else text) + r"\*" * star, interval]))

@@ -28,7 +28,7 @@ def teachers(search: Search) -> list[str]:
     return [plain(name) for name in search.info.get("teachers") or ()] or [""]
 
 
-def beside(frame: pd.DataFrame, teacher: str) -> pd.DataFrame:
+def with_teacher(frame: pd.DataFrame, teacher: str) -> pd.DataFrame:
     """Return the rows of one teacher."""
     return frame[frame["teacher"].map(plain) == teacher]
 
@@ -57,7 +57,7 @@ def drivers(search: Search) -> list[str]:
     evolution ends with, of the first target that is known for any driver; those without it keep their own order.
     """
     names = [str(driver["name"]) for driver in search.info.get("drivers") or ()]
-    found = of(beside(search.summary, teachers(search)[0]), algorithm="evolution")
+    found = of(with_teacher(search.summary, teachers(search)[0]), algorithm="evolution")
     ends: dict[str, float] = {}
     for target in targets(search):
         ends = of(found, target=target).set_index("driver")["accuracy"].dropna().astype(float).to_dict()

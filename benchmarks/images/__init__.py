@@ -1,7 +1,7 @@
-"""Pictures for the proxies: Gaussian noise, CIFAR-10, CIFAR-100 and ImageNet16-120. Importing this loads no torch.
+"""Images for the proxies: Gaussian noise, CIFAR-10, CIFAR-100 and ImageNet16-120. Importing this loads no torch.
 
 Means and deviations are those with which NAS-Bench-201 trained its cells (AutoDL-Projects,
-xautodl/datasets/get_dataset_with_transform.py), so a network sees pictures as its published accuracies were made.
+xautodl/datasets/get_dataset_with_transform.py), so a network sees images as its published accuracies were made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["SETS", "Batch", "ImageSet", "fetchable", "fetched", "get", "read", "
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What is known of a set of pictures.
+    """What is known of a set of images.
 
     Attributes:
         name: as given to ``--images``.
@@ -33,7 +33,7 @@ class ImageSet:
         mean: of the three channels, on the scale of 0 to 1.
         std: standard deviation of the same.
         padding: pixels of zero padding in the usual training augmentation.
-        source: where the pictures come from.
+        source: where the images come from.
         licence: under which terms.
         reader: reads a split, as `read` does; None where there is nothing to read.
     """
@@ -126,7 +126,7 @@ def fetched(name: str) -> Path | None:
 
 
 def read(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
-    """Read all pictures of a split.
+    """Read all images of a split.
 
     Args:
         name: a set that is read from files.
@@ -134,7 +134,7 @@ def read(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         image_dir: the set's official folder, or the one that holds it; None for where it was fetched to.
 
     Returns:
-        The pictures (n, 3, size, size) uint8 and the labels (n,) int64.
+        The images (n, 3, size, size) uint8 and the labels (n,) int64.
 
     Raises:
         InputError: if the set is noise, or its folder or a file is missing, damaged, or holds something else.
@@ -155,23 +155,23 @@ def sample(
     augment: bool = False,
     size: int | None = None,
 ) -> Batch:
-    """Draw a batch: noise, or training pictures without replacement. A longer draw begins with the shorter one.
+    """Draw a batch: noise, or training images without replacement. A longer draw begins with the shorter one.
 
-    Which pictures are drawn depends on what is in the set, not on the order in which its files have it.
+    Which images are drawn depends on what is in the set, not on the order in which its files have it.
 
     Args:
         name: the image set.
-        count: how many pictures.
+        count: how many images.
         seed: of the draw; the global random state is neither used nor changed.
         image_dir: where the set's files are, None for where they were fetched to; not looked at for noise.
         classes: for noise, over how many classes the labels are uniform; else None or the set's own number.
         augment: apply the usual training augmentation (random crop after zero padding, horizontal flip) to the raw
-            pictures; which pictures are drawn does not depend on it. Noise has none, so asking for it is an error.
-        size: pixels of a side; for noise any (32 if None), else a divisor of the set's own, to which the pictures
+            images; which images are drawn does not depend on it. Noise has none, so asking for it is an error.
+        size: pixels of a side; for noise any (32 if None), else a divisor of the set's own, to which the images
             are averaged.
 
     Returns:
-        Normalised pictures, (count, 3, size, size) float32, and labels (count,) int64.
+        Normalised images, (count, 3, size, size) float32, and labels (count,) int64.
 
     Raises:
         InputError: if a value is out of range or does not fit the set, or the set cannot be read.
@@ -187,7 +187,7 @@ def sample(
         raise InputError(f"classes: {classes} was given; {name} has {image_set.classes}.")
     if image_set.size % side:
         raise InputError(f"size: {side} was given; {name} has {image_set.size} pixels a side, or a divisor of that.")
-    return _pictures(image_set, count, seed, image_dir, augment, side)
+    return _real_images(image_set, count, seed, image_dir, augment, side)
 
 
 def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augment: bool, side: int) -> Batch:
@@ -200,20 +200,18 @@ def _noise(image_set: ImageSet, count: int, seed: int, classes: int | None, augm
     return draw.noise(count, side, classes, seed)
 
 
-def _pictures(
+def _real_images(
     image_set: ImageSet, count: int, seed: int, image_dir: str | Path | None, augment: bool, side: int
 ) -> Batch:
     import torch
 
     from diswot.benchmarks.images import draw
 
-    pictures, labels = read(image_set.name, "train", image_dir)
+    pixels, labels = read(image_set.name, "train", image_dir)
     if count > len(labels):
-        raise InputError(
-            f"count: {count} pictures were asked for; {image_set.name} here has {len(labels)} to train on."
-        )
-    chosen = draw.by_content(pictures, labels)[draw.positions(count, len(labels), seed)]
-    raw = torch.from_numpy(pictures[chosen])
+        raise InputError(f"count: {count} images were asked for; {image_set.name} here has {len(labels)} to train on.")
+    chosen = draw.by_content(pixels, labels)[draw.positions(count, len(labels), seed)]
+    raw = torch.from_numpy(pixels[chosen])
     if augment:
         raw = draw.augment(raw, image_set.padding, draw.generator(seed, "augmentation"))
     images = draw.normalise(raw, image_set.mean, image_set.std)

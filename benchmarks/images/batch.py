@@ -1,4 +1,4 @@
-"""A batch of pictures with their labels, and the hash by which a run knows it."""
+"""A batch of images with their labels, and the hash by which a run knows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures and labels.
+    """Images and labels.
 
     Attributes:
         images: (count, 3, size, size) float32, normalised.
@@ -25,7 +25,7 @@ class Batch:
     labels: Tensor
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self.labels)
 
     def digest(self) -> str:
@@ -38,14 +38,14 @@ class Batch:
         return digest.hexdigest()
 
     def split(self, *counts: int) -> tuple[Batch, ...]:
-        """Cut into consecutive batches of these sizes, which need not use up all pictures.
+        """Cut into consecutive batches of these sizes, which need not use up all images.
 
         Raises:
-            InputError: if a size is below 1 or their sum is more than there are pictures.
+            InputError: if a size is below 1 or their sum is more than there are images.
         """
         if min(counts, default=0) < 1 or sum(counts) > len(self):
             asked = " + ".join(str(count) for count in counts) or "nothing"
-            raise InputError(f"split: {asked} of a batch of {len(self)}; each part has 1 or more of its pictures.")
+            raise InputError(f"split: {asked} of a batch of {len(self)}; each part has 1 or more of its images.")
         ends = [sum(counts[: number + 1]) for number in range(len(counts))]
         return tuple(
             Batch(self.images[end - count : end], self.labels[end - count : end])

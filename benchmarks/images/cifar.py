@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100 in the official Python layout (Krizhevsky, "Learning Multiple Layers of Features", 2009).
 
-https://www.cs.toronto.edu/~kriz/cifar.html: pickled dictionaries with ``data``, one picture of 3·32·32 bytes a row,
+https://www.cs.toronto.edu/~kriz/cifar.html: pickled dictionaries with ``data``, one image of 3·32·32 bytes a row,
 and ``labels`` (CIFAR-10) or ``fine_labels`` (CIFAR-100).
 """
 
@@ -78,7 +78,7 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         image_dir: the official folder, or the one that holds it; None for where it is fetched to.
 
     Returns:
-        The pictures (n, 3, 32, 32) uint8 and the labels (n,) int64, in the order of the files.
+        The images (n, 3, 32, 32) uint8 and the labels (n,) int64, in the order of the files.
 
     Raises:
         InputError: if the folder or a file is missing, damaged, or holds something else; for ``train``, also if a file
@@ -97,5 +97,5 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
 
 def _part(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     content = files.entries(path)
-    pictures = files.pixels(content, path, _SIZE)
-    return pictures, files.labels(content, path, layout.key, len(pictures), 0, layout.classes - 1)
+    images = files.pixels(content, path, _SIZE)
+    return images, files.labels(content, path, layout.key, len(images), 0, layout.classes - 1)

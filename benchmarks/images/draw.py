@@ -1,7 +1,7 @@
 """Seeded draws: noise, positions in a set, and the training augmentation.
 
 Every draw comes from a generator of its own, on the CPU, so that the global random state is left alone and a device
-changes no number. Draws are made picture by picture: a longer one begins with the shorter one.
+changes no number. Draws are made image by image: a longer one begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 
 def noise(count: int, size: int, classes: int, seed: int) -> Batch:
-    """Return ``count`` pictures of N(0, 1) noise, (count, 3, size, size), with labels uniform over the classes."""
+    """Return ``count`` images of N(0, 1) noise, (count, 3, size, size), with labels uniform over the classes."""
     pixels = generator(seed, "noise")
-    # One call per picture: a single large call would give other numbers for another count.
+    # One call per image: a single large call would give other numbers for another count.
     images = torch.stack([torch.randn(3, size, size, generator=pixels) for _ in range(count)])
     return Batch(images, torch.randint(classes, (count,), generator=generator(seed, "labels")))
 
@@ -33,63 +33,61 @@ def positions(count: int, available: int, seed: int) -> np.ndarray:
     return torch.randperm(available, generator=generator(seed, "positions"))[:count].numpy()
 
 
-def by_content(pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the positions of labelled pictures in an order that does not depend on that of the files.
+def by_content(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the positions of labelled images in an order that does not depend on that of the files.
 
-    Copies of a set differ in it: archives rebuilt from single pictures do not keep the official one.
+    Copies of a set differ in it: archives rebuilt from single images do not keep the official one.
 
     Args:
-        pictures: (n, 3, size, size) uint8.
+        images: (n, 3, size, size) uint8.
         labels: (n,) int64.
 
     Returns:
-        (n,) int64: pictures sorted by their bytes, equal ones by label.
+        (n,) int64: images sorted by their bytes, equal ones by label.
     """
-    contents = np.concatenate(
-        [pictures.reshape(len(pictures), -1), labels.astype(">u2").view("u1").reshape(-1, 2)], axis=1
-    )
+    contents = np.concatenate([images.reshape(len(images), -1), labels.astype(">u2").view("u1").reshape(-1, 2)], axis=1)
     return contents.view(f"V{contents.shape[1]}").ravel().argsort(kind="stable")
 
 
-def augment(pictures: Tensor, padding: int, random: torch.Generator) -> Tensor:
-    """Crop at random after padding with zeros, and mirror every other picture, as torchvision does to raw pictures.
+def augment(images: Tensor, padding: int, random: torch.Generator) -> Tensor:
+    """Crop at random after padding with zeros, and mirror every other image, as torchvision does to raw images.
 
     Args:
-        pictures: (count, 3, size, size) uint8.
+        images: (count, 3, size, size) uint8.
         padding: pixels added on each side.
         random: where the offsets and the flips come from.
 
     Returns:
-        Pictures of the same shape and type.
+        Images of the same shape and type.
     """
-    return view(pictures, padding, views(len(pictures), padding, random))
+    return view(images, padding, views(len(images), padding, random))
 
 
 def views(count: int, padding: int, random: torch.Generator) -> Tensor:
-    """Draw how each of ``count`` pictures is augmented, (count,) int64; odd ones are mirrored. See `view`."""
-    # One number per picture, so that a longer draw begins with the shorter one: flip, row and column are read off it.
+    """Draw how each of ``count`` images is augmented, (count,) int64; odd ones are mirrored. See `view`."""
+    # One number per image, so that a longer draw begins with the shorter one: flip, row and column are read off it.
     return torch.randint(2 * (2 * padding + 1) ** 2, (count,), generator=random)
 
 
-def view(pictures: Tensor, padding: int, chosen: Tensor) -> Tensor:
-    """Return every picture as one of its 2 * (2 * padding + 1)^2 augmented views.
+def view(images: Tensor, padding: int, chosen: Tensor) -> Tensor:
+    """Return every image as one of its 2 * (2 * padding + 1)^2 augmented views.
 
     Args:
-        pictures: (count, 3, size, size).
+        images: (count, 3, size, size).
         padding: pixels of zeros added on each side before the crop.
         chosen: the views, (count,), as `views` draws them.
     """
     flipped = (chosen % 2 == 1)[:, None, None, None]
-    cropped = _crop(pictures, padding, chosen) if padding else pictures
+    cropped = _crop(images, padding, chosen) if padding else images
     return torch.where(flipped, cropped.flip(-1), cropped)
 
 
-def _crop(pictures: Tensor, padding: int, chosen: Tensor) -> Tensor:
-    count, channels, size, _ = pictures.shape
+def _crop(images: Tensor, padding: int, chosen: Tensor) -> Tensor:
+    count, channels, size, _ = images.shape
     shifts = 2 * padding + 1
-    numbers = torch.arange(max(count, size), device=pictures.device)
+    numbers = torch.arange(max(count, size), device=images.device)
     rows, columns = ((chosen // divisor % shifts)[:, None] + numbers[:size] for divisor in (2, 2 * shifts))
-    padded = F.pad(pictures, (padding,) * 4)
+    padded = F.pad(images, (padding,) * 4)
     return padded[
         numbers[:count, None, None, None],
         numbers[None, :channels, None, None],
@@ -98,7 +96,7 @@ def _crop(pictures: Tensor, padding: int, chosen: Tensor) -> Tensor:
     ]
 
 
-def normalise(pictures: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return (pictures / 255 - mean) / std per channel, as float32."""
-    centre, scale = (torch.tensor(values, device=pictures.device).view(1, -1, 1, 1) for values in (mean, std))
-    return (pictures.float() / 255 - centre) / scale
+def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return (images / 255 - mean) / std per channel, as float32."""
+    centre, scale = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (mean, std))
+    return (images.float() / 255 - centre) / scale

@@ -34,7 +34,7 @@ def find(image_dir: str | Path | None, name: str, folder: str, files: Sequence[s
     layout = f"the official layout is {folder}/ with {_listed(files)}"
     if image_dir is None and not (location() / folder).is_dir():
         known = layout + (f"; {hint}" if hint else "")
-        raise InputError(f"image_dir: the pictures of {name} are read from a folder and none was given; {known}.")
+        raise InputError(f"image_dir: the images of {name} are read from a folder and none was given; {known}.")
     given = location() if image_dir is None else expanded("image_dir", image_dir)
     if not given.is_dir():
         raise InputError(f"image_dir: there is no folder '{given}'; for {name}, {layout}.")
@@ -59,7 +59,7 @@ def entries(path: Path) -> dict[str, object]:
 
 
 def pixels(content: Mapping[str, object], path: Path, size: int) -> np.ndarray:
-    """Return the pictures of one file as (n, 3, size, size) uint8.
+    """Return the images of one file as (n, 3, size, size) uint8.
 
     Raises:
         InputError: if ``data`` is missing or is no (n, 3·size²) array of uint8.
@@ -88,7 +88,7 @@ def labels(content: Mapping[str, object], path: Path, key: str, count: int, lowe
     whole = all(isinstance(value, (int, np.integer)) for value in values)
     if not whole or len(values) != count:
         fault = f"{len(values)} values" if whole else "not a list of whole numbers"
-        raise InputError(f"'{path}': '{key}' is {fault}; the file has {count} pictures, each with one label.")
+        raise InputError(f"'{path}': '{key}' is {fault}; the file has {count} images, each with one label.")
     wrong = next((value for value in values if not lowest <= value <= highest), None)
     if wrong is not None:
         raise InputError(f"'{path}': '{key}' has the label {wrong}; the set's labels are {lowest} to {highest}.")

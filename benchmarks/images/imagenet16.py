@@ -25,11 +25,11 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
 
     Args:
         name: ``imagenet16-120``.
-        split: ``train``, or ``test`` for the official validation pictures.
+        split: ``train``, or ``test`` for the official validation images.
         image_dir: the folder ``ImageNet16``, or the one that holds it.
 
     Returns:
-        The pictures (n, 3, 16, 16) uint8 and the labels (n,) int64 from 0 to 119, in the order of the files.
+        The images (n, 3, 16, 16) uint8 and the labels (n,) int64 from 0 to 119, in the order of the files.
 
     Raises:
         InputError: if the folder or a file is missing, damaged, or holds something else; for ``train``, also if a file
@@ -39,17 +39,17 @@ def load(name: str, split: str, image_dir: str | Path | None) -> tuple[np.ndarra
         raise unknown("split", split, _SPLITS)
     paths = files.find(image_dir, name, _FOLDER, _SPLITS[split])
     others = [paths[0].with_name(file) for file in _SPLITS["test"]] if split == "train" else []
-    pictures, labels = files.joined(paths, others, _part)
-    if not len(pictures):
+    images, labels = files.joined(paths, others, _part)
+    if not len(images):
         raise InputError(
-            f"'{paths[0].parent}' holds no picture of the first {_CLASSES} classes; its files are not whole."
+            f"'{paths[0].parent}' holds no image of the first {_CLASSES} classes; its files are not whole."
         )
-    return pictures, labels
+    return images, labels
 
 
 def _part(path: Path) -> tuple[np.ndarray, np.ndarray]:
     content = files.entries(path)
-    pictures = files.pixels(content, path, _SIZE)
-    labels = files.labels(content, path, "labels", len(pictures), 1, _CLASSES_IN_FILE)
+    images = files.pixels(content, path, _SIZE)
+    labels = files.labels(content, path, "labels", len(images), 1, _CLASSES_IN_FILE)
     kept = labels <= _CLASSES  # cut file by file, so that the whole of ImageNet is never held
-    return pictures[kept], labels[kept] - 1
+    return images[kept], labels[kept] - 1

@@ -39,7 +39,7 @@ def depths(number: int) -> tuple[int, int, int]:
 
 
 def flops(number: int, *, num_classes: int = 100, size: int = 32) -> int:
-    """Return the multiply-accumulates of one picture's forward pass, from arithmetic alone; all of it is live.
+    """Return the multiply-accumulates of one image's forward pass, from arithmetic alone; all of it is live.
 
     Convolutions and the classifier count, the classifier's bias adding one a class; see `spaces.nb201.counts`.
     """

@@ -48,7 +48,7 @@ class Space:
             skeleton's C and N may be given, of which a space without a skeleton makes nothing.
         classes: how many classes its published accuracies have.
         costs: what a network may cost, by name, each from a cell and a number of classes: ``params``, and of one
-            picture ``flops``, multiply-accumulates; of all that is there, and ``live_params`` and ``live_flops`` of
+            image ``flops``, multiply-accumulates; of all that is there, and ``live_params`` and ``live_flops`` of
             what is live.
         options: how many options there are at each place where a cell can be changed.
         encode: the option that a cell has at each place.
@@ -58,7 +58,7 @@ class Space:
             weights; it has no dead edges.
         canonical: the cell that stands for this one's isomorphism class, as the space's authors define it.
         has_skeleton: whether C and N change its networks.
-        subsets: the subsets of cells for which results are given beside each other, by name, all cells first.
+        subsets: the subsets of cells for which results are compared, by name, all cells first.
         targets: ``table:column`` that scores are correlated with unless something else is asked for: a distilled
             accuracy first, then accuracies of every cell where those before do not know all that were evaluated.
         further_targets: by which searches are judged besides, where their tables are there.

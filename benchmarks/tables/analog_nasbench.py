@@ -99,7 +99,7 @@ def _card(data_hash: str, version: str) -> Card:
             "baseline: digital training; ptq, qat: post-training and quantisation-aware 8-bit quantisation; noisy: the "
             "digital weights on simulated analog hardware; analog: hardware-aware training. From the example script of "
             "the repository: SGD 0.9 with Nesterov momentum, weight decay 5e-4, rate 0.1 with a cosine schedule, batch "
-            "256, crop and flip, applied to the test pictures too, and accuracies averaged over 25 such passes"
+            "256, crop and flip, applied to the test images too, and accuracies averaged over 25 such passes"
         ),
         teacher="none",
         seeds="1 training",

@@ -1,7 +1,7 @@
 """The table ``nb201``: the 200-epoch accuracies of all 15,625 cells of NAS-Bench-201, fetched once.
 
 They come from three CSV files of the repository of NASGraph, in which every cell is named by its official string.
-What is called cifar10 there is the protocol ``cifar10-valid``: trained on half of the training pictures.
+What is called cifar10 there is the protocol ``cifar10-valid``: trained on half of the training images.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from diswot.benchmarks.tables import readers
 from diswot.benchmarks.tables.fetched import Fetched
 from diswot.benchmarks.tables.table import Card
 
-#: How the networks of NAS-Bench-201 were trained, and on which pictures (its paper, sections 2.2 and 2.3).
+#: How the networks of NAS-Bench-201 were trained, and on which images (its paper, sections 2.2 and 2.3).
 RECIPE = (
     "SGD 0.9 with Nesterov momentum, weight decay 5e-4, rate 0.1 with a cosine schedule to 0, batch 256, crop, flip. "
-    "cifar10-valid: trained on half of CIFAR-10's training pictures, val is the other half, test the official test "
-    "pictures; cifar100, imagenet16-120: trained on all training pictures, val and test are halves of the test pictures"
+    "cifar10-valid: trained on half of CIFAR-10's training images, val is the other half, test the official test "
+    "images; cifar100, imagenet16-120: trained on all training images, val and test are halves of the test images"
 )
 CITATION = (
     "Xuanyi Dong, Yi Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search. ICLR 2020. "
@@ -30,7 +30,7 @@ CITATION = (
 _COMMIT = "1f8fd621c60a48728fcc890818b6b94eee62e4dc"
 _FOLDER = f"https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/{_COMMIT}/data"
 
-#: The published files, by the name that their pictures have in the columns.
+#: The published files, by the name that their images have in the columns.
 FILES = {
     "cifar10-valid": Remote(
         f"{_FOLDER}/nasbench201_cifar10.csv",

@@ -1,7 +1,7 @@
-"""The table ``nb201-kd-model``: what a model that was fitted to ``nb201-kd`` predicts of every cell of NAS-Bench-201.
+"""The table ``nb201-kd-model``: predictions for every cell of NAS-Bench-201 by a model fitted to ``nb201-kd``.
 
-Nothing of it was trained: it judges searches and is drawn, and takes no part in correlations unless it is asked for.
-What is shipped has one row a function; ``docs/measurements/model.py`` makes it.
+None of its accuracies is trained. It judges searches and appears in figures. No command correlates with it unasked.
+The packaged file has one row a function; ``docs/measurements/model.py`` makes it.
 """
 
 from __future__ import annotations

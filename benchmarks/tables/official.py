@@ -107,9 +107,9 @@ def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
         step: called after every cell.
 
     Returns:
-        A table named as the file is. Columns such as ``cifar100-test-200``, in percent after the last epoch, are means
-        over the trainings that the cell has (the packages' ``is_random=False``), ``cifar100-test-200-seed777`` is one
-        training, NaN where there is none.
+        A table with the name of the file, in percent after the last epoch. A column such as ``cifar100-test-200`` is
+        the mean over the trainings that the cell has (the packages' ``is_random=False``). ``cifar100-test-200-seed777``
+        is one training, NaN where the cell has none.
 
     Raises:
         InputError: if it is missing, damaged, or holds something else.
@@ -285,7 +285,7 @@ def card(source: str, data_hash: str, citation: str = nb201.CITATION) -> Card:
         source=source,
         licence="MIT",
         images="CIFAR-10, CIFAR-100, ImageNet16-120",
-        recipe=f"{nb201.RECIPE}. cifar10: trained on all of CIFAR-10's training pictures",
+        recipe=f"{nb201.RECIPE}. cifar10: trained on all of CIFAR-10's training images",
         teacher="none",
         seeds="1 to 3 trainings a cell: a column that ends in -seedN is one of them, the others are means over all",
         epochs="12 or 200, as the columns say, each with a schedule of its own",

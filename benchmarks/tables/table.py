@@ -20,7 +20,7 @@ class Card:
     Attributes:
         source: where they come from.
         licence: under which terms.
-        images: the pictures that the networks were trained and tested on.
+        images: the images that the networks were trained and tested on.
         recipe: how the networks were trained, and what each column means.
         teacher: of the distilled accuracies; "none" where nothing was distilled.
         seeds: how many trainings a figure stands for.

@@ -1,4 +1,4 @@
-"""Trainings of students, one a row, as accuracies by function and cell; `runs.store.Training` has the columns."""
+"""Turn trainings of students into accuracies by function and cell. `runs.store.Training` lists the columns."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Comparison:
         """Return a proxy's correlation with a target."""
         return _with_interval(self.correlations[[self.names.index(name)], target], intervals.of_correlation)
 
-    def given_size(self, name: str, target: int) -> Estimate:
+    def partial_correlation(self, name: str, target: int) -> Estimate:
         """Return a proxy's partial correlation with a target, controlling for the size."""
         return _with_interval(self.partial[[self.names.index(name)], target], intervals.of_correlation)
 

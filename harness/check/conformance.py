@@ -58,7 +58,7 @@ def names(quick: bool) -> tuple[str, ...]:
 def cost(subject: Subject, times: Sequence[float]) -> Answer:
     """Say what the proxy costs, of which times were measured already."""
     memory = memory_in_units(subject.proxy)
-    figure = f"{statistics.median(times):.2f} units of time, median of {len(times)}; {memory:.2f} units of memory"
+    figure = f"{statistics.median(times):.2f} passes, median of {len(times)}; {memory:.2f} times the memory of one"
     return Answer(STAGE, "cost", "pass", figure, subject.command("--only", "cost"), decides=False)
 
 

@@ -114,9 +114,9 @@ def answers(
         verdict, figure = _direction(found.correlation(name, t), found.counts(name), subject.proxy)
         yield Answer(STAGE, f"direction {target}", verdict, figure, command, decides=t == 0)
     for t, target in enumerate(accuracies.columns):
-        held = found.given_size(name, t)
+        held = found.partial_correlation(name, t)
         figure = f"{held}, controlling for live_flops"
-        yield Answer(STAGE, f"given_size {target}", comparison.positive(held), figure, command, decides=False)
+        yield Answer(STAGE, f"partial {target}", comparison.positive(held), figure, command, decides=False)
     for other in others:
         behind = found.lead(other, name, 0)
         figure = f"{other} has {found.correlation(other, 0)}, ahead by {behind}; margin {margin:g}, {first}"

@@ -47,7 +47,7 @@ class Conditions:
     teacher: str = teachers.DEFAULT
 
 
-#: Those of the scores that are stored beside this file; they need no pictures.
+#: Those of the scores that are stored beside this file; they need no images.
 OWN = Conditions()
 
 
@@ -94,7 +94,7 @@ def load() -> Reference:
 
 
 def of_set(one: ScoreSet) -> Reference:
-    """Take the reference from a shipped set of scores: those of the fixed cells and of a check's weight seed."""
+    """Take the reference from precomputed scores: those of the fixed cells and of a check's weight seed."""
     found = one.frame()
     found = found[found["cell"].isin(cells(quick=False)) & (found["seed"] == _SEED)]
     proxies = pd.DataFrame(one.card["proxies"])[["name", "version", "direction"]]
@@ -104,7 +104,7 @@ def of_set(one: ScoreSet) -> Reference:
 
 
 def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
-    """Return the conditions under which a shipped set was made.
+    """Return the conditions of precomputed scores.
 
     Args:
         one: the set.
@@ -116,8 +116,8 @@ def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
     if one.card["space"] != SPACE or _SEED not in one.card["seeds"]:
         seeds = ", ".join(map(str, one.card["seeds"]))
         raise InputError(
-            f"with: the shipped set {one.name} is of {one.card['space']} with weight seeds {seeds}; a check compares "
-            f"on {SPACE} with seed {_SEED}."
+            f"with: the precomputed scores {one.name} are of {one.card['space']} with weight seeds {seeds}; a check "
+            f"compares on {SPACE} with seed {_SEED}."
         )
     settings = one.card["settings"]
     same = {key: settings[key] for key in ("images", "batch_size", "batch_seed", "augment", "teacher")}
@@ -196,7 +196,7 @@ def plan(
 
 
 def settings_of(one: Plan) -> Settings:
-    """Return the settings that a plan has on this machine, the hash of its pictures among them."""
+    """Return the settings that a plan has on this machine, the hash of its images among them."""
     return sweep.prepare(one).settings
 
 

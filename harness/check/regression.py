@@ -28,7 +28,7 @@ STAGE = "regression"
 #: The number of the file's form.
 SCHEMA = 1
 
-#: Slower is: by this factor and by so many units, and less likely by chance than this. A smaller factor would find
+#: Slower is: by this factor and by so many passes, and less likely by chance than this. A smaller factor would find
 #: other machines, on which a unit takes its time elsewhere than a proxy.
 _FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
 
@@ -54,7 +54,7 @@ class Baseline:
         settings_hash: of the same.
         tolerance: relative, within which scores are the same.
         scores: one row a cell: cell, seed, status, value, cause.
-        times: in units, one a repeat.
+        times: relative to one forward and backward pass, one a repeat.
         device: the machine that it was saved on; None where an older version saved it.
     """
 
@@ -108,8 +108,8 @@ def default_path(subject: Subject, beside: str | None) -> Path | None:
 
     Args:
         subject: the proxy.
-        beside: the shipped set that it is compared with, whose name is then a part of the file's, since its pictures
-            make another baseline.
+        beside: name of the precomputed scores that it is compared with. The file's name then contains it, since their
+            images make another baseline.
     """
     if subject.file is None:
         return None
@@ -197,7 +197,7 @@ def answers(
         subject: the proxy as it is.
         old: as it was.
         scores: as it scores now.
-        times: in units, as they are now.
+        times: as they are now, relative to one forward and backward pass.
         accuracies: as `worth.targets` returns them.
         margin: how much lower the correlation may have become.
         allowed: the limits that the user gives instead.
@@ -261,7 +261,7 @@ def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str
     before, now = statistics.median(old.times), statistics.median(new)
     chance = float(stats.mannwhitneyu(new, old.times, alternative="greater").pvalue)
     figure = (
-        f"{before:.2f} units before, {now:.2f} now, medians of {len(old.times)} and {len(new)}; "
+        f"{before:.2f} passes before, {now:.2f} now, medians of {len(old.times)} and {len(new)}; "
         f"Mann-Whitney p {chance:.3g}"
     )
     factor, least = (_FACTOR, _UNITS) if limit is None else (1 + limit, 0.0)

@@ -23,7 +23,7 @@ from diswot.harness.runs.settings import Settings
 from diswot.proxies.testing import PROPERTIES
 from diswot.proxies.testing.cost import time_in_units
 
-#: How often the time is measured: as often as a test needs to tell ten times from chance, and more.
+#: How often the time is measured: enough for a test to find a factor of ten significant, and more.
 _REPEATS, _REPEATS_QUICK = 11, 5
 
 
@@ -43,8 +43,8 @@ class Request:
         tolerance: of a baseline that is saved.
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
-        beside: name of the shipped set of scores that it is compared with; None for the stored scores of noise.
-        image_dir: the folder of that set's pictures; None for the cache.
+        beside: name of precomputed scores that it is compared with; None for the stored scores of noise.
+        image_dir: the folder of that set's images; None for the cache.
         out: a run's folder to keep the scores in; None for none.
     """
 
@@ -120,9 +120,7 @@ def _conditions(request: Request) -> Conditions:
     if request.beside is not None:
         return reference.conditions_of(sets.load(request.beside), request.image_dir)
     if request.image_dir is not None:
-        raise InputError(
-            "image_dir: a check uses noise, and pictures only beside a shipped set of scores: --with NAME."
-        )
+        raise InputError("image_dir: a check uses noise, and images only with precomputed scores: --with NAME.")
     return reference.OWN
 
 

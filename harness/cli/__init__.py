@@ -23,16 +23,16 @@ _COMMANDS = {
     "evaluate": "score proxies x cells x seeds into a store; resumable",
     "correlate": "rank correlations of a store with accuracies",
     "compare": "runs side by side: paired differences, scores that changed, settings that differ",
-    "search": "evolutionary search driven by a proxy, beside random search and both optima",
+    "search": "evolutionary search driven by a proxy, compared with random search",
     "report": "figures and one self-contained HTML page from stored scores",
     "check": "regression-test a proxy: is it well-behaved, worth something, and as it was",
     "distill": "train students with and without a teacher, into an accuracy table; resumable",
     "tables": "list, show, fetch and import accuracy tables",
-    "scores": "list and show the sets of scores that are shipped",
+    "scores": "list and show the precomputed scores",
     "images": "list image sets, and fetch CIFAR-10 and CIFAR-100",
     "proxies": "list and show proxies, and begin one of your own",
     "cell": "show one cell: string, index, drawing, counts, known accuracies",
-    "bench": "cost of each proxy and of the suite, in seconds and in units",
+    "bench": "cost of each proxy and of the suite, in seconds and in passes",
 }
 
 #: The longest word of a message: a path is shown whole, and thousands of digits are not.
@@ -75,7 +75,7 @@ class _Lazy(Group):
 def _diswot() -> None:
     """Benchmark training-free proxies on NAS-Bench-201 and S0 against distillation and vanilla accuracies.
 
-    Exit status: 0 done; 1 the job ran and the answer is no, or some units failed, or it was interrupted; 2 wrong
+    Exit status: 0 done; 1 the job ran and the answer is no, or some scores failed, or it was interrupted; 2 wrong
     usage, bad input or a missing file.
     """
 

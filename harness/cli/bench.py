@@ -18,10 +18,10 @@ from diswot.harness.cli import options
 @click.option("--out", type=options.NEW_FILE, help="A .csv, .parquet or .json file.")
 @options.as_json
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
-    """Measure each proxy's cost and the suite's, in seconds and in units, on one thread.
+    """Measure the cost of each proxy and of the suite, on one thread.
 
-    A unit is one plain forward and backward of the same network, batch and machine. Of several weight seeds the first
-    is taken; --workers and --stack are those of a sweep with the same options, and play no part here.
+    The cost is in seconds and in units: relative to one forward and backward pass of the same network, batch and
+    machine. It uses the first weight seed. --workers and --stack have no effect here.
     """
     import torch
 

@@ -20,14 +20,14 @@ TOLERANCE = 2e-3
 @click.argument("file", required=False)
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller networks: a minute instead of several.")
 @click.option(
-    "--against", multiple=True, help="Built-ins that it must not be behind, such as best,live_flops; repeatable."
+    "--against", multiple=True, help="Built-ins whose correlation it must reach, such as best,live_flops; repeatable."
 )
 @click.option(
     "--margin",
     type=options.Finite(min=0, min_open=True),
     default=MARGIN,
     show_default=True,
-    help="How far behind it may be, as a difference of correlations.",
+    help="Largest gap that passes, as a difference of correlations.",
 )
 @click.option(
     "--fail-on",
@@ -40,14 +40,14 @@ TOLERANCE = 2e-3
     "--with",
     "beside",
     metavar="NAME",
-    help="Compare with this shipped set of scores, with its pictures, instead of the stored scores of noise.",
+    help="Compare with these precomputed scores, on their images, instead of the stored scores of noise.",
 )
 @options.image_dir
 @click.option("--save", type=options.NEW_FILE, help="Write the proxy's baseline into this .json file.")
 @click.option(
     "--baseline",
     type=options.PATH,
-    help="Baseline to compare with.  [default: NAME.baseline.json beside FILE, where there is one; "
+    help="Baseline to compare with.  [default: NAME.baseline.json next to FILE, if it is there; "
     "NAME.SET.baseline.json of a check --with SET]",
 )
 @click.option(
@@ -55,7 +55,7 @@ TOLERANCE = 2e-3
     type=options.Finite(min=0),
     default=TOLERANCE,
     show_default=True,
-    help="Of a saved baseline: how much a score may change, relative to itself.",
+    help="Relative change of a score that passes; stored with a saved baseline.",
 )
 @click.option("--undecided", default="fail", show_default=True, help="What an undecided answer counts as: fail | pass.")
 @click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")
@@ -64,7 +64,9 @@ TOLERANCE = 2e-3
 @click.option("--junit", type=options.NEW_FILE, help="Write the answers as JUnit XML.")
 @click.option("--markdown", type=options.NEW_FILE, help="Write the answers as Markdown, for a pull request.")
 @click.option("--out", type=options.PATH, help="Keep the scores as a run's folder, for `diswot report`.")
-@click.option("--refresh-reference", is_flag=True, help="Score the built-ins anew and store that in the package.")
+@click.option(
+    "--refresh-reference", is_flag=True, help="Score the built-ins again, and store the scores in the package."
+)
 @options.config
 @named("--image-dir", "count")
 def command(
@@ -90,8 +92,8 @@ def command(
 ) -> int:
     """Regression-test a proxy: FILE.py, FILE.py:NAME, or the name of an installed one.
 
-    Is it well-behaved, what is it worth beside the built-ins, and is it as its baseline was? Exit status: 0 all that
-    decides passes; 1 something fails; 2 something could not be decided, or the check could not run.
+    Is it deterministic and free of side effects, does it predict accuracy, and does it match its baseline? Exit
+    status: 0 every deciding answer passes; 1 one fails; 2 one is undecided, or the check could not run.
     """
     from diswot.harness import pool
     from diswot.harness.check import loading, output, reference, regression, stages

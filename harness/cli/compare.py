@@ -42,9 +42,9 @@ def command(
 ) -> int:
     """Compare the first RUN with each of the others: two versions, machines or image sets.
 
-    A RUN is a run's folder, its store, a folder of runs, or a shipped set. Of every proxy that both have, on the cells
-    with an accuracy that both have: both correlations, their paired difference, and how many scores
-    changed; and the settings that differ.
+    A RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. The table has every proxy
+    of both runs, on the cells with an accuracy in both: both correlations, their paired difference, and how many scores
+    changed. Below it are the settings that differ.
     """
     import json
 

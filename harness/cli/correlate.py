@@ -18,18 +18,18 @@ from diswot.harness.cli import options
     "--with",
     "beside",
     metavar="NAME",
-    help="Take the scores of this shipped set on the same cells, seeds and settings into RUN first.",
+    help="Copy these precomputed scores, of the same cells, seeds and settings, into RUN first.",
 )
 @click.option(
     "--subset",
     show_default="one cell a function",
-    help="Which cells the table on the screen is about: all | connected | reachable | distinct | live-convolution.",
+    help="Cells of the table on the screen: all | connected | reachable | distinct | live-convolution.",
 )
 @click.option(
     "--published",
     "beside_published",
     is_flag=True,
-    help="Show the correlations beside published ones, with the settings that differ.",
+    help="Compare with published correlations, and name the settings that differ.",
 )
 @click.option("--out", type=options.PATH, help="A .csv, .parquet or .json file, or a folder for all three.")
 @options.paper
@@ -56,11 +56,11 @@ def command(
     full: bool,
     as_json: bool,
 ) -> int:
-    """Correlate the scores of RUN, a run's folder, its store, a folder of runs or a shipped set, with accuracies.
+    """Correlate the scores of RUN with accuracies.
 
-    Positive means that the proxy predicts in its declared direction. --json and --out give the correlations by seed on
-    all cells, with intervals. RUN/evidence.csv has the means over seeds by subset; for a shipped set
-    runs/NAME/evidence.csv.
+    RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. Positive means that the proxy
+    predicts in its declared direction. --json and --out give the correlations by seed on all cells, with intervals.
+    RUN/evidence.csv has the means over seeds by subset. For precomputed scores it is runs/NAME/evidence.csv.
     """
     import pandas as pd
 
@@ -93,7 +93,7 @@ def command(
     if beside is not None:
         for folder in folders:
             taken = reuse.beside(folder, beside)
-            click.echo(f"{taken} scores are taken from the shipped set {beside} into {folder}", err=True)
+            click.echo(f"{taken} precomputed scores of {beside} are copied into {folder}", err=True)
     with named("run", "out"):
         found = [
             suites.correlate(folder, suite)

@@ -26,7 +26,7 @@ from diswot.harness.cli import options
     show_default=True,
     help="none (vanilla), kd, at, sp, rkd, ickd, diswot, kd+diswot.",
 )
-@click.option("--recipe", default="mini", show_default=True, help="How students are trained: mini or paper.")
+@click.option("--recipe", default="mini", show_default=True, help="Recipe of the students: mini or paper.")
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE of the recipe, such as epochs=20; repeatable.")
 @click.option("--images", default="cifar10", show_default=True, help="cifar10 | cifar100 | imagenet16-120.")
 @options.image_dir
@@ -46,13 +46,13 @@ from diswot.harness.cli import options
     show_default=True,
     help="Seconds between two checkpoints of a training.",
 )
-@click.option("--compare", help="table:column that the card compares vanilla accuracies with.")
+@click.option("--compare", help="table:column with which the card compares vanilla accuracies.")
 @click.option(
     "--merge",
     "merged",
     type=options.PATH,
     multiple=True,
-    help="trainings.csv of another run with the same settings, not to be done again; repeatable.",
+    help="trainings.csv of another run with the same settings, to reuse; repeatable.",
 )
 @options.out("runs/distill")
 @options.config
@@ -75,7 +75,7 @@ def command(
     teacher: str,
     checkpoint_every: float,
 ) -> int:
-    """Train students with a teacher and without, the pair from the same weights and with the same batches.
+    """Train students with and without a teacher, from the same weights and with the same batches.
 
     One training serves the cells that compute the same function. Interrupted, the same command continues.
     """

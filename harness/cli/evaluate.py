@@ -26,9 +26,9 @@ _OF_SUITE = ("space", "cells", "proxies", "seeds", "images", "batch_size", "batc
 @click.option("--export", type=options.NEW_FILE, help="Also write all scores of the run to a .csv, .parquet or .json.")
 @named("--out", "run", "store")
 def command(out: Path, export: Path | None, shipped: bool, **settings: Any) -> int:
-    """Score proxies x cells x seeds into the store of a run's folder; what is there already is not done again.
+    """Score proxies x cells x seeds into the store of a run's folder; existing scores are not computed again.
 
-    Scores that a shipped set has under the same settings are taken from it: `diswot scores list` names the sets.
+    Precomputed scores of the same settings are reused: `diswot scores list` names them.
     """
     import diswot
     from diswot.benchmarks import spaces

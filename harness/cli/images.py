@@ -42,7 +42,7 @@ def _state(name: str) -> str:
 @options.mirror
 @click.option("--image-dir", type=options.PATH, help="Folder to put the set's folder into.  [default: the cache]")
 def fetch(name: str, mirror: Path | None, image_dir: Path | None) -> None:
-    """Fetch the official archive of NAME, cifar10 or cifar100 (170 MB), and unpack its pictures.
+    """Fetch the official archive of NAME, cifar10 or cifar100 (170 MB), and unpack its images.
 
     Without --image-dir they go into the cache folder, where --images NAME finds them; $DISWOT_CACHE names another.
     """

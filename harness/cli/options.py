@@ -216,7 +216,7 @@ cells = click.option(
 )
 proxies = click.option("--proxies", default="fast", show_default=True, help="fast | all | name,name.")
 seeds = click.option(
-    "--seeds", default="1", show_default=True, help="How many weight seeds, or a list: 0,1,2 (one: 5,)."
+    "--seeds", default="1", show_default=True, help="Number of weight seeds, or a list: 0,1,2 (one: 5,)."
 )
 images = click.option(
     "--images", default="noise", show_default=True, help="noise | cifar10 | cifar100 | imagenet16-120."
@@ -234,9 +234,9 @@ batch_size = click.option(
     help="Images in a batch.",
 )
 batch_seed = click.option(
-    "--batch-seed", type=Whole(min=0), default=0, show_default=True, help="Which pictures are in the batch."
+    "--batch-seed", type=Whole(min=0), default=0, show_default=True, help="Which images are in the batch."
 )
-augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the pictures.")
+augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the images.")
 teacher = click.option(
     "--teacher",
     default="resnet56",
@@ -244,7 +244,7 @@ teacher = click.option(
     help="resnet20|32|44|56|110, nb201:CELL or s0:DEPTHS; untrained.",
 )
 device = click.option(
-    "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes GPUs if there are."
+    "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes all visible GPUs."
 )
 workers = click.option(
     "--workers",
@@ -257,10 +257,10 @@ workers = click.option(
 )
 stack = click.option(
     "--stack",
-    type=Whole(min=1, most=1024, reason="the networks of a stack are computed in one pass, and fill the memory"),
+    type=Whole(min=1, most=1024, reason="the networks of all these seeds share one pass, and fill the memory"),
     default=1,
     show_default=True,
-    help="Weight seeds that are computed in one pass, which pays on a GPU; part of the settings. It changes the "
+    help="Weight seeds that one vectorised pass (vmap) computes, for a GPU; part of the settings. It changes the "
     "rounding: at a batch of 4 epe_nas moves by 1 %, zico and fisher by .4 %.",
 )
 tf32 = click.option("--tf32/--no-tf32", default=False, help="On a GPU: TF32, which is faster and rounds more.")
@@ -275,7 +275,7 @@ shipped = click.option(
     "--shipped/--no-shipped",
     default=True,
     show_default=True,
-    help="Take scores that a shipped set has under the same settings instead of computing them.",
+    help="Reuse precomputed scores of the same settings instead of computing them.",
 )
 suite = click.option("--suite", metavar="NAME", help="A frozen suite, such as nb201-2026: docs/evidence.md.")
 mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the files from, instead of the network.")
@@ -283,7 +283,7 @@ target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
 measure = click.option(
-    "--measure", default="spearman", show_default=True, help="What intervals are about: spearman | kendall."
+    "--measure", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
 
 
@@ -349,7 +349,7 @@ def evidence(function: F) -> F:
 
 def paper(function: F) -> F:
     """Add the options that say which proxies a paper shows, in which order, and what they are called."""
-    orders = "How proxies are ordered: value | given (as in --proxies, else as in --labels)."
+    orders = "Order of the proxies: value | given (as in --proxies, else as in --labels)."
     for option in (
         click.option("--order", default="value", show_default=True, help=orders),
         click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),

@@ -92,7 +92,7 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
                 continue
             star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
             row[measure + mark] = _interval(found, measure) + star
-            row["given size" + mark] = decimal(found["partial"], 2)
+            row["partial" + mark] = decimal(found["partial"], 2)
             if target in has_copies:
                 row["all cells" + mark] = decimal(on_all_cells.get((proxy, target), math.nan), 2)
         rows.append(row)
@@ -188,7 +188,7 @@ def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
     if evidence["behind_p"].notna().any():
         notes.append("*: not significantly different from the best (5 %, Holm-corrected for all pairs).")
     if evidence["partial"].notna().any():
-        notes.append("given size: the partial correlation, controlling for live_flops.")
+        notes.append("partial: the partial correlation, controlling for live_flops.")
     if has_copies:
         notes.append("all cells: the correlation over all cells, copies included, as publications report it.")
     return notes + agreement(evidence)
@@ -326,9 +326,9 @@ def picked(found: Search) -> list[str]:
         cell, count = next(iter(group["cell"].value_counts().items()))
         one = group[group["cell"] == cell].iloc[0]
         of = counted(len(group), "search", "searches")
-        beside = f" beside {teacher}" if several else ""
+        with_teacher = f" with {teacher}" if several else ""
         lines.append(
-            f"{driver}{beside} picks {one['architecture']} ({cell}), {count} of {of} by {algorithm}: "
+            f"{driver}{with_teacher} picks {one['architecture']} ({cell}), {count} of {of} by {algorithm}: "
             f"{one['params']:,} weights, {one['flops']:,} multiply-accumulates"
         )
     return lines
@@ -370,7 +370,7 @@ def _search_notes(info: dict[str, Any]) -> list[str]:
     oracles = [f"{name} {one['accuracy']:.2f} % ({one['known']} known)" for name, one in info["oracles"].items()]
     notes = [
         "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
-        f"regret: points behind the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
+        f"regret: points below the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
         "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
         "by when this search has it, at the median.",
     ]

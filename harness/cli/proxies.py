@@ -36,7 +36,7 @@ def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
 @options.plugin
 @options.as_json
 def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
-    """Show one proxy's record: version, direction, needs, source, deviations."""
+    """Show one proxy's record: version, direction, needs, source, differences from the reference."""
     from diswot.harness.compute import plan
     from diswot.harness.runs.run_folder import describe
     from diswot.proxies import registry
@@ -56,8 +56,8 @@ def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 def new(name: str) -> None:
-    """Write NAME.py, a commented proxy to begin with, into this folder; `diswot check NAME.py` passes."""
+    """Write NAME.py, a commented template, into this folder; it passes `diswot check NAME.py`."""
     from diswot.harness.check import template
 
     path = template.write(name, Path.cwd())
-    click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` asks whether it is a good proxy")
+    click.echo(f"wrote {path.name}; `diswot check {path.name} --quick` tests it")

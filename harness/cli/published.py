@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str | None = None) -> str:
-    """Return a table a publication, then the explanations.
+    """Return the text of the command: a table for each publication, then the explanations.
 
     Args:
         results: of the run, with their evidence.
         table: as `harness.runs.published.beside` returns it.
         subset: of the cells; None for all that figures were published of.
-        suite: the one that was asked for, which the last line names.
+        suite: the suite of the command, which the last line names.
     """
     measure = results.method["measure"]
     chosen = table if subset is None else table[table["subset"] == subset]

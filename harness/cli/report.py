@@ -15,7 +15,7 @@ from diswot.harness.cli import options
 @options.evidence
 @click.option("--figures", help="Which figures, such as bars,scatters.  [default: all that the run has data for]")
 @options.paper
-@click.option("--width", help="Of bars and scatters: single | double (columns).  [default: as the content needs]")
+@click.option("--width", help="Width of bars and scatters: single | double (columns).  [default: as the content needs]")
 @click.option("--caption/--no-caption", default=True, show_default=True, help="Write the sample below each figure.")
 @click.option(
     "--annotate",
@@ -43,7 +43,8 @@ def command(
 ) -> int:
     """Draw the figures of RUN and write one self-contained page.
 
-    RUN is a run's folder, its store, a folder of runs, or a shipped set's name, whose page goes into runs/NAME.
+    RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. The page of precomputed
+    scores goes into runs/NAME.
     """
     from diswot import reports
     from diswot.benchmarks.errors import InputError

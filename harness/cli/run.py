@@ -58,7 +58,8 @@ def command(out: Path, targets: tuple[str, ...], full: bool, workers: int | None
     An option that changes what is scored (--cells, --proxies, --images, --seeds, --no-shipped and so on) makes it
     compute those scores here, by default on 80 cells. Interrupted, the same command continues.
 
-    --target holds for NAS-Bench-201. So do --images other than noise, whose number of classes both networks then have.
+    --target applies to NAS-Bench-201 only, and so do --images other than noise. Student and teacher then have the
+    number of classes of the image set.
     """
     from diswot.harness.runs import results, run_folder
 

@@ -12,21 +12,21 @@ from diswot.harness.cli import Group, options
 
 @click.group(cls=Group)
 def command() -> None:
-    """List the shipped sets of scores, or show how one was made.
+    """List the precomputed scores, or show how they were made.
 
-    A set's name stands for a run's folder: `diswot correlate NAME`, `diswot report NAME`, `diswot search NAME`.
+    Their name stands for a run's folder: `diswot correlate NAME`, `diswot report NAME`, `diswot search NAME`.
     """
 
 
 @command.command("list")
 @options.as_json
 def _list(as_json: bool) -> None:
-    """List the shipped sets."""
+    """List the precomputed scores."""
     from diswot.harness.runs.precomputed import sets
 
     found = list(map(sets.load, sets.names()))
     if not found and not as_json:
-        click.echo("no set is shipped with this version")
+        click.echo("this version has no precomputed scores")
         return
     rows = [
         {
@@ -57,7 +57,7 @@ def _in_words(settings: dict[str, Any]) -> str:
 @click.argument("name")
 @options.as_json
 def show(name: str, as_json: bool) -> None:
-    """Show the card of the set NAME: settings, machine, versions, what was undefined, licence, hash."""
+    """Show the card of NAME: settings, machine, versions, undefined scores, licence, hash."""
     from diswot.harness.runs.precomputed import sets
 
     one = sets.load(name)
@@ -74,7 +74,7 @@ def show(name: str, as_json: bool) -> None:
 @command.command(hidden=True)
 @click.argument("run", type=options.PATH)
 @click.argument("name")
-@click.option("--proxies", help="name,name: those that are packed.  [default: all of RUN]")
+@click.option("--proxies", help="Pack only these proxies: name,name.  [default: all of RUN]")
 def pack(run: Path, name: str, proxies: str | None) -> None:
     """Write the scores of RUN, complete for built-in proxies, and their evidence into the package as NAME."""
     from diswot.harness.runs import packing
@@ -89,7 +89,7 @@ def pack(run: Path, name: str, proxies: str | None) -> None:
 @command.command(hidden=True)
 @click.argument("name")
 def judge(name: str) -> None:
-    """Judge the set NAME anew, where a table, a measure or the code has changed, and keep its evidence with it."""
+    """Correlate NAME again after a change of a table, a metric or the code, and store the answer."""
     _keep(name)
 
 

@@ -60,9 +60,11 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     "--population",
     type=options.Whole(min=1),
     show_default="20, or a quarter of fewer than 80 evaluations",
-    help="Cells that evolution keeps.",
+    help="Cells in the population of evolution.",
 )
-@click.option("--tournament", type=options.Whole(min=1), show_default="5", help="Cells of which the best is a parent.")
+@click.option(
+    "--tournament", type=options.Whole(min=1), show_default="5", help="Cells drawn, of which the best is the parent."
+)
 @click.option(
     "--crossover",
     type=options.Finite(0, 1),
@@ -71,14 +73,14 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     help="Probability that a child has two parents.",
 )
 @click.option(
-    "--seeds", "searches", type=options.Whole(1, 10_000), default=10, show_default=True, help="How many searches."
+    "--seeds", "searches", type=options.Whole(1, 10_000), default=10, show_default=True, help="Number of searches."
 )
 @click.option(
     "--weight-seed",
     type=options.Whole(0, 10**18 - 1),
     default=0,
     show_default=True,
-    help="Weights whose scores are followed.",
+    help="Weight seed of the scores.",
 )
 @click.option(
     "--cells",
@@ -95,7 +97,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @click.option(
     "--cost",
     type=options.TEXT,
-    help="A second objective, of which less is better, named as a budget is: Pareto fronts of score and cost.",
+    help="A second objective, of which less is better, in the form of --budget: Pareto fronts of score and cost.",
 )
 @options.target
 @options.space
@@ -138,11 +140,11 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Search for the best cell by a proxy alone: by ageing evolution and at random, beside both optima.
+    """Search for the best cell by a proxy alone, by ageing evolution and at random.
 
-    Scores are those of RUN, a run's folder or a shipped set's name, by default runs/evaluate; with --scores live it
-    need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
-    picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
+    RUN is a run's folder or the name of precomputed scores, by default runs/evaluate. With --scores live it need not
+    exist: the search computes missing scores under its settings. Accuracies judge the picks but do not choose them. The
+    result goes into RUN/search, and `diswot report RUN` shows it.
     """
     from diswot.harness import files
     from diswot.harness.cli import output, summary

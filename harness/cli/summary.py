@@ -108,7 +108,7 @@ def correlations(
     of = "" if subset is None else f" on {subset} cells"
     notes = [
         f"{measure} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
-        "* not significantly different from the best (5 %, Holm-corrected). given size: controlling for FLOPs.",
+        "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
     ]
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
@@ -143,7 +143,7 @@ def _row(
     if first is not None and pd.notna(first[measure]):
         star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
         row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
-    row["given size"] = "-" if first is None else output.decimal(first["partial"], 2)
+    row["partial"] = "-" if first is None else output.decimal(first["partial"], 2)
     if priced is not None:
         members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
         known = set(members) <= set(priced.index)

@@ -85,7 +85,7 @@ def _import(file: Path, out: Path | None) -> None:
     """Import FILE as a Parquet table.
 
     FILE is the official NAS-Bench-201-v1_*.pth, an unpacked NATS-Bench-tss folder, or a pickled dictionary (.pkl) of
-    cells' indices to accuracies. The official files take minutes. Nothing that a file holds is run.
+    cells' indices to accuracies. The official files take minutes. No code from the files runs.
     """
     from diswot.benchmarks.errors import InputError, counted
     from diswot.benchmarks.tables import dictionary, official
@@ -122,7 +122,7 @@ def model(table: str, out: Path | None, classes: int, as_json: bool) -> None:
     """Model the accuracies of all 15,625 cells from those of some, and print how good the model is.
 
     TABLE is a built-in table of NAS-Bench-201, or the path of a file; without a column all its accuracies are modelled.
-    Each prediction has a standard deviation, that of another training. The model is validated on functions left out of
+    The standard deviation of a prediction is that of another training. The model is validated on functions left out of
     the fit. A modelled table is for judging searches and for drawing; correlate with measured accuracies.
     """
     from diswot.benchmarks.tables import model

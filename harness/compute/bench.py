@@ -1,4 +1,4 @@
-"""What proxies cost: seconds, and units of one plain forward and backward of the same network, batch and machine."""
+"""Measure costs in seconds, and relative to one forward and backward pass of the same network, batch and machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Cost:
     Attributes:
         name: a proxy, or what the row is.
         seconds: computed alone, network and trace included.
-        units: the same in units, cell by cell.
+        units: the same relative to one pass, cell by cell.
         shared_units: what it adds inside the suite, where the passes of earlier proxies are there already.
     """
 
@@ -66,7 +66,9 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         InputError: if a proxy fails.
     """
     suite = tuple(names)
-    context = replace(context, settings=replace(context.settings, stack=1))  # a stack would be computed for one seed
+    context = replace(
+        context, settings=replace(context.settings, stack=1)
+    )  # a group of seeds would be computed for one
     _seconds(lambda: task.score_cell(context, cells[0], seed, suite))
     rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}

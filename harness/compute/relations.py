@@ -1,4 +1,4 @@
-"""What DisWOT compares, of one run: the relations of pictures and of classes in the teacher and in two students."""
+"""What DisWOT compares, of one run: the relations of images and of classes in the teacher and in two students."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(context: Context, seed: int, results: Results) -> Path:
 
     Best and worst by the first target, over the cells that were scored. The matrices are M_r's Gram matrix of the last
     activation maps, rows divided by their norms (N x N), and the same of the classifier's gradient by class (classes x
-    classes). Pictures are sorted by label, so that classes are blocks.
+    classes). Images are sorted by label, so that classes are blocks.
 
     Args:
         context: of the sweep.

@@ -1,4 +1,4 @@
-"""Takes scores from shipped sets into a run's store, where they are like any others."""
+"""Copy precomputed scores into a run's store, where they are like any others."""
 
 from __future__ import annotations
 
@@ -39,12 +39,10 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
         if not different:
             taken = _copy(one, versions, plan.cells, plan.seeds, store, folder)
             if taken:
-                progress.say(f"{taken} of {asked} scores are taken from the shipped set {one.name}")
+                progress.say(f"{taken} of {asked} scores are precomputed: {one.name}")
             total += taken
         elif (settings.space, settings.images) == (one.card["space"], one.card["settings"]["images"]):
-            progress.say(
-                f"nothing is taken from the shipped set {one.name}, made with other settings: {', '.join(different)}"
-            )
+            progress.say(f"the precomputed scores {one.name} have other settings: {', '.join(different)}")
     return total
 
 
@@ -63,13 +61,15 @@ def beside(folder: Path, name: str) -> int:
     different = differences(run.info["settings"], one.card["settings"], Settings.consequences)
     if different:
         raise InputError(
-            f"with: {folder} was made with other settings than the shipped set {name}: {', '.join(different)}; only "
+            f"with: {folder} has other settings than the precomputed scores {name}: {', '.join(different)}; only "
             "scores of the same settings are put side by side."
         )
     seeds = set(run.scores["seed"])
     if not seeds & set(one.card["seeds"]):
         listed = ", ".join(map(str, one.card["seeds"]))
-        raise InputError(f"with: the shipped set {name} has the weight seeds {listed}, and {folder} has none of them.")
+        raise InputError(
+            f"with: the precomputed scores {name} have the weight seeds {listed}, and {folder} has none of them."
+        )
     own = dict(zip(run.proxies["name"], run.proxies["version"], strict=True))
     versions = {proxy: version for proxy, version in one.versions.items() if own.get(proxy, version) == version}
     with Store(run_folder.store_path(folder), create=False) as store:

@@ -30,7 +30,7 @@ def prepare(plan: Plan) -> Context:
     """Draw the batches and fix the settings.
 
     Raises:
-        InputError: if the image set, the teacher or the space is not known, the pictures cannot be read, or a proxy
+        InputError: if the image set, the teacher or the space is not known, the images cannot be read, or a proxy
             cannot be sent to worker processes.
     """
     from diswot.harness.compute.task import Context

@@ -17,7 +17,7 @@ from diswot.benchmarks.errors import described, printable
 from diswot.benchmarks.seeding import derive
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record
-from diswot.proxies import by_value, registry, stack
+from diswot.proxies import by_value, registry, vectorised
 from diswot.proxies.registry import Proxy
 from diswot.proxies.scoring import Batch, Outcome, all_needs, evaluate, trace_teacher
 
@@ -35,7 +35,7 @@ class Context:
 
     Attributes:
         settings: of the sweep.
-        batches: two batches, each pictures (batch, 3, height, width) float32 and labels (batch,) int64.
+        batches: two batches, each images (batch, 3, height, width) float32 and labels (batch,) int64.
         plugins: plug-in files to load.
         modules: modules to import, which register proxies too.
         packed: proxies that are defined in a session or script, as `proxies.by_value.pack` makes them.
@@ -64,11 +64,11 @@ class Task:
 
 
 def tasks(settings: Settings, lacking: Iterable[tuple[int, int, Sequence[str]]]) -> list[Task]:
-    """Return the tasks that give cells the scores that they lack, each network once a seed or a stack of seeds.
+    """Return the tasks that give cells the scores that they lack: one a network and seed, or group of vectorised seeds.
 
     A proxy that depends on live edges only is computed on the cell that stands for all of the same function, once for
     all of these: with weights drawn by position in that form they have the same score, exactly. Any other proxy is
-    computed on the cell itself. A stack holds the same seeds whichever of them are lacking: 0 to ``stack`` - 1, and so
+    computed on the cell itself. A group holds the same seeds whichever of them are lacking: 0 to ``stack`` - 1, and so
     on.
 
     Args:
@@ -132,10 +132,10 @@ def batches_on_device(context: Context) -> tuple[Batch, ...]:
     """Return the batches as tensors on the context's device, in channels_last, which convolutions are fastest in."""
     return tuple(
         (
-            torch.from_numpy(pictures).to(context.settings.device).contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(pixels).to(context.settings.device).contiguous(memory_format=torch.channels_last),
             torch.from_numpy(labels).to(context.settings.device),
         )
-        for pictures, labels in context.batches
+        for pixels, labels in context.batches
     )
 
 
@@ -153,17 +153,17 @@ def make_network(build: Callable[[], nn.Module], init: str, key: int, device: st
 def _score_group(
     context: Context, task: Task, init: str, of_seed: Mapping[int, Sequence[Proxy]]
 ) -> dict[int, dict[str, Outcome]]:
-    stacked: dict[int, Mapping[str, Any]] = {}
-    seconds = 0.0  # a network's share of its stack
+    by_seed: dict[int, Mapping[str, Any]] = {}
+    seconds = 0.0  # a network's share of its group of seeds
 
     def given(seed: int) -> Mapping[str, Any]:
         nonlocal seconds
-        if len(task.seeds) > 1 and seed not in stacked:  # a second time where a proxy has meddled with the first
+        if len(task.seeds) > 1 and seed not in by_seed:  # a second time where a proxy has tampered with the first
             needs = all_needs([proxy for proxies in of_seed.values() for proxy in proxies])
             start = time.perf_counter()
-            stacked.update(_stack(context, task, init, needs))
+            by_seed.update(_vectorised(context, task, init, needs))
             seconds = (time.perf_counter() - start) / len(task.seeds)
-        return stacked.pop(seed, {})
+        return by_seed.pop(seed, {})
 
     outcomes = {}
     for seed, proxies in of_seed.items():
@@ -178,7 +178,7 @@ def _score_group(
                 seed=student_key(context.settings.space, task.network, seed),
                 given=functools.partial(given, seed),
             )
-            first = next((proxy.name for proxy in proxies if proxy.needs & set(stack.PASSES)), proxies[0].name)
+            first = next((proxy.name for proxy in proxies if proxy.needs & set(vectorised.PASSES)), proxies[0].name)
             charged = outcomes[seed][first]
             outcomes[seed][first] = replace(charged, seconds=charged.seconds + seconds)
         except Exception as error:  # noqa: BLE001 - such as a lack of memory for the network; the rest goes on
@@ -192,9 +192,9 @@ def _student(context: Context, network: int, init: str, seed: int) -> nn.Module:
     return make_network(build, init, student_key(settings.space, network, seed), settings.device)
 
 
-def _stack(context: Context, task: Task, init: str, needs: frozenset[str]) -> dict[int, Mapping[str, Any]]:
+def _vectorised(context: Context, task: Task, init: str, needs: frozenset[str]) -> dict[int, Mapping[str, Any]]:
     first, second = batches_on_device(context)
-    found = stack.passes(
+    found = vectorised.passes(
         [_student(context, task.network, init, seed) for seed in task.seeds],
         *first,
         second_batch=second,

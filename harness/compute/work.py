@@ -80,7 +80,7 @@ def counted(
     Args:
         results: as `stored` yields them.
         shown: as `diswot.harness.progress.shown` makes it.
-        by: the field of a record whose failures are told apart.
+        by: the field of a record by which failures are counted.
     """
     statuses: Counter[str] = Counter()
     causes: Counter[tuple[str, str]] = Counter()

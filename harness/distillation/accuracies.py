@@ -24,7 +24,7 @@ from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.measures import MEASURES
 from diswot.harness.runs.store import TRAININGS, Store
 
-_DRAWS = 10_000
+_RESAMPLES = 10_000
 
 
 def trainings(folder: Path) -> pd.DataFrame:
@@ -142,9 +142,9 @@ def _best(seeds: pd.DataFrame, pair: pd.DataFrame) -> str:
         if repeated.empty:
             return f"{text}; one seed only, so how sure that is cannot be said"
         deviation = np.sqrt(repeated.var(axis=1).mean()) / np.sqrt(own.count(axis=1).to_numpy())
-        picked.append((pair[name].to_numpy() + deviation * random.normal(size=(_DRAWS, len(pair)))).argmax(axis=1))
+        picked.append((pair[name].to_numpy() + deviation * random.normal(size=(_RESAMPLES, len(pair)))).argmax(axis=1))
     same = (picked[0] == picked[1]).mean()
-    return f"{text}; with the seeds' deviation the two are the same in {same:.0%} of {_DRAWS} draws"
+    return f"{text}; with the seeds' standard deviation the two are the same in {same:.0%} of {_RESAMPLES} resamples"
 
 
 def _mean(values: pd.Series) -> str:
@@ -169,7 +169,7 @@ def _card(folder: Path, info: dict[str, Any], found: pd.DataFrame, said: dict[st
     return Card(
         source=f"trained by diswot distill {info['versions']['diswot-bench']}, torch {info['versions']['torch']}",
         licence="none needed; computed by the project",
-        images=f"{settings['images']}, pictures of SHA-256 {settings['pictures'][:16]}; accuracy on all test pictures",
+        images=f"{settings['images']} of SHA-256 {settings['pictures'][:16]}; accuracy on all test images",
         recipe=describe_students(settings["space"], recipe, found["distiller"].unique()),
         teacher=_describe_teacher(teacher.load(file, "cpu"), recipe) if file.is_file() else "none",
         seeds=said["trainings"],
@@ -195,6 +195,6 @@ def _describe_teacher(one: teacher.Teacher, recipe: Recipe) -> str:
         own = recipes.get(recipe.teacher_recipe)
         made = f"trained here in {one.seconds:.0f} s: {own.describe()}"
     return (
-        f"{one.name}, {one.accuracy:.2f} percent of the test pictures and {one.train_accuracy:.2f} percent of the "
-        f"students' training pictures, seen at {one.lens.size}x{one.lens.size}; {made}"
+        f"{one.name}, {one.accuracy:.2f} percent of the test images and {one.train_accuracy:.2f} percent of the "
+        f"students' training images, seen at {one.preprocessing.size}x{one.preprocessing.size}; {made}"
     )

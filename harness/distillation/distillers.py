@@ -29,7 +29,7 @@ _SEMANTIC_WEIGHT = 0.025
 
 
 @dataclass(frozen=True)
-class Lesson:
+class DistillationBatch:
     """What student and teacher make of one batch; batch is N.
 
     Attributes:
@@ -58,7 +58,7 @@ class Distiller:
 
     Attributes:
         name: unique.
-        loss: of a lesson; a scalar tensor.
+        loss: of a batch; a scalar tensor.
         version: bumped when a number can change.
         reads: what of the teacher it reads, among `READS`.
         aligned: whether it reads the aligned map.
@@ -67,7 +67,7 @@ class Distiller:
     """
 
     name: str
-    loss: Callable[[Lesson], Tensor]
+    loss: Callable[[DistillationBatch], Tensor]
     version: str
     reads: str
     aligned: bool
@@ -84,8 +84,8 @@ class Distiller:
 
 def distiller(
     *, source: str, weight: float | None = None, reads: str = "maps", aligned: bool = False, version: str = "1"
-) -> Callable[[Callable[[Lesson], Tensor]], Distiller]:
-    """Make the decorated function of a lesson a distiller of its name; see `Distiller` for the arguments.
+) -> Callable[[Callable[[DistillationBatch], Tensor]], Distiller]:
+    """Make the decorated function of a batch a distiller of its name; see `Distiller` for the arguments.
 
     Raises:
         InputError: if the name cannot be one; or if the teacher has no such thing to read.
@@ -150,44 +150,44 @@ def describe(text: str, recipe: Recipe) -> str:
 
 
 @distiller(source="Hinton, Vinyals and Dean, arXiv 1503.02531; the weight is the recipe's", reads="logits")
-def kd(lesson: Lesson) -> Tensor:
+def kd(batch: DistillationBatch) -> Tensor:
     """KL(teacher || student) of softened logits, times temperature squared."""
     from diswot.proxies import losses
 
-    return losses.kd(lesson.logits, lesson.teacher_logits, lesson.temperature)
+    return losses.kd(batch.logits, batch.teacher_logits, batch.temperature)
 
 
 @distiller(source="Zagoruyko and Komodakis, ICLR 2017; weight of RepDistiller", weight=1000.0)
-def at(lesson: Lesson) -> Tensor:
+def at(batch: DistillationBatch) -> Tensor:
     """Spatial attention maps of the three stages."""
     from diswot.proxies import losses
 
-    maps = losses.pairs("at", lesson.features[:-1], lesson.teacher_features[:-1])
-    return sum((losses.attention(one, other) for one, other in maps), start=lesson.logits.new_zeros(()))
+    maps = losses.pairs("at", batch.features[:-1], batch.teacher_features[:-1])
+    return sum((losses.attention(one, other) for one, other in maps), start=batch.logits.new_zeros(()))
 
 
 @distiller(source="Tung and Mori, ICCV 2019; weight of RepDistiller", weight=_SP_WEIGHT, reads="last")
-def sp(lesson: Lesson) -> Tensor:
-    """Relations between the pictures of a batch in the last map."""
+def sp(batch: DistillationBatch) -> Tensor:
+    """Relations between the images of a batch in the last map."""
     from diswot.proxies import losses
 
-    return losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
+    return losses.similarity(batch.features[-2], batch.teacher_features[-2])
 
 
 @distiller(source="Park et al., CVPR 2019; weight of RepDistiller", weight=1.0, reads="last")
-def rkd(lesson: Lesson) -> Tensor:
+def rkd(batch: DistillationBatch) -> Tensor:
     """Distances and angles between the pooled vectors of a batch."""
     from diswot.proxies import losses
 
-    return losses.relational(lesson.features[-1], lesson.teacher_features[-1])
+    return losses.relational(batch.features[-1], batch.teacher_features[-1])
 
 
 @distiller(source="Liu et al., ICCV 2021, and its weight", weight=_ICKD_WEIGHT, reads="last", aligned=True)
-def ickd(lesson: Lesson) -> Tensor:
+def ickd(batch: DistillationBatch) -> Tensor:
     """Relations between the channels of the last map."""
     from diswot.proxies import losses
 
-    return losses.inter_channel(lesson.aligned, lesson.teacher_features[-2])
+    return losses.inter_channel(batch.aligned, batch.teacher_features[-2])
 
 
 @distiller(
@@ -198,16 +198,16 @@ def ickd(lesson: Lesson) -> Tensor:
     reads="last",
     aligned=True,
 )
-def diswot(lesson: Lesson) -> Tensor:
-    """DisWOT's two terms: relations between pictures, and between channels of the classifier's gradient."""
+def diswot(batch: DistillationBatch) -> Tensor:
+    """DisWOT's two terms: relations between images, and between channels of the classifier's gradient."""
     from diswot.proxies import losses
 
-    relation = losses.similarity(lesson.features[-2], lesson.teacher_features[-2])
+    relation = losses.similarity(batch.features[-2], batch.teacher_features[-2])
     student, teacher = (
-        losses.classifier_gradient(logits, lesson.labels, last.mean((2, 3)))
+        losses.classifier_gradient(logits, batch.labels, last.mean((2, 3)))
         for logits, last in (
-            (lesson.logits, lesson.aligned),
-            (lesson.teacher_logits, lesson.teacher_features[-2]),
+            (batch.logits, batch.aligned),
+            (batch.teacher_logits, batch.teacher_features[-2]),
         )
     )
     return _SP_WEIGHT * relation + _SEMANTIC_WEIGHT * losses.semantic(student, teacher)

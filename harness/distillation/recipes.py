@@ -23,17 +23,17 @@ class Recipe:
     Attributes:
         C: channels of the stem of a NAS-Bench-201 network; S0's networks have their own.
         N: cells per stage of a NAS-Bench-201 network.
-        size: pixels of a side, a divisor of the image set's, to which pictures are averaged.
-        samples: training pictures, a seeded sample that is the same for every student; 0 for all.
+        size: pixels of a side, a divisor of the image set's, to which images are averaged.
+        samples: training images, a seeded sample that is the same for every student; 0 for all.
         epochs: passes over them.
-        batch_size: pictures in a step; a last, smaller batch is left out.
+        batch_size: images in a step; a last, smaller batch is left out.
         learning_rate: the highest one.
         schedule: one of `SCHEDULES`.
         milestones: epochs after which ``steps`` divides the learning rate by ten.
         momentum: of SGD.
         nesterov: whether the momentum is Nesterov's.
         weight_decay: of all parameters.
-        padding: pixels of zero padding from which the full-size picture is cropped at random; 0 for flips only.
+        padding: pixels of zero padding from which the full-size image is cropped at random; 0 for flips only.
         temperature: of knowledge distillation's softmax.
         kd_weight: of knowledge distillation's loss.
         label_weight: of the cross-entropy beside it; a student without it has 1.
@@ -58,9 +58,9 @@ class Recipe:
     label_weight: float
     teacher_recipe: str
 
-    def steps_an_epoch(self, pictures: int) -> int:
+    def steps_an_epoch(self, count: int) -> int:
         """Return how many full batches an epoch has, and at least 1."""
-        return max(1, pictures // self.batch_size)
+        return max(1, count // self.batch_size)
 
     def digest(self) -> str:
         """Return the SHA-256 of all fields, in hexadecimal."""
@@ -68,7 +68,7 @@ class Recipe:
 
     def describe(self) -> str:
         """Return how a network is trained, in words."""
-        pictures = f"{self.samples} training pictures" if self.samples else "all training pictures"
+        count = f"{self.samples} training images" if self.samples else "all training images"
         augmentation = f"random crop after padding {self.padding}, random flip" if self.padding else "random flip"
         nesterov = " with Nesterov momentum" if self.nesterov else ""
         rate = (
@@ -77,7 +77,7 @@ class Recipe:
             else f"rate {self.learning_rate:g}, divided by 10 after epochs {', '.join(map(str, self.milestones))}"
         )
         return (
-            f"pictures averaged to {self.size}x{self.size}; {pictures}; {augmentation}; {self.epochs} epochs; "
+            f"images averaged to {self.size}x{self.size}; {count}; {augmentation}; {self.epochs} epochs; "
             f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
         )
 
@@ -127,8 +127,8 @@ _MINI = Recipe(
     teacher_recipe=_MINI_TEACHER,
 )
 
-# Every picture, and crops: a teacher that knows its pictures by heart says little on them. As small as the students'
-# pictures, since what is only seen in larger ones cannot be learnt from it.
+# Every image, and crops: a teacher that knows its images by heart says little on them. As small as the students'
+# images, since what is only seen in larger ones cannot be learnt from it.
 _MINI_S_TEACHER = replace(_MINI, samples=0, epochs=6, batch_size=256, learning_rate=0.2, padding=4)
 
 #: Every recipe by its name.

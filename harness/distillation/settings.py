@@ -16,7 +16,7 @@ class Settings(Identified):
     Attributes:
         space: the search space.
         images: the image set.
-        pictures: SHA-256 of the training pictures and of the test pictures, with their labels.
+        pictures: SHA-256 of the training images and of the test images, with their labels.
         recipe: of the training.
         teacher: its name and recipe, or its name and the hash of its weights; see `teacher.Source`.
         device: its kind, such as ``cpu``.

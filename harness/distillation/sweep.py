@@ -56,7 +56,7 @@ class Plan:
     Attributes:
         space: the search space's name.
         cells: the cells' numbers; one training serves all that compute the same function.
-        seeds: of the students' weights and the order of their pictures.
+        seeds: of the students' weights and the order of their images.
         distillers: such as ``none``, ``kd`` and ``kd+diswot``.
         recipe: of the training.
         images: the image set's name.
@@ -118,8 +118,8 @@ def run(
     from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_student
 
     source = teacher.parse(plan.teacher)
-    pictures = plan.image_dir and plan.image_dir.resolve()
-    context = Context(_settings(plan, source), pictures, folder.resolve(), plan.checkpoint_every)
+    image_dir = plan.image_dir and plan.image_dir.resolve()
+    context = Context(_settings(plan, source), image_dir, folder.resolve(), plan.checkpoint_every)
     claim(folder, context.settings, plan.device_name, plan.scheduler)
     make_executor = make_executor or executors(plan.devices, plan.scheduler)
     start = time.monotonic()
@@ -246,7 +246,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
 
     known = images.get(plan.images)
     if known.classes is None:
-        raise InputError(f"images: students cannot be trained on {plan.images}; take a set of pictures.")
+        raise InputError(f"images: students cannot be trained on {plan.images}; take a set of images.")
     if known.size % plan.recipe.size:
         raise InputError(
             f"size: {plan.recipe.size} was given; {plan.images} has {known.size} pixels a side, or a divisor."

@@ -19,7 +19,7 @@ from diswot.harness.distillation import distillers, recipes, teacher, training
 from diswot.harness.distillation.distillers import Distiller
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
-from diswot.harness.distillation.student_images import Lens, Pictures, read
+from diswot.harness.distillation.student_images import LabelledImages, Preprocessing, read
 from diswot.harness.distillation.teacher import Source, Teacher
 from diswot.harness.distillation.training import Answers, Checkpoint
 from diswot.harness.runs.store import Training
@@ -31,7 +31,7 @@ class Context:
 
     Attributes:
         settings: of the distillation.
-        image_dir: where the pictures are.
+        image_dir: where the images are.
         folder: of the run, for the teacher's file and checkpoints.
         checkpoint_every: seconds between two checkpoints of a training.
     """
@@ -79,28 +79,28 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
     """Load or train the teacher, measure it, and keep it in the run's folder.
 
     Raises:
-        InputError: if its weights cannot be read, or do not fit the pictures.
+        InputError: if its weights cannot be read, or do not fit the images.
     """
     settings = context.settings
     image_set = images.get(settings.images)
-    pictures, test = _pictures(context)
+    labelled, test = _labelled_images(context)
     if source.file is None:
         recipe = recipes.get(settings.recipe.teacher_recipe)
-        name, shortcut, lens = source.name or "", CONVOLUTION, _lens(settings.images, recipe)
-        network, seconds = _train_teacher(context, name, recipe, lens)
+        name, shortcut, preprocessing = source.name or "", CONVOLUTION, _preprocessing(settings.images, recipe)
+        network, seconds = _train_teacher(context, name, recipe, preprocessing)
     else:
-        name, shortcut, network, lens = teacher.from_file(source, image_set, settings.recipe.size, pictures)
+        name, shortcut, network, preprocessing = teacher.from_file(source, image_set, settings.recipe.size, labelled)
         seconds = None
     made = Teacher(
         name=name,
         shortcut=shortcut,
         classes=image_set.classes or 0,
-        lens=lens,
+        preprocessing=preprocessing,
         state_dict={key: value.cpu().contiguous() for key, value in network.state_dict().items()},
-        accuracy=teacher.accuracy(network, lens, test),
-        train_accuracy=teacher.accuracy(network, lens, pictures),
+        accuracy=teacher.accuracy(network, preprocessing, test),
+        train_accuracy=teacher.accuracy(network, preprocessing, labelled),
         seconds=seconds,
-        logits=None if settings.recipe.padding else teacher.all_logits(network, lens, pictures).cpu(),
+        logits=None if settings.recipe.padding else teacher.all_logits(network, preprocessing, labelled).cpu(),
     )
     teacher.save(context.teacher_file, made)
     return made
@@ -109,8 +109,8 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
 def _train(context: Context, task: Task) -> tuple[float, float]:
     settings, recipe = context.settings, context.settings.recipe
     space = spaces.get(settings.space)
-    pictures, test = _pictures(context)
-    lens = _lens(settings.images, recipe)
+    labelled, test = _labelled_images(context)
+    preprocessing = _preprocessing(settings.images, recipe)
     build = functools.partial(
         space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N
     )
@@ -128,20 +128,24 @@ def _train(context: Context, task: Task) -> tuple[float, float]:
         context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
         context.checkpoint_every,
     )
-    seconds = training.train(student, connector, lens, pictures, recipe, seed=task.seed, loss=loss, checkpoint=kept)
-    accuracy = teacher.accuracy(student, lens, test)
+    seconds = training.train(
+        student, connector, preprocessing, labelled, recipe, seed=task.seed, loss=loss, checkpoint=kept
+    )
+    accuracy = teacher.accuracy(student, preprocessing, test)
     kept.path.unlink(missing_ok=True)
     return accuracy, seconds
 
 
-def _train_teacher(context: Context, name: str, recipe: Recipe, lens: Lens) -> tuple[nn.Module, float]:
+def _train_teacher(
+    context: Context, name: str, recipe: Recipe, preprocessing: Preprocessing
+) -> tuple[nn.Module, float]:
     settings = context.settings
-    pictures = read(settings.images, "train", context.image_dir, recipe.samples).to(settings.device)
+    labelled = read(settings.images, "train", context.image_dir, recipe.samples).to(settings.device)
     build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
     network = make_network(build, "default", derive("teacher", name, 0), settings.device)
     kept = Checkpoint(context.checkpoints / "teacher.pt", context.checkpoint_every)
     seconds = training.train(
-        network, nn.Identity(), lens, pictures, recipe, seed=0, loss=training.vanilla, checkpoint=kept
+        network, nn.Identity(), preprocessing, labelled, recipe, seed=0, loss=training.vanilla, checkpoint=kept
     )
     kept.path.unlink(missing_ok=True)
     return network, seconds
@@ -156,13 +160,13 @@ def _connector(student: nn.Module, network: nn.Module, key: int, device: str) ->
     return connector
 
 
-def _lens(image_set: str, recipe: Recipe) -> Lens:
+def _preprocessing(image_set: str, recipe: Recipe) -> Preprocessing:
     known = images.get(image_set)
-    return Lens(recipe.size, known.mean, known.std)
+    return Preprocessing(recipe.size, known.mean, known.std)
 
 
 @functools.lru_cache(maxsize=1)
-def _pictures(context: Context) -> tuple[Pictures, Pictures]:
+def _labelled_images(context: Context) -> tuple[LabelledImages, LabelledImages]:
     settings = context.settings
     train = read(settings.images, "train", context.image_dir, settings.recipe.samples)
     test = read(settings.images, "test", context.image_dir)
@@ -175,13 +179,13 @@ def _teacher(context: Context) -> Teacher:
 
 
 def _answers(context: Context, chosen: Sequence[Distiller]) -> Answers:
-    # Where a picture has few views, what is read of the teacher is computed once: asking it again at every step would
+    # Where an image has few views, what is read of the teacher is computed once: asking it again at every step would
     # cost as much as the student does. The maps of all stages would take gigabytes.
     taught_by = _teacher(context)
     reads = max((distiller.reads for distiller in chosen), key=distillers.READS.index)
     if reads == "maps" or taught_by.logits is None:
         network = taught_by.build()
-        return lambda step: teacher.ask(network, taught_by.lens, step.raw)
+        return lambda step: teacher.ask(network, taught_by.preprocessing, step.raw)
     kept = [taught_by.logits] if reads == "logits" else _last(context)
 
     def look_up(step: training.Step) -> tuple[Tensor, list[Tensor]]:
@@ -194,7 +198,7 @@ def _answers(context: Context, chosen: Sequence[Distiller]) -> Answers:
 @functools.lru_cache(maxsize=1)
 def _last(context: Context) -> list[Tensor]:
     taught_by = _teacher(context)
-    return teacher.all_last(taught_by.build(), taught_by.lens, _pictures(context)[0])
+    return teacher.all_last(taught_by.build(), taught_by.preprocessing, _labelled_images(context)[0])
 
 
 def _records(

@@ -17,12 +17,15 @@ from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.resnet import CONVOLUTION
 from diswot.harness import files
 from diswot.harness.distillation import recipes
-from diswot.harness.distillation.student_images import Lens, Pictures
+from diswot.harness.distillation.student_images import LabelledImages, Preprocessing
 
-#: The mean and deviation of ImageNet, with which many published CIFAR networks were trained.
+#: The mean and standard deviation of ImageNet, with which many published CIFAR networks were trained.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
-_PICTURES_TO_CHOOSE_BY = 1000
+#: What a teacher's file calls its preprocessing.
+_PREPROCESSING = "lens"
+
+_IMAGES_TO_CHOOSE_BY = 1000
 _BATCH = 500
 
 
@@ -33,19 +36,19 @@ class Teacher:
     Attributes:
         name: among `diswot.benchmarks.teachers`.
         shortcut: of a CIFAR ResNet.
-        classes: how many it tells apart.
-        lens: how it sees a picture.
+        classes: their number.
+        preprocessing: how it sees an image.
         state_dict: its weights.
-        accuracy: on all test pictures, percent.
-        train_accuracy: on the pictures that the students are trained on, percent.
+        accuracy: on all test images, percent.
+        train_accuracy: on the images that the students are trained on, percent.
         seconds: that its training took here; None for weights from a file.
-        logits: of every view of every picture, (2, count, classes), where a view is a flip or none; else None.
+        logits: of every view of every image, (2, count, classes), where a view is a flip or none; else None.
     """
 
     name: str
     shortcut: str
     classes: int
-    lens: Lens
+    preprocessing: Preprocessing
     state_dict: dict[str, Tensor]
     accuracy: float
     train_accuracy: float
@@ -101,12 +104,12 @@ def parse(text: str) -> Source:
 
 
 def from_file(
-    source: Source, image_set: images.ImageSet, size: int, pictures: Pictures
-) -> tuple[str, str, nn.Module, Lens]:
-    """Return name, shortcut, network and lens of weights in a file.
+    source: Source, image_set: images.ImageSet, size: int, labelled: LabelledImages
+) -> tuple[str, str, nn.Module, Preprocessing]:
+    """Return name, shortcut, network and preprocessing of weights in a file.
 
-    Files do not say how their pictures were made: of the set's own mean and deviation and ImageNet's, and of the set's
-    own size and the students' ``size``, those are taken with which most of the first training pictures are told right.
+    Files do not store the preprocessing. Candidates are the set's own and ImageNet's mean and standard deviation, with
+    the set's own size and the students' ``size``. The one that classifies most of the first training images wins.
 
     Raises:
         InputError: if the weights cannot be read, or do not fit.
@@ -115,52 +118,55 @@ def from_file(
     assert image_set.classes is not None
     state = checkpoints.read(source.file)
     name, network = checkpoints.network(state, path=source.file, num_classes=image_set.classes, name=source.name)
-    network = network.to(pictures.images.device).eval()
-    first = Pictures(pictures.images[:_PICTURES_TO_CHOOSE_BY], pictures.labels[:_PICTURES_TO_CHOOSE_BY])
+    network = network.to(labelled.images.device).eval()
+    first = LabelledImages(labelled.images[:_IMAGES_TO_CHOOSE_BY], labelled.labels[:_IMAGES_TO_CHOOSE_BY])
     scales = ((image_set.mean, image_set.std), _IMAGENET)
-    lenses = [Lens(side, mean, std) for side in dict.fromkeys((image_set.size, size)) for mean, std in scales]
-    lens = max(lenses, key=lambda one: accuracy(network, one, first))
-    return name, getattr(network, "shortcut", CONVOLUTION), network, lens
+    candidates = [
+        Preprocessing(side, mean, std) for side in dict.fromkeys((image_set.size, size)) for mean, std in scales
+    ]
+    preprocessing = max(candidates, key=lambda one: accuracy(network, one, first))
+    return name, getattr(network, "shortcut", CONVOLUTION), network, preprocessing
 
 
 @torch.no_grad()
-def logits(network: nn.Module, lens: Lens, raw: Tensor) -> Tensor:
-    """Return what a network in evaluation mode makes of raw pictures, (count, classes)."""
-    return torch.cat([network(lens.show(part)) for part in raw.split(_BATCH)])
+def logits(network: nn.Module, preprocessing: Preprocessing, raw: Tensor) -> Tensor:
+    """Return what a network in evaluation mode makes of raw images, (count, classes)."""
+    return torch.cat([network(preprocessing.show(part)) for part in raw.split(_BATCH)])
 
 
-def accuracy(network: nn.Module, lens: Lens, pictures: Pictures) -> float:
-    """Return the percentage of pictures that a network in evaluation mode tells right."""
-    right = (logits(network, lens, pictures.images).argmax(1) == pictures.labels).sum()
-    return 100 * int(right) / len(pictures)
+def accuracy(network: nn.Module, preprocessing: Preprocessing, labelled: LabelledImages) -> float:
+    """Return the percentage of images that a network in evaluation mode classifies correctly."""
+    right = (logits(network, preprocessing, labelled.images).argmax(1) == labelled.labels).sum()
+    return 100 * int(right) / len(labelled)
 
 
-def all_logits(network: nn.Module, lens: Lens, pictures: Pictures) -> Tensor:
-    """Return the logits of both views of every picture that is flipped only, (2, count, classes)."""
-    views = torch.arange(2, device=pictures.images.device)[:, None].expand(2, len(pictures))
-    return torch.stack([logits(network, lens, draw.view(pictures.images, 0, chosen)) for chosen in views])
+def all_logits(network: nn.Module, preprocessing: Preprocessing, labelled: LabelledImages) -> Tensor:
+    """Return the logits of both views of every image that is flipped only, (2, count, classes)."""
+    views = torch.arange(2, device=labelled.images.device)[:, None].expand(2, len(labelled))
+    return torch.stack([logits(network, preprocessing, draw.view(labelled.images, 0, chosen)) for chosen in views])
 
 
-def all_last(network: nn.Module, lens: Lens, pictures: Pictures) -> list[Tensor]:
-    """Return logits, last map and pooled vector of both views of every picture that is flipped only.
+def all_last(network: nn.Module, preprocessing: Preprocessing, labelled: LabelledImages) -> list[Tensor]:
+    """Return logits, last map and pooled vector of both views of every image that is flipped only.
 
     Returns:
         (2, count, classes), (2, count, channels, side, side) and (2, count, channels).
     """
     logits, last, pooled = [], [], []
     for view in range(2):
-        views = torch.full((len(pictures),), view, device=pictures.images.device)
-        for raw in draw.view(pictures.images, 0, views).split(_BATCH):
-            answer, features = ask(network, lens, raw)
+        views = torch.full((len(labelled),), view, device=labelled.images.device)
+        for raw in draw.view(labelled.images, 0, views).split(_BATCH):
+            answer, features = ask(network, preprocessing, raw)
             logits.append(answer)
             last.append(features[-2])
             pooled.append(features[-1])
-    return [torch.cat(parts).unflatten(0, (2, len(pictures))) for parts in (logits, last, pooled)]
+    return [torch.cat(parts).unflatten(0, (2, len(labelled))) for parts in (logits, last, pooled)]
 
 
 def save(path: Path, teacher: Teacher) -> None:
     """Write a teacher to a file, whole or not at all; other runs take the file for their ``--teacher``."""
-    values = {name: getattr(teacher, name) for name in Teacher.__dataclass_fields__} | {"lens": asdict(teacher.lens)}
+    values = {name: getattr(teacher, name) for name in Teacher.__dataclass_fields__}
+    values[_PREPROCESSING] = asdict(values.pop("preprocessing"))
     files.write(path, lambda temporary: torch.save(values, temporary))
 
 
@@ -172,11 +178,12 @@ def load(path: Path, device: str) -> Teacher:
     """
     with files.reading(path, "run", "; without it, the same command trains the teacher anew"):
         values: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return Teacher(**values | {"lens": Lens(**values["lens"])})
+        preprocessing = Preprocessing(**values.pop(_PREPROCESSING))
+        return Teacher(**values, preprocessing=preprocessing)
 
 
 @torch.no_grad()
-def ask(network: nn.Module, lens: Lens, raw: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Return the logits and the features of a network in evaluation mode for raw pictures."""
-    features = network.features(lens.show(raw))  # type: ignore[operator]
+def ask(network: nn.Module, preprocessing: Preprocessing, raw: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return the logits and the features of a network in evaluation mode for raw images."""
+    features = network.features(preprocessing.show(raw))  # type: ignore[operator]
     return network.classifier(features[-1]), features  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""One training, from given weights to the accuracy on the test pictures. Resumable: a step is a pure function."""
+"""One training, from given weights to the accuracy on the test images. Resumable: a step is a pure function."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from diswot.benchmarks.images import draw
 from diswot.harness import files
 from diswot.harness.distillation import student_images
-from diswot.harness.distillation.distillers import Distiller, Lesson, weights
+from diswot.harness.distillation.distillers import DistillationBatch, Distiller, weights
 from diswot.harness.distillation.recipes import Recipe
-from diswot.harness.distillation.student_images import Lens, Pictures
+from diswot.harness.distillation.student_images import LabelledImages, Preprocessing
 
 
 class DivergenceError(Exception):
@@ -43,9 +43,9 @@ class Step:
     """What a loss may know of a step; batch is N.
 
     Attributes:
-        chosen: positions of the pictures, (N,).
+        chosen: positions of the images, (N,).
         views: in which of their views, (N,); see `diswot.benchmarks.images.draw.view`.
-        raw: the pictures in these views, (N, 3, side, side) uint8.
+        raw: the images in these views, (N, 3, side, side) uint8.
         labels: (N,).
         features: the student's, as its network gives them.
         logits: the student's, (N, classes).
@@ -61,7 +61,7 @@ class Step:
 
 Loss = Callable[[Step], Tensor]
 
-#: A teacher's logits and features for the pictures of a step.
+#: A teacher's logits and features for the images of a step.
 Answers = Callable[[Step], tuple[Tensor, list[Tensor]]]
 
 
@@ -83,7 +83,7 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
 
     def loss(step: Step) -> Tensor:
         teacher_logits, teacher_features = answers(step)
-        lesson = Lesson(
+        batch = DistillationBatch(
             labels=step.labels,
             temperature=recipe.temperature,
             logits=step.logits,
@@ -94,7 +94,7 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
         )
         total = label_weight * vanilla(step)
         for weight, distiller in zip(own_weights, distillers, strict=True):
-            total = total + weight * distiller.loss(lesson)
+            total = total + weight * distiller.loss(batch)
         return total
 
     return loss
@@ -103,8 +103,8 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
 def train(
     student: nn.Module,
     connector: nn.Module,
-    lens: Lens,
-    pictures: Pictures,
+    preprocessing: Preprocessing,
+    labelled: LabelledImages,
     recipe: Recipe,
     *,
     seed: int,
@@ -116,10 +116,10 @@ def train(
     Args:
         student: its features and classifier are asked.
         connector: what is trained along for the loss; without parameters where there is nothing to connect.
-        lens: how the student sees a picture.
-        pictures: what it is trained on, on its device.
+        preprocessing: how the student sees an image.
+        labelled: what it is trained on, on its device.
         recipe: of the training.
-        seed: of the order of the pictures and of their views.
+        seed: of the order of the images and of their views.
         loss: of every step.
         checkpoint: where the state is kept now and then; read first if it is there.
 
@@ -127,7 +127,7 @@ def train(
         DivergenceError: if the loss is not finite at the end of an epoch.
     """
     learner = nn.ModuleList([student, connector]).train()
-    device = pictures.images.device
+    device = labelled.images.device
     optimizer = torch.optim.SGD(
         learner.parameters(),
         lr=recipe.learning_rate,
@@ -135,18 +135,18 @@ def train(
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
     )
-    steps = recipe.steps_an_epoch(len(pictures))
+    steps = recipe.steps_an_epoch(len(labelled))
     scheduler = _schedule(optimizer, recipe, steps)
     parts = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
     done, seconds = _resume(checkpoint.path, parts)
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     start, saved = clock(), time.monotonic()
     for number in range(done, steps * recipe.epochs):
-        chosen, views = (drawn.to(device) for drawn in student_images.step(pictures, recipe, seed, number))
-        raw = draw.view(pictures.images[chosen], recipe.padding, views)
-        features = student.features(lens.show(raw))  # type: ignore[operator]
+        chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, seed, number))
+        raw = draw.view(labelled.images[chosen], recipe.padding, views)
+        features = student.features(preprocessing.show(raw))  # type: ignore[operator]
         logits = student.classifier(features[-1])  # type: ignore[operator]
-        value = loss(Step(chosen, views, raw, pictures.labels[chosen], features, logits))
+        value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()

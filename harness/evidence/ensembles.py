@@ -1,7 +1,7 @@
 """Ensembles: scores made of other proxies' ranks, so they depend on the pool of cells in which these are ranked.
 
 A member's rank is 1 for the worst cell of the pool and n for the best, ties averaged; undefined scores rank worst. An
-ensemble is evaluated wherever all its members are, and anew in every subset of cells and every draw of a bootstrap.
+ensemble is evaluated wherever all its members are, and anew in every subset of cells.
 """
 
 from __future__ import annotations

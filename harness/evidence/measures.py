@@ -161,7 +161,7 @@ def kendall_at_top(scores: Column, accuracies: Column, *, percent: float) -> flo
 
 
 def regret(scores: Column, accuracies: Column) -> float:
-    """Return how many points of accuracy the best-scored cell lies behind the best one; of tied ones the mean."""
+    """Return the points of accuracy between the best cell and the best-scored cell; of tied cells the mean."""
     if not _says_something(scores):
         return math.nan
     return float(accuracies.values.max() - accuracies.values[scores.above == 0].mean())

@@ -49,7 +49,7 @@ DISTINCT = "distinct"
 #: Of a target whose training seeds agree less, correlations decide little.
 LITTLE = 0.5
 
-#: A proxy is told from the best where such a difference would come about by chance less often than this.
+#: The level of a significant difference from the best proxy.
 SIGNIFICANCE = 0.05
 
 
@@ -97,7 +97,7 @@ def tables(
 
     Returns:
         Two frames: `CORRELATION_COLUMNS`, one row a proxy, target and seed; and `EVIDENCE_COLUMNS`, one row a subset,
-        target and proxy: means and deviations over seeds, the deviation's divisor being one less than the seeds. Both
+        target and proxy: means and standard deviations over seeds, with a divisor of one less than the seeds. Both
         in the order of subsets, proxies, targets and seeds. A subset that is the same as all cells has no rows of its
         own, nor has one without cells.
     """
@@ -298,7 +298,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
 def estimates(
     panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, measure: str
 ) -> tuple[Estimates, Estimates]:
-    """Return every proxy's correlation with every target, means over weight seeds, and the same given the size.
+    """Return every proxy's correlation with every target, means over weight seeds, and the same controlling for size.
 
     An ensemble's scores are taken as they are: that they would be ranked otherwise among other cells moves its
     interval too little to matter, as the simulation of `docs/measurements/coverage.py` shows.

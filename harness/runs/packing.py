@@ -1,4 +1,4 @@
-"""Makes a shipped set of a finished run's folder: the maintainers' side."""
+"""Make precomputed scores of a finished run's folder: the maintainers' side."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FROM_RUN = (
     *("arithmetic", "hashes", "computed", "taken", "proxies"),
 )
 
-_LICENCE = "MIT, as this software; the pictures are not contained"
+_LICENCE = "MIT, as this software; the images are not contained"
 
-_CITATION = "CITATION.cff of diswot-bench, the source of each proxy, and of the pictures"
+_CITATION = "CITATION.cff of diswot-bench, the source of each proxy, and of the images"
 
 #: Seconds are noisy from their third digit on; more of them would be a third of the file.
 _DIGITS_OF_SECONDS = 3
@@ -142,7 +142,7 @@ def _rounded(seconds: np.ndarray) -> np.ndarray:
 
 def _card(name: str, found: Results, data_hash: str) -> dict[str, Any]:
     info, scores = found.info, found.scores
-    pictures = images.get(info["settings"]["images"])
+    image_set = images.get(info["settings"]["images"])
     undefined = scores[scores["status"] == "undefined"].groupby("proxy").size()
     return {
         "schema": sets.SCHEMA,
@@ -156,7 +156,7 @@ def _card(name: str, found: Results, data_hash: str) -> dict[str, Any]:
         "undefined": {str(proxy): int(count) for proxy, count in undefined.items()},
         "failed": 0,
         "hours": round(_seconds_of_computing(found) / 3600, 3),
-        "pictures": f"{pictures.source} ({pictures.licence})",
+        "pictures": f"{image_set.source} ({image_set.licence})",
         "licence": _LICENCE,
         "citation": _CITATION,
         "data_hash": data_hash,

@@ -67,7 +67,7 @@ class Results:
 
 
 def load(run: Path | str) -> Results:
-    """Load a run: its folder, or the name of a shipped set of scores.
+    """Load a run: its folder, or the name of precomputed scores.
 
     Raises:
         InputError: if it is neither, or is damaged.

@@ -124,7 +124,7 @@ def info_path(folder: Path) -> Path:
 
 
 def named(path: Path) -> Path:
-    """Return the folder that a user names, who may name the store inside it, or a shipped set of scores.
+    """Return the folder that a user names, who may name the store inside it, or precomputed scores.
 
     Raises:
         InputError: if a set is meant whose folder, ``runs/NAME``, holds something else.
@@ -136,7 +136,7 @@ def named(path: Path) -> Path:
 
 
 def show(one: ScoreSet, parent: Path) -> Path:
-    """Return the folder, below ``parent``, of a run that shows a shipped set; it holds what is derived, not the scores.
+    """Return the folder, below ``parent``, of a run that shows precomputed scores; it holds derived files only.
 
     Raises:
         InputError: if the folder is another run's, or cannot be written to.
@@ -145,7 +145,9 @@ def show(one: ScoreSet, parent: Path) -> Path:
     if info_path(folder).is_file():
         shown = read_info(folder)
         if shown.get("shipped") is None:
-            raise InputError(f"run: {folder} holds a run that is not the shipped set {one.name}; move it elsewhere.")
+            raise InputError(
+                f"run: {folder} holds a run that does not show the precomputed scores {one.name}; move it elsewhere."
+            )
         if shown == _shown(one):
             return folder
         forget_derived(folder)
@@ -159,7 +161,7 @@ def _shown(one: ScoreSet) -> dict[str, Any]:
 
 
 def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
-    """Return the shipped set that a run's folder shows; None where the run has a store of its own.
+    """Return the precomputed scores that a run's folder shows; None where the run has a store of its own.
 
     Raises:
         InputError: if this version ships another one, or none.
@@ -177,20 +179,20 @@ def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
 
 
 def refuse_shipped(argument: str, folder: Path, info: dict[str, Any]) -> None:
-    """Refuse a folder that shows a shipped set where scores are to be added.
+    """Refuse a folder that shows precomputed scores where scores are to be added.
 
     Raises:
         InputError: if it does.
     """
     if info.get("shipped") is not None:
         raise InputError(
-            f"{argument}: {folder} shows the shipped set {info['shipped']['name']}, to which nothing is added; choose "
+            f"{argument}: {folder} shows the precomputed scores {info['shipped']['name']} and takes no others; choose "
             "the folder of another run."
         )
 
 
 def note_taken(folder: Path, store: Store, one: ScoreSet, proxies: Iterable[str]) -> None:
-    """Note in ``run.json`` that scores of some proxies were taken from a shipped set; twice is as good as once.
+    """Note in ``run.json`` which precomputed scores a run took; twice is as good as once.
 
     There is a note for each device on which the set's scores were made.
     """
@@ -237,7 +239,7 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     inside = _inside(folder)
     if not inside:
-        hint = f" A shipped set may be named instead: {', '.join(sets.names())}." if sets.names() else ""
+        hint = f" Precomputed scores may be named instead: {', '.join(sets.names())}." if sets.names() else ""
         raise InputError(
             f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.{hint}"
         )
@@ -249,13 +251,13 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def forget_derived(folder: Path) -> None:
-    """Remove what was derived from the scores, because the scores have changed; what a search has scored stays."""
+    """Remove the files derived from the scores, because the scores have changed; live scores of searches stay."""
     for name in _DERIVED:
         (folder / name).unlink(missing_ok=True)
 
 
 def keeps(folder: Path) -> bool:
-    """Return whether what is derived can be kept in a run's folder; say so where it cannot."""
+    """Return whether a run's folder can be written; print a line where it cannot."""
     kept = files.can_be_written(folder)
     if not kept:
         progress.say(f"{folder} cannot be written to: nothing is kept there")
@@ -284,7 +286,7 @@ def refuse_kept(argument: str, path: Path, *begun: Path) -> None:
 
 
 def refuse_somebodys(argument: str, folder: Path, marker: str) -> None:
-    """Refuse a folder that has files of a run's names and is no run's: they would be written over or removed.
+    """Refuse a folder with files of a run's names that is no run: a run would overwrite or remove them.
 
     Args:
         argument: what the folder was named by.
@@ -441,12 +443,12 @@ def refuse_others(
 
 
 def command() -> str:
-    """Return the command line that is being carried out: a `diswot` command, or another program that calls this."""
+    """Return the current command line: a `diswot` command, or another program that calls this."""
     return printable(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what of the machine and its software may explain a number.
+    """Return the facts of machine and software that may explain a score.
 
     Args:
         device: the processor's name.
@@ -462,7 +464,7 @@ def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[s
 
 
 def processor() -> str:
-    """Return what the processor is called by its maker, as far as the system says."""
+    """Return the processor's model name, as far as the system says."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 class Identified:
     """Settings that are known by their hash."""
 
-    #: Fields that follow from the others, such as the hash of the pictures.
+    #: Fields that follow from the others, such as the hash of the images.
     consequences: ClassVar[frozenset[str]] = frozenset()
 
     @property
@@ -51,13 +51,13 @@ class Settings(Identified):
     Attributes:
         space: the search space.
         images: the image set.
-        batch_size: pictures in a batch.
-        batch_seed: which pictures; the batch is the same for every cell and seed.
-        augment: whether the pictures went through the training augmentation.
+        batch_size: images in a batch.
+        batch_seed: which images; the batch is the same for every cell and seed.
+        augment: whether the images went through the training augmentation.
         classes: outputs of every network.
         teacher: the teacher's canonical name; its weights are drawn anew for every seed.
         device: ``cpu`` or ``cuda``: numbers differ by rounding between the two.
-        batch: SHA-256 of the pictures and labels.
+        batch: SHA-256 of the images and labels.
         drawing: how weights derive from cell and seed; raised when that changes. 2: from the cell of which the network
             is, and where only live edges matter that is the one that stands for all of the same function.
         stack: how many weight seeds of a network are computed in one pass; more than one changes the rounding, which

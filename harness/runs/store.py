@@ -92,9 +92,9 @@ class Training:
         distiller: what taught it; ``none`` for the vanilla student.
         version: the distillers' versions.
         settings: the hash of the distillation's settings.
-        seed: of the initial weights and of the order of pictures.
+        seed: of the initial weights and of the order of images.
         status: ``ok`` or ``failed``.
-        accuracy: on the test pictures, percent; None unless the status is ``ok``.
+        accuracy: on the test images, percent; None unless the status is ``ok``.
         cause: why there is none.
         seconds: of processor time on a CPU, of the clock on a GPU; test included.
     """

@@ -153,7 +153,7 @@ class Search:
             search that began alike, on average, with its 95 % interval. ``training_evaluations`` is how many trainings
             random search takes on average for an accuracy as good as the pick's, at the median, ``training_seconds``
             what they take, and ``seconds_saved`` that divided by ``seconds``. Empty where not known.
-        teachers: `TEACHER_COLUMNS`: Spearman's rho of the driver's scores of the same cells beside two teachers, and
+        teachers: `TEACHER_COLUMNS`: Spearman's rho of the driver's scores of the same cells with two teachers, and
             the share of searches with equal seeds that end with the same pick.
         fronts: `FRONT_COLUMNS`, then targets: of a search with a second objective, the cells that no other cell of the
             search dominates, by ascending cost. ``share`` is that of all cells whose score is no better. The algorithm

@@ -24,7 +24,7 @@ _POINTS = 60
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """All searches with one driver beside one teacher.
+    """All searches with one driver and one teacher.
 
     Attributes:
         teacher: its name.

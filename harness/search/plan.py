@@ -38,7 +38,7 @@ class Plan:
         cost: the second objective, of which less is better, named as a budget is; None for a search by score alone.
         targets: accuracies to judge picks by; empty for the space's own.
         weight_seed: of the weights whose scores are followed.
-        teachers: the study is done beside each; empty for the run's own.
+        teachers: the study is done with each; empty for the run's own.
         live: how to score what the run does not know; None to search among what it knows.
         command: for the record.
         machine: likewise.

@@ -27,7 +27,7 @@ from diswot.proxies import registry
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Scores beside one teacher.
+    """Scores with one teacher.
 
     Attributes:
         known: what is known, by driver.
@@ -40,12 +40,12 @@ class Source:
 
 
 def live_folder(run: Path, teacher: str) -> Path:
-    """Return where what searches score beside a teacher is kept: apart from the run's sample, which it would bias."""
+    """Return where what searches score with a teacher is kept: apart from the run's sample, which it would bias."""
     return folder_of(run) / f"live-{teacher.replace(':', '-')}"
 
 
 def stored(base: Results, teacher: str, driven: Sequence[Driver], weight_seed: int) -> dict[str, Scores]:
-    """Return by driver what a run and earlier searches know beside a teacher.
+    """Return by driver what a run and earlier searches know with a teacher.
 
     Args:
         base: the run.
@@ -73,7 +73,7 @@ def live(
     plan: Plan,
     failed: Counter[tuple[str, str]],
 ) -> Iterator[Source]:
-    """Open the scores beside a teacher, where what is not known is scored.
+    """Open the scores with a teacher, where what is not known is scored.
 
     Args:
         base: as in `stored`, as are the next three.
@@ -118,7 +118,7 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         return float(alone.loc[members, "seconds"].sum()), f"costs.csv, one thread of {machine}{several}"
     if set(base.scores["proxy"]) == set(members):
         elsewhere = base.info.get("shipped") or base.info.get("taken")
-        where = ", for shipped scores on the machine that made them" if elsewhere else ""
+        where = ", for precomputed scores on the machine that made them" if elsewhere else ""
         return mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
     measured = f"`diswot bench --out {costs.path_of(base.folder)}` measures it"
     return None, f"not known: beside other proxies a shared pass is charged to one of them; {measured}"
@@ -131,7 +131,7 @@ def _earlier(base: Results, teacher: str) -> Results | None:
 
 
 def _refuse_earlier_settings(base: Results, teacher: str) -> None:
-    # A run that shows a shipped set may show one of other settings by now than when searches scored.
+    # After an upgrade, precomputed scores may have other settings than when searches scored.
     folder = live_folder(base.folder, teacher)
     if not run_folder.info_path(folder).is_file():
         return
@@ -226,7 +226,7 @@ def _refuse_nothing(base: Results, teacher: str, known: dict[str, Scores], weigh
     own = base.info["settings"]["teacher"]
     if teacher != own and not any(known.values()):
         raise InputError(
-            f"teacher: {base.folder} has no scores beside {teacher}; its own teacher is {own}. `--scores live` makes "
+            f"teacher: {base.folder} has no scores with {teacher}; its own teacher is {own}. `--scores live` makes "
             "them."
         )
     for name, scores in known.items():

@@ -195,14 +195,14 @@ def _winner(plan: Plan, base: Results, space: Space) -> Winner:
 
 
 def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Scores]]) -> tuple[int, ...]:
-    # So that all drivers, beside all teachers, are compared on the same cells.
+    # So that all drivers, with all teachers, are compared on the same cells.
     every = [scores for of_teacher in known.values() for scores in of_teacher.values()]
     cells = tuple(cell for cell in plan.cells or space.cells if all(cell in scores for scores in every))
     if not cells:
         names = dict.fromkeys(name for of_teacher in known.values() for name in of_teacher)
-        beside = f" beside all of {', '.join(known)}" if len(known) > 1 else ""
+        with_teachers = f" with all of {', '.join(known)}" if len(known) > 1 else ""
         raise InputError(
-            f"cells: {plan.run} has scores of all of {', '.join(names)}{beside} for none of the cells; "
+            f"cells: {plan.run} has scores of all of {', '.join(names)}{with_teachers} for none of the cells; "
             "`--scores live` makes them."
         )
     return cells

@@ -1,4 +1,4 @@
-"""What a proxy costs, in units of one plain forward and backward of the same network and batch."""
+"""Measure the cost of a proxy, relative to one forward and backward pass of the same network and batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from diswot.proxies.registry import Proxy
 from diswot.proxies.testing.environment import LARGEST, Environment, batches, look, network
 
-#: Costs are measured on the full width, pictures and batch of a sweep, with one cell a stage instead of five.
+#: Costs are measured on the full width, images and batch of a sweep, with one cell a stage instead of five.
 SETTINGS = Environment(C=16, N=1, batch_size=64, pixels=32)
 
 

@@ -1,4 +1,4 @@
-"""Small networks and pictures, on which many questions can be asked of a proxy within a second."""
+"""Small networks and images, on which many questions can be asked of a proxy within a second."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Environment:
     Attributes:
         C: channels of the stem.
         N: cells a stage.
-        batch_size: pictures in a batch.
+        batch_size: images in a batch.
         pixels: of a side.
         classes: outputs of the network.
-        dtype: of weights and pictures.
+        dtype: of weights and images.
         memory_format: of the same; the sweep computes in channels_last.
         cells: how many random cells, beside the largest.
         seed: of everything random.

@@ -84,10 +84,10 @@ def special_cells(proxy: Proxy, at: Environment) -> str:
 
 
 def sizes(proxy: Proxy, at: Environment) -> str:
-    """Score with batches of 1, 2 and 64, 10, 100 and 120 classes, pictures of 16x16 and 32x32."""
+    """Score with batches of 1, 2 and 64, 10, 100 and 120 classes, images of 16x16 and 32x32."""
     found = []
     for size, classes, pixels in ((1, 100, 32), (2, 120, 16), (64, 10, 32)):
-        where = f" with a batch of {size}, {classes} classes and pictures of {pixels}x{pixels}"
+        where = f" with a batch of {size}, {classes} classes and images of {pixels}x{pixels}"
         seen = look(proxy, LARGEST, replace(at, batch_size=size, classes=classes, pixels=pixels))
         status = _status(seen, where)
         if status == "undefined" and size == 64:
@@ -163,15 +163,15 @@ def live_edges(proxy: Proxy, at: Environment) -> str:
 
 
 def batch_size(proxy: Proxy, at: Environment) -> str:
-    """Score with other batches: the first pictures of a larger one."""
+    """Score with other batches: the first images of a larger one."""
     found = {size: _value(look(proxy, LARGEST, replace(at, batch_size=size)), LARGEST) for size in (2, 8, 32)}
     first = found[2]
     for size, value in found.items():
         if not math.isclose(first, value, **_SAME_TERMS):
             raise Nonconformity(
-                f"independence of batch_size is declared, but 2 pictures score {first!r}, {size} {value!r}"
+                f"independence of batch_size is declared, but 2 images score {first!r}, {size} {value!r}"
             )
-    return f"{first:.6g} with {', '.join(map(str, found))} pictures"
+    return f"{first:.6g} with {', '.join(map(str, found))} images"
 
 
 def isomorphism(proxy: Proxy, at: Environment) -> str:
@@ -206,8 +206,8 @@ def time_limit(proxy: Proxy, at: Environment) -> str:
     median = float(np.median(cost.time_in_units(proxy, _REPEATS)))
     assert proxy.time_limit is not None
     if median > proxy.time_limit:
-        raise Nonconformity(f"it takes {median:.3g} units, and time_limit is {proxy.time_limit:g}")
-    return f"{median:.3g} of {proxy.time_limit:g} units"
+        raise Nonconformity(f"it takes {median:.3g} passes, and time_limit is {proxy.time_limit:g}")
+    return f"{median:.3g} of {proxy.time_limit:g} passes"
 
 
 def memory_limit(proxy: Proxy, at: Environment) -> str:
@@ -215,8 +215,10 @@ def memory_limit(proxy: Proxy, at: Environment) -> str:
     found = cost.memory_in_units(proxy)
     assert proxy.memory_limit is not None
     if found > proxy.memory_limit:
-        raise Nonconformity(f"it takes {found:.3g} units of memory, and memory_limit is {proxy.memory_limit:g}")
-    return f"{found:.3g} of {proxy.memory_limit:g} units of memory"
+        raise Nonconformity(
+            f"it takes {found:.3g} times the memory of one pass, and memory_limit is {proxy.memory_limit:g}"
+        )
+    return f"{found:.3g} of {proxy.memory_limit:g} times the memory of one pass"
 
 
 #: Every property by its name, quickest first.
@@ -231,7 +233,7 @@ PROPERTIES: dict[str, Property] = {
         Property("needs", "it reads the passes that it declares, and no others", needs),
         Property("deterministic", "the same cell and seed give the same score", deterministic),
         Property("order", "neither the order of cells nor other proxies change the score", order),
-        Property("sizes", "batches, classes and pictures of other sizes give a score or a reason", sizes),
+        Property("sizes", "batches, classes and images of other sizes give a score or a reason", sizes),
         Property("float64", "cells stand in the same order in float64", float64),
         Property("memory_format", "cells stand in the same order in both memory formats", memory_format),
         Property("device", "it takes no tensor to the host, and makes none there beside the trace's", device),
@@ -240,7 +242,7 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property(
             "batch_size",
-            "the number of pictures does not change the score, as declared",
+            "the number of images does not change the score, as declared",
             batch_size,
             lambda one: "batch_size" in one.independent_of,
         ),

@@ -73,7 +73,7 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
     for number, target in enumerate(targets):
         found = data[data["target"] == target].set_index("proxy").reindex(proxies)
         middle = np.arange(len(proxies)) + (number - (len(targets) - 1) / 2) * thickness
-        # Hatching tells a second round of the colours from the first.
+        # Hatching marks the second round of the colours.
         bars = axes.barh(
             middle,
             found[measure].astype(float).fillna(0),

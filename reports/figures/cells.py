@@ -1,4 +1,4 @@
-"""Cells as pictures: the graph of a NAS-Bench-201 cell, the stages of an S0 network; all sizes in inches."""
+"""Cells as drawings: the graph of a NAS-Bench-201 cell, the stages of an S0 network; all sizes in inches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diswot.benchmarks.spaces import nb201, s0
 
 _THREE, _ONE = "3\N{MULTIPLICATION SIGN}3", "1\N{MULTIPLICATION SIGN}1"
 
-#: The search spaces whose cells can be drawn, and what a reader must know of their pictures.
+#: The search spaces whose cells can be drawn, and what a reader must know of their drawings.
 LEGENDS = {
     "nb201": f"{_THREE} and {_ONE}: convolutions, pool: {_THREE} average pooling, skip: identity; node 0 is the cell's "
     "input, 3 its output; edges with none are not drawn, dashed ones lie on no path from input to output",
@@ -39,7 +39,7 @@ STAGES = ("#56B4E9", "#0072B2", "#004C77")
 
 
 def height(space: str, cell: int) -> float:
-    """Return how high a cell's picture is, in the width of a third of both columns."""
+    """Return how high a cell's drawing is, in the width of a third of both columns."""
     if space == "nb201":
         return 1.08
     return max(s0.depths(int(cell))) * (BLOCK + BLOCK_GAP) + 0.18

@@ -57,7 +57,7 @@ def drawings(results: Results) -> list[Drawing]:
             "cost",
             figure,
             data,
-            f"Cost, in units of one forward and backward pass, and {label}; the line is the front of proxies that no "
+            f"Cost relative to one forward and backward pass, and {label}; the line is the front of proxies that no "
             f"cheaper one beats; {words}{troubles(known)}.",
             f"Cost against correlation of {counted(len(data), 'proxy', 'proxies')}, with the Pareto front",
         )

@@ -16,7 +16,7 @@ class Drawing:
         stem: the names of its files, without their endings.
         figure: as it is saved.
         data: what is drawn, saved as CSV.
-        caption: what a reader must know: what is drawn, the sample, the pictures, what is not defined.
+        caption: what a reader must know: what is drawn, the sample, the images, what is not defined.
         alternative: the figure in a few words, for those who do not see it.
     """
 

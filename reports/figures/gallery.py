@@ -81,7 +81,7 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
 
 
 def _picture(drawing: Drawing, large: Path) -> Picture:
-    # Half the size is enough for a screen, and a palette keeps forty pictures small enough for one page.
+    # Half the size is enough for a screen, and a palette keeps forty images small enough for one page.
     with Image.open(large) as image:
         small = image.convert("RGB").reduce(2).quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What DisWOT compares: the relations of pictures and the maps of classes, of the teacher and of two students."""
+"""What DisWOT compares: the relations of images and the maps of classes, of the teacher and of two students."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
 NETWORKS = {"teacher": "Teacher", "good": "Good student", "bad": "Bad student"}
-MATRICES = {"relation": "Relations of pictures", "semantic": "Relations of classes"}
+MATRICES = {"relation": "Relations of images", "semantic": "Relations of classes"}
 
 
 def drawings(results: Results) -> list[Drawing]:
@@ -41,9 +41,9 @@ def drawings(results: Results) -> list[Drawing]:
             "relations",
             _sheet(arrays, called),
             _tidy(arrays, called),
-            "What DisWOT compares, in untrained networks: how alike the pictures of a batch (above) and the class "
+            "What DisWOT compares, in untrained networks: how alike the images of a batch (above) and the class "
             f"activation maps (below) look to each network; {among}{'; ' if where else ''}{where}.",
-            "Heat maps of the relations of pictures and of classes for the teacher and two students",
+            "Heat maps of the relations of images and of classes for the teacher and two students",
         )
     ]
 
@@ -85,7 +85,7 @@ def _sheet(arrays: dict[str, np.ndarray], called: dict[str, str]) -> Figure:
                 image = axes.imshow(values, vmin=low, vmax=high, cmap="cividis", interpolation="nearest", aspect="auto")
                 canvas.number(axes, "x", integer=True)
                 canvas.number(axes, "y", integer=True)
-            panels[0].set_ylabel("Picture" if line == 0 else "Class")
+            panels[0].set_ylabel("Image" if line == 0 else "Class")
             bar = panels[0].figure.colorbar(image, ax=panels, aspect=20, pad=0.02)
             bar.set_label(label)
             bar.locator = MaxNLocator(4)

@@ -125,7 +125,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
 
 
 def draw(axes: Axes, points: pd.DataFrame, called: str, annotate: int = 0) -> None:
-    """Draw rank of score against rank of accuracy, all seeds in one picture; hexagons above 2,000 points.
+    """Draw rank of score against rank of accuracy, all seeds in one image; hexagons above 2,000 points.
 
     Args:
         axes: where to draw; square.

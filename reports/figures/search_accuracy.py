@@ -15,7 +15,6 @@ from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import (
     as_numbers,
-    beside,
     circumstances,
     drivers,
     of,
@@ -24,6 +23,7 @@ from diswot.reports.searches import (
     seconds_from,
     targets,
     teachers,
+    with_teacher,
 )
 from diswot.reports.style import canvas, ends, file_names, scales, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out, stored_number
@@ -58,7 +58,7 @@ def accuracy_data(search: Search, target: str, chosen: list[str] | None = None) 
         target: the accuracy.
         chosen: drivers in drawing order; the most interesting ones by default.
     """
-    curves = as_numbers(of(beside(search.curves, teachers(search)[0]), quantity=target), *NUMBERS)
+    curves = as_numbers(of(with_teacher(search.curves, teachers(search)[0]), quantity=target), *NUMBERS)
     most = search.curves["searches"].max()
     total = option(search, "searches") or (int(most) if finite(most) else 0)
     curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"])]

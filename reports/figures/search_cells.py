@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import beside, circumstances, drivers, of, targets, teachers
+from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out
 from diswot.reports.summary import column_of, table_of
@@ -76,7 +76,7 @@ def final_cells(search: Search) -> list[Pick]:
     Of picks that are equally frequent, that with the lower number is taken; of cells that tie for the best score, one
     that is there already, else the one with the lowest number.
     """
-    picks = beside(search.picks, teachers(search)[0])
+    picks = with_teacher(search.picks, teachers(search)[0])
     found: dict[int, Pick] = {}
 
     def at(rows: pd.DataFrame, cell: int) -> Pick:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import as_numbers, beside, circumstances, drivers, higher_is_better, of, teachers
+from diswot.reports.searches import as_numbers, circumstances, drivers, higher_is_better, of, teachers, with_teacher
 from diswot.reports.style import canvas, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
 
@@ -62,9 +62,11 @@ def drawings(results: Results) -> list[Drawing]:
 def score_data(search: Search) -> pd.DataFrame:
     """Return the curves of the score for the most interesting drivers, with the best score of all cells beside them."""
     teacher = teachers(search)[0]
-    curves = as_numbers(of(beside(search.curves, teacher), quantity="score"), *NUMBERS)
+    curves = as_numbers(of(with_teacher(search.curves, teacher), quantity="score"), *NUMBERS)
     curves = curves[curves["algorithm"].isin(list(LOOKS)) & np.isfinite(curves["mean"])]
-    optima = of(beside(search.picks, teacher), algorithm="exhaustive").drop_duplicates("driver").set_index("driver")
+    optima = (
+        of(with_teacher(search.picks, teacher), algorithm="exhaustive").drop_duplicates("driver").set_index("driver")
+    )
     present = set(curves["driver"])
     shown = [name for name in drivers(search) if name in present][:MOST]
     parts = [of(curves, driver=name).sort_values(["algorithm", "evaluation"], kind="stable") for name in shown]

@@ -1,4 +1,4 @@
-"""The leaderboard as a picture: a row a proxy, a dot and its interval a target, in percent of the picture's width."""
+"""The leaderboard as a figure: a row a proxy, a dot and its interval a target, in percent of the figure's width."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """The picture: ``ticks`` are places and labels, ``targets`` what the dots of a line are about."""
+    """The figure: ``ticks`` are places and labels, ``targets`` what the dots of a line are about."""
 
     measure: str
     targets: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Cells as inline SVG: one picture of a cell, or a form with every option from which a script shows a cell's."""
+"""Cells as inline SVG: the drawing of a cell, or a form with every option from which a script shows a cell's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _svg(width: int, height: int, parts: Iterator[Markup]) -> Markup:
 
 
 def _part(place: int, options: str, chosen: bool | None, classes: str, content: Markup) -> Markup:
-    # Of a picture only what is chosen; of the form everything, hidden.
+    # Of a drawing only what is chosen; of the form everything, hidden.
     form = '<g class="{}" data-place="{}" data-option="{}"{}>{}</g>'
     return Markup(form).format(classes, place, options, Markup(" hidden" if chosen is None else ""), content)
 

@@ -54,7 +54,7 @@ FAMILY = text("Family", "family", choice=True)
 
 
 def title(results: Results) -> str:
-    """Return what a reader calls the run: its search space, its pictures and the name of its folder."""
+    """Return what a reader calls the run: its search space, its images and the name of its folder."""
     words = [results.info.get("space"), setting(results, "images"), results.folder.name]
     return " · ".join(dict.fromkeys(str(word) for word in words if word)) or "Run"
 
@@ -163,7 +163,7 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
 
 
 def correlation_table(results: Results) -> Table:
-    """Return the main table: a row a proxy, its correlation with every target, best proxy first."""
+    """Return the main table: one row a proxy with its correlations, the best proxy first."""
     summary = best_first(results)
     measure = measure_of(summary)
     by_key = summary.set_index(["proxy", "target"]).to_dict("index")
@@ -181,7 +181,7 @@ def correlation_table(results: Results) -> Table:
     fields = [
         text("Proxy", "proxy"),
         *map(toward, targets),
-        value("Given size", lambda row: estimate(row, "partial")),
+        value("Partial correlation", lambda row: estimate(row, "partial")),
         value("Not defined", whole, "undefined"),
         value("Failed", whole, "failed"),
         FAMILY,
@@ -235,12 +235,11 @@ def reading(results: Results) -> list[str]:
     return [
         "Cells that compute the same function are copies, and each function counts once. Brackets hold the "
         f"{intervals.LEVEL:.0%} interval over functions. It says nothing about other seeds or other images.",
-        f"Given size: the partial {label} correlation, controlling for the multiply-accumulates of all that is live.",
-        "Behind the best: how much lower the correlation is than the highest one with this target, paired by function. "
-        "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm). Level with best: "
-        f"p is above {SIGNIFICANCE}.",
-        f"{LEVEL} not significantly different from the best. n: how many different functions count. Not defined and "
-        "failed: scores of all seeds.",
+        f"Partial correlation: the partial {label} correlation, controlling for the FLOPs of live edges.",
+        "Gap to the best: how much lower the correlation is than the highest one with this target, paired by function. "
+        "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm).",
+        f"{LEVEL} not significantly different from the best: p is above {SIGNIFICANCE}. n: how many different "
+        "functions count. Not defined and failed: scores of all seeds.",
     ]
 
 
@@ -315,8 +314,8 @@ def measure_tables(results: Results) -> list[tuple[str, Table]]:
     fields = [
         text("Proxy", "proxy"),
         *_measures([measure, *(name for name in MEASURES if name != measure)], measure),
-        value("Given size", lambda row: estimate(row, "partial")),
-        value("Behind the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
+        value("Partial correlation", lambda row: estimate(row, "partial")),
+        value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
         value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
         value("Cells", whole, "n"),
         value("Functions", whole, "n_functions"),

@@ -11,7 +11,6 @@ from diswot.reports.page.search_findings import findings
 from diswot.reports.page.tables import Column, Field, Row, Table, table, text, value
 from diswot.reports.searches import (
     ALGORITHMS,
-    beside,
     budgets,
     circumstances,
     drivers,
@@ -19,6 +18,7 @@ from diswot.reports.searches import (
     record_of,
     targets,
     teachers,
+    with_teacher,
 )
 from diswot.reports.style.wording import (
     UNKNOWN,
@@ -68,9 +68,7 @@ def _sampled(results: Results, search: Search) -> str:
     several = len(teachers(search))
     if several < 2:
         return f"{circumstances(results, search)}."
-    return (
-        f"{circumstances(results, search, '')}; for each driver and algorithm, and beside each of {several} teachers."
-    )
+    return f"{circumstances(results, search, '')}; for each driver and algorithm, and with each of {several} teachers."
 
 
 def summary_table(search: Search) -> Table:
@@ -217,7 +215,7 @@ def reading(search: Search) -> list[str]:
         "cells drawn without repetition; best of all cells: the highest score of all that could be searched; oracle: "
         "the highest accuracy.",
         "Accuracy: mean over the searches whose pick has an accuracy (picks known), ± standard deviation, and below it "
-        "the 95 % interval of the mean over searches. It says nothing about other weights or other pictures: all "
+        "the 95 % interval of the mean over searches. It says nothing about other weights or other images: all "
         "searches see the same scores. Of cells that tie for the best score it is the mean over these.",
         "Regret: how many percentage points the oracle is higher. Better than: the share of the cells with an accuracy "
         "that the pick is better than, ties counting half.",
@@ -241,7 +239,7 @@ def reading(search: Search) -> list[str]:
 def _groups(search: Search) -> Iterable[pd.DataFrame]:
     # The different picks of each teacher, driver and algorithm, the most frequent first.
     for teacher in teachers(search):
-        picks = beside(search.picks, teacher)
+        picks = with_teacher(search.picks, teacher)
         for driver in drivers(search):
             for algorithm in ALGORITHMS:
                 if algorithm != "oracle":

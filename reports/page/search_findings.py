@@ -10,7 +10,6 @@ import pandas as pd
 
 from diswot.harness.evidence.measures import MEASURES
 from diswot.reports.searches import (
-    beside,
     drivers,
     higher_is_better,
     of,
@@ -18,6 +17,7 @@ from diswot.reports.searches import (
     record_of,
     targets,
     teachers,
+    with_teacher,
 )
 from diswot.reports.style.wording import (
     counted,
@@ -90,7 +90,7 @@ def _best_score(search: Search) -> str:
 
 
 def _hits(search: Search, lead: str) -> str:
-    picks = of(beside(search.picks, teachers(search)[0]), driver=lead)
+    picks = of(with_teacher(search.picks, teachers(search)[0]), driver=lead)
     best = of(picks, algorithm="exhaustive")["score"].dropna()
     mine = {name: of(picks, algorithm=name) for name in ("evolution", "random")}
     if best.empty or mine["evolution"].empty:
@@ -131,7 +131,9 @@ def _sentence(*parts: str) -> str:
 
 def _scores_compared(search: Search) -> str:
     # By the last points of the curves; intervals that do not touch.
-    curves = of(beside(search.curves, teachers(search)[0]), quantity="score").sort_values("evaluation", kind="stable")
+    curves = of(with_teacher(search.curves, teachers(search)[0]), quantity="score").sort_values(
+        "evaluation", kind="stable"
+    )
     better = worse = judged = 0
     for name in drivers(search):
         ends = [of(curves, driver=name, algorithm=algorithm).tail(1) for algorithm in ("evolution", "random")]
@@ -272,7 +274,7 @@ def _teachers_matter(search: Search) -> str:
                 if one["accuracy_low"] > other["accuracy_high"]
             ]
     if not gaps:
-        return "For no driver and target do the intervals of the picks' accuracies beside two teachers lie apart."
+        return "For no driver and target do the intervals of the picks' accuracies with two teachers lie apart."
     gap, name, target, one, other = max(gaps, key=lambda found: float(found[0]))
     return (
         f"The largest difference between two teachers' picks whose intervals lie apart is {decimal(float(gap))} points "
@@ -286,7 +288,7 @@ def _range(values: pd.Series, decimals: int) -> str:
 
 
 def _row(search: Search, driver: str, algorithm: str, target: str | None = None) -> dict[str, Any]:
-    rows = of(beside(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
+    rows = of(with_teacher(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
     if target is not None:
         rows = of(rows, target=target)
     return rows.head(1).to_dict("records")[0] if len(rows) else {}

@@ -140,47 +140,47 @@ def test_the_official_layout_is_read(tmp_path: Path, name: str, as_bytes: bool) 
     folder = build(tmp_path, name, as_bytes)
     image_set = images.get(name)
     for split in ("train", "test"):
-        pictures, labels = images.read(name, split, folder)
-        assert pictures.shape == (len(labels), 3, image_set.size, image_set.size)
-        assert (pictures.dtype, labels.dtype) == (np.uint8, np.int64)
+        pixels, labels = images.read(name, split, folder)
+        assert pixels.shape == (len(labels), 3, image_set.size, image_set.size)
+        assert (pixels.dtype, labels.dtype) == (np.uint8, np.int64)
         assert labels.min() >= 0
         assert labels.max() < (image_set.classes or 0)
-        for again, expected in zip(images.read(name, split, tmp_path), (pictures, labels), strict=True):
+        for again, expected in zip(images.read(name, split, tmp_path), (pixels, labels), strict=True):
             np.testing.assert_array_equal(again, expected)
 
 
-def test_cifar_pictures_are_channels_then_rows(tmp_path: Path) -> None:
+def test_cifar_images_are_channels_then_rows(tmp_path: Path) -> None:
     path = build(tmp_path, "cifar100") / "train"
     rows: list[np.ndarray] = []
     change(path, lambda content: rows.append(content["data"]) or content)
-    pictures, _ = cifar.load("cifar100", "train", tmp_path)
-    np.testing.assert_array_equal(pictures[5, 1, 2], rows[0][5, 1024 + 64 : 1024 + 96])
+    pixels, _ = cifar.load("cifar100", "train", tmp_path)
+    np.testing.assert_array_equal(pixels[5, 1, 2], rows[0][5, 1024 + 64 : 1024 + 96])
 
 
 def test_imagenet16_keeps_the_first_120_classes_and_counts_from_0(tmp_path: Path) -> None:
     path = build(tmp_path, "imagenet16-120") / "val_data"
     change(path, lambda content: {**content, "labels": [1, 120, 121, 1000] + [500] * (PER_FILE - 4)})
-    pictures, labels = imagenet16.load("imagenet16-120", "test", tmp_path)
+    pixels, labels = imagenet16.load("imagenet16-120", "test", tmp_path)
     assert labels.tolist() == [0, 119]
-    assert len(pictures) == 2
+    assert len(pixels) == 2
     change(path, lambda content: {**content, "labels": [500] * PER_FILE})
-    with pytest.raises(InputError, match="holds no picture of the first 120 classes"):
+    with pytest.raises(InputError, match="holds no image of the first 120 classes"):
         imagenet16.load("imagenet16-120", "test", tmp_path)
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_draw_is_normalised_training_pictures_without_replacement(tmp_path: Path, name: str) -> None:
+def test_a_draw_is_normalised_training_images_without_replacement(tmp_path: Path, name: str) -> None:
     build(tmp_path, name)
     image_set = images.get(name)
-    pictures, labels = images.read(name, "train", tmp_path)
+    pixels, labels = images.read(name, "train", tmp_path)
     before = torch.random.get_rng_state()
     batch = images.sample(name, len(labels), seed=1, image_dir=tmp_path, classes=image_set.classes)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert batch.images.dtype == torch.float32
     mean, std = (np.array(values).reshape(3, 1, 1) for values in (image_set.mean, image_set.std))
     raw = np.rint((batch.images.numpy() * std + mean) * 255).astype(np.uint8)
-    drawn = sorted(zip([picture.tobytes() for picture in raw], batch.labels.tolist(), strict=True))
-    assert drawn == sorted(zip([picture.tobytes() for picture in pictures], labels.tolist(), strict=True))
+    drawn = sorted(zip([image.tobytes() for image in raw], batch.labels.tolist(), strict=True))
+    assert drawn == sorted(zip([image.tobytes() for image in pixels], labels.tolist(), strict=True))
     short = images.sample(name, 7, seed=1, image_dir=tmp_path)
     assert batch.split(7)[0].digest() == short.digest()
     assert images.sample(name, 7, seed=2, image_dir=tmp_path).digest() != short.digest()
@@ -188,20 +188,20 @@ def test_a_draw_is_normalised_training_pictures_without_replacement(tmp_path: Pa
 
 def test_a_draw_does_not_depend_on_the_order_of_the_files() -> None:
     random = np.random.RandomState(0)
-    pictures = random.randint(0, 3, (200, 3, 2, 2), dtype=np.uint8)
-    pictures[100:] = pictures[:100]  # equal pictures, some with equal labels
+    pixels = random.randint(0, 3, (200, 3, 2, 2), dtype=np.uint8)
+    pixels[100:] = pixels[:100]  # equal images, some with equal labels
     labels = random.randint(0, 2, 200).astype(np.int64)
-    order = draw.by_content(pictures, labels)
+    order = draw.by_content(pixels, labels)
     assert sorted(order) == list(range(200))
-    expected = sorted(range(200), key=lambda i: (pictures[i].tobytes(), labels[i]))
+    expected = sorted(range(200), key=lambda i: (pixels[i].tobytes(), labels[i]))
     for shuffled in (np.arange(200), random.permutation(200)):
-        found = shuffled[draw.by_content(pictures[shuffled], labels[shuffled])]
-        np.testing.assert_array_equal(pictures[found], pictures[expected])
+        found = shuffled[draw.by_content(pixels[shuffled], labels[shuffled])]
+        np.testing.assert_array_equal(pixels[found], pixels[expected])
         np.testing.assert_array_equal(labels[found], labels[expected])
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_augmentation_crops_and_mirrors_the_same_pictures(tmp_path: Path, name: str) -> None:
+def test_augmentation_crops_and_mirrors_the_same_images(tmp_path: Path, name: str) -> None:
     build(tmp_path, name)
     plain = images.sample(name, 20, seed=1, image_dir=tmp_path)
     augmented = images.sample(name, 20, seed=1, image_dir=tmp_path, augment=True)
@@ -212,19 +212,19 @@ def test_augmentation_crops_and_mirrors_the_same_pictures(tmp_path: Path, name: 
     assert again.split(20)[0].digest() == augmented.digest()
 
 
-def test_a_crop_is_a_window_of_the_padded_picture_perhaps_mirrored() -> None:
+def test_a_crop_is_a_window_of_the_padded_image_perhaps_mirrored() -> None:
     random = np.random.default_rng(0)
-    pictures = torch.from_numpy(random.integers(1, 256, (200, 3, 8, 8), dtype=np.uint8))
-    padded = np.pad(pictures.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)))
-    augmented = draw.augment(pictures, 2, draw.generator(0, "test")).numpy()
+    pixels = torch.from_numpy(random.integers(1, 256, (200, 3, 8, 8), dtype=np.uint8))
+    padded = np.pad(pixels.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)))
+    augmented = draw.augment(pixels, 2, draw.generator(0, "test")).numpy()
     seen = set()
-    for picture, window in zip(augmented, padded, strict=True):
+    for image, window in zip(augmented, padded, strict=True):
         found = [
             (top, left, mirrored)
             for top in range(5)
             for left in range(5)
             for mirrored in (False, True)
-            if np.array_equal(picture[:, :, ::-1] if mirrored else picture, window[:, top : top + 8, left : left + 8])
+            if np.array_equal(image[:, :, ::-1] if mirrored else image, window[:, top : top + 8, left : left + 8])
         ]
         assert len(found) == 1
         seen.add(found[0])
@@ -243,7 +243,7 @@ def test_a_divisor_of_the_size_averages(tmp_path: Path) -> None:
 
 def test_a_draw_refuses_what_the_set_does_not_have(tmp_path: Path) -> None:
     build(tmp_path, "cifar100")
-    with pytest.raises(InputError, match="count: 31 pictures were asked for; cifar100 here has 30 to train on"):
+    with pytest.raises(InputError, match="count: 31 images were asked for; cifar100 here has 30 to train on"):
         images.sample("cifar100", 31, seed=0, image_dir=tmp_path)
     with pytest.raises(InputError, match="classes: 10 was given; cifar100 has 100"):
         images.sample("cifar100", 3, seed=0, image_dir=tmp_path, classes=10)
@@ -275,7 +275,7 @@ def test_a_missing_folder_or_file_says_what_was_looked_for_and_where(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
-def test_fetched_pictures_are_found_unless_others_are_named(tmp_path: Path, own_cache: Path, name: str) -> None:
+def test_fetched_images_are_found_unless_others_are_named(tmp_path: Path, own_cache: Path, name: str) -> None:
     assert images.fetched(name) is None
     with pytest.raises(InputError, match=rf"none was given; .*; `diswot images fetch {name}` gets them\."):
         images.read(name, "test", None)
@@ -326,7 +326,7 @@ def with_labels(alter: Callable[[list], object]) -> Callable[[dict], dict]:
         (with_labels(lambda labels: "cat"), "'labels' is a str"),
         (with_labels(lambda labels: np.array(3)), "'labels' is a int; .* a list of 30 labels"),
         (with_labels(lambda labels: np.array([labels])), "'labels' is not a list of whole numbers"),
-        (with_labels(lambda labels: labels[1:]), "'labels' is 29 values; the file has 30 pictures"),
+        (with_labels(lambda labels: labels[1:]), "'labels' is 29 values; the file has 30 images"),
         (with_labels(lambda labels: [0.5] * 30), "'labels' is not a list of whole numbers"),
         (with_labels(lambda labels: [*labels[1:], 10]), "'labels' has the label 10; the set's labels are 0 to 9"),
         (with_labels(lambda labels: [-1, *labels[1:]]), "'labels' has the label -1; the set's labels are 0 to 9"),
@@ -395,11 +395,11 @@ def test_a_batch_splits_in_order() -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), [("cifar10", 50_000), ("cifar100", 10_000)])
-def test_real_pictures(shared_data: Path, name: str, count: int) -> None:
-    pictures, labels = images.read(name, "train", shared_data)
-    assert len(pictures) == count
+def test_real_images(shared_data: Path, name: str, count: int) -> None:
+    pixels, labels = images.read(name, "train", shared_data)
+    assert len(pixels) == count
     assert np.bincount(labels).tolist() == [count // (images.get(name).classes or 1)] * (images.get(name).classes or 0)
     normalised = images.sample(name, 2_000, seed=0, image_dir=shared_data).images
-    # Two thousand pictures, whose brightness varies by about half a deviation: the mean is known to about 0.015.
+    # Two thousand images, whose brightness varies by about half a deviation: the mean is known to about 0.015.
     assert normalised.mean((0, 2, 3)).abs().max() < 0.06
     assert (normalised.std((0, 2, 3)) - 1).abs().max() < 0.06

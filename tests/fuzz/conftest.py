@@ -371,7 +371,7 @@ def playground(tmp_path_factory: pytest.TempPathFactory) -> Playground:
         frame = pd.read_csv("table.csv")
         frame.to_parquet("table.parquet")
         Path("table.json").write_text(frame.set_index("cell")["accuracy"].to_json())
-        _write_pictures(Path("images"))
+        _write_images(Path("images"))
         torch.save(teachers.build("s0:111", num_classes=10).state_dict(), "teacher.pt")
         for line in MADE_BY:
             assert main(line) == 0, line
@@ -430,7 +430,7 @@ MADE_BY = (
 )
 
 
-def _write_pictures(folder: Path) -> None:
+def _write_images(folder: Path) -> None:
     # CIFAR-10 in its official layout.
     random = np.random.default_rng(0)
     below = folder / "cifar-10-batches-py"

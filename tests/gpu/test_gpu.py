@@ -76,7 +76,7 @@ def test_a_stack_gives_the_scores_of_each(scored: Callable[..., pd.DataFrame]) -
 
 def test_a_batch_that_does_not_fit_is_a_failure_with_its_cause(scored: Callable[..., pd.DataFrame]) -> None:
     free, _ = torch.cuda.mem_get_info()
-    pictures = free // (4 * 16 * 32 * 32)  # one map of the first stage then takes all that is free
-    found = scored("large", batch_size=int(pictures), proxies=[registry.get("snip")], cells=(13,), seeds=(0,))
+    count = free // (4 * 16 * 32 * 32)  # one map of the first stage then takes all that is free
+    found = scored("large", batch_size=int(count), proxies=[registry.get("snip")], cells=(13,), seeds=(0,))
     assert list(found["status"]) == ["failed"]
     assert "out of memory" in found["cause"].iloc[0]

@@ -562,7 +562,7 @@ def test_evaluate_says_what_it_does_and_did(cli: Cli, tmp_path: Path) -> None:
     said = cli("evaluate", *TINY, "--proxies", "params", "--out", tmp_path)
     first, *others, last = said.sentence.splitlines()
     assert (said.status, said.out) == (0, "")
-    assert all(line.startswith("nothing is taken from the shipped set s0-noise") for line in others)
+    assert all(line.startswith("the precomputed scores s0-noise have other settings") for line in others)
     assert first == (
         f"s0: 1 proxy x 2 cells x 1 seed, 4 images of noise, teacher s0:111, 1 worker on cpu, into {tmp_path}"
     )

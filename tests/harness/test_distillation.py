@@ -1,4 +1,4 @@
-"""Students with and without a teacher, on a small made set of pictures that can be learnt."""
+"""Students with and without a teacher, on a small made set of images that can be learnt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from diswot.benchmarks.tables import trainings as trained_tables
 from diswot.harness import files
 from diswot.harness.distillation import accuracies, distillers, recipes, student_images, sweep, teacher, training
 from diswot.harness.distillation.distillers import NONE
-from diswot.harness.distillation.student_images import Lens
+from diswot.harness.distillation.student_images import Preprocessing
 from diswot.harness.distillation.sweep import Plan, Tally
 from diswot.harness.runs import samples
 from diswot.harness.runs.store import TRAININGS, Store, Training
@@ -115,7 +115,7 @@ def test_a_teacher_whose_answers_are_kept_teaches_the_same(
     monkeypatch.setattr(teacher, "all_last", pytest.fail)
     monkeypatch.setitem(distillers.DISTILLERS._entries, name, replace(distillers.parse(name)[0], reads="maps"))
     distil(plan, tmp_path / "asked")
-    # Sums over other memory layouts differ in their last digits, which may turn one of the few test pictures.
+    # Sums over other memory layouts differ in their last digits, which may turn one of the few test images.
     assert found(tmp_path / "kept") == pytest.approx(found(tmp_path / "asked"), abs=5)
 
 
@@ -152,7 +152,7 @@ def test_a_cell_without_a_live_path_is_trained_to_chance(
     distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
 ) -> None:
     distil(make_plan(cells=(DEGENERATE,), distillers=(NONE, "kd+diswot")), tmp_path)
-    assert set(found(tmp_path).values()) == {10.0}  # one answer for every picture
+    assert set(found(tmp_path).values()) == {10.0}  # one answer for every image
 
 
 def test_a_training_that_diverges_is_a_failure_with_its_cause(
@@ -334,14 +334,14 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     assert made.name == "s0:111"
     assert made.seconds is not None
     assert made.accuracy > 30
-    assert made.lens.size == 16
+    assert made.preprocessing.size == 16
     card = json.loads(accuracies.write(tmp_path, None)[0][2].read_text())
-    assert card["teacher"].startswith(f"s0:111, {made.accuracy:.2f} percent of the test pictures")
+    assert card["teacher"].startswith(f"s0:111, {made.accuracy:.2f} percent of the test images")
     assert "8 epochs" in card["teacher"]
     assert "distilled: 0.1 cross-entropy + 0.9 kd (Hinton" in card["recipe"]
     distil(make_plan(teacher=str(tmp_path / "teacher.pt")), tmp_path / "again")
     again = teacher.load(tmp_path / "again" / "teacher.pt", "cpu")
-    assert (again.name, again.lens, again.accuracy) == (made.name, made.lens, made.accuracy)
+    assert (again.name, again.preprocessing, again.accuracy) == (made.name, made.preprocessing, made.accuracy)
     assert found(tmp_path / "again") == found(tmp_path)
 
 
@@ -350,11 +350,11 @@ def test_what_is_kept_of_a_teacher_is_what_it_answers(image_dir: Path) -> None:
     network = teachers.build("s0:111", num_classes=10).eval()
     drawn = student_images.read("cifar10", "train", image_dir, 20)
     known = images.get("cifar10")
-    lens = Lens(16, known.mean, known.std)
-    kept = teacher.all_logits(network, lens, drawn)
-    last = teacher.all_last(network, lens, drawn)
+    preprocessing = Preprocessing(16, known.mean, known.std)
+    kept = teacher.all_logits(network, preprocessing, drawn)
+    last = teacher.all_last(network, preprocessing, drawn)
     for view, raw in enumerate((drawn.images, drawn.images.flip(-1))):
-        logits, features = teacher.ask(network, lens, raw)
+        logits, features = teacher.ask(network, preprocessing, raw)
         torch.testing.assert_close(kept[view], logits, rtol=1e-5, atol=1e-5)
         for one, answer in zip(last, (logits, *features[-2:]), strict=True):
             torch.testing.assert_close(one[view], answer, rtol=1e-5, atol=1e-5)
@@ -365,7 +365,7 @@ def test_what_is_kept_of_a_teacher_is_what_it_answers(image_dir: Path) -> None:
     [
         (
             lambda: teachers.build("resnet20", num_classes=100).state_dict(),
-            "tells 100 classes apart; the pictures have 10",
+            "has 100 classes; the images have 10",
         ),
         (lambda: {"conv1.weight": torch.zeros(1)}, "has no classifier"),
         (lambda: {"fc.weight": torch.zeros(10, 64)}, "is no CIFAR ResNet that is known"),
@@ -419,28 +419,35 @@ def test_weights_are_known_by_other_people_s_names(prefix: str, head: str, short
 def test_a_cell_s_weights_are_read_by_its_name(tmp_path: Path) -> None:
     torch.save(nb201.build(6111).state_dict(), tmp_path / "cell.pth")
     source = teacher.parse(f"nb201:6111={tmp_path / 'cell.pth'}")
-    made = student_images.Pictures(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
-    name, _, network, lens = teacher.from_file(source, images.get("cifar10"), 32, made)
-    assert (name, type(network).__name__, lens.size) == ("nb201:6111", "Network", 32)
+    made = student_images.LabelledImages(
+        torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64)
+    )
+    name, _, network, preprocessing = teacher.from_file(source, images.get("cifar10"), 32, made)
+    assert (name, type(network).__name__, preprocessing.size) == ("nb201:6111", "Network", 32)
 
 
 def test_the_real_teacher_is_as_good_as_it_is_said_to_be(shared_data: Path) -> None:
     source = teacher.parse(str(shared_data / "teachers" / "resnet20-12fca82f.th"))
     test = student_images.read("cifar10", "test", shared_data)
-    name, shortcut, network, lens = teacher.from_file(source, images.get("cifar10"), 16, test)
-    assert (name, shortcut, lens.mean, lens.size) == ("resnet20", resnet.ZERO_PADDING, (0.485, 0.456, 0.406), 32)
+    name, shortcut, network, preprocessing = teacher.from_file(source, images.get("cifar10"), 16, test)
+    assert (name, shortcut, preprocessing.mean, preprocessing.size) == (
+        "resnet20",
+        resnet.ZERO_PADDING,
+        (0.485, 0.456, 0.406),
+        32,
+    )
     first = replace(test, images=test.images[:2000], labels=test.labels[:2000])
-    assert round(teacher.accuracy(network, lens, first), 2) == 92.70  # and 91.73 on all 10,000
+    assert round(teacher.accuracy(network, preprocessing, first), 2) == 92.70  # and 91.73 on all 10,000
 
 
-def test_the_shipped_teacher_sees_small_pictures(shared_data: Path) -> None:
+def test_the_shipped_teacher_sees_small_images(shared_data: Path) -> None:
     file = Path(trained_tables.__file__).parent / "data" / "nb201-kd-teacher.pt"
     test = student_images.read("cifar10", "test", shared_data)
-    name, _, network, lens = teacher.from_file(teacher.parse(str(file)), images.get("cifar10"), 16, test)
-    assert (name, lens.size, lens.mean) == ("resnet20", 16, images.get("cifar10").mean)
+    name, _, network, preprocessing = teacher.from_file(teacher.parse(str(file)), images.get("cifar10"), 16, test)
+    assert (name, preprocessing.size, preprocessing.mean) == ("resnet20", 16, images.get("cifar10").mean)
     # On all 10,000 it has 75.59; another processor may see an image or two on the edge otherwise.
     first = replace(test, images=test.images[:2000], labels=test.labels[:2000])
-    assert teacher.accuracy(network, lens, first) == pytest.approx(77.20, abs=0.11)
+    assert teacher.accuracy(network, preprocessing, first) == pytest.approx(77.20, abs=0.11)
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
@@ -560,7 +567,7 @@ def test_whether_the_best_vanilla_student_is_the_best_distilled_one_is_asked_wit
     assert sure.startswith(
         "yes: vanilla 19, distilled 19; the best vanilla one is distilled number 1 of 20, 0.00 points"
     )
-    assert sure.endswith("the same in 100% of 10000 draws")
+    assert sure.endswith("the same in 100% of 10000 resamples")
     unsure = accuracies.measured(trained(lambda cell, name, seed: cell / 100 + 30 * seed), "nb201", None)[_QUESTION]
     assert unsure.startswith("yes")
     share = float(unsure.rpartition("the same in ")[2].partition("%")[0])
@@ -605,7 +612,7 @@ def test_the_command_fills_a_table_that_scores_are_correlated_with(
         (["--image-dir", "nowhere"], "nowhere"),
         (["--recipe", "minni"], "did you mean 'mini'"),
         (["--set", "size=5"], "32 pixels a side, or a divisor"),
-        (["--set", "samples=1000"], "1000 pictures were asked for; cifar10 here has 200"),
+        (["--set", "samples=1000"], "1000 images were asked for; cifar10 here has 200"),
         (["--compare", "analog-nasbench:base"], "did you mean"),
         (["--cells", "99999,"], "99999"),
     ],

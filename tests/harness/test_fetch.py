@@ -164,7 +164,7 @@ def test_fetch_names_the_tables_that_can_be_fetched(cli: Cli) -> None:
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 @pytest.mark.parametrize("named", [True, False])
-def test_pictures_are_found_where_they_were_fetched_to(
+def test_images_are_found_where_they_were_fetched_to(
     cli: Cli, mirror: Path, own_cache: Path, tmp_path: Path, name: str, named: bool
 ) -> None:
     option = ("--image-dir", tmp_path / "pictures") if named else ()
@@ -195,7 +195,7 @@ def test_a_damaged_table_is_fetched_again(cli: Cli, mirror: Path) -> None:
     assert len(tables.load("nb201").frame) == SIZE
 
 
-def test_half_a_folder_of_pictures_is_left_to_its_owner(cli: Cli, mirror: Path, tmp_path: Path) -> None:
+def test_half_a_folder_of_images_is_left_to_its_owner(cli: Cli, mirror: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cifar-100-python"
     folder.mkdir()
     (folder / "train").write_bytes(b"mine")

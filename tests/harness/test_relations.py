@@ -42,7 +42,7 @@ def test_the_matrices_are_those_that_the_score_compares(plan: Plan, tmp_path: Pa
     scores = found.scores[found.scores["proxy"] == "diswot_relation"].set_index("cell")["value"]
     for name, cell in (("good", int(target.idxmax())), ("bad", int(target.idxmin()))):
         difference = arrays["teacher_relation"] - arrays[f"{name}_relation"]
-        # Sorting the pictures changes the order of sums in the network: float32's last digits.
+        # Sorting the images changes the order of sums in the network: float32's last digits.
         assert -(difference**2).mean() == pytest.approx(scores[cell], rel=1e-3)
         assert f"{target[cell]:.2f} %" in str(arrays[name])
         assert arrays[f"{name}_semantic"].shape == (100, 100)

@@ -544,7 +544,7 @@ def test_a_stack_is_the_same_whichever_of_its_seeds_is_asked_for(
     assert_same(tmp_path / "apart", tmp_path / "together")
 
 
-def test_a_meddler_in_a_stack_changes_nothing_for_others(
+def test_tampering_with_vectorised_seeds_changes_nothing_for_others(
     run: Sweep, make_plan: MakePlan, tmp_path: Path, plugin: Callable[..., Path]
 ) -> None:
     registry.load_file(plugin("trace.logits.add_(1)\nreturn 1.0", name="aaa", needs="'logits'"))

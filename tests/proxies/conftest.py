@@ -21,7 +21,7 @@ BATCH = tuple[Tensor, Tensor]
 
 
 def make_batch(size: int = 8, classes: int = 10, pixels: int = 16, seed: int = 0) -> BATCH:
-    """Noise pictures with labels."""
+    """Noise images with labels."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(size, 3, pixels, pixels, generator=generator)
     return images, torch.randint(classes, (size,), generator=generator)
@@ -34,7 +34,7 @@ def make_network(cell: int = 6111, classes: int = 10, seed: object = 0, C: int =
 
 @pytest.fixture
 def batch() -> BATCH:
-    """Eight noise pictures of 16x16 with labels of 10 classes."""
+    """Eight noise images of 16x16 with labels of 10 classes."""
     return make_batch()
 
 

@@ -18,7 +18,7 @@ from diswot import proxies
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import s0
-from diswot.proxies import registry, stack
+from diswot.proxies import registry, vectorised
 from diswot.proxies.adapt import adapt
 from diswot.proxies.losses import ANY_SHAPE
 from diswot.proxies.registry import get, is_built_in
@@ -91,13 +91,13 @@ def test_adapt_draws_the_weights_that_the_network_itself_would_get(network: Make
 
 def test_adapt_runs_in_a_stack_of_networks(network: Maker, batch: Batch) -> None:
     images, labels = batch
-    needs = frozenset(stack.PASSES)
+    needs = frozenset(vectorised.PASSES)
 
     def passes(adapted: bool) -> list[dict[str, Any]]:
         networks = [network(seed=seed) for seed in (0, 1)]
         if adapted:
             networks = [adapt(student, **CELL) for student in networks]
-        return stack.passes(networks, images, labels, second_batch=batch, seeds=[0, 1], needs=needs)
+        return vectorised.passes(networks, images, labels, second_batch=batch, seeds=[0, 1], needs=needs)
 
     for plain, adapted in zip(passes(False), passes(True), strict=True):
         torch.testing.assert_close(adapted["logits"], plain["logits"], rtol=0, atol=0)

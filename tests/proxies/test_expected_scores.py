@@ -1,6 +1,6 @@
 """Every built-in keeps its numbers until its version is bumped.
 
-`expected_scores.json` has the scores of two small networks (C = 4, N = 1; one with dead edges) on eight noise pictures,
+`expected_scores.json` has the scores of two small networks (C = 4, N = 1; one with dead edges) on eight noise images,
 as this project computed them. To renew them after a bump: ``python tests/proxies/test_expected_scores.py``.
 """
 

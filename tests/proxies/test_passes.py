@@ -44,7 +44,7 @@ def made(request: pytest.FixtureRequest, network: Maker) -> Callable[[], Any]:
 
 @pytest.fixture
 def batch() -> tuple[Tensor, Tensor]:
-    """Six noise pictures in float64, with labels."""
+    """Six noise images in float64, with labels."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(6, 3, 16, 16, generator=generator, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 4, 5])
 
@@ -75,10 +75,10 @@ def test_trainability_averages_outer_products_over_pixels(made: Callable[[], Any
         assert set(received.unique().tolist()) == {-1.0, 1.0}
         stride = returned.shape[2] // received.shape[2]
         mean = torch.zeros(returned.shape[1] * stride**2, received.shape[1], dtype=torch.float64)
-        picture, _, height, width = received.shape
-        for n, y, x in itertools.product(range(picture), range(height), range(width)):
+        image, _, height, width = received.shape
+        for n, y, x in itertools.product(range(image), range(height), range(width)):
             before = returned[n, :, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride].flatten()
-            mean += torch.outer(before, received[n, :, y, x]) / (picture * height * width)
+            mean += torch.outer(before, received[n, :, y, x]) / (image * height * width)
         norm = float(torch.linalg.matrix_norm(mean, 2))
         scores.append(-norm - 1 / (norm + 1e-6) + 2)
     assert score("az_trainability", made(), batch) == pytest.approx(sum(scores) / len(scores), rel=1e-9)
@@ -129,9 +129,9 @@ def test_the_tangent_kernel_is_that_of_single_backward_passes(made: Callable[[],
     network = made()
     logits = network(batch[0])
     rows = []
-    for picture in range(len(logits)):
+    for image in range(len(logits)):
         network.zero_grad()
-        logits[picture].sum().backward(retain_graph=True)
+        logits[image].sum().backward(retain_graph=True)
         named = network.named_parameters()
         rows.append(torch.cat([p.grad.flatten() for name, p in named if "weight" in name and p.grad is not None]))
     jacobian = torch.stack(rows)
@@ -142,7 +142,7 @@ def test_the_tangent_kernel_is_that_of_single_backward_passes(made: Callable[[],
     assert float(get("ntk_cond").function(trace)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_tangent_kernel_is_of_the_first_16_pictures_passed_by_themselves(network: Maker, batch: Batch) -> None:
+def test_the_tangent_kernel_is_of_the_first_16_images_passed_by_themselves(network: Maker, batch: Batch) -> None:
     images, labels = (torch.cat([part] * 4)[:20] for part in batch)
     images = (images * torch.linspace(1, 2, 20).reshape(-1, 1, 1, 1)).float()
     of_all, of_some = (Trace(network(), images[:n], labels[:n]).tangent_kernel for n in (20, 16))
@@ -157,12 +157,12 @@ def test_a_singular_tangent_kernel_has_no_condition_number(network: Maker, batch
         score("ntk_cond", network(), (twice, torch.cat([labels, labels])))
 
 
-def test_gradient_signs_are_those_of_pictures_passed_alone(made: Callable[[], Any], batch: Batch) -> None:
+def test_gradient_signs_are_those_of_images_passed_alone(made: Callable[[], Any], batch: Batch) -> None:
     network = made()
     total: dict[str, Tensor] = {}
-    for picture in range(len(batch[0])):
+    for image in range(len(batch[0])):
         network.zero_grad()
-        F.cross_entropy(network(batch[0][[picture]]), batch[1][[picture]]).backward()
+        F.cross_entropy(network(batch[0][[image]]), batch[1][[image]]).backward()
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.grad is not None:
                 total[name] = total.get(name, torch.zeros_like(module.weight)) + module.weight.grad.sign()
@@ -193,7 +193,7 @@ def test_meco_sums_the_smallest_eigenvalues_of_maps(made: Callable[[], Any], bat
 
 def test_maps_are_kept_as_they_were_before_something_wrote_in_place(made: Callable[[], Any], batch: Batch) -> None:
     network = made()
-    normalised, activated = passes.picture_maps(network, batch[0][:1])[-3:-1]
+    normalised, activated = passes.image_maps(network, batch[0][:1])[-3:-1]
     assert (normalised < 0).any()
     torch.testing.assert_close(activated, normalised.relu())
 
@@ -202,8 +202,8 @@ def test_fisher_information_is_that_of_jacobians_by_autograd(made: Callable[[], 
     network = made().eval()
     named = list(network.named_parameters())[: passes.FISHER_WEIGHTS]
     total = torch.zeros(len(named), len(named), dtype=torch.float64)
-    for picture in batch[0]:
-        logits = network(picture[None])[0]
+    for image in batch[0]:
+        logits = network(image[None])[0]
         p = 0.95 * logits.detach().softmax(0) + 0.05 / len(logits)
         rows = []
         for logit in logits:
@@ -244,8 +244,8 @@ def test_the_fisher_information_of_a_weight_that_two_layers_share(batch: Batch) 
     small.classifier.weight = small.first.weight
     parameters = list(small.parameters())
     total = torch.zeros(len(parameters), len(parameters), dtype=torch.float64)
-    for picture in batch[0]:
-        logits = small.classifier(small.features(picture[None])[-1])[0]
+    for image in batch[0]:
+        logits = small.classifier(small.features(image[None])[-1])[0]
         p = 0.95 * logits.detach().softmax(0) + 0.05 / len(logits)
         rows = [torch.autograd.grad(logit, parameters, retain_graph=True, allow_unused=True) for logit in logits]
         jacobian = torch.stack(
@@ -279,7 +279,7 @@ def test_swap_counts_the_codes_of_neurons(made: Callable[[], Any], batch: Batch)
     assert score("reg_swap", made(), batch) == pytest.approx(len(codes) * factor)
 
 
-def test_swap_takes_sixteen_pictures(network: Maker) -> None:
+def test_swap_takes_sixteen_images(network: Maker) -> None:
     images = torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     trace = Trace(network(), images, torch.zeros(20, dtype=torch.long))
     codes = {tuple(c) for output in trace.relu_outputs for c in (output[:16] > 0).flatten(1).T.tolist()}
@@ -287,7 +287,7 @@ def test_swap_takes_sixteen_pictures(network: Maker) -> None:
 
 
 @pytest.mark.parametrize("copies", [1, 2, 3])
-def test_linear_regions_counts_pictures_that_differ(made: Callable[[], Any], batch: Batch, copies: int) -> None:
+def test_linear_regions_counts_images_that_differ(made: Callable[[], Any], batch: Batch, copies: int) -> None:
     images, labels = (torch.cat([part[:4]] * copies) for part in batch)
     trace = Trace(made(), images, labels)
     rows = {tuple((torch.cat([o[n].flatten() for o in trace.relu_outputs]) > 0).tolist()) for n in range(len(images))}

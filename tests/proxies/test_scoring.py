@@ -94,7 +94,7 @@ def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: i
     labels = torch.randint(classes, (size,), generator=generator)
     scores = score_all(network(classes=classes), (images, labels), network(classes=classes, seed=1), init="default")
     undefined = {name for name, value in scores.items() if isinstance(value, str)}
-    # Two pictures can have the same signs, or no pair a class, and rbflex compares three.
+    # Two images can have the same signs, or no pair a class, and rbflex compares three.
     assert undefined <= {"nwot", "zico", "epe_nas", "rbflex"}, scores
 
 
@@ -147,7 +147,7 @@ def test_the_seed_decides_and_nothing_else(network: Maker, batch: Batch) -> None
     assert first == again
     different = {name for name, value in other.items() if value != first[name]}
     counts = {"params", "flops", "live_params", "live_flops", "live_convs"}
-    # Eight pictures are few: each is in a region of its own, and all 256 codes occur.
+    # Eight images are few: each is in a region of its own, and all 256 codes occur.
     saturated = {"linear_regions", "swap", "reg_swap"}
     assert set(ALL) - different == counts | saturated
 
@@ -445,15 +445,15 @@ COMPARES_PICTURES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation"
 
 
 @pytest.mark.parametrize("name", COMPARES_PICTURES)
-def test_one_picture_has_nothing_to_be_compared_with(network: Maker, name: str) -> None:
-    picture = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(UndefinedScore, match=f"^{name}: it compares pictures, and the batch has one$"):
-        proxies.score(network(), picture, torch.tensor([3]), [name], teacher=network(seed=1))
+def test_one_image_has_nothing_to_be_compared_with(network: Maker, name: str) -> None:
+    image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(UndefinedScore, match=f"^{name}: it compares images, and the batch has one$"):
+        proxies.score(network(), image, torch.tensor([3]), [name], teacher=network(seed=1))
 
 
 @pytest.mark.parametrize("cell", [6111, LARGEST, SKIPS, DEAD_EDGES, 284, 1462])
 @pytest.mark.parametrize("C", [4, 16])
-def test_a_batch_with_a_picture_twice_has_no_nwot(network: Maker, cell: int, C: int) -> None:
+def test_a_batch_with_a_image_twice_has_no_nwot(network: Maker, cell: int, C: int) -> None:
     images = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     labels = torch.zeros(64, dtype=torch.long)
     assert math.isfinite(proxies.score(network(cell, C=C), images, labels, ["nwot"])["nwot"])
@@ -462,11 +462,11 @@ def test_a_batch_with_a_picture_twice_has_no_nwot(network: Maker, cell: int, C: 
         proxies.score(network(cell, C=C), images, labels, ["nwot"])
 
 
-def test_one_picture_is_enough_or_too_few(network: Maker) -> None:
+def test_one_image_is_enough_or_too_few(network: Maker) -> None:
     generator = torch.Generator().manual_seed(0)
-    picture, label = torch.randn(1, 3, 16, 16, generator=generator), torch.tensor([3])
-    teacher = trace_teacher(network(seed=1), (picture, label))
-    found = evaluate([get(name) for name in ALL], network, [(picture, label)], teacher=teacher, seed=0)
+    image, label = torch.randn(1, 3, 16, 16, generator=generator), torch.tensor([3])
+    teacher = trace_teacher(network(seed=1), (image, label))
+    found = evaluate([get(name) for name in ALL], network, [(image, label)], teacher=teacher, seed=0)
     assert {o.status for o in found.values()} == {"ok", "undefined"}, {n: o.error for n, o in found.items()}
     assert found["jacov"].status == "undefined"
     assert found["snip"].status == "ok"

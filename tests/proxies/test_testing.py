@@ -150,11 +150,11 @@ def gives_no_reason(trace: Any) -> torch.Tensor:
     return good(trace)
 
 
-def crashes_with_one_picture(trace: Any) -> torch.Tensor:
+def crashes_with_one_image(trace: Any) -> torch.Tensor:
     return trace.features[-1][1].square().mean()
 
 
-def is_nan_with_one_picture(trace: Any) -> torch.Tensor:
+def is_nan_with_one_image(trace: Any) -> torch.Tensor:
     values = trace.features[-1]
     return ((values - values.mean(0)).square().sum(0) / (len(values) - 1)).mean()
 
@@ -241,10 +241,10 @@ BAD = {
     ),
     is_nan_on_degenerate_cells: ("special_cells", "it returned nan on the degenerate cell; raise UndefinedScore"),
     gives_no_reason: ("special_cells", "it raises UndefinedScore without a reason on the degenerate cell"),
-    crashes_with_one_picture: ("sizes", "it raises IndexError"),
-    is_nan_with_one_picture: ("sizes", "it returned nan with a batch of 1, 100 classes and pictures of 32x32"),
+    crashes_with_one_image: ("sizes", "it raises IndexError"),
+    is_nan_with_one_image: ("sizes", "it returned nan with a batch of 1, 100 classes and images of 32x32"),
     knows_ten_classes: ("sizes", "with a batch of 1, 100 classes"),
-    depends_on_the_batch: ("batch_size", "independence of batch_size is declared, but 2 pictures score"),
+    depends_on_the_batch: ("batch_size", "independence of batch_size is declared, but 2 images score"),
     depends_on_dead_edges: ("live_edges", "live_edges_only is declared, but the score is"),
     depends_on_the_form: ("isomorphism", "independence of isomorphism is declared, but the scores are"),
     reads_undeclared: ("needs", "it reads trace.logits without declaring it in needs"),
@@ -256,8 +256,8 @@ BAD = {
     views_what_is_not_contiguous: ("one_number", "it raises RuntimeError"),
     makes_float32: ("float64", "it raises RuntimeError"),
     rounds: ("float64", "cells in float64 correlate with the usual ones by"),
-    takes_long: ("time_limit", "units, and time_limit is 0.2"),
-    takes_much: ("memory_limit", "units of memory, and memory_limit is 0.5"),
+    takes_long: ("time_limit", "passes, and time_limit is 0.2"),
+    takes_much: ("memory_limit", "times the memory of one pass, and memory_limit is 0.5"),
 }
 
 DECLARED = {

@@ -32,7 +32,7 @@ def test_passes_run_once(network: Maker, batch: Batch) -> None:
     for name in names():
         get(name).function(trace)
     # The batch, its perturbed copy, its blocks, its tangent kernel and its Fisher information, and once each for near,
-    # wrcor, eznas and ntk_trace; the two halves that zico reads; synflow's picture of ones, the one picture of meco,
+    # wrcor, eznas and ntk_trace; the two halves that zico reads; synflow's image of ones, the one image of meco,
     # each of the eight that gradsign passes alone, dextr's circle, rbflex's three images and autodas_nb101's ones.
     assert sorted(calls) == [*(1,) * 15, 4, 4, *(8,) * 9]
 
@@ -137,7 +137,7 @@ def test_reading_a_pass_that_is_not_declared_is_an_error(network: Maker, batch: 
     "needs",
     [
         *(["features"], ["relu_outputs"], ["perturbation"], ["gradients", "channel_saliency"], ["blocks"]),
-        *(["tangent_kernel"], ["gradient_signs"], ["picture_maps"], ["fisher_information"]),
+        *(["tangent_kernel"], ["gradient_signs"], ["image_maps"], ["fisher_information"]),
     ],
 )
 def test_fewer_passes_give_the_same_numbers(network: Maker, batch: Batch, needs: list[str]) -> None:

@@ -160,7 +160,7 @@ class Cell:
 
         Cells with equal texts compute the same function when each convolution of one has the weights of that
         convolution of the other that stands in its place. The text is `isomorphism`'s, of live edges alone and with the
-        convolutions numbered, so that one that is used twice is told from two; of all numberings the one whose text
+        convolutions numbered, so that one used twice differs from two; of all numberings the one whose text
         comes first.
         """
         return _function(self.live)[0]

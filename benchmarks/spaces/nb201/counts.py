@@ -1,7 +1,7 @@
 """Parameters and multiply-accumulates of a NAS-Bench-201 network, from arithmetic alone.
 
 *Official* counts take every edge, as the benchmark's own files do; *live* counts take what lies on a path from the
-picture to the logits: the live edges and the skeleton around them (of a degenerate cell the classifier alone).
+image to the logits: the live edges and the skeleton around them (of a degenerate cell the classifier alone).
 A multiply-accumulate is counted for convolutions and for the classifier (whose bias adds one per class);
 normalisation, pooling and activations count nothing. This is what NATS-Bench calls FLOPs: its published values for
 indices 0, 11 and 284 come out exactly (15.64737, 113.95137 and 11.71521 million).
@@ -19,7 +19,7 @@ _KERNEL_AREA = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}
 
 @dataclass(frozen=True)
 class Counts:
-    """Trainable weights, and multiply-accumulates of one picture's forward pass."""
+    """Trainable weights, and multiply-accumulates of one image's forward pass."""
 
     params: int
     flops: int
@@ -33,7 +33,7 @@ def official(cell: Cell, *, num_classes: int = 10, C: int = 16, N: int = 5, size
         num_classes: outputs of the classifier.
         C: channels of the stem.
         N: cells per stage.
-        size: height and width of a picture in pixels.
+        size: height and width of an image in pixels.
     """
     return _network(
         tuple(_KERNEL_AREA[name] for name in cell.operations if name in _KERNEL_AREA), num_classes, C, N, size
@@ -41,7 +41,7 @@ def official(cell: Cell, *, num_classes: int = 10, C: int = 16, N: int = 5, size
 
 
 def live(cell: Cell, *, num_classes: int = 10, C: int = 16, N: int = 5, size: int = 32) -> Counts:
-    """Count only what lies on a path from the picture to the logits; see `official` for the arguments."""
+    """Count only what lies on a path from the image to the logits; see `official` for the arguments."""
     if cell.is_degenerate:
         classifier = (4 * C + 1) * num_classes
         return Counts(classifier, classifier)

@@ -108,7 +108,7 @@ class ReLUConvBN(nn.Module):
 
 
 class ReductionBlock(nn.Module):
-    """The residual block between stages: it halves the picture and doubles the channels."""
+    """The residual block between stages: it halves the image and doubles the channels."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """Build the two convolutions and the pooled shortcut."""

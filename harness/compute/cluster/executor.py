@@ -65,10 +65,10 @@ def executors(devices: Sequence[str], scheduler: str | None, files: Iterable[Pat
 
 
 def check(scheduler: str) -> None:
-    """Refuse what cannot be the address of a scheduler, and a machine without ``distributed``.
+    """Check the address of a scheduler, and that ``distributed`` is installed.
 
     Raises:
-        InputError: in either case.
+        InputError: if the address has not the form tcp://HOST:PORT, or ``distributed`` is missing.
     """
     parts = urlsplit(scheduler)
     try:

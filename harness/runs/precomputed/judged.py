@@ -1,4 +1,4 @@
-"""The evidence that comes with a shipped set, so that not every machine need judge all cells again.
+"""The evidence that comes with precomputed scores, so that not every machine need judge all cells again.
 
 It is taken where it answers exactly the question that is asked; see `harness.runs.answers`.
 """

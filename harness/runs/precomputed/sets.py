@@ -1,4 +1,4 @@
-"""The shipped sets of scores: where they lie, their cards, and their rows as a run's store would give them."""
+"""The precomputed scores: where they lie, their cards, and their rows as a run's store would give them."""
 
 from __future__ import annotations
 
@@ -101,18 +101,18 @@ def devices(record: dict[str, Any]) -> dict[str, str]:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the shipped sets."""
+    """Return the names of the precomputed scores."""
     return tuple(sorted(path.name.removesuffix(_CARD) for path in FOLDER.glob(f"*{_CARD}")))
 
 
 def load(name: str) -> ScoreSet:
-    """Return a shipped set; its scores are read when they are asked for.
+    """Return precomputed scores by name; the values are read on first use.
 
     Raises:
         InputError: if there is none of this name, or its card is damaged or of another schema.
     """
     if not names():
-        raise InputError(f"scores: {name!r} is not known; no set is shipped with this version.")
+        raise InputError(f"scores: {name!r} is not known; this version has no precomputed scores.")
     if name not in names():
         raise unknown("scores", name, names())
     return ScoreSet(name, data_path(name), files.read_json(card_path(name), SCHEMA, _KEYS, "scores"))

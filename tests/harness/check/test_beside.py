@@ -1,4 +1,4 @@
-"""A check beside a shipped set of scores: its conditions, and its built-ins to be compared with."""
+"""A check with precomputed scores: its conditions, and its built-ins to be compared with."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli, plugin: o
     monkeypatch.chdir(tmp_path)
     said = cli("proxies", "new", "mine")
     assert said.status == 0
-    assert said.out == "wrote mine.py; `diswot check mine.py --quick` asks whether it is a good proxy\n"
+    assert said.out == "wrote mine.py; `diswot check mine.py --quick` tests it\n"
     return tmp_path
 
 
@@ -217,7 +217,7 @@ def test_the_page_names_every_question_and_key() -> None:
         *conformance.names(quick=True),
         "scores",
         "direction",
-        "given_size",
+        "partial",
         "not_behind NAME",
         "adds_to NAME",
     ):

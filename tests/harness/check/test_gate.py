@@ -122,7 +122,7 @@ def test_correlations_are_scipy_s_and_differences_are_paired() -> None:
     apart = compared.correlation("one", 0).high - compared.correlation("other", 0).low
     assert lead.high < apart
     assert compared.lead("one", "one", 0) == Estimate(0.0, 0.0, 0.0)
-    assert compared.given_size("one", 0).value == pytest.approx(compared.correlation("one", 0).value, abs=0.1)
+    assert compared.partial_correlation("one", 0).value == pytest.approx(compared.correlation("one", 0).value, abs=0.1)
 
 
 def test_a_metric_equal_to_a_built_in_plus_noise_is_judged_as_often_wrongly_as_claimed() -> None:

@@ -155,7 +155,7 @@ def test_slower_needs_a_factor_and_a_test(
 ) -> None:
     answer = ask(subject(), old, old.scores, accuracies, times)["time"]
     assert answer.verdict == verdict
-    assert "1.02 units before" in answer.figure
+    assert "1.02 passes before" in answer.figure
     assert "Mann-Whitney p" in answer.figure
 
 

@@ -52,9 +52,9 @@ def test_a_copy_of_the_best_is_not_behind_and_adds_nothing(judge: Any, subject: 
     assert "n = 100, 0 undefined" in found[f"direction {DISTILLED}"].figure
 
 
-def test_size_given_size_is_not_defined(judge: Any, subject: Subjects, scores: Scores) -> None:
+def test_partial_correlation_of_size_is_not_defined(judge: Any, subject: Subjects, scores: Scores) -> None:
     found = judge(subject(), scores("live_flops"))
-    assert found[f"given_size {DISTILLED}"].figure == "not defined, controlling for live_flops"
+    assert found[f"partial {DISTILLED}"].figure == "not defined, controlling for live_flops"
 
 
 def test_the_wrong_direction_is_found(judge: Any, subject: Subjects, scores: Scores) -> None:

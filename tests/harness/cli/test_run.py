@@ -126,7 +126,7 @@ def test_recompute_compares_with_what_is_stored(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("columns", [40, 80, 100])
 def test_a_table_fits_its_width(columns: int) -> None:
-    rows = [{"proxy": "meco", "distilled": "+0.716 [+0.67, +0.76]*", "given size": "+0.35", "vanilla": "+0.684"}] * 3
+    rows = [{"proxy": "meco", "distilled": "+0.716 [+0.67, +0.76]*", "partial": "+0.35", "vanilla": "+0.684"}] * 3
     printed = summary.fitting(rows, columns)
     assert max(map(len, printed.splitlines())) <= columns
     assert "+0.716 [+0.67, +0.76]*" in printed  # a number is never broken

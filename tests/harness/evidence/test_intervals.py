@@ -24,7 +24,7 @@ def estimated(scores: np.ndarray, truth: np.ndarray, metric: str = "spearman") -
 
 
 def population() -> tuple[np.ndarray, np.ndarray]:
-    """Return the shipped scores of five proxies, (5, 567), and the distilled accuracies of `nb201-kd`, a cell a
+    """Return precomputed scores of five proxies, (5, 567), and the distilled accuracies of `nb201-kd`, a cell a
     function.
     """
     accuracies = tables.load("nb201-kd").frame["distilled"]

@@ -222,7 +222,7 @@ def test_the_best_is_level_with_itself_and_the_worst_is_told_from_it(sampled: Ca
     assert rows["behind_low"]["other"] > 0
 
 
-def test_a_proxy_that_only_counts_has_nothing_left_given_size() -> None:
+def test_partial_correlation_of_a_count_is_undefined_or_zero() -> None:
     generator = np.random.default_rng(1)
     sizes = {cell: float(counts.live(Cell.from_index(cell)).flops) for cell in CELLS}
     accuracies = {cell: size / 1e7 + 2 * generator.normal() for cell, size in sizes.items()}

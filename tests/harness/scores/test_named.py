@@ -111,7 +111,10 @@ def test_a_run_of_ones_own_is_left_alone(cli: Cli, finished: Path, complete: Sco
     before = contents(tmp_path / "runs")
     said = cli("correlate", "s0-noise")
     assert said.status == 2
-    assert "run: runs/s0-noise holds a run that is not the shipped set s0-noise; move it elsewhere." in said.sentence
+    assert (
+        "run: runs/s0-noise holds a run that does not show the precomputed scores s0-noise; move it elsewhere."
+        in said.sentence
+    )
     assert contents(tmp_path / "runs") == before
 
 
@@ -136,7 +139,7 @@ def test_who_names_nothing_learns_what_there_is(cli: Cli, complete: ScoreSet) ->
         assert (
             "run: runs/evaluate is not a run's folder and holds none; `diswot evaluate --out runs/ev" in said.sentence
         )
-        assert said.sentence.endswith("A shipped set may be named instead: s0-noise.\n")
+        assert said.sentence.endswith("Precomputed scores may be named instead: s0-noise.\n")
 
 
 def test_sets_are_listed_and_shown(cli: Cli, complete: ScoreSet) -> None:
@@ -153,10 +156,10 @@ def test_sets_are_listed_and_shown(cli: Cli, complete: ScoreSet) -> None:
 
 
 def test_no_set_is_told(cli: Cli, shelf: Path) -> None:
-    assert cli("scores", "list").out == "no set is shipped with this version\n"
+    assert cli("scores", "list").out == "this version has no precomputed scores\n"
     assert json.loads(cli("scores", "list", "--json").out) == []
     assert cli("scores", "show", "x").sentence == (
-        "diswot: scores: 'x' is not known; no set is shipped with this version.\n"
+        "diswot: scores: 'x' is not known; this version has no precomputed scores.\n"
     )
     assert cli("correlate").sentence.endswith("`diswot evaluate --out runs/evaluate` makes one.\n")
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_no_set_needs_no_folder(shelf: Path) -> None:
     assert not shelf.exists()
     assert sets.names() == ()
-    with pytest.raises(InputError, match="'nb201' is not known; no set is shipped with this version"):
+    with pytest.raises(InputError, match="'nb201' is not known; this version has no precomputed scores"):
         sets.load("nb201")
 
 

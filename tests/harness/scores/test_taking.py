@@ -21,7 +21,7 @@ Cli = Callable[..., Any]
 #: The settings of the set, as a user would ask for them.
 ALIKE = ("--space", "s0", "--batch-size", "4", "--teacher", "s0:111", "--device", "cpu", "--workers", "1")
 
-TAKEN = "{} of {} scores are taken from the shipped set s0-noise"
+TAKEN = "{} of {} scores are precomputed: s0-noise"
 
 
 @pytest.fixture
@@ -141,14 +141,14 @@ def test_another_version_is_computed(evaluate: Callable[..., str], shipped: Scor
     assert "taken" not in evaluate(cells="113,", proxies="live_flops")
 
 
-def test_other_settings_of_the_same_pictures_are_named(cli: Cli, shipped: ScoreSet) -> None:
+def test_other_settings_of_the_same_images_are_named(cli: Cli, shipped: ScoreSet) -> None:
     said = cli("evaluate", *ALIKE, "--batch-size", "5", "--cells", "111,", "--proxies", "live_flops", "--out", "run")
-    expected = "nothing is taken from the shipped set s0-noise, made with other settings: batch_size 5 (there: 4)"
+    expected = "the precomputed scores s0-noise have other settings: batch_size 5 (there: 4)"
     assert expected in said.sentence
     assert "1 score in" in said.sentence
 
 
-def test_nothing_is_said_of_a_set_of_other_pictures(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
+def test_nothing_is_said_of_a_set_of_other_images(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
     recarded(shipped, settings=shipped.card["settings"] | {"images": "cifar10"})
     assert "s0-noise" not in evaluate(cells="111,", proxies="live_flops")
 
@@ -176,7 +176,7 @@ def own(plugin: Callable[..., Path], evaluate: Callable[..., str]) -> Path:
 def test_a_metric_stands_among_the_shipped_ones(cli: Cli, own: Path, shipped: ScoreSet, tmp_path: Path) -> None:
     said = cli("correlate", "run", "--with", "s0-noise", "--out", "table.csv")
     assert said.status == 0
-    assert "24 scores are taken from the shipped set s0-noise into run" in said.sentence
+    assert "24 precomputed scores of s0-noise are copied into run" in said.sentence
     assert set(pd.read_csv("table.csv")["proxy"]) == {"mine", "live_flops", "nwot"}
     found = results.load("run")
     assert len(found.scores) == 36
@@ -184,7 +184,7 @@ def test_a_metric_stands_among_the_shipped_ones(cli: Cli, own: Path, shipped: Sc
     assert behind["behind_low"] <= behind["behind"] <= behind["behind_high"]  # paired with the best of all three
     assert list(found.proxies["name"]) == ["mine", "live_flops", "nwot"]
     again = cli("correlate", "run", "--with", "s0-noise")
-    assert "0 scores are taken" in again.sentence
+    assert "0 precomputed scores of s0-noise" in again.sentence
     assert cli("evaluate", *ALIKE, "--plugin", own, "--cells", "13", "--proxies", "mine", "--out", "run").status == 0
 
 
@@ -199,7 +199,7 @@ def test_other_settings_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..
     cli("evaluate", *ALIKE, "--batch-size", "5", "--cells", "12", "--proxies", "live_flops", "--out", "run")
     said = cli("correlate", "run", "--with", "s0-noise")
     assert said.status == 2
-    assert "--with: run was made with other settings than the shipped set s0-noise: batch_size 5 (there: 4);" in (
+    assert "--with: run has other settings than the precomputed scores s0-noise: batch_size 5 (there: 4);" in (
         said.sentence
     )
 
@@ -218,7 +218,7 @@ def test_other_seeds_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..., 
     evaluate("--seeds", "7,", proxies="live_flops")
     said = cli("correlate", "run", "--with", "s0-noise")
     assert said.status == 2
-    assert "--with: the shipped set s0-noise has the weight seeds 0, and run has none of them." in said.sentence
+    assert "--with: the precomputed scores s0-noise have the weight seeds 0, and run has none of them." in said.sentence
 
 
 def test_the_runs_own_version_of_a_proxy_stays(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
@@ -231,7 +231,7 @@ def test_the_runs_own_version_of_a_proxy_stays(cli: Cli, evaluate: Callable[...,
 
 
 def test_nothing_is_added_to_a_shipped_set(cli: Cli, shipped: ScoreSet) -> None:
-    refused = "runs/s0-noise shows the shipped set s0-noise, to which nothing is added; choose the folder of another"
+    refused = "runs/s0-noise shows the precomputed scores s0-noise and takes no others; choose the folder of another"
     assert cli("correlate", "s0-noise").status == 0
     said = cli("correlate", "s0-noise", "--with", "s0-noise")
     assert (said.status, f"--with: {refused}" in said.sentence) == (2, True)

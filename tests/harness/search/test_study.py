@@ -1,4 +1,4 @@
-"""Searches end to end: replayed, live, killed and resumed, beside several teachers, and requests that are wrong."""
+"""Searches end to end: replayed, live, killed and resumed, with several teachers, and requests that are wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from diswot.harness.search.sources import live_folder
 
 Cli = Callable[..., Any]
 
-#: As many pictures as are quick; S0's smallest network teaches.
+#: As many images as are quick; S0's smallest network teaches.
 QUICK = ("--batch-size", "4", "--teacher", "s0:111", "--device", "cpu", "--workers", "1")
 LIVE = ("--scores", "live", "--space", "s0", *QUICK)
 SMALL = ("--evaluations", "12", "--population", "4", "--seeds", "2")
@@ -192,7 +192,7 @@ def test_live_scores_of_other_settings_are_refused(cli: Cli, run: Path) -> None:
     assert cli(*line, *live).status == 0
     folder = live_folder(run, "s0:111")
     info = run_folder.read_info(folder)
-    info["settings"] |= {"batch_size": 5, "batch": "of 5"}  # as a run that shows another shipped set by now has left it
+    info["settings"] |= {"batch_size": 5, "batch": "of 5"}  # as a run that shows precomputed scores by now has left it
     info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(folder).write_text(json.dumps(info))
     for options in ((), live):
@@ -488,7 +488,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         ),
         "--cells 3,7": ("--cells: 3 is not in S0",),
         "--teacher resnet57": ("--teacher: 'resnet57' is not known; did you mean 'resnet56'?",),
-        "--teacher resnet20": ("run has no scores beside resnet20; its own teacher is s0:111. `--scores live`",),
+        "--teacher resnet20": ("run has no scores with resnet20; its own teacher is s0:111. `--scores live`",),
         "--batch-size 8": ("--batch-size: 8 was asked for, and the scores of run were made with 4; `diswot evaluate`",),
         "--space nb201": ("--space: nb201 was asked for, and the scores of run were made with s0",),
         "--batch-size 8 --scores live": ("run has other settings: batch_size 8 (there: 4)",),

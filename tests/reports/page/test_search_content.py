@@ -89,7 +89,7 @@ def test_the_findings_say_whether_the_teacher_matters(searched: Callable[..., Se
     assert dict(findings(search))["Other teachers"] == (
         "Beside 2 teachers, flops scores every cell alike. The scores of diswot correlate at 0.500 (Spearman) between "
         "teachers; 25 % of the searches with equal seeds end with the same pick. For no driver and target do the "
-        "intervals of the picks' accuracies beside two teachers lie apart."
+        "intervals of the picks' accuracies with two teachers lie apart."
     )
     better = (search.summary["teacher"] == "resnet56") & (search.summary["driver"] == "diswot")
     search.summary.loc[better, ["accuracy", "accuracy_low", "accuracy_high"]] = [96.0, 95.0, 97.0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diswot.benchmarks import initialisation
 from diswot.benchmarks.spaces import nb201, s0
 from diswot.benchmarks.spaces.nb201 import Cell
-from diswot.proxies import registry, stack
+from diswot.proxies import registry, vectorised
 from diswot.proxies.trace import Trace
 
 SEEDS = (3, 4, 5)
@@ -47,17 +47,17 @@ def network(kind: str, seed: int) -> nn.Module:
 
 @pytest.mark.parametrize("kind", BUILD)
 def test_every_pass_is_that_of_each_network(kind: str, batches: list[tuple[Tensor, Tensor]]) -> None:
-    found = stack.passes(
+    found = vectorised.passes(
         [network(kind, seed) for seed in SEEDS],
         *batches[0],
         second_batch=batches[1],
         seeds=SEEDS,
-        needs=frozenset(stack.PASSES),
+        needs=frozenset(vectorised.PASSES),
     )
     for seed, given in zip(SEEDS, found, strict=True):
         plain = Trace(network(kind, seed), *batches[0], second_batch=batches[1], seed=seed)
-        assert tuple(given) == stack.PASSES
-        for name in stack.PASSES:
+        assert tuple(given) == vectorised.PASSES
+        for name in vectorised.PASSES:
             pairs = list(zip(tensors(given[name]), tensors(getattr(plain, name)), strict=True))
             assert pairs
             for mine, expected in pairs:
@@ -68,7 +68,7 @@ def test_every_pass_is_that_of_each_network(kind: str, batches: list[tuple[Tenso
 
 
 def test_only_what_is_needed_is_computed(batches: list[tuple[Tensor, Tensor]]) -> None:
-    found = stack.passes(
+    found = vectorised.passes(
         [network("s0", seed) for seed in SEEDS],
         *batches[0],
         second_batch=batches[1],
@@ -79,4 +79,4 @@ def test_only_what_is_needed_is_computed(batches: list[tuple[Tensor, Tensor]]) -
 
 
 def test_the_passes_are_those_of_a_trace() -> None:
-    assert set(stack.PASSES) <= set(registry.PASSES)
+    assert set(vectorised.PASSES) <= set(registry.PASSES)

@@ -1,6 +1,6 @@
-"""Several networks of one structure in one pass: the passes of a trace, batched over stacked weights.
+"""Several networks of one structure in one pass: the passes of a trace, vectorised over weight seeds.
 
-On an accelerator a network this small is bound by the launching of its kernels; eight draws of its weights in one pass
+On an accelerator a network this small is bound by the launching of its kernels; eight weight seeds in one pass
 launch little more than one does. `torch.func.vmap` turns each operation into one over all networks, so nothing here
 knows what the networks are made of. The numbers are those of `proxies.trace` but for rounding, because another kernel
 carries out the operation. At a batch of 4 that moves ``epe_nas`` by 1.1 %, and ``zico`` and ``fisher`` by .4 %.
@@ -150,10 +150,10 @@ class _Watched(nn.Module):
         return features, logits, relu_outputs, [outputs.get(module, absent) for module in weighted], variances
 
 
-def _output_shapes(network: Any, picture: Tensor) -> list[tuple[int, ...]]:
-    # Of one picture, a layer in turn; (1,) for a layer that does not run.
+def _output_shapes(network: Any, image: Tensor) -> list[tuple[int, ...]]:
+    # Of one image, a layer in turn; (1,) for a layer that does not run.
     with torch.no_grad():
-        outputs = _Watched(network)(picture, ())[3]
+        outputs = _Watched(network)(image, ())[3]
     return [tuple(output.shape[1:]) for output in outputs]
 
 
