@@ -55,7 +55,7 @@ TOLERANCE = 2e-3
     type=options.Finite(min=0),
     default=TOLERANCE,
     show_default=True,
-    help="Relative change of a score that passes; stored with a saved baseline.",
+    help="Largest relative change with which a score still passes; a saved baseline stores it.",
 )
 @click.option("--undecided", default="fail", show_default=True, help="What an undecided answer counts as: fail | pass.")
 @click.option("--only", help="One question, such as float64, or one stage: conformance | worth | regression.")

@@ -90,10 +90,10 @@ def tables(
 
     Args:
         panel: the scores.
-        proxies: columns name, family and direction; what is not in it is an ensemble.
+        proxies: columns name, family and direction; a score without a row here is an ensemble's.
         targets: what to correlate with; those on the same cells are compared with each other.
         space: knows subsets, functions and sizes.
-        method: of measuring uncertainty.
+        method: how to measure uncertainty.
 
     Returns:
         Two frames: `CORRELATION_COLUMNS`, one row a proxy, target and seed; and `EVIDENCE_COLUMNS`, one row a subset,
