@@ -107,9 +107,9 @@ def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
         step: called after every cell.
 
     Returns:
-        A table with the name of the file: accuracies in percent, after the last epoch. A column such as ``cifar100-test-200`` is
-        the mean over the trainings that the cell has (the packages' ``is_random=False``). ``cifar100-test-200-seed777``
-        is one training, NaN where the cell has none.
+        A table with the name of the file: accuracies in percent, after the last epoch. A column such as
+        ``cifar100-test-200`` is the mean over the trainings that the cell has (the packages' ``is_random=False``).
+        ``cifar100-test-200-seed777`` is one training, NaN where the cell has none.
 
     Raises:
         InputError: if it is missing, damaged, or holds something else.

@@ -122,9 +122,9 @@ def model(table: str, out: Path | None, classes: int, as_json: bool) -> None:
     """Model the accuracies of all 15,625 cells from those of some, and print how good the model is.
 
     TABLE is a built-in table of NAS-Bench-201, or the path of a file; without a column all its accuracies are modelled.
-    The standard deviation of a prediction says how far another training of the cell may
-    differ from it. The model is validated on functions left out of
-    the fit. A modelled table is for judging searches and for drawing; correlate with measured accuracies.
+    The standard deviation of a prediction says how far another training of the cell may differ from it. The model is
+    validated on functions left out of the fit. A modelled table is for judging searches and for drawing; correlate with
+    measured accuracies.
     """
     from diswot.benchmarks.tables import model
     from diswot.harness import files, progress
