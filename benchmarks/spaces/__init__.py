@@ -15,7 +15,11 @@ SPACES: Registry[Space] = Registry(
     Space,
     "space",
     "diswot.spaces",
-    {"nb201": "diswot.benchmarks.spaces.nb201.space:SPACE", "s0": "diswot.benchmarks.spaces.s0:SPACE"},
+    {
+        "nb201": "diswot.benchmarks.spaces.nb201.space:SPACE",
+        "s0": "diswot.benchmarks.spaces.s0:SPACE",
+        "nbmacro": "diswot.benchmarks.spaces.nbmacro:SPACE",
+    },
 )
 
 

@@ -30,6 +30,19 @@ def every(cells: np.ndarray) -> np.ndarray:
     return np.ones(len(cells), bool)
 
 
+def one_a_function(representative: Callable[[int], int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the subset of one cell a function: its representative, or the first of its cells where that is missing."""
+
+    def of(cells: np.ndarray) -> np.ndarray:
+        functions = np.array([representative(int(cell)) for cell in cells], int)
+        order = np.lexsort([cells, functions != cells, functions])
+        chosen = np.zeros(len(cells), bool)
+        chosen[order[np.unique(functions[order], return_index=True)[1]]] = True
+        return chosen
+
+    return of
+
+
 def itself(cell: int) -> int:
     """Return the cell, which in this space stands for none but itself."""
     return cell

@@ -8,22 +8,12 @@ from typing import Any
 import numpy as np
 
 from diswot.benchmarks.spaces.nb201 import EDGES, OPERATIONS, SIZE, Cell, as_cell, build, counts
-from diswot.benchmarks.spaces.space import Space, Subset, every
+from diswot.benchmarks.spaces.space import Space, Subset, every, one_a_function
 
 
 def _where(holds: Callable[[Cell], bool]) -> Callable[[np.ndarray], np.ndarray]:
     # The cells of which something holds.
     return lambda cells: np.array([holds(Cell.from_index(int(cell))) for cell in cells], bool)
-
-
-def _one_a_function(cells: np.ndarray) -> np.ndarray:
-    # The representative where it is among the cells, else the first of the function's cells.
-    functions = np.array([Cell.from_index(int(cell)).representative.index for cell in cells], int)
-    order = np.lexsort([cells, functions != cells, functions])
-    first = np.unique(functions[order], return_index=True)[1]
-    chosen = np.zeros(len(cells), bool)
-    chosen[order[first]] = True
-    return chosen
 
 
 def _facts(index: int) -> dict[str, Any]:
@@ -83,7 +73,7 @@ SPACE = Space(
         ),
         "distinct": Subset(
             "one cell of each function; of all cells 5,260",
-            _one_a_function,
+            one_a_function(lambda index: Cell.from_index(index).representative.index),
         ),
         "live-convolution": Subset(
             "the 13,642 cells with a convolution on a live edge",
