@@ -42,7 +42,7 @@ class MobileNet(nn.Module):
     @property
     def blocks(self) -> list[nn.Module]:
         """The modules whose outputs follow from one another: the stem, all layers, and the last convolution."""
-        return [self.stem, *(layer for stage in self.stages for layer in stage), self.out]
+        return [self.stem, *(layer for stage in self.stages for layer in stage.children()), self.out]
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Return what proxies compare.

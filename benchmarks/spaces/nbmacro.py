@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError, quoted
 from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.spaces.drawing import Block, Chain
 from diswot.benchmarks.spaces.space import Space, Subset, every, one_a_function
 
 if TYPE_CHECKING:
@@ -118,6 +119,15 @@ def _facts(cell: int) -> dict[str, Any]:
     return {"representative": digits(representative(cell)), "params": params, "flops": flops}
 
 
+def _drawing() -> Iterator[Block]:
+    positions = [(stage, position) for stage, depth in enumerate(STAGES) for position in range(depth)]
+    for place, (stage, position) in enumerate(positions):
+        if position == 0:
+            yield Block(stage, position, place, (0,), width=1 / 6)
+        yield Block(stage, position, place, (1,), width=1 / 2)
+        yield Block(stage, position, place, (2,))
+
+
 SPACE = Space(
     name="nbmacro",
     cells=NUMBERS,
@@ -136,10 +146,17 @@ SPACE = Space(
     decode=lambda places: int("".join(map(str, places))),
     representative=representative,
     canonical=representative,
+    teacher="nbmacro:22222222",
     subsets={
         "all": Subset("every network", every),
         "distinct": Subset("one network of each function; of all networks 3,969", one_a_function(representative)),
     },
     targets=("nas-bench-macro:test",),
     facts=_facts,
+    drawing=Chain(
+        "a wide box is a block with kernel 5 and expansion 6, a narrower one with kernel 3 and expansion 3, the "
+        "narrowest a 1\N{MULTIPLICATION SIGN}1 convolution; below: the channels of the stage",
+        (2 * WIDTH, 4 * WIDTH, 8 * WIDTH),
+        tuple(_drawing()),
+    ),
 )

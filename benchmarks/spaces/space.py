@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diswot.benchmarks.spaces.drawing import Chain, Graph
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -70,6 +72,7 @@ class Space:
         representative: the cell that stands for all that compute the same function as this one, given the same
             weights; it has no dead edges.
         canonical: the cell that stands for this one's isomorphism class, as the space's authors define it.
+        teacher: the teacher unless something else is asked for; its feature maps have the shapes of this space's.
         has_skeleton: whether C and N change its networks.
         subsets: the subsets of cells for which results are given beside each other, by name, all cells first.
         targets: ``table:column`` that scores are correlated with unless something else is asked for: a distilled
@@ -77,6 +80,7 @@ class Space:
         further_targets: by which searches are judged besides, where their tables are there.
         facts: what else is known of a cell, by name.
         picture: a drawing of a cell, in letters.
+        drawing: how figures and pages draw a cell; None where they do not.
     """
 
     name: str
@@ -92,9 +96,11 @@ class Space:
     live: Callable[[int], int] = itself
     representative: Callable[[int], int] = itself
     canonical: Callable[[int], int] = itself
+    teacher: str = "resnet56"
     has_skeleton: bool = False
     subsets: Mapping[str, Subset] = field(default_factory=lambda: {"all": Subset("every network", every)})
     targets: tuple[str, ...] = ()
     further_targets: tuple[str, ...] = ()
     facts: Callable[[int], dict[str, Any]] = lambda cell: {}
     picture: Callable[[int], str] = lambda cell: ""
+    drawing: Graph | Chain | None = None

@@ -104,7 +104,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.batch_size
 @options.batch_seed
 @options.augment
-@click.option("--teacher", default="resnet56", show_default="the run's", help="One or several, separated by commas.")
+@click.option("--teacher", show_default="the run's, else the space's", help="One or several, separated by commas.")
 @options.stack
 @options.tf32
 @options.deterministic
@@ -132,7 +132,7 @@ def command(
     cost: str | None,
     targets: tuple[str, ...],
     space: str,
-    teacher: str,
+    teacher: str | None,
     plugins: tuple[Path, ...],
     full: bool,
     as_json: bool,
@@ -144,6 +144,7 @@ def command(
     need not exist, and what it lacks is scored under its settings. Accuracies judge what was picked and take no part in
     picking. The result is kept in RUN/search, and `diswot report RUN` shows it.
     """
+    from diswot.benchmarks import spaces
     from diswot.harness import files
     from diswot.harness.cli import output, summary
     from diswot.harness.compute import plan
@@ -161,7 +162,7 @@ def command(
     if algorithms is not None and set(algorithms) == {"random"}:
         options.refuse_idle("with --algorithm evolution", "population", "tournament", "crossover")
     plan.load_plugins(plugins)
-    teachers = options.parts("--teacher", teacher)
+    teachers = options.parts("--teacher", teacher or spaces.get(space).teacher)
     live = None
     if scores == "live":
         live = plan.make("params", space=space, cells=1, teacher=teachers[0], plugins=plugins, **settings)

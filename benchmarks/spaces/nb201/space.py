@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from diswot.benchmarks.spaces.drawing import Graph
 from diswot.benchmarks.spaces.nb201 import EDGES, OPERATIONS, SIZE, Cell, as_cell, build, counts
 from diswot.benchmarks.spaces.space import Space, Subset, every, one_a_function
 
@@ -84,4 +85,12 @@ SPACE = Space(
     further_targets=("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"),
     facts=_facts,
     picture=_picture,
+    drawing=Graph(
+        "3\N{MULTIPLICATION SIGN}3 and 1\N{MULTIPLICATION SIGN}1: convolutions, pool: 3\N{MULTIPLICATION SIGN}3 "
+        "average pooling, skip: identity; node 0 is the cell's input, 3 its output; edges with none are not drawn, "
+        "dashed ones lie on no path from input to output",
+        EDGES,
+        OPERATIONS,
+        lambda index: Cell.from_index(index).live_edges,
+    ),
 )
