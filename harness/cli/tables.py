@@ -82,21 +82,23 @@ def fetch(name: str, mirror: Path | None) -> None:
 @click.argument("file", type=options.PATH)
 @click.option("--out", type=options.NEW_FILE, help="The .parquet to write.  [default: ./NAME.parquet]")
 def _import(file: Path, out: Path | None) -> None:
-    """Import FILE, the official NAS-Bench-201-v1_*.pth or an unpacked NATS-Bench-tss folder, as a Parquet table.
+    """Import FILE, published accuracies of all cells, as a Parquet table.
 
-    All cells take minutes. Nothing that the files hold is run.
+    FILE is the official NAS-Bench-201-v1_*.pth, an unpacked NATS-Bench-tss folder, or nas-bench-macro_cifar10.json. The
+    first two take minutes. Nothing that the files hold is run.
     """
     from diswot.benchmarks.errors import InputError
-    from diswot.benchmarks.tables import official
+    from diswot.benchmarks.tables import nas_bench_macro, official
     from diswot.harness import files, progress
     from diswot.harness.runs import run_folder
 
-    target = out or Path(f"{file.resolve().name.removesuffix('.pth')}.parquet")
+    published = nas_bench_macro if file.suffix == ".json" else official
+    target = out or Path(f"{file.resolve().name.removesuffix('.pth').removesuffix('.json')}.parquet")
     if target.suffix != ".parquet":
         raise InputError(f"--out: {target} must end in .parquet.")
     run_folder.refuse_kept("--out", target)
-    with progress.shown(official.count(file), "cell", "read") as step:
-        frame = files.write_with_card(target, lambda: official.read(file, step)).frame
+    with progress.shown(published.count(file), "cell", "read") as step:
+        frame = files.write_with_card(target, lambda: published.read(file, step)).frame
     click.echo(f"wrote {target}, {len(frame)} cells, {len(frame.columns)} columns, and its card beside it")
     click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")
 
