@@ -23,14 +23,14 @@ def test_every_command_knows_the_space(
     said = cli("evaluate", *chosen, *quick, "--out", "run")
     assert said.status == 0, said.sentence
     assert "teacher nbmacro:22222222" in said.sentence
-    found = {row["proxy"]: row for row in json.loads(cli("correlate", "run", "--json").out) if row["subset"] == "all"}
+    found = {row["proxy"]: row for row in json.loads(cli("correlate", "run", "--json").out)}
     assert found["flops"]["target"] == "nas-bench-macro:test"
     assert found["flops"]["n_functions"] == 60
     assert found["flops"]["spearman"] > 0.5
     assert cli("search", "run", "--proxy", "flops", "--evaluations", 20, "--seeds", 3).status == 0
     assert cli("report", "run", "--out", "page").status == 0
     page = (tmp_path / "page" / "report.html").read_text()
-    assert "a wide box is a block with kernel 5 and expansion 6" in page
+    assert "figures/search-cells.csv" in page
     assert 'class="stage2"' in page
     shown = json.loads(cli("cell", "20100102", "--space", "nbmacro", "--json").out)
     assert shown["string"] == "20100102"
@@ -56,7 +56,7 @@ def test_imported_file_is_a_target_for_every_network(
     content = {}
     for cell in space.cells:
         params, flops = nbmacro.counts(cell)
-        content[space.describe(cell)] = {"test_acc": [flops / 1e6] * 3, "params": params, "flops": flops}
+        content[space.describe(cell)] = {"test_acc": [flops / 2e6] * 3, "params": params, "flops": flops}
     Path("published.json").write_text(json.dumps(content))
     said = cli("tables", "import", "published.json")
     assert said.out.splitlines() == [
@@ -64,5 +64,6 @@ def test_imported_file_is_a_target_for_every_network(
         "use it as --target published.parquet:COLUMN, such as published.parquet:test",
     ]
     cli("evaluate", "--space", "nbmacro", "--cells", 50, "--proxies", "flops", "--workers", 1, "--out", "run")
-    rows = json.loads(cli("correlate", "run", "--target", "published.parquet:test", "--json").out)
-    assert {row["subset"]: row["spearman"] for row in rows}["all"] == pytest.approx(1)
+    (row,) = json.loads(cli("correlate", "run", "--target", "published.parquet:test", "--json").out)
+    assert row["n"] == 50
+    assert row["spearman"] > 0.999  # accuracies are read in hundredths of a percent, so that some tie
