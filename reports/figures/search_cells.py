@@ -1,4 +1,4 @@
-"""The cells that searches end with, drawn as graphs, beside the best by score and the best by accuracy."""
+"""The cells that searches end with, drawn, beside the best by score and the best by accuracy."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def drawings(results: Results) -> list[Drawing]:
             _tidy(shown, search),
             "The cell that evolution ends with most often, by driver; the best of all cells by each driver's score; "
             f"and the most accurate cells (oracle); {words}; {kinds}.",
-            f"{count} drawn as graphs, with who picks them, their size and their accuracies",
+            f"{count} drawn, with who picks them, their size and their accuracies",
         )
     ]
 

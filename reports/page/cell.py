@@ -40,7 +40,7 @@ def picture(space: str, cell: int | None = None) -> Markup:
 
 def _svg(width: int, height: int, parts: Iterator[Markup]) -> Markup:
     form = '<svg class="cell" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    return Markup(form).format(width, height, "The cell as a graph", Markup("").join(parts))
+    return Markup(form).format(width, height, "The cell, drawn", Markup("").join(parts))
 
 
 def _part(place: int, options: str, chosen: bool | None, classes: str, content: Markup) -> Markup:
