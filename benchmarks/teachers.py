@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 #: Basic blocks in each of the three stages.
 RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18}
 
-DEFAULT = "resnet56"
-
 
 @named("teacher", "cell", "cell operation")
 def canonical(name: str) -> str:

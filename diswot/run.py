@@ -35,7 +35,7 @@ def evaluate(
     images: str = "noise",
     image_dir: Path | str | None = None,
     seeds: int | str | Iterable[int] = 1,
-    teacher: str = "resnet56",
+    teacher: str | None = None,
     out: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -48,11 +48,12 @@ def evaluate(
         proxies: names, or ``fast`` or ``all``. A proxy that is defined in a notebook or script may be among them.
         cells: ``all``, a number (a seeded sample), a list of numbers or architecture strings, the name of a table,
             ``TABLE:N``, or a file with one cell a line; None for 100.
-        space: ``nb201`` or ``s0``.
+        space: ``nb201``, ``s0``, ``nbmacro``, or one that a package brings.
         images: the image set: ``noise``, ``cifar10``, ``cifar100`` or ``imagenet16-120``.
         image_dir: the folder of the image set; by default where `diswot images fetch` puts it.
         seeds: how many weight seeds, or a list of them.
-        teacher: the untrained network that proxies of the KD and DisWOT families compare with.
+        teacher: the untrained network that proxies of the KD and DisWOT families compare with; None for the space's,
+            ``resnet56`` or the largest network of ``nbmacro``.
         out: the run's folder; None for a temporary one, which is removed with the returned run.
         workers: processes; None for one a processor, or one a GPU.
         progress: whether to print what is done, and a progress bar, on standard error.

@@ -6,16 +6,21 @@ import functools
 from dataclasses import replace
 
 from diswot.benchmarks.registry import Registry
+from diswot.benchmarks.spaces.drawing import Block, Chain, Graph
 from diswot.benchmarks.spaces.space import Space, Subset
 
-__all__ = ["SPACES", "Space", "Subset", "classes_of", "get", "neighbours"]
+__all__ = ["SPACES", "Block", "Chain", "Graph", "Space", "Subset", "classes_of", "get", "neighbours"]
 
 #: Every search space by its name.
 SPACES: Registry[Space] = Registry(
     Space,
     "space",
     "diswot.spaces",
-    {"nb201": "diswot.benchmarks.spaces.nb201.space:SPACE", "s0": "diswot.benchmarks.spaces.s0:SPACE"},
+    {
+        "nb201": "diswot.benchmarks.spaces.nb201.space:SPACE",
+        "s0": "diswot.benchmarks.spaces.s0:SPACE",
+        "nbmacro": "diswot.benchmarks.spaces.nbmacro:SPACE",
+    },
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from diswot.benchmarks.errors import InputError, quoted
 from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.spaces.drawing import Block, Chain
 from diswot.benchmarks.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -94,4 +95,13 @@ SPACE = Space(
     encode=lambda cell: tuple(map(DEPTHS.index, depths(cell))),
     decode=lambda places: number(*(DEPTHS[place] for place in places)),
     targets=("s0-diswot:distilled",),
+    drawing=Chain(
+        "a box is a residual block of two 3\N{MULTIPLICATION SIGN}3 convolutions; below: the channels of the stage",
+        (16, 32, 64),
+        tuple(
+            Block(stage, position, stage, tuple(option for option, depth in enumerate(DEPTHS) if depth > position))
+            for stage in range(3)
+            for position in range(DEPTHS[-1])
+        ),
+    ),
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diswot.benchmarks.spaces.drawing import Chain, Graph
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -28,6 +30,19 @@ class Subset:
 def every(cells: np.ndarray) -> np.ndarray:
     """Return that all cells are in the subset, (n,)."""
     return np.ones(len(cells), bool)
+
+
+def one_a_function(representative: Callable[[int], int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the subset of one cell a function: its representative, or the first of its cells where that is missing."""
+
+    def of(cells: np.ndarray) -> np.ndarray:
+        functions = np.array([representative(int(cell)) for cell in cells], int)
+        order = np.lexsort([cells, functions != cells, functions])
+        chosen = np.zeros(len(cells), bool)
+        chosen[order[np.unique(functions[order], return_index=True)[1]]] = True
+        return chosen
+
+    return of
 
 
 def itself(cell: int) -> int:
@@ -57,6 +72,7 @@ class Space:
         representative: the cell that stands for all that compute the same function as this one, given the same
             weights; it has no dead edges.
         canonical: the cell that stands for this one's isomorphism class, as the space's authors define it.
+        teacher: the teacher unless something else is asked for; its feature maps have the shapes of this space's.
         has_skeleton: whether C and N change its networks.
         subsets: the subsets of cells for which results are compared, by name, all cells first.
         targets: ``table:column`` that scores are correlated with unless something else is asked for: a distilled
@@ -64,6 +80,7 @@ class Space:
         further_targets: by which searches are judged besides, where their tables are there.
         facts: what else is known of a cell, by name.
         picture: a drawing of a cell, in letters.
+        drawing: how figures and pages draw a cell; None where they do not.
     """
 
     name: str
@@ -79,9 +96,11 @@ class Space:
     live: Callable[[int], int] = itself
     representative: Callable[[int], int] = itself
     canonical: Callable[[int], int] = itself
+    teacher: str = "resnet56"
     has_skeleton: bool = False
     subsets: Mapping[str, Subset] = field(default_factory=lambda: {"all": Subset("every network", every)})
     targets: tuple[str, ...] = ()
     further_targets: tuple[str, ...] = ()
     facts: Callable[[int], dict[str, Any]] = lambda cell: {}
     picture: Callable[[int], str] = lambda cell: ""
+    drawing: Graph | Chain | None = None

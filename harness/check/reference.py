@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from diswot.benchmarks import teachers
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
 from diswot.harness.compute import sweep
@@ -44,7 +43,7 @@ class Conditions:
     batch_size: int = 64
     batch_seed: int = 0
     augment: bool = False
-    teacher: str = teachers.DEFAULT
+    teacher: str = "resnet56"
 
 
 #: Those of the scores that are stored beside this file; they need no images.

@@ -14,7 +14,7 @@ from diswot.harness.cli import options
 @options.space
 @options.as_json
 def command(cell: str, space: str, as_json: bool) -> int:
-    """Show one cell: an index, an architecture string, or for S0 three depths such as 713."""
+    """Show one cell: an index, an architecture string, in s0 three depths such as 713, in nbmacro 02012100."""
     from diswot.benchmarks import spaces
     from diswot.benchmarks.tables import units
 

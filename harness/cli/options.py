@@ -207,7 +207,7 @@ config = click.option(
     callback=_read_config,
     help="TOML file with settings named as the options are, without the dashes; the command line wins.",
 )
-space = click.option("--space", default="nb201", show_default=True, help="nb201, s0, or a space that a package brings.")
+space = click.option("--space", default="nb201", show_default=True, help="nb201, s0, nbmacro, or of another package.")
 cells = click.option(
     "--cells",
     show_default="100, or all of a smaller space",
@@ -239,9 +239,8 @@ batch_seed = click.option(
 augment = click.option("--augment/--no-augment", default=False, help="Training augmentation of the images.")
 teacher = click.option(
     "--teacher",
-    default="resnet56",
-    show_default=True,
-    help="resnet20|32|44|56|110, nb201:CELL or s0:DEPTHS; untrained.",
+    show_default="the space's: resnet56, or the largest network of nbmacro",
+    help="resnet20|32|44|56|110, or a network of a space: nb201:CELL, s0:DEPTHS, nbmacro:LAYERS; untrained.",
 )
 device = click.option(
     "--device", default="auto", show_default=True, help="auto | cpu | cuda[:i][,cuda:j]; auto takes all visible GPUs."

@@ -106,7 +106,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.batch_size
 @options.batch_seed
 @options.augment
-@click.option("--teacher", default="resnet56", show_default="the run's", help="One or several, separated by commas.")
+@click.option("--teacher", show_default="the run's, else the space's", help="One or several, separated by commas.")
 @options.stack
 @options.tf32
 @options.deterministic
@@ -134,7 +134,7 @@ def command(
     cost: str | None,
     targets: tuple[str, ...],
     space: str,
-    teacher: str,
+    teacher: str | None,
     plugins: tuple[Path, ...],
     full: bool,
     as_json: bool,
@@ -146,6 +146,7 @@ def command(
     exist: the search computes missing scores under its settings. Accuracies judge the picks but do not choose them. The
     result goes into RUN/search, and `diswot report RUN` shows it.
     """
+    from diswot.benchmarks import spaces
     from diswot.harness import files
     from diswot.harness.cli import output, summary
     from diswot.harness.compute import plan
@@ -163,7 +164,7 @@ def command(
     if algorithms is not None and set(algorithms) == {"random"}:
         options.refuse_idle("with --algorithm evolution", "population", "tournament", "crossover")
     plan.load_plugins(plugins)
-    teachers = options.parts("--teacher", teacher)
+    teachers = options.parts("--teacher", teacher or spaces.get(space).teacher)
     live = None
     if scores == "live":
         live = plan.make("params", space=space, cells=1, teacher=teachers[0], plugins=plugins, **settings)

@@ -82,26 +82,24 @@ def fetch(name: str, mirror: Path | None) -> None:
 @click.argument("file", type=options.PATH)
 @click.option("--out", type=options.NEW_FILE, help="The .parquet to write.  [default: ./NAME.parquet]")
 def _import(file: Path, out: Path | None) -> None:
-    """Import FILE as a Parquet table.
+    """Import FILE, accuracies of cells, as a Parquet table.
 
-    FILE is the official NAS-Bench-201-v1_*.pth, an unpacked NATS-Bench-tss folder, or a pickled dictionary (.pkl) of
-    cells' indices to accuracies. The official files take minutes. No code from the files runs.
+    FILE is the official NAS-Bench-201-v1_*.pth, an unpacked NATS-Bench-tss folder, nas-bench-macro_cifar10.json, or a
+    pickled dictionary (.pkl) of cells' indices to accuracies. The first two take minutes. No code from the files runs.
     """
     from diswot.benchmarks.errors import InputError, counted
-    from diswot.benchmarks.tables import dictionary, official
+    from diswot.benchmarks.tables import dictionary, nas_bench_macro, official
     from diswot.harness import files, progress
     from diswot.harness.runs import run_folder
 
-    is_dictionary = file.suffix in dictionary.SUFFIXES and not file.is_dir()
-    target = out or Path(f"{file.stem if is_dictionary else file.resolve().name.removesuffix('.pth')}.parquet")
+    published = {".json": nas_bench_macro, **dict.fromkeys(dictionary.SUFFIXES, dictionary)}.get(file.suffix, official)
+    name = file.resolve().name if published is official else file.stem
+    target = out or Path(f"{name.removesuffix('.pth')}.parquet")
     if target.suffix != ".parquet":
         raise InputError(f"--out: {target} must end in .parquet.")
     run_folder.refuse_kept("--out", target)
-    if is_dictionary:
-        frame = files.write_with_card(target, lambda: dictionary.read(file)).frame
-    else:
-        with progress.shown(official.count(file), "cell", "read") as step:
-            frame = files.write_with_card(target, lambda: official.read(file, step)).frame
+    with progress.shown(published.count(file), "cell", "read") as step:
+        frame = files.write_with_card(target, lambda: published.read(file, step)).frame
     size = f"{counted(len(frame), 'cell')}, {counted(len(frame.columns), 'column')}"
     click.echo(f"wrote {target}, {size}, and its card beside it")
     click.echo(f"use it as --target {target}:COLUMN, such as {target}:{frame.columns[0]}")

@@ -87,7 +87,7 @@ def make(
     batch_size: int = 64,
     batch_seed: int = 0,
     augment: bool = False,
-    teacher: str = "resnet56",
+    teacher: str | None = None,
     device: str = "auto",
     workers: int | None = None,
     plugins: Iterable[Path] = (),
@@ -102,8 +102,9 @@ def make(
     Raises:
         InputError: if one of them stands for nothing.
     """
-    teachers.canonical(teacher)
     walked = spaces.get(space)
+    teacher = walked.teacher if teacher is None else teacher
+    teachers.canonical(teacher)
     asked = min(DEFAULT_CELLS, len(walked.cells)) if cells is None else cells
     return Plan(
         space=space,

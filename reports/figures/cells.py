@@ -1,4 +1,4 @@
-"""Cells as drawings: the graph of a NAS-Bench-201 cell, the stages of an S0 network; all sizes in inches."""
+"""Cells as drawings: the graph of a cell, or the stages of a network, as its space says; all sizes in inches."""
 
 from __future__ import annotations
 
@@ -9,22 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
-from diswot.benchmarks.spaces import nb201, s0
-
-_THREE, _ONE = "3\N{MULTIPLICATION SIGN}3", "1\N{MULTIPLICATION SIGN}1"
-
-#: The search spaces whose cells can be drawn, and what a reader must know of their drawings.
-LEGENDS = {
-    "nb201": f"{_THREE} and {_ONE}: convolutions, pool: {_THREE} average pooling, skip: identity; node 0 is the cell's "
-    "input, 3 its output; edges with none are not drawn, dashed ones lie on no path from input to output",
-    "s0": f"a box is a residual block of two {_THREE} convolutions; below: the channels of the stage",
-}
-DRAWN = tuple(LEGENDS)
+from diswot.benchmarks.spaces import Block, Chain, Graph, Space
 
 #: What an operation is called, and its colour.
 OPERATIONS = {
-    "nor_conv_3x3": (_THREE, "#0072B2"),
-    "nor_conv_1x1": (_ONE, "#56B4E9"),
+    "nor_conv_3x3": ("3\N{MULTIPLICATION SIGN}3", "#0072B2"),
+    "nor_conv_1x1": ("1\N{MULTIPLICATION SIGN}1", "#56B4E9"),
     "avg_pool_3x3": ("pool", "#E69F00"),
     "skip_connect": ("skip", "#333333"),
 }
@@ -34,32 +24,41 @@ DEAD, DEAD_TEXT = "#BBBBBB", "#8A8A8A"
 BOWS = {(0, 2): 0.46, (0, 3): 0.98, (1, 3): -0.46}
 NODE, LETTERS = 0.082, 0.11
 BLOCK, STAGE, BLOCK_GAP = 0.1, 0.36, 0.025
-CHANNELS = (16, 32, 64)
 STAGES = ("#56B4E9", "#0072B2", "#004C77")
 
 
-def height(space: str, cell: int) -> float:
+def height(space: Space, cell: int) -> float:
     """Return how high a cell's drawing is, in the width of a third of both columns."""
-    if space == "nb201":
-        return 1.08
-    return max(s0.depths(int(cell))) * (BLOCK + BLOCK_GAP) + 0.18
+    if isinstance(space.drawing, Chain):
+        highest = max((block.position + 1 for block in space.drawing.of(space.encode(cell))), default=1)
+        return highest * (BLOCK + BLOCK_GAP) + 0.18
+    return 1.08
 
 
-def draw(axes: Axes, space: str, cell: int, left: float, bottom: float, width: float, height: float) -> None:
-    """Draw a cell into a box of axes whose data are inches."""
-    if space == "nb201":
-        _draw_graph(axes, nb201.Cell.from_index(cell), left, bottom, width, height)
-    else:
-        _draw_stages(axes, s0.depths(cell), left, bottom)
+def draw(axes: Axes, space: Space, cell: int, left: float, bottom: float, width: float, height: float) -> None:
+    """Draw a cell of a space that has a drawing into a box of axes whose data are inches."""
+    options = space.encode(cell)
+    if isinstance(space.drawing, Graph):
+        operations = [space.drawing.operations[option] for option in options]
+        edges = list(zip(space.drawing.edges, operations, space.drawing.live(cell), strict=True))
+        _draw_graph(axes, edges, left, bottom, width, height)
+    if isinstance(space.drawing, Chain):
+        _draw_stages(axes, space.drawing.channels, space.drawing.of(options), left, bottom)
 
 
-def _draw_graph(axes: Axes, cell: nb201.Cell, left: float, bottom: float, width: float, height: float) -> None:
+def _draw_graph(
+    axes: Axes,
+    edges: list[tuple[tuple[int, int], str, bool]],
+    left: float,
+    bottom: float,
+    width: float,
+    height: float,
+) -> None:
     step = min(0.62, (width - 2 * NODE - 0.1) / 3)
     first = left + (width - 3 * step) / 2
     # The highest bow is twice as far from the nodes as the lowest.
     line = bottom + LETTERS / 2 + 0.46 * step + (height - 1.44 * step - LETTERS) / 2
     nodes = [np.array([first + number * step, line]) for number in range(4)]
-    edges = list(zip(nb201.EDGES, cell.operations, cell.live_edges, strict=True))
     # The dead ones first, so that they lie below.
     for edge, operation, live in sorted(edges, key=lambda one: one[2]):
         if operation != "none":
@@ -112,17 +111,19 @@ def curve(start: np.ndarray, end: np.ndarray, bow: float, from_start: float, fro
     return shown
 
 
-def _draw_stages(axes: Axes, depths: tuple[int, int, int], left: float, bottom: float) -> None:
-    for number, (depth, channels) in enumerate(zip(depths, CHANNELS, strict=True)):
-        across = left + 0.05 + number * (STAGE + 0.2)
-        for block in range(depth):
-            up = bottom + 0.16 + block * (BLOCK + BLOCK_GAP)
-            axes.add_patch(Rectangle((across, up), STAGE, BLOCK, facecolor=STAGES[number], linewidth=0))
-        axes.text(across + STAGE / 2, bottom + 0.03, str(channels), ha="center")
-        if number:
-            there = bottom + 0.16 + BLOCK / 2
-            arrow = FancyArrowPatch(
-                (across - 0.17, there), (across - 0.02, there), arrowstyle="-|>", mutation_scale=5, shrinkA=0, shrinkB=0
-            )
-            arrow.set(color="#333333", linewidth=0.8)
-            axes.add_patch(arrow)
+def _draw_stages(axes: Axes, channels: tuple[int, ...], blocks: list[Block], left: float, bottom: float) -> None:
+    lefts = [left + 0.05 + stage * (STAGE + 0.2) for stage in range(len(channels))]
+    for block in blocks:
+        wide = block.width * STAGE
+        across = lefts[block.stage] + (STAGE - wide) / 2
+        up = bottom + 0.16 + block.position * (BLOCK + BLOCK_GAP)
+        axes.add_patch(Rectangle((across, up), wide, BLOCK, facecolor=STAGES[block.stage % len(STAGES)], linewidth=0))
+    for across, written in zip(lefts, channels, strict=True):
+        axes.text(across + STAGE / 2, bottom + 0.03, str(written), ha="center")
+    for across in lefts[1:]:
+        there = bottom + 0.16 + BLOCK / 2
+        arrow = FancyArrowPatch(
+            (across - 0.17, there), (across - 0.02, there), arrowstyle="-|>", mutation_scale=5, shrinkA=0, shrinkB=0
+        )
+        arrow.set(color="#333333", linewidth=0.8)
+        axes.add_patch(arrow)

@@ -1,4 +1,4 @@
-"""The cells that searches end with, drawn as graphs, beside the best by score and the best by accuracy."""
+"""The cells that searches end with, drawn, beside the best by score and the best by accuracy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.benchmarks import spaces
+from diswot.benchmarks.spaces import Graph, Space
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
@@ -44,28 +46,28 @@ class Pick:
 def drawings(results: Results) -> list[Drawing]:
     """Return one figure of the final cells; nothing without a search, or in a space whose cells cannot be drawn."""
     search = results.search
-    if search is None or search.info.get("space") not in cells.DRAWN:
+    space = None if search is None else spaces.SPACES.get(str(search.info.get("space")))
+    if search is None or space is None or space.drawing is None:
         return []
     found = final_cells(search)
     shown = found[:MOST]
     if not shown:
         return []
-    space = str(search.info["space"])
     words = joined(
         circumstances(results, search),
         left_out(len(found) - MOST, "cell"),
         left_out(len(targets(search)) - MOST_TARGETS, "target"),
     )
-    kinds = f"{cells.LEGENDS[space]}; share: of the searches by evolution that end with the cell"
+    kinds = f"{space.drawing.legend}; share: of the searches by evolution that end with the cell"
     count = counted(len(shown), "cell")
     return [
         Drawing(
             "search-cells",
-            _sheet(shown, search, f"{words}; {kinds}."),
+            _sheet(shown, search, space, f"{words}; {kinds}."),
             _tidy(shown, search),
             "The cell that evolution ends with most often, by driver; the best of all cells by each driver's score; "
             f"and the most accurate cells (oracle); {words}; {kinds}.",
-            f"{count} drawn as graphs, with who picks them, their size and their accuracies",
+            f"{count} drawn, with who picks them, their size and their accuracies",
         )
     ]
 
@@ -116,14 +118,13 @@ def _tidy(shown: list[Pick], search: Search) -> pd.DataFrame:
     )
 
 
-def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
+def _sheet(shown: list[Pick], search: Search, space: Space, note: str) -> Figure:
     abreast = min(ABREAST, len(shown))
     width = (canvas.DOUBLE_COLUMN - 2 * canvas.MARGIN - (ABREAST - 1) * GAP) / ABREAST
     across = canvas.SINGLE_COLUMN if abreast == 1 else canvas.DOUBLE_COLUMN
-    space = str(search.info["space"])
     texts = [_lines(pick, search, width) for pick in shown]
     strips = [range(start, min(start + abreast, len(shown))) for start in range(0, len(shown), abreast)]
-    tallest = [max(cells.height(space, shown[number].row["cell"]) for number in strip) for strip in strips]
+    tallest = [max(cells.height(space, int(shown[number].row["cell"])) for number in strip) for strip in strips]
     written = [canvas.LINE * max(sum(map(len, texts[number])) for number in strip) + 0.06 for strip in strips]
     up = sum(tallest) + sum(written) + (HEAD + BETWEEN) * len(strips)
     with canvas.style():
@@ -142,8 +143,8 @@ def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
     return figure
 
 
-def _title(space: str, cell: int) -> str:
-    return f"Cell {cell}" if space == "nb201" else f"Network {cell}"
+def _title(space: Space, cell: int) -> str:
+    return f"Cell {cell}" if isinstance(space.drawing, Graph) else f"Network {cell}"
 
 
 def _lines(one: Pick, search: Search, width: float) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.spaces import nb201, s0
+from diswot.benchmarks.spaces import Chain, Graph
 from diswot.reports.figures import cells
 
 #: Pixels: between two nodes, the radius of a node, a block, and the room around.
@@ -26,18 +26,21 @@ def picture(space: str, cell: int | None = None) -> Markup:
         cell: its number; None for the form: each option of each place is an element with the attributes
             ``data-place`` and ``data-option``, all hidden.
     """
-    if space not in cells.DRAWN:
-        return Markup("")
-    places = None if cell is None else spaces.get(space).encode(cell)
-    if space == "s0":
-        return _svg(3 * (BLOCK[0] + 30), 7 * (BLOCK[1] + GAP) + 22, _stages(places))
-    live = None if cell is None else nb201.Cell.from_index(cell).live_edges
-    return _svg(3 * STEP + 40, 168, _graph(places, live))
+    known = spaces.SPACES.get(space)
+    drawing = None if known is None else known.drawing
+    places = None if known is None or cell is None else known.encode(cell)
+    if isinstance(drawing, Chain):
+        height = _up(max(block.position for block in drawing.blocks) + 1) + 22
+        return _svg(len(drawing.channels) * (BLOCK[0] + 30), height, _stages(drawing, places))
+    if isinstance(drawing, Graph):
+        live = None if cell is None else drawing.live(cell)
+        return _svg(3 * STEP + 40, 168, _graph(drawing, places, live))
+    return Markup("")
 
 
 def _svg(width: int, height: int, parts: Iterator[Markup]) -> Markup:
     form = '<svg class="cell" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    return Markup(form).format(width, height, "The cell as a graph", Markup("").join(parts))
+    return Markup(form).format(width, height, "The cell, drawn", Markup("").join(parts))
 
 
 def _part(place: int, options: str, chosen: bool | None, classes: str, content: Markup) -> Markup:
@@ -46,13 +49,13 @@ def _part(place: int, options: str, chosen: bool | None, classes: str, content: 
     return Markup(form).format(classes, place, options, Markup(" hidden" if chosen is None else ""), content)
 
 
-def _graph(places: tuple[int, ...] | None, live: tuple[bool, ...] | None) -> Iterator[Markup]:
+def _graph(drawing: Graph, places: tuple[int, ...] | None, live: tuple[bool, ...] | None) -> Iterator[Markup]:
     nodes = [np.array([20.0 + number * STEP, 106.0]) for number in range(4)]
-    for place, (source, target) in enumerate(nb201.EDGES):
+    for place, (source, target) in enumerate(drawing.edges):
         bow = cells.BOWS.get((source, target), 0.0) * STEP
         curve = cells.curve(nodes[source], nodes[target], -bow, NODE, NODE + 2)[::6]
         middle = (nodes[source] + nodes[target]) / 2 - (0, bow if bow else 9)
-        for option, operation in enumerate(nb201.OPERATIONS):
+        for option, operation in enumerate(drawing.operations):
             chosen = None if places is None else places[place] == option
             if operation in CLASSES and chosen is not False:
                 dead = " dead" if live is not None and not live[place] else ""
@@ -79,15 +82,20 @@ def _points(places: np.ndarray | list[np.ndarray], between: str) -> str:
     return between.join(f"{across:.1f},{up:.1f}" for across, up in places)
 
 
-def _stages(places: tuple[int, ...] | None) -> Iterator[Markup]:
-    bottom = 7 * (BLOCK[1] + GAP)
-    for place, channels in enumerate(cells.CHANNELS):
-        left = 15 + place * (BLOCK[0] + 30)
-        for block in range(s0.DEPTHS[-1]):
-            options = [number for number, depth in enumerate(s0.DEPTHS) if depth > block]
-            chosen = None if places is None else places[place] in options
-            if chosen is not False:
-                form = '<rect x="{}" y="{}" width="{}" height="{}"/>'
-                rectangle = Markup(form).format(left, bottom - (block + 1) * (BLOCK[1] + GAP), *BLOCK)
-                yield _part(place, " ".join(map(str, options)), chosen, f"stage{place}", rectangle)
+def _stages(drawing: Chain, places: tuple[int, ...] | None) -> Iterator[Markup]:
+    bottom = _up(max(block.position for block in drawing.blocks) + 1)
+    lefts = [15 + stage * (BLOCK[0] + 30) for stage in range(len(drawing.channels))]
+    for block in drawing.blocks if places is None else drawing.of(places):
+        wide = block.width * BLOCK[0]
+        form = '<rect x="{:g}" y="{}" width="{:g}" height="{}"/>'
+        rectangle = Markup(form).format(
+            round(lefts[block.stage] + (BLOCK[0] - wide) / 2, 1), bottom - _up(block.position + 1), wide, BLOCK[1]
+        )
+        chosen = None if places is None else True
+        yield _part(block.place, " ".join(map(str, block.options)), chosen, f"stage{block.stage % 3}", rectangle)
+    for left, channels in zip(lefts, drawing.channels, strict=True):
         yield Markup('<text x="{}" y="{}">{}</text>').format(left + BLOCK[0] / 2, bottom + 14, f"{channels} ch.")
+
+
+def _up(blocks: int) -> int:
+    return blocks * (BLOCK[1] + GAP)

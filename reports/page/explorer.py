@@ -11,16 +11,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.spaces import nb201
-from diswot.reports.figures import cells as drawn
+from diswot.benchmarks.spaces import Graph
 from diswot.reports.summary import best_first, measure_of, targets_of, undefined_of
 
 if TYPE_CHECKING:
     from diswot.benchmarks.spaces import Space
     from diswot.harness.runs.results import Results
-
-#: Up to how many cells their architecture is written out; the script writes that of a NAS-Bench-201 cell itself.
-MOST_WRITTEN = 2000
 
 
 def data(results: Results) -> Markup | None:
@@ -46,7 +42,9 @@ def data(results: Results) -> Markup | None:
         "sizes": _sizes(results, space, cells),
         "subsets": {name: _array(subset.of(cells), "u1") for name, subset in space.subsets.items()},
         "evidence": _evidence(results),
-    } | _live(space, cells)
+        "drawn": space.drawing is not None,
+        "graph": _graph(space, cells),
+    }
     # No name can end the element, whatever it holds.
     return Markup(json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))
 
@@ -65,17 +63,21 @@ def _numbers(values: np.ndarray) -> dict[str, str]:
 
 
 def _architectures(space: Space, cells: np.ndarray) -> list[str] | None:
-    if space.name == "nb201" or len(cells) > MOST_WRITTEN:
+    # The script writes that of a graph itself.
+    if isinstance(space.drawing, Graph):
         return None
     return [space.describe(int(cell)) for cell in cells]
 
 
-def _live(space: Space, cells: np.ndarray) -> dict[str, Any]:
-    form = {"drawn": space.name in drawn.DRAWN}
-    if space.name != "nb201":
-        return form
-    live = np.array([nb201.Cell.from_index(int(cell)).live_edges for cell in cells])
-    return form | {"live": _array(live @ (1 << np.arange(live.shape[1])), "u1")}
+def _graph(space: Space, cells: np.ndarray) -> dict[str, Any] | None:
+    if not isinstance(space.drawing, Graph):
+        return None
+    live = np.array([space.drawing.live(int(cell)) for cell in cells])
+    return {
+        "operations": space.drawing.operations,
+        "sources": [source for source, _ in space.drawing.edges],
+        "live": _array(live @ (1 << np.arange(live.shape[1])), "u1"),
+    }
 
 
 def _proxies(results: Results, cells: np.ndarray) -> list[dict[str, Any]]:

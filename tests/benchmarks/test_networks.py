@@ -20,6 +20,10 @@ from diswot.benchmarks.spaces.nb201.network import InferCell
 CELLS = [13, 284, 3613, 6111, Cell(("none",) * 6).index, Cell(("skip_connect",) * 6).index]
 LARGEST = Cell(("nor_conv_3x3",) * 6).index
 
+SOME_OF_EVERY_SPACE = [
+    (name, space.cells[number]) for name, space in spaces.SPACES.items() for number in (0, len(space.cells) // 3, -1)
+]
+
 
 @pytest.mark.parametrize("index", [*CELLS, LARGEST])
 @pytest.mark.parametrize("classes", [10, 120])
@@ -188,6 +192,15 @@ def test_the_kaiming_initialisation_is_torch_s() -> None:
     assert not ours.classifier.bias.any()
 
 
+@pytest.mark.parametrize(("name", "cell"), SOME_OF_EVERY_SPACE)
+def test_teacher_of_a_space_has_feature_maps_of_its_shapes(name: str, cell: int) -> None:
+    space = spaces.get(name)
+    with torch.device("meta"):
+        networks = [space.build(cell, 10), teachers.build(space.teacher, num_classes=10)]
+        features = [network.train().features(torch.zeros(2, 3, 32, 32)) for network in networks]
+    assert [feature.shape for feature in features[0]] == [feature.shape for feature in features[1]]
+
+
 def test_blocks_are_what_runs_one_after_another() -> None:
     for network, blocks in ((nb201.build(13, C=16, N=2), 9), (s0.build(135), 10)):
         ran: list[tuple[torch.nn.Module, torch.Size]] = []
@@ -260,7 +273,7 @@ def test_a_cell_is_its_options_and_its_neighbours_differ_at_one_place(name: str)
             assert cell in spaces.neighbours(space, other)
 
 
-@pytest.mark.parametrize(("name", "cell"), [("s0", 111), ("s0", 713), ("s0", 777), ("nb201", 13), ("nb201", 6111)])
+@pytest.mark.parametrize(("name", "cell"), SOME_OF_EVERY_SPACE)
 def test_a_cell_costs_what_its_network_does(name: str, cell: int) -> None:
     space = spaces.get(name)
     with torch.device("meta"):

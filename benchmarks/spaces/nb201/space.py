@@ -7,23 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from diswot.benchmarks.spaces.drawing import Graph
 from diswot.benchmarks.spaces.nb201 import EDGES, OPERATIONS, SIZE, Cell, as_cell, build, counts
-from diswot.benchmarks.spaces.space import Space, Subset, every
+from diswot.benchmarks.spaces.space import Space, Subset, every, one_a_function
 
 
 def _where(holds: Callable[[Cell], bool]) -> Callable[[np.ndarray], np.ndarray]:
     # The cells of which something holds.
     return lambda cells: np.array([holds(Cell.from_index(int(cell))) for cell in cells], bool)
-
-
-def _one_a_function(cells: np.ndarray) -> np.ndarray:
-    # The representative where it is among the cells, else the first of the function's cells.
-    functions = np.array([Cell.from_index(int(cell)).representative.index for cell in cells], int)
-    order = np.lexsort([cells, functions != cells, functions])
-    first = np.unique(functions[order], return_index=True)[1]
-    chosen = np.zeros(len(cells), bool)
-    chosen[order[first]] = True
-    return chosen
 
 
 def _facts(index: int) -> dict[str, Any]:
@@ -83,7 +74,7 @@ SPACE = Space(
         ),
         "distinct": Subset(
             "one cell of each function; of all cells 5,260",
-            _one_a_function,
+            one_a_function(lambda index: Cell.from_index(index).representative.index),
         ),
         "live-convolution": Subset(
             "the 13,642 cells with a convolution on a live edge",
@@ -94,4 +85,12 @@ SPACE = Space(
     further_targets=("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"),
     facts=_facts,
     picture=_picture,
+    drawing=Graph(
+        "3\N{MULTIPLICATION SIGN}3 and 1\N{MULTIPLICATION SIGN}1: convolutions, pool: 3\N{MULTIPLICATION SIGN}3 "
+        "average pooling, skip: identity; node 0 is the cell's input, 3 its output; edges with none are not drawn, "
+        "dashed ones lie on no path from input to output",
+        EDGES,
+        OPERATIONS,
+        lambda index: Cell.from_index(index).live_edges,
+    ),
 )

@@ -1,9 +1,6 @@
 // The explorer: a scatter of all cells, drawn on uPlot's canvas; hovering names a cell, dragging lists many.
 
 const ARRAYS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u4: Uint32Array };
-const OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"];
-const CONVOLUTIONS = [2, 3];
-const SOURCES = [0, 0, 1, 0, 1, 2];
 const CLASSES = 7;
 const REACH = 14; // pixels between the pointer and a cell that it names
 const MOST_LISTED = 200;
@@ -77,7 +74,7 @@ function explore(part) {
     proxy.append(group("Score of a proxy", data.proxies), group("Size of the cell, with the Pareto front", data.sizes));
     target.append(...data.targets.map((entry) => new Option(entry.name)));
     subset.append(...Object.keys(data.subsets).map((name) => new Option(name)));
-    if (data.live) colour.append(new Option("live convolutions"));
+    if (data.graph) colour.append(new Option("live convolutions"));
     colour.append(...data.sizes.map((entry) => new Option(entry.name)), new Option("none"));
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("change", (event) => {
@@ -148,11 +145,12 @@ function explore(part) {
   }
 
   function liveConvolutions(place) {
-    const live = arrayOf(data.live)[place];
+    const { live, operations, sources } = data.graph;
+    const bits = arrayOf(live)[place];
     const places = arrayOf(data.places);
     let count = 0;
-    for (let edge = 0; edge < SOURCES.length; edge++) {
-      if (CONVOLUTIONS.includes(places[place * SOURCES.length + edge])) count += (live >> edge) & 1;
+    for (let edge = 0; edge < sources.length; edge++) {
+      if (operations[places[place * sources.length + edge]].includes("conv")) count += (bits >> edge) & 1;
     }
     return count;
   }
@@ -357,7 +355,7 @@ function explore(part) {
 
   function picture(place) {
     const options = optionsOf(place);
-    const live = data.live ? arrayOf(data.live)[place] : -1;
+    const live = data.graph ? arrayOf(data.graph.live)[place] : -1;
     for (const one of about.querySelectorAll("[data-place]")) {
       const number = Number(one.dataset.place);
       one.toggleAttribute("hidden", !one.dataset.option.split(" ").includes(String(options[number])));
@@ -367,9 +365,8 @@ function explore(part) {
 
   function architectureOf(place) {
     if (data.architectures) return data.architectures[place];
-    const options = optionsOf(place);
-    if (options.length !== SOURCES.length) return "";
-    const edges = options.map((option, edge) => `${OPERATIONS[option]}~${SOURCES[edge]}`);
+    const { operations, sources } = data.graph;
+    const edges = optionsOf(place).map((option, edge) => `${operations[option]}~${sources[edge]}`);
     return `|${edges[0]}|+|${edges[1]}|${edges[2]}|+|${edges.slice(3).join("|")}|`;
   }
 

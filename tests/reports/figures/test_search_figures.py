@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import nb201
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
@@ -165,7 +166,7 @@ def test_a_cell_has_an_arrow_and_a_word_for_every_edge_that_is_not_none(operatio
     cell = nb201.Cell(tuple(operations))
     with canvas.style():
         _, (axes,) = canvas.sheet(3, 2)
-        cells.draw(axes, "nb201", cell.index, 0, 0, 2.2, 1.08)
+        cells.draw(axes, spaces.get("nb201"), cell.index, 0, 0, 2.2, 1.08)
     written = [text.get_text() for text in axes.texts]
     edges = [cells.OPERATIONS[operation][0] for operation in operations if operation != "none"]
     assert sorted(written) == sorted([*edges, "0", "1", "2", "3"])
