@@ -354,9 +354,10 @@ def test_lists_as_json(cli: Cli) -> None:
         "nb201-kd": len(load_table("nb201-kd").frame),
         "nb201-kd-model": 15625,
         "s0-diswot": 64,
+        "nas-bench-macro": 430,
         **dict.fromkeys(("nb201", "hw-nas-bench", "nb201-robustness"), 0),
     }
-    assert [record["state"] for record in tables] == [*["there"] * 4, *["not fetched"] * 3]
+    assert [record["state"] for record in tables] == [*["there"] * 5, *["not fetched"] * 3]
     images = json.loads(cli("images", "list", "--json").out)
     assert {record["name"]: record["state"] for record in images} == {
         "noise": "drawn",
