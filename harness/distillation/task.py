@@ -85,11 +85,11 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
     image_set = images.get(settings.images)
     pictures, test = _pictures(context)
     if source.file is None:
-        recipe = recipes.get(settings.recipe.teacher_recipe)
+        recipe = recipes.get(settings.teacher_recipe)
         name, shortcut, lens = source.name or "", CONVOLUTION, _lens(settings.images, recipe)
         network, seconds = _train_teacher(context, name, recipe, lens)
     else:
-        name, shortcut, network, lens = teacher.from_file(source, image_set, settings.recipe.size, pictures)
+        name, shortcut, network, lens = teacher.from_file(source, image_set, settings.size, pictures)
         seconds = None
     made = Teacher(
         name=name,
@@ -100,14 +100,14 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
         accuracy=teacher.accuracy(network, lens, test),
         train_accuracy=teacher.accuracy(network, lens, pictures),
         seconds=seconds,
-        logits=None if settings.recipe.padding else teacher.all_logits(network, lens, pictures).cpu(),
+        logits=None if settings.padding else teacher.all_logits(network, lens, pictures).cpu(),
     )
     teacher.save(context.teacher_file, made)
     return made
 
 
 def _train(context: Context, task: Task) -> tuple[float, float]:
-    settings, recipe = context.settings, context.settings.recipe
+    settings = recipe = context.settings
     space = spaces.get(settings.space)
     pictures, test = _pictures(context)
     lens = _lens(settings.images, recipe)
@@ -164,7 +164,7 @@ def _lens(image_set: str, recipe: Recipe) -> Lens:
 @functools.lru_cache(maxsize=1)
 def _pictures(context: Context) -> tuple[Pictures, Pictures]:
     settings = context.settings
-    train = read(settings.images, "train", context.image_dir, settings.recipe.samples)
+    train = read(settings.images, "train", context.image_dir, settings.samples)
     test = read(settings.images, "test", context.image_dir)
     return train.to(settings.device), test.to(settings.device)
 

@@ -44,13 +44,13 @@ class Pick:
 def drawings(results: Results) -> list[Drawing]:
     """Return one figure of the final cells; nothing without a search, or in a space whose cells cannot be drawn."""
     search = results.search
-    if search is None or search.info.get("space") not in cells.DRAWN:
+    if search is None or search.info.space not in cells.DRAWN:
         return []
     found = final_cells(search)
     shown = found[:MOST]
     if not shown:
         return []
-    space = str(search.info["space"])
+    space = search.info.space
     words = joined(
         circumstances(results, search),
         left_out(len(found) - MOST, "cell"),
@@ -120,7 +120,7 @@ def _sheet(shown: list[Pick], search: Search, note: str) -> Figure:
     abreast = min(ABREAST, len(shown))
     width = (canvas.DOUBLE_COLUMN - 2 * canvas.MARGIN - (ABREAST - 1) * GAP) / ABREAST
     across = canvas.SINGLE_COLUMN if abreast == 1 else canvas.DOUBLE_COLUMN
-    space = str(search.info["space"])
+    space = search.info.space
     texts = [_lines(pick, search, width) for pick in shown]
     strips = [range(start, min(start + abreast, len(shown))) for start in range(0, len(shown), abreast)]
     tallest = [max(cells.height(space, shown[number].row["cell"]) for number in strip) for strip in strips]
