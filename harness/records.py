@@ -29,6 +29,10 @@ class Document(BaseModel):
     #: The number of the form, which stands in the file as ``schema``; None where a file has none.
     form: ClassVar[int | None] = None
 
+    def __getitem__(self, name: str) -> Any:
+        """Return a field by its name, as scripts do that were written when records were dictionaries."""
+        return getattr(self, name)
+
     def stored(self) -> dict[str, Any]:
         """Return the object as its file holds it."""
         head = {} if self.form is None else {"schema": self.form}
