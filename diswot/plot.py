@@ -274,7 +274,6 @@ def trajectories(
     """
     from diswot.reports import searches
     from diswot.reports.figures import search_accuracy as figure
-    from diswot.reports.style.wording import stored_number
 
     results = _results(run)
     search = results.search
@@ -284,7 +283,7 @@ def trajectories(
     chosen = _known("proxies", drivers, proxies)
     chosen = [name for name in drivers if name in chosen] if _by_value(order) else chosen
     data, target = _curves(search, target, chosen if proxies else chosen[: figure.MOST])
-    best = stored_number(searches.oracle(search, target).get("accuracy"))
+    best = searches.highest(search, target)
     with _axes(ax, 3.6, 2.6) as axes:
         figure.draw(axes, data, best, labels or {})
     return axes

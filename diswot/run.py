@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from diswot.harness.compute.plan import Plan
     from diswot.harness.compute.work import Tally
     from diswot.harness.runs.compare import Comparison
+    from diswot.harness.runs.provenance import Info
     from diswot.harness.runs.stored_search import Search
 
 
@@ -135,6 +136,10 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """``run.json``: settings, proxies, commands, versions, machine; see docs/stored-formats.md."""
+        return self._info.stored()
+
+    @property
+    def _info(self) -> Info:
         run_folder.find(self.folder)  # whose sentence says what there is instead
         return run_folder.read_info(self.folder)
 
@@ -198,7 +203,7 @@ class Run:
 
         if suite is not None and (targets, metric, undefined) != ((), "spearman", "worst"):
             raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these away.")
-        known = spaces.get(self.info["space"]).subsets
+        known = spaces.get(self._info.space).subsets
         if subset not in known:
             raise unknown("subset", subset, known)
         asked = (targets,) if isinstance(targets, str) else tuple(targets)
@@ -206,7 +211,7 @@ class Run:
             self._results = results.correlate(self.folder, asked, method=Method(measure=metric), undefined=undefined)
         else:
             self._results = suites.correlate(self.folder, suite)
-            metric = self._results.method["measure"]
+            metric = self._results.method.measure
         evidence = self._results.evidence
         held = evidence[evidence["subset"] == subset]
         chosen = held if len(held) else evidence[evidence["subset"] == "all"]
@@ -324,7 +329,7 @@ class Run:
 
         chosen = None
         if cells is not None:
-            chosen = samples.cells(cells, spaces.get(self.info["space"] if isinstance(live, bool) else live.space))
+            chosen = samples.cells(cells, spaces.get(self._info.space if isinstance(live, bool) else live.space))
         found = study.study(
             StudyPlan(
                 run=self.folder,
@@ -353,10 +358,8 @@ class Run:
     def _live(self) -> Plan:
         from diswot.harness.compute import plan
 
-        settings = self.info["settings"]
-        asked = ("space", "images", "batch_size", "batch_seed", "augment", "teacher", "stack", "tf32", "deterministic")
-        known = {name: settings[name] for name in asked if name in settings}
-        return plan.make("params", cells=1, device=settings["device"], **known)
+        settings = self._info.settings
+        return plan.make("params", cells=1, device=settings.device, **settings.options)
 
     def report(
         self,

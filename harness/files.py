@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError
 
@@ -29,25 +29,17 @@ if TYPE_CHECKING:
     from diswot.benchmarks.tables import Table
 
 #: How a table is written, by the ending of its file.
-WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-    ".json": lambda frame, path: _write_text(path, as_json(frame) + "\n"),
+    ".json": lambda frame, path: path.write_text(as_json(frame) + "\n"),
 }
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text)
 
 
 def as_json(frame: pd.DataFrame) -> str:
     """Return a frame's rows as JSON records with every digit of its numbers; what is undefined is null."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return json.dumps(rows, indent=1, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.item()  # numpy's numbers
+    return json.dumps(rows, indent=1, default=lambda number: number.item())  # numpy's numbers
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:
@@ -111,29 +103,6 @@ def _is_alive(process: int) -> bool:
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as JSON."""
     return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
-
-
-def read_json(path: Path, schema: int, keys: Iterable[str], argument: str, hint: str = "") -> dict[str, Any]:
-    """Return the object in a JSON file, which must be of a schema and have some keys.
-
-    Args:
-        path: of the file.
-        schema: the number of its form.
-        keys: what it must have.
-        argument: what the file was named by, which begins the sentence of an error.
-        hint: ends the sentence of an error; how the file is made anew.
-
-    Raises:
-        InputError: if it is missing, damaged or of another schema.
-    """
-    content = json_of(path, argument, hint)
-    known = content.get("schema") if isinstance(content, dict) else None
-    if type(known) is not int or known != schema:
-        raise InputError(f"{argument}: {path} has schema {known!r:.40}; this version reads {schema}{hint}.")
-    lacking = [key for key in keys if key not in content]
-    if lacking:
-        raise InputError(f"{argument}: {path} is damaged: it lacks {', '.join(lacking)}{hint}.")
-    return cast("dict[str, Any]", content)
 
 
 def json_of(path: Path, argument: str, hint: str = "") -> Any:

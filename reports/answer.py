@@ -118,7 +118,7 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
     row = group[group["cell"] == counts.index[0]].iloc[0]
     if pd.isna(row[target]):
         return None
-    accuracy, oracle = float(row[target]), search.info["oracles"][target]
+    accuracy, oracle = float(row[target]), search.info.oracles[target]
     return Pick(
         cell=int(row["cell"]),
         architecture=str(row["architecture"]),
@@ -128,9 +128,9 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
         target=target,
         accuracy=accuracy,
         percentile=_percentile(search, target, accuracy),
-        gap=float(oracle["accuracy"]) - accuracy,
-        known=int(oracle["known"]),
-        accuracies={name: float(row[name]) for name in search.info["targets"] if pd.notna(row[name])},
+        gap=float(oracle.accuracy) - accuracy,
+        known=int(oracle.known),
+        accuracies={name: float(row[name]) for name in search.info.targets if pd.notna(row[name])},
     )
 
 
@@ -143,7 +143,7 @@ def _percentile(search: Search, target: str, accuracy: float) -> float | None:
 
 def judging(search: Search) -> str | None:
     """Return the target that knows the most cells, by which most picks have an accuracy; None where none knows any."""
-    known = {name: record["known"] for name, record in search.info["oracles"].items()}
+    known = {name: record.known for name, record in search.info.oracles.items()}
     return max(known, key=lambda name: known[name], default=None)
 
 

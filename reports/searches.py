@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from diswot.reports.style.wording import counted, finite, joined, plain
+from diswot.reports.style.wording import counted, joined, plain
 from diswot.reports.summary import conditions
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
+    from diswot.harness.runs.stored_search import DriverRecord, Search
 
 #: What an algorithm is called.
 ALGORITHMS = {
@@ -24,8 +24,8 @@ ALGORITHMS = {
 
 
 def teachers(search: Search) -> list[str]:
-    """Return the teachers that the search was repeated for, in their order; one without a name where there is none."""
-    return [plain(name) for name in search.info.get("teachers") or ()] or [""]
+    """Return the teachers that the search was repeated for, in their order."""
+    return [plain(name) for name in search.info.teachers]
 
 
 def with_teacher(frame: pd.DataFrame, teacher: str) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def as_numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 def targets(search: Search) -> list[str]:
     """Return the accuracies that the search knows of, in its own order."""
-    return [str(name) for name in search.info.get("targets") or ()]
+    return search.info.targets
 
 
 def drivers(search: Search) -> list[str]:
@@ -56,46 +56,40 @@ def drivers(search: Search) -> list[str]:
     The first one is what findings are about, so no accuracy has a part in which that is. The accuracy is the one that
     evolution ends with, of the first target that is known for any driver; those without it keep their own order.
     """
-    names = [str(driver["name"]) for driver in search.info.get("drivers") or ()]
+    names = [driver.name for driver in search.info.drivers]
     found = of(with_teacher(search.summary, teachers(search)[0]), algorithm="evolution")
     ends: dict[str, float] = {}
     for target in targets(search):
         ends = of(found, target=target).set_index("driver")["accuracy"].dropna().astype(float).to_dict()
         if ends:
             break
-    first = (search.info.get("winner") or {}).get("driver") or next(iter(names), None)
+    first = search.info.winner.driver if search.info.winner is not None else names[0]
     return sorted(dict.fromkeys(names), key=lambda name: (name != first, -ends.get(name, -math.inf)))
 
 
-def record_of(search: Search, driver: str) -> dict[str, Any]:
-    """Return what is stored about a driver; nothing where it is not known."""
-    return next((record for record in search.info.get("drivers") or () if record["name"] == driver), {})
+def record_of(search: Search, driver: str) -> DriverRecord:
+    """Return what is stored about a driver."""
+    return next(record for record in search.info.drivers if record.name == driver)
 
 
 def higher_is_better(search: Search, driver: str) -> bool:
     """Return whether a driver looks for a high score."""
-    return record_of(search, driver).get("direction") != "lower"
-
-
-def option(search: Search, name: str) -> int | None:
-    """Return one of the search's options that is a whole number; None where it is not stored."""
-    value = (search.info.get("options") or {}).get(name)
-    return int(value) if finite(value) else None
+    return record_of(search, driver).direction != "lower"
 
 
 def budgets(search: Search) -> list[str]:
     """Return the limits that every cell of the search keeps, in words, and of how many cells a cost is not known."""
-    limits = search.info.get("budgets") or {}
-    unknown = search.info.get("unknown_costs") or {}
+    limits, unknown = search.info.budgets, search.info.unknown_costs
     without = {name: f"not known of {counted(count, 'cell')}, left out" for name, count in unknown.items()}
-    told = {name: f"{name} up to {value:,.6g}" for name, value in limits.items() if finite(value)}
+    told = {name: f"{name} up to {value:,.6g}" for name, value in limits.items()}
     bounded = [f"{text} ({without[name]})" if name in without else text for name, text in told.items()]
     return bounded + [f"{name} {words}" for name, words in without.items() if name not in told]
 
 
-def oracle(search: Search, target: str) -> dict[str, Any]:
-    """Return the cell of the highest accuracy of a target as stored; nothing where it is not known."""
-    return dict((search.info.get("oracles") or {}).get(target) or {})
+def highest(search: Search, target: str) -> float:
+    """Return the highest accuracy of a target; NaN where none is known."""
+    oracle = search.info.oracles.get(target)
+    return math.nan if oracle is None else oracle.accuracy
 
 
 def circumstances(results: Results, search: Search, teacher: str | None = None) -> str:
@@ -106,22 +100,16 @@ def circumstances(results: Results, search: Search, teacher: str | None = None) 
         search: of it.
         teacher: with which the searches were; the first one by default, none where it is empty.
     """
-    searches, evaluations = option(search, "searches"), option(search, "evaluations")
-    cells = search.info.get("cells")
-    of_all = f" out of {counted(int(cells), 'cell')}" if finite(cells) else ""
-    sample = [
-        counted(searches, "search", "searches") if searches else "",
-        f"{counted(evaluations, 'evaluation')} each{of_all}" if evaluations else "",
-    ]
+    made = search.info.options
+    sample = (
+        f"{counted(made.searches, 'search', 'searches')}, {counted(made.evaluations, 'evaluation')} each out of "
+        f"{counted(search.info.cells, 'cell')}"
+    )
     name = teachers(search)[0] if teacher is None else teacher
-    return joined(", ".join(filter(None, sample)), *budgets(search), conditions(results, name))
+    return joined(sample, *budgets(search), conditions(results, name))
 
 
 def seconds_from(search: Search) -> str:
     """Return where the seconds of an evaluation come from, each source once; empty where none are known."""
-    records = search.info.get("drivers") or ()
-    return joined(
-        *dict.fromkeys(
-            plain(record.get("seconds_from")) for record in records if finite(record.get("seconds_per_evaluation"))
-        )
-    )
+    known = (record for record in search.info.drivers if record.seconds_per_evaluation is not None)
+    return joined(*dict.fromkeys(plain(record.seconds_from) for record in known))

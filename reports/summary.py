@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -73,13 +73,7 @@ def measure_of(evidence: pd.DataFrame) -> str:
 
 def undefined_of(results: Results) -> str:
     """Return what became of undefined scores: one of `diswot.harness.evidence.panel.UNDEFINED`."""
-    return str(results.method.get("undefined", "worst"))
-
-
-def setting(results: Results, name: str) -> Any:
-    """Return one of the run's settings, or None where the run did not store it."""
-    settings = results.info.get("settings")
-    return settings.get(name) if isinstance(settings, dict) else None
+    return results.method.undefined
 
 
 def conditions(results: Results, teacher: str | None = None) -> str:
@@ -89,10 +83,9 @@ def conditions(results: Results, teacher: str | None = None) -> str:
         results: the run.
         teacher: another one than the run's; none where it is empty.
     """
-    images, batch = setting(results, "images"), setting(results, "batch_size")
-    teacher = setting(results, "teacher") if teacher is None else teacher
-    parts = (("{} images", images), ("batch of {}", batch), ("teacher {}", teacher))
-    return ", ".join(words.format(value) for words, value in parts if value)
+    settings = results.info.settings
+    beside = settings.teacher if teacher is None else teacher
+    return f"{settings.images} images, batch of {settings.batch_size}" + (f", teacher {beside}" if beside else "")
 
 
 def sample(evidence: pd.DataFrame) -> str:

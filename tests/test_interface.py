@@ -174,7 +174,7 @@ def test_a_failed_evaluation_leaves_no_folder(tmp_path: Path, monkeypatch: pytes
 def test_search_scores_live_what_the_run_lacks(tmp_path: Path) -> None:
     run = diswot.evaluate("params", cells=[111, 113, 311], out=tmp_path / "run", progress=False, **TINY)
     found = run.search("live_convs", searches=1, evaluations=4, population=2, algorithms=["random"], live=True)
-    assert found.info["scores"] == "live"
+    assert found.info.scores == found.info["scores"] == "live"
     assert np.isfinite(found.best.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -29,6 +30,8 @@ class Card:
         data_hash: SHA-256 of the file that the figures were read from, in hexadecimal; of several, one after the other.
         measured: what the figures say of themselves: agreement of seeds, of columns, with other tables; cost.
     """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # where it is read from a file
 
     source: str
     licence: str

@@ -63,7 +63,7 @@ def population(table: str, columns: tuple[str, ...]) -> tuple[Panel, np.ndarray,
     scores = shipped.frame()
     scores = scores[scores["cell"].isin(cells) & scores["proxy"].isin({*PROXIES, *members})]
     sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in cells], float)
-    return panel.build(scores, pd.DataFrame(shipped.card["proxies"])), frame.loc[cells].to_numpy(float).T, sizes
+    return panel.build(scores, pd.DataFrame(map(dict, shipped.card.proxies))), frame.loc[cells].to_numpy(float).T, sizes
 
 
 def coverage(

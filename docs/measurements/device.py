@@ -38,7 +38,7 @@ def main() -> None:
         drawing.figure.savefig(DOCS / "figures" / "nb201-front.png", dpi=200)
     held.summary.round(4).to_csv(DOCS / "measurements" / "device.csv", index=False)
     fronts.hypervolumes.round(4).to_csv(DOCS / "measurements" / "device-fronts.csv", index=False)
-    head = f"Among the {held.info['cells']:,} cells of at most {MOST} ms:\n\n"
+    head = f"Among the {held.info.cells:,} cells of at most {MOST} ms:\n\n"
     tables = [_budget_table(held.summary), "Two objectives, all cells:", _front_table(fronts.hypervolumes)]
     text = head + "\n\n".join([*tables, _finding(fronts.hypervolumes)])
     page = DOCS / "findings" / "device.md"

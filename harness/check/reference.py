@@ -7,22 +7,21 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError
-from diswot.harness import files
+from diswot.harness import files, records
 from diswot.harness.compute import sweep
 from diswot.harness.compute.plan import Plan
+from diswot.harness.records import Document
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.provenance import Made, ProxyRecord
 from diswot.harness.runs.settings import Settings
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
-
-#: The number of the card's form.
-SCHEMA = 1
 
 SPACE = "nb201"
 
@@ -58,13 +57,27 @@ class Reference:
         scores: one row a built-in and cell: proxy, version, cell, seed, status, value, cause.
         proxies: name, version and direction of the built-ins, as they were.
         settings: of the sweep that made the scores.
-        settings_hash: of the same.
     """
 
     scores: pd.DataFrame
     proxies: pd.DataFrame
-    settings: dict[str, Any]
-    settings_hash: str
+    settings: Settings
+
+
+class Declared(Document):
+    """What the reference says of a proxy."""
+
+    name: str
+    version: str
+    direction: Literal["higher", "lower"]
+
+
+class Card(Made):
+    """How the scores that are stored beside this file were made."""
+
+    settings: Settings
+    data_hash: str
+    proxies: list[Declared]
 
 
 def cells(quick: bool) -> tuple[int, ...]:
@@ -83,23 +96,24 @@ def load() -> Reference:
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    card = files.read_json(card_path(), SCHEMA, ("settings", "settings_hash", "proxies", "data_hash"), "check")
+    card = records.read(Card, card_path(), "check")
     path = scores_path()
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != card["data_hash"]:
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != card.data_hash:
         raise InputError(
             f"check: {path} is not the file of its card; `diswot check --refresh-reference` makes both anew."
         )
-    return Reference(pd.read_parquet(path), pd.DataFrame(card["proxies"]), card["settings"], card["settings_hash"])
+    return Reference(pd.read_parquet(path), _frame(card.proxies), card.settings)
 
 
 def of_set(one: ScoreSet) -> Reference:
     """Take the reference from precomputed scores: those of the fixed cells and of a check's weight seed."""
     found = one.frame()
     found = found[found["cell"].isin(cells(quick=False)) & (found["seed"] == _SEED)]
-    proxies = pd.DataFrame(one.card["proxies"])[["name", "version", "direction"]]
-    return Reference(
-        found[list(_COLUMNS)].reset_index(drop=True), proxies, one.card["settings"], one.card["settings_hash"]
-    )
+    return Reference(found[list(_COLUMNS)].reset_index(drop=True), _frame(one.card.proxies), one.card.settings)
+
+
+def _frame(proxies: Sequence[Declared | ProxyRecord]) -> pd.DataFrame:
+    return pd.DataFrame([proxy.model_dump(include={*Declared.model_fields}) for proxy in proxies])
 
 
 def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
@@ -112,14 +126,15 @@ def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
     Raises:
         InputError: if the set is of another space, or lacks the weight seed of a check.
     """
-    if one.card["space"] != SPACE or _SEED not in one.card["seeds"]:
-        seeds = ", ".join(map(str, one.card["seeds"]))
+    if one.card.space != SPACE or _SEED not in one.card.seeds:
+        seeds = ", ".join(map(str, one.card.seeds))
         raise InputError(
-            f"with: the precomputed scores {one.name} are of {one.card['space']} with weight seeds {seeds}; a check "
+            f"with: the precomputed scores {one.name} are of {one.card.space} with weight seeds {seeds}; a check "
             f"compares on {SPACE} with seed {_SEED}."
         )
-    settings = one.card["settings"]
-    same = {key: settings[key] for key in ("images", "batch_size", "batch_seed", "augment", "teacher")}
+    same = {
+        key: getattr(one.card.settings, key) for key in ("images", "batch_size", "batch_seed", "augment", "teacher")
+    }
     return Conditions(image_dir=image_dir, **same)
 
 
@@ -138,17 +153,16 @@ def refresh(workers: int) -> Path:
         first = failed.iloc[0]
         raise InputError(f"check: {first['proxy']} fails on cell {first['cell']}: {first['cause']}.")
     path = files.write_table(scores_path(), found)
-    card = {
-        "schema": SCHEMA,
-        "settings": info["settings"],
-        "settings_hash": info["settings_hash"],
-        "data_hash": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "versions": info["versions"],
-        "git_revision": info["git_revision"],
-        "device": info["device"],
-        "proxies": [{"name": one.name, "version": one.version, "direction": one.direction} for one in built_in],
-    }
-    files.write_json(card_path(), card)
+    card = Card(
+        settings=info.settings,
+        settings_hash=info.settings_hash,
+        data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        versions=info.versions,
+        git_revision=info.git_revision,
+        device=info.device,
+        proxies=[Declared(name=one.name, version=one.version, direction=one.direction) for one in built_in],
+    )
+    files.write_json(card_path(), card.stored())
     return path
 
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pandas as pd
+from pydantic import Field
 from scipy import stats
 
 from diswot.benchmarks.errors import InputError, named, unknown
-from diswot.harness import files
+from diswot.harness import files, records
 from diswot.harness.check import comparison, predictive_value
 from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
 from diswot.harness.compute import devices
+from diswot.harness.records import Document, Whole
 from diswot.harness.runs import arithmetic, run_folder
+from diswot.harness.runs.provenance import Made
 from diswot.harness.runs.settings import Settings
 
 STAGE = "regression"
-
-#: The number of the file's form.
-SCHEMA = 1
 
 #: Slower is: by this factor and by so many passes, and less likely by chance than this. A smaller factor would find
 #: other machines, on which a unit takes its time elsewhere than a proxy.
@@ -39,34 +38,43 @@ _FORMS = {"spearman": re.compile(_NUMBER), "cost": re.compile(_NUMBER + "%")}
 
 _ROW = ("cell", "seed", "status", "value", "cause")
 
-_KEYS = ("name", "version", "direction", "settings", "settings_hash", "tolerance", "scores", "times")
+
+class Row(Document):
+    """A score, as the store has it."""
+
+    cell: Whole
+    seed: Whole
+    status: str
+    value: float | None
+    cause: str | None
 
 
-@dataclass(frozen=True, eq=False)
-class Baseline:
+class Baseline(Made):
     """What a proxy was when it was saved.
 
     Attributes:
+        settings: of the sweep that made the scores.
         name: of the proxy.
         version: of the proxy.
         direction: of the proxy.
-        settings: of the sweep that made the scores.
-        settings_hash: of the same.
         tolerance: relative, within which scores are the same.
         scores: one row a cell: cell, seed, status, value, cause.
         times: relative to one forward and backward pass, one a repeat.
         device: the machine that it was saved on; None where an older version saved it.
     """
 
+    settings: Settings
     name: str
     version: str
     direction: str
-    settings: dict[str, Any]
-    settings_hash: str
     tolerance: float
-    scores: pd.DataFrame
-    times: tuple[float, ...]
-    device: str | None = None
+    times: Annotated[list[float], Field(min_length=1)]
+    scores: list[Row]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The scores, one row a cell: cell, seed, status, value, cause."""
+        return pd.DataFrame(map(dict, self.scores), columns=list(_ROW)).astype({"value": float})
 
 
 @dataclass(frozen=True)
@@ -126,19 +134,7 @@ def read(path: Path, subject: Subject) -> Baseline:
     """
     if not path.is_file():
         raise InputError(f"baseline: {path} is not a file; --save {path} writes it.")
-    stored = files.read_json(path, SCHEMA, _KEYS, "baseline")
-    try:
-        baseline = Baseline(
-            **{key: stored[key] for key in ("name", "version", "direction", "settings", "settings_hash")},
-            tolerance=float(stored["tolerance"]),
-            scores=pd.DataFrame(stored["scores"])[list(_ROW)].astype({"cell": int, "seed": int, "value": float}),
-            times=tuple(float(one) for one in stored["times"]),
-            device=str(stored["device"]) if "device" in stored else None,
-        )
-    except (KeyError, TypeError, ValueError) as error:  # pandas says what is missing by a KeyError
-        raise InputError(f"baseline: {path} is damaged: {error}.") from error
-    if not baseline.times:
-        raise InputError(f"baseline: {path} is damaged: it has no times.")
+    baseline = records.read(Baseline, path, "baseline")
     if baseline.name != subject.proxy.name:
         raise InputError(f"baseline: {path} is of the proxy {baseline.name}, not of {subject.proxy.name}.")
     return baseline
@@ -156,21 +152,20 @@ def save(
     failed = int((scores["status"] == "failed").sum())
     if failed:
         return Answer(STAGE, "baseline", "fail", f"not saved: {failed} cells failed", command, decides=False)
-    rows = scores[list(_ROW)]
-    value = {
-        "schema": SCHEMA,
-        "name": subject.proxy.name,
-        "version": subject.proxy.version,
-        "direction": subject.proxy.direction,
-        "settings": settings.as_dict(),
-        "settings_hash": settings.hash,
-        "tolerance": tolerance,
+    values = scores["value"].astype(object).where(scores["value"].notna(), None)
+    baseline = Baseline(
         **run_folder.environment(devices.machine(), arithmetic.here(settings.device)),
-        "times": list(times),
-        "scores": json.loads(files.as_json(rows)),
-    }
+        settings=settings,
+        settings_hash=settings.hash,
+        name=subject.proxy.name,
+        version=subject.proxy.version,
+        direction=subject.proxy.direction,
+        tolerance=tolerance,
+        times=list(times),
+        scores=[Row(**row) for row in scores.assign(value=values)[list(_ROW)].to_dict("records")],
+    )
     with named("save", "out"):
-        files.write_json(path, value)
+        files.write_json(path, baseline.stored())
     return Answer(STAGE, "baseline", "pass", f"saved in {path}", command, decides=False)
 
 
@@ -220,7 +215,7 @@ def answers(
 
 
 def _values(old: Baseline, scores: pd.DataFrame) -> tuple[str, str]:
-    both = old.scores.merge(scores, on=["cell", "seed"], suffixes=("_old", ""))
+    both = old.frame.merge(scores, on=["cell", "seed"], suffixes=("_old", ""))
     if both.empty:
         return "undecided", "the baseline has none of the cells"
     pairs = zip(both["status_old"], both["value_old"], both["status"], both["value"], strict=True)
@@ -245,8 +240,8 @@ def _correlation(
     subject: Subject, old: Baseline, scores: pd.DataFrame, accuracies: pd.DataFrame, margin: float
 ) -> tuple[str, str]:
     before, after = "before", "after"
-    shared = set(old.scores["cell"]) & set(scores["cell"])
-    both = pd.concat([old.scores.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
+    shared = set(old.frame["cell"]) & set(scores["cell"])
+    both = pd.concat([old.frame.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
     records = pd.DataFrame({"name": [before, after], "direction": [old.direction, subject.proxy.direction]})
     found = predictive_value.compared(both[both["cell"].isin(shared)], records, accuracies, ())
     behind = found.lead(before, after, 0)

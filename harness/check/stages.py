@@ -79,7 +79,7 @@ def answers(request: Request) -> Iterator[Answer]:
     stored = _stored(request) if only in (None, predictive_value.STAGE) else None
     if stored is not None:
         predictive_value.baselines(request.against, stored)
-        if request.beside is not None and stored.settings_hash != settings.hash:
+        if request.beside is not None and stored.settings.hash != settings.hash:
             different = ", ".join(settings.differences(stored.settings))
             raise InputError(f"with: a check has other settings than {request.beside}: {different}.")
     old = _baseline(request, settings)
@@ -88,7 +88,9 @@ def answers(request: Request) -> Iterator[Answer]:
             yield answer
             if answer.name in conformance.FIRST and answer.verdict == "fail":
                 return
-        times = _times(request) if "cost" in asked or old is not None or request.save else []
+        timed = "cost" in asked or old is not None or request.save
+        repeats = _REPEATS_QUICK if request.quick else _REPEATS
+        times = time_in_units(subject.proxy, repeats) if timed else []
         if "cost" in asked:
             yield conformance.cost(subject, times)
         if not ("workers" in asked or stored is not None or old is not None or request.save):
@@ -96,7 +98,7 @@ def answers(request: Request) -> Iterator[Answer]:
         scores = _scores(request, conditions, cells)
         if "workers" in asked:
             yield conformance.workers(subject, conditions, scores)
-        if stored is not None and settings.hash != stored.settings_hash:
+        if stored is not None and settings.hash != stored.settings.hash:
             different = ", ".join(settings.differences(stored.settings))
             figure = f"the reference was made with other settings: {different}"
             yield Answer(predictive_value.STAGE, "reference", "undecided", figure, "diswot check --refresh-reference")
@@ -169,7 +171,7 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
             return None
         raise InputError(f"only: there is no baseline of {request.subject.proxy.name}; --save FILE writes one.")
     baseline = regression.read(path, request.subject)
-    if baseline.settings_hash == settings.hash:
+    if baseline.settings.hash == settings.hash:
         return baseline
     if saved is not None:  # it is renewed, and nothing can be compared with it
         return None
@@ -185,10 +187,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _times(request: Request) -> list[float]:
-    return time_in_units(request.subject.proxy, _REPEATS_QUICK if request.quick else _REPEATS)
 
 
 def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> pd.DataFrame:

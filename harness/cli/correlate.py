@@ -85,7 +85,7 @@ def command(
     paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
-        known = spaces.get(run_folder.read_info(folder)["space"]).subsets
+        known = spaces.get(run_folder.read_info(folder).space).subsets
         if subset is not None and subset not in known:
             raise unknown("--subset", subset, known)
     if as_json:
@@ -107,7 +107,7 @@ def command(
     )
     if not targets and suite is None:
         for one in found:
-            if lacking := output.undistilled(one.info["space"], sorted(set(one.scores["cell"]))):
+            if lacking := output.undistilled(one.info.space, sorted(set(one.scores["cell"]))):
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import LITTLE, by_evidence, leading
 from diswot.harness.runs import run_folder, suites
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
-from diswot.harness.runs.stored_search import Search
+from diswot.harness.runs.stored_search import Info, Search
 from diswot.proxies.declarations import OVERFLOWED
 from diswot.reports.searches import budgets
 
@@ -34,7 +34,7 @@ MODELLED = " (modelled, not measured)"
 
 def failures(found: Search) -> str:
     """Say what could not be scored on the way of a search, a line each; nothing where all could."""
-    return "".join(f"{_failed(one['proxy'], one['cause'], one['scores'])}\n" for one in found.info["failed"][:10])
+    return "".join(f"{_failed(one.proxy, one.cause, one.scores)}\n" for one in found.info.failed[:10])
 
 
 def _failed(name: str, cause: str, count: int) -> str:
@@ -114,21 +114,21 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
 
 def modelled(results: Results, targets: Sequence[str]) -> list[str]:
     """Return the targets that a model predicts."""
-    known = {name for name, card in results.cards.items() if tables.Card(**card).is_modelled}
+    known = {name for name, card in results.cards.items() if card.is_modelled}
     return [target for target in targets if target.rpartition(":")[0] in known]
 
 
 def no_cells(results: Results, subset: str | None) -> str:
     """Say why a subset has no correlations."""
     whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
-    return f"{results.info['space']}: the subset {subset} holds {whole}."
+    return f"{results.info.space}: the subset {subset} holds {whole}."
 
 
 def origin(results: Results) -> list[str]:
     """Say so where the correlations came with a set of precomputed scores."""
-    if not results.method.get("kept"):
+    if not results.method.kept:
         return []
-    name = results.info["shipped"]["name"]
+    name = results.info.shipped.name if results.info.shipped is not None else ""
     return [f"Computed when the set {name} was made, of the same scores, accuracies and code, and kept with it."]
 
 
@@ -160,15 +160,15 @@ def undistilled(space: str, cells: Sequence[int]) -> str:
 
 
 def _holds(results: Results, subset: str) -> bool:
-    chosen = spaces.get(results.info["space"]).subsets[subset]
+    chosen = spaces.get(results.info.space).subsets[subset]
     return bool(chosen.of(results.targets["cell"].unique()).any())
 
 
 def _conditions(results: Results, evidence: pd.DataFrame, subset: str | None) -> str:
-    settings = results.info["settings"]
+    settings = results.info.settings
     cells = "" if subset in (None, "all") else f", {subset} cells"
     return (
-        f"{results.info['space']}{cells}, {settings['images']} images, batch {settings['batch_size']}, "
+        f"{results.info.space}{cells}, {settings.images} images, batch {settings.batch_size}, "
         f"seeds {_listed(results.correlations['seed'])}"
     )
 
@@ -228,7 +228,7 @@ _MOST_POINTS = 10
 def search(found: Search) -> str:
     """Return what searches found: how the driver was chosen, a row a driver and algorithm, what the columns mean."""
     info = found.info
-    several = len(info["teachers"]) > 1
+    several = len(info.teachers) > 1
     rows = []
     for key, group in found.summary.groupby(["teacher", "driver", "algorithm"], sort=False, dropna=False):
         teacher, driver, algorithm = ("-" if part is None or part != part else str(part) for part in key)
@@ -237,14 +237,14 @@ def search(found: Search) -> str:
         row |= {"driver": driver, "by": algorithm, "evaluations": int(first["evaluations"])}
         row["seconds"] = "-" if pd.isna(first["seconds"]) else f"{first['seconds']:.3g}"
         by_target = group.set_index("target")
-        for number, target in enumerate(info["targets"], start=1):
+        for number, target in enumerate(info.targets, start=1):
             row |= _reached(by_target.loc[target] if target in by_target.index else None, f" [{number}]")
         row |= {f"{what} saved": _factor(group[f"{what}_saved"]) for what in ("evaluations", "seconds")}
         rows.append(row)
     body = _whole(rows)
     keys = [
         f"[{number}] {target}{MODELLED if target in found.modelled else ''}"
-        for number, target in enumerate(info["targets"], start=1)
+        for number, target in enumerate(info.targets, start=1)
     ]
     parts = [searched(found), *won(info), *keys, "", body, "", *picked(found), *fronts(found, _whole), ""]
     return "\n".join([*parts, *_search_notes(info)])
@@ -267,21 +267,21 @@ def fronts(search: Search, tabled: Callable[[Sequence[Mapping[str, str]]], str])
     compared = []
     for (teacher, driver, algorithm), group in table.groupby(["teacher", "driver", "algorithm"], sort=False):
         by_quantity = group.set_index("quantity")
-        record = {"teacher": str(teacher)} if len(info["teachers"]) > 1 else {}
+        record = {"teacher": str(teacher)} if len(info.teachers) > 1 else {}
         record |= {"driver": str(driver), "by": str(algorithm)}
         record |= {"over random\nsearch": _mean(by_quantity.loc["score"], "over_random")}
         compared.append(record | {f"hypervolume\n{name}": _mean(volume) for name, volume in by_quantity.iterrows()})
-    driver, algorithm = info["drivers"][0]["name"], info["options"]["algorithms"][0]
+    driver, algorithm = info.drivers[0].name, info.options.algorithms[0]
     front = search.front(driver, algorithm)
     chosen = front.iloc[sorted({round(place) for place in np.linspace(0, len(front) - 1, _MOST_POINTS)})]
     points = [
-        {"cell": str(point["cell"]), info["cost"]: f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
-        | {target: _percent(point[target]) for target in info["targets"]}
+        {"cell": str(point["cell"]), str(info.cost): f"{point['cost']:.4g}", "score": f"{point['score']:.4g}"}
+        | {target: _percent(point[target]) for target in info.targets}
         for _, point in chosen.iterrows()
     ]
     return [
         "",
-        f"two objectives: the score, and {info['cost']}, of which less is better",
+        f"two objectives: the score, and {info.cost}, of which less is better",
         tabled(compared),
         "hypervolume: area that the front dominates, both objectives as ranks, over that of all cells' front.",
         "By score or by an accuracy; the score chose the cells on the front. over random search: by score.",
@@ -319,9 +319,9 @@ def picked(found: Search) -> list[str]:
     """Describe the cell with which most searches end, by driver."""
     lines = []
     searched = found.picks[found.picks["seed"].notna()]
-    several = len(found.info["teachers"]) > 1
+    several = len(found.info.teachers) > 1
     for (teacher, driver, algorithm), group in searched.groupby(["teacher", "driver", "algorithm"], sort=False):
-        if algorithm != found.info["options"]["algorithms"][0]:
+        if algorithm != found.info.options.algorithms[0]:
             continue
         cell, count = next(iter(group["cell"].value_counts().items()))
         one = group[group["cell"] == cell].iloc[0]
@@ -341,46 +341,46 @@ def _factor(values: pd.Series) -> str:
 
 def searched(search: Search) -> str:
     """Say how searches were made."""
-    info, made = search.info, search.info["options"]
+    info, made = search.info, search.info.options
     limits = "".join(f", {limit}" for limit in budgets(search))
     return (
-        f"{info['space']}: {counted(made['searches'], 'search', 'searches')} a row among {info['cells']} cells{limits}"
-        f", {made['evaluations']} evaluations each, population {made['population']}, tournament {made['tournament']}, "
-        f"weight seed {info['weight_seed']}, scores {info['scores']}"
+        f"{info.space}: {counted(made.searches, 'search', 'searches')} a row among {info.cells} cells{limits}"
+        f", {made.evaluations} evaluations each, population {made.population}, tournament {made.tournament}, "
+        f"weight seed {info.weight_seed}, scores {info.scores}"
     )
 
 
-def won(info: dict[str, Any]) -> list[str]:
+def won(info: Info) -> list[str]:
     """Say how the winner was chosen, where there is one."""
-    won = info["winner"]
+    won = info.winner
     if won is None:
         return []
     lead = "no other proxy has a correlation"
-    if won["runner_up"] is not None:
-        sure = "significant" if won["significant"] else "not significant"
-        lead = f"{won['margin']:.3f} ahead of {won['runner_up']}, {sure}"
+    if won.runner_up is not None:
+        sure = "significant" if won.significant else "not significant"
+        lead = f"{won.margin:.3f} ahead of {won.runner_up}, {sure}"
     return [
-        f"winner: {won['driver']}, {won['measure']} {won['chosen']:+.3f} with {won['target']} on {won['chosen_on']} "
-        f"functions ({lead}); on the other {won['judged_on']} {won['judged']:+.3f} [{won['judged_low']:+.2f}, "
-        f"{won['judged_high']:+.2f}]"
+        f"winner: {won.driver}, {won.measure} {won.chosen:+.3f} with {won.target} on {won.chosen_on} "
+        f"functions ({lead}); on the other {won.judged_on} {won.judged:+.3f} [{won.judged_low:+.2f}, "
+        f"{won.judged_high:+.2f}]"
     ]
 
 
-def _search_notes(info: dict[str, Any]) -> list[str]:
-    oracles = [f"{name} {one['accuracy']:.2f} % ({one['known']} known)" for name, one in info["oracles"].items()]
+def _search_notes(info: Info) -> list[str]:
+    oracles = [f"{name} {one.accuracy:.2f} % ({one.known} known)" for name, one in info.oracles.items()]
     notes = [
         "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
         f"regret: points below the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
         "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
         "by when this search has it, at the median.",
     ]
-    unknown = [one["seconds_from"] for one in info["drivers"] if one["seconds_per_evaluation"] is None]
+    unknown = [one.seconds_from for one in info.drivers if one.seconds_per_evaluation is None]
     notes += [f"seconds: {unknown[0]}."] if unknown else []
-    if info["trainings"]:
-        target, one = next(iter(info["trainings"].items()))  # the first target, as in the column
+    if info.trainings:
+        target, one = next(iter(info.trainings.items()))  # the first target, as in the column
         notes.append(
-            f"seconds saved: random search that trains each cell, {one['seconds']:.0f} s ({one['source']}), until one "
-            f"is as good in {target}, against this search's seconds on {info['machine']}."
+            f"seconds saved: random search that trains each cell, {one.seconds:.0f} s ({one.source}), until one "
+            f"is as good in {target}, against this search's seconds on {info.machine}."
         )
     return notes
 

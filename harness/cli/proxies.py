@@ -24,7 +24,7 @@ def _list(plugins: tuple[Path, ...], as_json: bool) -> None:
     from diswot.proxies import registry
 
     plan.load_plugins(plugins)
-    records = [describe(registry.get(name)) for name in registry.names()]
+    records = [describe(registry.get(name)).stored() for name in registry.names()]
     if not as_json:
         shown = ("name", "family", "version", "direction", "default_init", "live_edges_only", "fast", "summary")
         records = [{key: record[key] for key in shown} for record in records]
@@ -50,7 +50,7 @@ def show(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
         "expected_failed_checks": dict(proxy.expected_failed_checks),
         "defined_in": registry.origin(proxy),
     }
-    options.show_one(describe(proxy) | declared, as_json)
+    options.show_one(describe(proxy).stored() | declared, as_json)
 
 
 @command.command()

@@ -26,11 +26,11 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str 
         subset: of the cells; None for all that figures were published of.
         suite: the suite of the command, which the last line names.
     """
-    measure = results.method["measure"]
+    measure = results.method.measure
     chosen = table if subset is None else table[table["subset"] == subset]
     chosen = chosen[chosen["metric"] == measure]
-    settings = results.info["settings"]
-    head = f"{results.info['space']}, {settings['images']} images: {measure} beside published figures; ours with "
+    settings = results.info.settings
+    head = f"{results.info.space}, {settings.images} images: {measure} beside published figures; ours with "
     parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), summary.width())]
     for (source, place, cells), group in chosen.groupby(["source", "place", "subset"], sort=False):
         head = textwrap.fill(f"{source} ({place}), {cells} cells", summary.width())
@@ -68,7 +68,7 @@ def _notes(results: Results, table: pd.DataFrame, chosen: pd.DataFrame) -> list[
         f"!: by more than {LARGE:g}. differs: settings that are not the published ones; ?: the publication",
         "does not state it. --json and --out give both values, every metric and the interval.",
     ]
-    known = {results.info["space"]}, {*results.evidence["proxy"]}
+    known = {results.info.space}, {*results.evidence["proxy"]}
     all_sets = {one.accuracy.data_set for one in figures() if one.space in known[0] and one.proxy in known[1]}
     lacking = sorted(all_sets - set(table["data_set"]))
     if lacking:

@@ -85,10 +85,8 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
     chosen = [sets.load(name) for name in PRECOMPUTED]
     folders = [run_folder.show(one, out) for one in chosen]  # what cannot be written to must not show after the work
     for one in chosen:
-        cells, proxies = one.card["cells"], len(one.versions)
-        progress.say(
-            f"{one.card['space']}: {proxies} proxies on {cells:,} cells, from the precomputed scores {one.name}"
-        )
+        count, proxies = one.card.cells, len(one.versions)
+        progress.say(f"{one.card.space}: {proxies} proxies on {count:,} cells, from the precomputed scores {one.name}")
     cells = recomputation.sample(RECOMPUTED)
     progress.say(f"first, the fast suite is recomputed here on {len(cells)} of the reference cells")
     same = recomputation.recompute(cells, workers or pool.default_workers())
@@ -115,7 +113,7 @@ def _prove(one: Results, workers: int | None) -> None:
     if one.search is None:
         return
     proof = live_proof.prove(one.search, one, _replayed_search(one, ()), workers)
-    space, driver, count = one.info["space"], proof.driver, proof.evaluations
+    space, driver, count = one.info.space, proof.driver, proof.evaluations
     if proof.is_same:
         progress.say(
             f"a live search on {space} by {driver} picks {proof.live} of {count} networks, as the replayed one"
@@ -166,7 +164,7 @@ def _computed(
     live = functools.partial(_live_search, planned[0])
     searched = [_with_search(found[0], targets, live), _with_search(found[1], (), _replayed_search)]
     failures = sum(run.failed for run in runs)
-    failures += sum(len(one.search.info["failed"]) for one in searched if one.search is not None)
+    failures += sum(len(one.search.info.failed) for one in searched if one.search is not None)
     _print(searched, full, out)
     return 1 if failures else 0
 

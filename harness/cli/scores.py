@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diswot.harness.cli import Group, options
+
+if TYPE_CHECKING:
+    from diswot.harness.runs.settings import Settings
 
 
 @click.group(cls=Group)
@@ -31,12 +34,12 @@ def _list(as_json: bool) -> None:
     rows = [
         {
             "name": one.name,
-            "space": one.card["space"],
-            "cells": one.card["cells"],
-            "seeds": one.card["seeds"] if as_json else _seeds(one.card["seeds"]),
+            "space": one.card.space,
+            "cells": one.card.cells,
+            "seeds": one.card.seeds if as_json else _seeds(one.card.seeds),
             "proxies": list(one.versions) if as_json else len(one.versions),
-            "settings": one.card["settings"] if as_json else _in_words(one.card["settings"]),
-            "settings_hash": one.card["settings_hash"],
+            "settings": one.card.settings.stored() if as_json else _in_words(one.card.settings),
+            "settings_hash": one.card.settings_hash,
         }
         for one in found
     ]
@@ -48,9 +51,10 @@ def _seeds(seeds: list[int]) -> str:
     return f"{len(seeds)} ({'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))})"
 
 
-def _in_words(settings: dict[str, Any]) -> str:
+def _in_words(settings: Settings) -> str:
     # The others follow from these, or are seldom changed.
-    return ", ".join(f"{key} {settings[key]}" for key in ("images", "batch_size", "batch_seed", "teacher", "device"))
+    shown = ("images", "batch_size", "batch_seed", "teacher", "device")
+    return ", ".join(f"{key} {getattr(settings, key)}" for key in shown)
 
 
 @command.command()
@@ -62,9 +66,9 @@ def show(name: str, as_json: bool) -> None:
 
     one = sets.load(name)
     if as_json:
-        options.show_one(one.card, as_json)
+        options.show_one(one.card.stored(), as_json)
         return
-    shown = one.card | {"proxies": [f"{proxy} {version}" for proxy, version in one.versions.items()]}
+    shown = one.card.stored() | {"proxies": [f"{proxy} {version}" for proxy, version in one.versions.items()]}
     flat: dict[str, Any] = {}
     for key, value in shown.items():
         flat |= {f"{key} {inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
@@ -80,9 +84,7 @@ def pack(run: Path, name: str, proxies: str | None) -> None:
     from diswot.harness.runs import packing
 
     one = packing.pack(run, name, None if proxies is None else [part.strip() for part in proxies.split(",")])
-    click.echo(
-        f"wrote {one.path}, {one.card['scores']} scores, {one.path.stat().st_size / 2**20:.2f} MiB, and its card"
-    )
+    click.echo(f"wrote {one.path}, {one.card.scores} scores, {one.path.stat().st_size / 2**20:.2f} MiB, and its card")
     _keep(name)
 
 

@@ -28,8 +28,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 
     run = run_folder.named(run)
     if run_folder.info_path(run).is_file():
-        settings = run_folder.read_info(run)["settings"]
-        chosen = {name: settings[name] for name in ("space", "teacher", *_SETTINGS) if name in settings}
+        chosen = run_folder.read_info(run).settings.options
         own = {name: value if isinstance(value, bool) else str(value) for name, value in chosen.items()}
         ctx.default_map = {**own, **(ctx.default_map or {})}
     return run
@@ -189,7 +188,7 @@ def command(
     else:
         click.echo(output.search(found) if full else summary.searched(found, summary.width()))
     click.echo(output.failures(found), nl=False, err=True)
-    return 1 if found.info["failed"] else 0
+    return 1 if found.info.failed else 0
 
 
 def _smallest(budgets: Iterable[Budget]) -> dict[str, float]:
@@ -205,7 +204,7 @@ def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:
 
     if not run_folder.info_path(run).is_file():
         return
-    settings = run_folder.read_info(run)["settings"]
+    settings = run_folder.read_info(run).settings.stored()
     for name, value in given.items():
         if value != settings.get(name, value):
             raise InputError(

@@ -49,10 +49,10 @@ def width() -> int:
 
 def heading(results: Results) -> str:
     """Say of what the correlations are."""
-    settings = results.info["settings"]
+    settings = results.info.settings
     return (
-        f"{results.info['space']}: {results.scores['cell'].nunique():,} cells, {settings['images']} images, batch "
-        f"{settings['batch_size']}, {counted(results.scores['seed'].nunique(), 'weight seed')}"
+        f"{results.info.space}: {results.scores['cell'].nunique():,} cells, {settings.images} images, batch "
+        f"{settings.batch_size}, {counted(results.scores['seed'].nunique(), 'weight seed')}"
     )
 
 
@@ -196,10 +196,10 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
     rows.append(
         {"driver": "the best cell", "pick": str(best), "percentile": "100", **_reached(accuracies.max(), accuracies)}
     )
-    made = search.info["options"]
+    made = search.info.options
     said = output.MODELLED if target in search.modelled else ""
     notes = [
-        f"Among {search.info['cells']:,} cells, {made['evaluations']} evaluations a search, {made['searches']} "
+        f"Among {search.info.cells:,} cells, {made.evaluations} evaluations a search, {made.searches} "
         f"searches a row: mean ± standard deviation of {target}{said} in percent.",
         "pick: what most searches end with, and the share of these. percentile: the share of all cells that the mean "
         "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
@@ -219,7 +219,7 @@ def _picked(
         row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
         as_good = int((accuracies >= reached.median()).sum())
         row["trainings"] = f"{expected_draws(len(accuracies), as_good):,.0f}"
-    for name in search.info["targets"]:
+    for name in search.info.targets:
         if name != target and group[name].notna().any():
             row[_short(name)] = f"{group[name].mean():.2f}"
     return row

@@ -66,9 +66,8 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
         InputError: if a proxy fails.
     """
     suite = tuple(names)
-    context = replace(
-        context, settings=replace(context.settings, stack=1)
-    )  # a group of seeds would be computed for one
+    single = context.settings.model_copy(update={"stack": 1})  # a group of seeds would be computed for one
+    context = replace(context, settings=single)
     _seconds(lambda: task.score_cell(context, cells[0], seed, suite))
     rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from diswot.harness import files
 from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.provenance import Info
 
 #: The file's columns that something is made of.
 _COLUMNS = ["seconds", "units"]
@@ -23,16 +22,15 @@ def path_of(run: Path) -> Path:
     return run / "costs.csv"
 
 
-def of_run(run: Path, info: Mapping[str, Any]) -> pd.DataFrame | None:
+def of_run(run: Path, info: Info) -> pd.DataFrame | None:
     """Return the costs beside a run, or those that came with the precomputed scores that it shows.
 
     Args:
         run: its folder.
         info: its ``run.json``.
     """
-    shown = info.get("shipped")
     own = read(path_of(run))
-    return own if own is not None or shown is None else read(sets.FOLDER / f"{shown['name']}.costs.csv")
+    return own if own is not None or info.shipped is None else read(sets.FOLDER / f"{info.shipped.name}.costs.csv")
 
 
 def read(path: Path) -> pd.DataFrame | None:

@@ -13,7 +13,7 @@ from diswot.harness import progress
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-from diswot.harness.runs.settings import Settings, differences
+from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import SCORES, Record, Store
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
     versions = {proxy.name: proxy.version for proxy in plan.proxies}
     total = 0
     for one in map(sets.load, plan.sets):
-        different = settings.differences(one.card["settings"])
+        different = settings.differences(one.card.settings)
         if not different:
             taken = _copy(one, versions, plan.cells, plan.seeds, store, folder)
             if taken:
                 progress.say(f"{taken} of {asked} scores are precomputed: {one.name}")
             total += taken
-        elif (settings.space, settings.images) == (one.card["space"], one.card["settings"]["images"]):
+        elif (settings.space, settings.images) == (one.card.space, one.card.settings.images):
             progress.say(f"the precomputed scores {one.name} have other settings: {', '.join(different)}")
     return total
 
@@ -58,15 +58,15 @@ def beside(folder: Path, name: str) -> int:
     one = sets.load(name)
     run = results.load(folder)
     run_folder.refuse_shipped("with", folder, run.info)
-    different = differences(run.info["settings"], one.card["settings"], Settings.consequences)
+    different = run.info.settings.differences(one.card.settings)
     if different:
         raise InputError(
             f"with: {folder} has other settings than the precomputed scores {name}: {', '.join(different)}; only "
             "scores of the same settings are put side by side."
         )
     seeds = set(run.scores["seed"])
-    if not seeds & set(one.card["seeds"]):
-        listed = ", ".join(map(str, one.card["seeds"]))
+    if not seeds & set(one.card.seeds):
+        listed = ", ".join(map(str, one.card.seeds))
         raise InputError(
             f"with: the precomputed scores {name} have the weight seeds {listed}, and {folder} has none of them."
         )
@@ -87,7 +87,7 @@ def _copy(
     proxies = [proxy for proxy, version in versions.items() if one.versions.get(proxy) == version]
     if not proxies:
         return 0
-    settled = store.settled(one.card["settings_hash"])
+    settled = store.settled(one.card.settings_hash)
     frame = one.frame(proxies)
     frame = frame[frame["cell"].isin(list(cells)) & frame["seed"].isin(list(seeds))]
     units = zip(frame["cell"], frame["proxy"], frame["version"], frame["seed"], strict=True)
@@ -95,7 +95,7 @@ def _copy(
     if len(lacking):
         run_folder.forget_derived(folder)
         run_folder.note_taken(folder, store, one, lacking["proxy"])  # first: a kill leaves no score unnoted
-        store.write(_records(lacking, one.card["settings_hash"]))
+        store.write(_records(lacking, one.card.settings_hash))
     return len(lacking)
 
 

@@ -52,7 +52,7 @@ def prepare(plan: Plan) -> Context:
         augment=plan.augment,
         classes=classes,
         teacher=teachers.canonical(plan.teacher),
-        device=plan.devices[0].partition(":")[0],
+        device="cuda" if plan.devices[0].startswith("cuda") else "cpu",
         batch=drawn.digest(),
         stack=plan.stack,
         tf32=plan.tf32,
@@ -147,7 +147,8 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         if tasks:
             computed = {name for task in tasks for name, _, _ in task.wanted}
             run_folder.note_computed(folder, session.store, plan.device_name, computed)
-        shown = progress.shown(len(tasks), "network", f"{_units(tasks)} scores")
+        units = sum(len(cells) for task in tasks for _, _, cells in task.wanted)
+        shown = progress.shown(len(tasks), "network", f"{units} scores")
         with _forgetting_derived(folder) if tasks else nullcontext():
             statuses, causes = work.counted(score(session, tasks), shown, "proxy")
     return Tally(before - taken, statuses, causes, time.monotonic() - start)
@@ -160,10 +161,6 @@ def _forgetting_derived(folder: Path) -> Iterator[None]:
         yield
     finally:  # another process may have correlated a part meanwhile
         run_folder.forget_derived(folder)
-
-
-def _units(tasks: Sequence[Task]) -> int:
-    return sum(len(cells) for task in tasks for _, _, cells in task.wanted)
 
 
 def missing(plan: Plan, store: Store, settings: Settings) -> tuple[list[Task], int]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,7 @@ def trainings(folder: Path) -> pd.DataFrame:
     with Store(sweep.store_path(folder), create=False, kind=TRAININGS) as store:
         frame = store.frame()
     versions = frame["distiller"].map({name: distillers.version(name) for name in frame["distiller"].unique()})
-    current = (frame["settings"] == info["settings_hash"]) & (frame["version"] == versions)
+    current = (frame["settings"] == info.settings_hash) & (frame["version"] == versions)
     return frame[current].reset_index(drop=True)
 
 
@@ -85,12 +84,12 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
         InputError: if the folder holds no distillation, or cannot be written to.
     """
     info = sweep.read_info(folder)
-    settings = info["settings"]
+    space = info.settings.space
     found = trainings(folder)
     paths = [files.write_table(folder / "trainings.csv", found)]
-    said = measured(found, settings["space"], compared)
+    said = measured(found, space, compared)
     if (found["status"] == "ok").any():
-        table = by_cell(found, settings["space"]).round(4).reset_index()
+        table = by_cell(found, space).round(4).reset_index()
         path = files.write_table(folder / ACCURACIES, table)
         card = _card(folder, info, found, said, hashlib.sha256(path.read_bytes()).hexdigest())
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
@@ -162,18 +161,17 @@ def _agreement(pair: pd.DataFrame, measure: str = "spearman") -> str:
     return f"{'not defined' if np.isnan(value) else format(value, '.3f')} (n = {len(pair)})"
 
 
-def _card(folder: Path, info: dict[str, Any], found: pd.DataFrame, said: dict[str, str], data_hash: str) -> Card:
-    settings = info["settings"]
-    recipe = Recipe(**{name: settings[name] for name in Recipe.__dataclass_fields__})
+def _card(folder: Path, info: sweep.Info, found: pd.DataFrame, said: dict[str, str], data_hash: str) -> Card:
+    settings = info.settings
     file = folder / "teacher.pt"
     return Card(
-        source=f"trained by diswot distill {info['versions']['diswot-bench']}, torch {info['versions']['torch']}",
+        source=f"trained by diswot distill {info.versions['diswot-bench']}, torch {info.versions['torch']}",
         licence="none needed; computed by the project",
-        images=f"{settings['images']} of SHA-256 {settings['pictures'][:16]}; accuracy on all test images",
-        recipe=describe_students(settings["space"], recipe, found["distiller"].unique()),
-        teacher=_describe_teacher(teacher.load(file, "cpu"), recipe) if file.is_file() else "none",
+        images=f"{settings.images} of SHA-256 {settings.pictures[:16]}; accuracy on all test images",
+        recipe=describe_students(settings.space, settings, found["distiller"].unique()),
+        teacher=_describe_teacher(teacher.load(file, "cpu"), settings) if file.is_file() else "none",
         seeds=said["trainings"],
-        epochs=str(recipe.epochs),
+        epochs=str(settings.epochs),
         citation="diswot-bench",
         data_hash=data_hash,
         measured="; ".join(f"{name}: {value}" for name, value in said.items()),

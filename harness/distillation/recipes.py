@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
-from diswot.benchmarks.parsing import whole_number
+from diswot.benchmarks.parsing import MOST_DIGITS
 from diswot.benchmarks.registry import Registry
+from diswot.harness.runs.settings import Identified
 
 #: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
 SCHEDULES = ("one-cycle", "steps")
 
 
-@dataclass(frozen=True)
-class Recipe:
+_Count = Annotated[int, Field(ge=0, lt=10**MOST_DIGITS)]
+_Positive = Annotated[int, Field(ge=1, lt=10**MOST_DIGITS)]
+_Real = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Recipe(Identified):
     """A training, from the skeleton to the weights of the losses.
 
     Attributes:
@@ -40,31 +45,35 @@ class Recipe:
         teacher_recipe: the recipe by which a teacher that is given by its name alone is trained first.
     """
 
-    C: int
-    N: int
-    size: int
-    samples: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    milestones: tuple[int, ...]
-    momentum: float
+    C: _Positive
+    N: _Positive
+    size: _Positive
+    samples: _Count
+    epochs: _Positive
+    batch_size: _Positive
+    learning_rate: _Above0
+    schedule: Literal["one-cycle", "steps"]
+    milestones: tuple[_Positive, ...]
+    momentum: _Real
     nesterov: bool
-    weight_decay: float
-    padding: int
-    temperature: float
-    kd_weight: float
-    label_weight: float
-    teacher_recipe: str
+    weight_decay: _Real
+    padding: _Count
+    temperature: _Above0
+    kd_weight: _Real
+    label_weight: _Real
+    teacher_recipe: Literal["paper", "mini", "mini-teacher"]
+
+    @field_validator("milestones", mode="before")
+    @classmethod
+    def _split(cls, epochs: object) -> object:
+        # A list in JSON, a text with commas on the command line.
+        if isinstance(epochs, str):
+            return [part for part in map(str.strip, epochs.split(",")) if part]
+        return tuple(epochs) if isinstance(epochs, list) else epochs
 
     def steps_an_epoch(self, count: int) -> int:
         """Return how many full batches an epoch has, and at least 1."""
         return max(1, count // self.batch_size)
-
-    def digest(self) -> str:
-        """Return the SHA-256 of all fields, in hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def describe(self) -> str:
         """Return how a network is trained, in words."""
@@ -81,8 +90,6 @@ class Recipe:
             f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
         )
 
-
-_MINI_TEACHER = "mini-teacher"
 
 # DisWOT's: RepDistiller's settings, for a GPU.
 _PAPER = Recipe(
@@ -124,16 +131,16 @@ _MINI = Recipe(
     temperature=4.0,
     kd_weight=0.9,
     label_weight=0.1,
-    teacher_recipe=_MINI_TEACHER,
+    teacher_recipe="mini-teacher",
 )
 
 # Every image, and crops: a teacher that knows its images by heart says little on them. As small as the students'
 # images, since what is only seen in larger ones cannot be learnt from it.
-_MINI_S_TEACHER = replace(_MINI, samples=0, epochs=6, batch_size=256, learning_rate=0.2, padding=4)
+_MINI_TEACHER = _MINI.model_copy(update={"epochs": 6, "learning_rate": 0.2, "padding": 4})
 
 #: Every recipe by its name.
 RECIPES: Registry[Recipe] = Registry(
-    Recipe, "recipe", None, {"paper": _PAPER, "mini": _MINI, _MINI_TEACHER: _MINI_S_TEACHER}
+    Recipe, "recipe", None, {"paper": _PAPER, "mini": _MINI, "mini-teacher": _MINI_TEACHER}
 )
 
 
@@ -143,56 +150,21 @@ def get(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: if there is no such recipe or field, or a value is not allowed there.
     """
-    return replace(RECIPES[name], **dict(_change(text) for text in changes))
+    recipe = RECIPES[name]
+    changed = dict(_change(text) for text in changes)
+    try:
+        return Recipe.model_validate(recipe.model_dump() | changed, strict=False)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        field = str(wrong["loc"][0])
+        must = wrong["msg"].replace("Input should", "must").partition(", unable")[0]
+        raise InputError(f"changes: {field} is {quoted(changed[field])}; it {must}.") from error
 
 
-def _change(text: str) -> tuple[str, Any]:
+def _change(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    kinds = {field.name: str(field.type) for field in fields(Recipe)}
     if not equals:
         raise InputError(f"changes: {quoted(text)} is not a change; write FIELD=VALUE, such as epochs=20.")
-    if name not in kinds:
-        raise unknown("changes", name, kinds)
-    try:
-        return name, _PARSERS[kinds[name]](name, value.strip())
-    except ValueError as error:
-        raise InputError(f"changes: {name} is {quoted(value)}; {error}.") from error
-
-
-def _whole(name: str, value: str) -> int:
-    lowest = 0 if name in ("samples", "padding") else 1
-    number = whole_number(value)
-    if number is None or number < lowest:
-        raise ValueError(f"it must be a whole number, {lowest} or more, of at most 18 digits")
-    return number
-
-
-def _real(name: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    lowest_is_allowed = name not in ("learning_rate", "temperature")
-    if not (0 <= number < float("inf")) or (number == 0 and not lowest_is_allowed):
-        raise ValueError("it must be a number of 0 or more" if lowest_is_allowed else "it must be above 0")
-    return number
-
-
-def _truth(name: str, value: str) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("it must be true or false")
-    return value == "true"
-
-
-def _text(name: str, value: str) -> str:
-    allowed = SCHEDULES if name == "schedule" else tuple(RECIPES)
-    if value not in allowed:
-        raise ValueError(f"it must be {' or '.join(allowed)}")
-    return value
-
-
-def _epochs(name: str, value: str) -> tuple[int, ...]:
-    return tuple(_whole("epochs", part.strip()) for part in value.split(",") if part.strip())
-
-
-_PARSERS = {"int": _whole, "float": _real, "bool": _truth, "str": _text, "tuple[int, ...]": _epochs}
+    if name not in Recipe.model_fields:
+        raise unknown("changes", name, Recipe.model_fields)
+    return name, value.strip()

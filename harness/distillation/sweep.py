@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, named
 from diswot.benchmarks.tables import readers, trainings
-from diswot.harness import files, pool, progress
+from diswot.harness import files, pool, progress, records
 from diswot.harness.compute import work
 from diswot.harness.compute.cluster.executor import executors
 from diswot.harness.compute.work import Tally
@@ -25,28 +25,22 @@ from diswot.harness.distillation import distillers, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
 from diswot.harness.runs import arithmetic as arithmetics
-from diswot.harness.runs import forms, run_folder
-from diswot.harness.runs.settings import hash_of
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.provenance import Commanded
 from diswot.harness.runs.store import TRAININGS, Store, Training
 
 if TYPE_CHECKING:
     from diswot.harness.distillation.task import Task
     from diswot.harness.distillation.teacher import Source, Teacher
 
-#: The number of ``distillation.json``'s form.
-SCHEMA = 1
-
 #: The numbers of a training, as ``trainings.csv`` has them in digits.
 _NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "accuracy": float, "seconds": float}
-_SETTINGS = {name: (str, float, bool, [int]) for name in Recipe.__dataclass_fields__}
 
-_FORM = {
-    "settings": {**_SETTINGS, "space": spaces.SPACES, "images": str, "pictures": str, "teacher": str},
-    "settings_hash": str,
-    "commands": [str],
-    "versions": {str: (str, None)},
-    "arithmetic?": run_folder.ARITHMETIC,
-}
+
+class Info(Commanded):
+    """The record of a distillation, ``distillation.json``."""
+
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -180,10 +174,10 @@ def same_settings(path: Path, settings: str) -> list[Training]:
         by_row = zip(*(rows.columns[name] for name in TRAININGS.columns), strict=True)
     except (InputError, KeyError) as error:
         raise InputError(f"merge: {path} cannot be read as trainings: {error}") from error
-    records = [dict(zip(TRAININGS.columns, row, strict=True)) for row in by_row]
+    by_name = [dict(zip(TRAININGS.columns, row, strict=True)) for row in by_row]
     same = [
         _training(record, f"merge: {path}, {place}")
-        for record, place in zip(records, rows.places, strict=True)
+        for record, place in zip(by_name, rows.places, strict=True)
         if record["settings"] == settings and record["status"] == "ok"
     ]
     if not same:
@@ -210,34 +204,17 @@ def claim(folder: Path, settings: Settings, device: str, scheduler: str | None =
         InputError: if the folder has a distillation with other settings, or cannot be written to.
     """
     arithmetic = None if scheduler else arithmetics.here(settings.device)
-    machine = run_folder.environment(device, arithmetic)
-    begun = functools.partial(_begun, folder, settings, arithmetic)
-    with run_folder.claimed(info_path(folder), store_path(folder), TRAININGS, settings, begun) as info:
-        info |= {"schema": SCHEMA, **machine}
+    paths = info_path(folder), store_path(folder)
+    run_folder.claimed(Info, *paths, TRAININGS, settings, device, arithmetic, read_info)
 
 
-def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
-    # The record of the distillation that is continued; None of one that begins.
-    if not info_path(folder).is_file():
-        run_folder.refuse_somebodys("out", folder, info_path(folder).name)
-        return None
-    info = read_info(folder)
-    run_folder.refuse_others(folder, "a distillation", info, settings, arithmetic)
-    return info
-
-
-def read_info(folder: Path) -> dict[str, Any]:
+def read_info(folder: Path) -> Info:
     """Return ``distillation.json``.
 
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    path = info_path(folder)
-    info = files.read_json(path, SCHEMA, ("settings", "settings_hash", "commands"), "run")
-    forms.check(info, _FORM, path, "run")
-    if info["settings_hash"] != hash_of(info["settings"]):
-        raise InputError(f"run: {path} is damaged: settings_hash is not that of its settings.")
-    return info
+    return records.read(Info, info_path(folder), "run")
 
 
 @named("changes", "size", "samples")
@@ -258,7 +235,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
         space=plan.space,
         images=plan.images,
         pictures=digest.hexdigest(),
-        recipe=plan.recipe,
+        **plan.recipe.model_dump(),
         teacher=source.identity(plan.recipe.teacher_recipe),
         device=plan.devices[0].partition(":")[0],
     )

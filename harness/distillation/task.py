@@ -85,11 +85,11 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
     image_set = images.get(settings.images)
     labelled, test = _labelled_images(context)
     if source.file is None:
-        recipe = recipes.get(settings.recipe.teacher_recipe)
+        recipe = recipes.get(settings.teacher_recipe)
         name, shortcut, preprocessing = source.name or "", CONVOLUTION, _preprocessing(settings.images, recipe)
         network, seconds = _train_teacher(context, name, recipe, preprocessing)
     else:
-        name, shortcut, network, preprocessing = teacher.from_file(source, image_set, settings.recipe.size, labelled)
+        name, shortcut, network, preprocessing = teacher.from_file(source, image_set, settings.size, labelled)
         seconds = None
     made = Teacher(
         name=name,
@@ -100,14 +100,14 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
         accuracy=teacher.accuracy(network, preprocessing, test),
         train_accuracy=teacher.accuracy(network, preprocessing, labelled),
         seconds=seconds,
-        logits=None if settings.recipe.padding else teacher.all_logits(network, preprocessing, labelled).cpu(),
+        logits=None if settings.padding else teacher.all_logits(network, preprocessing, labelled).cpu(),
     )
     teacher.save(context.teacher_file, made)
     return made
 
 
 def _train(context: Context, task: Task) -> tuple[float, float]:
-    settings, recipe = context.settings, context.settings.recipe
+    settings = recipe = context.settings
     space = spaces.get(settings.space)
     labelled, test = _labelled_images(context)
     preprocessing = _preprocessing(settings.images, recipe)
@@ -168,7 +168,7 @@ def _preprocessing(image_set: str, recipe: Recipe) -> Preprocessing:
 @functools.lru_cache(maxsize=1)
 def _labelled_images(context: Context) -> tuple[LabelledImages, LabelledImages]:
     settings = context.settings
-    train = read(settings.images, "train", context.image_dir, settings.recipe.samples)
+    train = read(settings.images, "train", context.image_dir, settings.samples)
     test = read(settings.images, "test", context.image_dir)
     return train.to(settings.device), test.to(settings.device)
 

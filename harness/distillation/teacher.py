@@ -81,7 +81,7 @@ class Source:
             InputError: if the file cannot be read.
         """
         if self.file is None:
-            return f"{self.name} trained by {recipe} of SHA-256 {recipes.get(recipe).digest()[:16]}"
+            return f"{self.name} trained by {recipe} of SHA-256 {recipes.get(recipe).hash}"
         try:
             content = self.file.read_bytes()
         except OSError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+
+from diswot.harness.records import Document
+from diswot.harness.runs import settings
 
 #: Environment variables that make torch and its libraries compute with other instructions or precision.
 VARIABLES = (
@@ -21,7 +23,21 @@ VARIABLES = (
 )
 
 
-def here(device: str) -> dict[str, Any]:
+class Arithmetic(Document):
+    """What decides the numbers on a machine.
+
+    Attributes:
+        capability: torch's CPU capability; None for a GPU.
+        mkldnn: whether oneDNN is on.
+        variables: those of `VARIABLES` that are set.
+    """
+
+    capability: str | None
+    mkldnn: bool
+    variables: dict[str, str]
+
+
+def here(device: str) -> Arithmetic:
     """Return what decides the numbers on this machine, as ``run.json`` keeps it.
 
     Args:
@@ -29,21 +45,16 @@ def here(device: str) -> dict[str, Any]:
     """
     import torch
 
-    return {
-        "capability": torch.backends.cpu.get_cpu_capability() if device == "cpu" else None,
-        "mkldnn": bool(torch.backends.mkldnn.enabled),
-        "variables": {name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
-    }
+    return Arithmetic(
+        capability=torch.backends.cpu.get_cpu_capability() if device == "cpu" else None,
+        mkldnn=bool(torch.backends.mkldnn.enabled),
+        variables={name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
+    )
 
 
-def differences(now: dict[str, Any], then: dict[str, Any]) -> list[str]:
+def differences(now: Arithmetic, then: Arithmetic) -> list[str]:
     """Say in what two records differ, such as ``MKL_CBWR COMPATIBLE (there: not set)``."""
     ours, theirs = (
-        {"CPU capability": record["capability"], "mkldnn": record["mkldnn"], **record["variables"]}
-        for record in (now, then)
+        {"CPU capability": record.capability, "mkldnn": record.mkldnn, **record.variables} for record in (now, then)
     )
-    return [
-        f"{name} {ours.get(name, 'not set')} (there: {theirs.get(name, 'not set')})"
-        for name in ours | theirs
-        if ours.get(name) != theirs.get(name)
-    ]
+    return settings.differences(ours, theirs, absent="not set")

@@ -21,7 +21,7 @@ from diswot.harness.evidence.measures import influence_of
 from diswot.harness.evidence.panel import Panel
 from diswot.harness.evidence.table import counted
 from diswot.harness.runs import results
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.provenance import devices
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import Settings
 
@@ -104,7 +104,7 @@ def differences(first: Results, second: Results) -> pd.DataFrame:
     one, other = (_said(run) for run in (first, second))
     different = [name for name in one | other if one.get(name) != other.get(name)]
     chosen = [name for name in different if name not in Settings.consequences]
-    if not set(chosen) & set(first.info["settings"]):
+    if not set(chosen) & set(Settings.model_fields):
         chosen = different
     rows = [(name, _text(one.get(name)), _text(other.get(name))) for name in chosen]
     return pd.DataFrame(_of_proxies(first, second) + rows, columns=["setting", "first", "second"], dtype=object)
@@ -112,26 +112,25 @@ def differences(first: Results, second: Results) -> pd.DataFrame:
 
 def _said(run: Results) -> dict[str, Any]:
     info = run.info
-    arithmetic = info.get("arithmetic") or {}
     return {
-        **info["settings"],
+        **info.settings.stored(),
         "seeds": sorted(map(int, set(run.scores["seed"]))),
         "cells": run.scores["cell"].nunique(),
-        **{name: arithmetic.get(name) for name in ("capability", "mkldnn", "variables")},
-        "threads": info.get("threads"),
-        **info.get("versions", {}),
-        **{path: value for path, value in info["hashes"].items() if path != "batch"},
-        "git_revision": info.get("git_revision"),
+        **(info.arithmetic.stored() if info.arithmetic else {}),
+        "threads": info.threads,
+        **info.versions,
+        **{path: value for path, value in info.hashes.items() if path != "batch"},
+        "git_revision": info.git_revision,
     }
 
 
 def _of_proxies(first: Results, second: Results) -> list[tuple[str, str, str]]:
     # Proxies that differ in the same way share a row.
-    one, other = ({record["name"]: record for record in run.info["proxies"]} for run in (first, second))
-    made, remade = (sets.devices(run.info) for run in (first, second))
+    one, other = ({proxy.name: proxy for proxy in run.info.proxies} for run in (first, second))
+    made, remade = (devices(run.info) for run in (first, second))
     together: dict[tuple[str, str, str], list[str]] = {}
     for name in (name for name in one if name in other):
-        fields = {field: (one[name].get(field), other[name].get(field)) for field in ("version", "direction")}
+        fields = {field: (getattr(one[name], field), getattr(other[name], field)) for field in ("version", "direction")}
         for field, (mine, its) in (fields | {"device": (made[name], remade[name])}).items():
             if mine != its:
                 together.setdefault((field, str(mine), str(its)), []).append(name)
@@ -146,7 +145,7 @@ def _text(value: object) -> str:
 
 
 def _common_space(first: Results, second: Results) -> Space:
-    one, other = first.info["space"], second.info["space"]
+    one, other = first.info.space, second.info.space
     if one != other:
         raise InputError(f"run: {first.folder} is of {one}, {second.folder} of {other}; compare runs of one space.")
     return spaces.get(one)

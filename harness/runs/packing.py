@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +19,12 @@ from diswot.harness import files
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed import judged, sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.provenance import Card, devices
 from diswot.harness.runs.results import Results
 from diswot.proxies import registry
 
-#: What a card takes over from ``run.json``; ``command`` repeats the last of ``commands``.
-_FROM_RUN = (
-    *("created", "space", "settings", "settings_hash", "commands", "device", "threads", "versions", "git_revision"),
-    *("arithmetic", "hashes", "computed", "taken", "proxies"),
-)
+#: What a card does not take over from ``run.json``: the last of ``commands``, and what it says itself.
+_NOT_TAKEN_OVER = {"command", "commands", "shipped"}
 
 _LICENCE = "MIT, as this software; the images are not contained"
 
@@ -59,7 +56,7 @@ def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> ScoreS
     _refuse_unfinished(found)
     ordered = found.scores.sort_values(["proxy", "seed", "cell"], ignore_index=True)
     path = files.write(sets.data_path(name), lambda temporary: _write(ordered, temporary))
-    files.write_json(sets.card_path(name), _card(name, found, hashlib.sha256(path.read_bytes()).hexdigest()))
+    files.write_json(sets.card_path(name), _card(name, found, hashlib.sha256(path.read_bytes()).hexdigest()).stored())
     return sets.load(name)
 
 
@@ -70,10 +67,10 @@ def _of(found: Results, proxies: Collection[str] | None) -> Results:
             raise unknown("proxies", name, known)
     if proxies is None:
         return found
-    records = [record for record in found.info["proxies"] if record["name"] in proxies]
+    records = [proxy for proxy in found.info.proxies if proxy.name in proxies]
     return replace(
         found,
-        info=found.info | {"proxies": records},
+        info=found.info.model_copy(update={"proxies": records}),
         scores=found.scores[found.scores["proxy"].isin(proxies)],
         proxies=found.proxies[found.proxies["name"].isin(proxies)],
     )
@@ -81,8 +78,9 @@ def _of(found: Results, proxies: Collection[str] | None) -> Results:
 
 def _refuse_unfinished(found: Results) -> None:
     scores, folder = found.scores, found.folder
-    space = spaces.get(found.info["space"])
-    own = [name for name in found.proxies["name"] if not _is_built_in(name)]
+    space = spaces.get(found.info.space)
+    built_in = {name for name in registry.names() if registry.is_built_in(registry.get(name))}
+    own = [name for name in found.proxies["name"] if name not in built_in]
     if own:
         raise InputError(f"run: {folder} has scores of {', '.join(own)}, and a set holds built-in proxies alone.")
     wanted = pd.MultiIndex.from_product([found.proxies["name"], sorted(set(scores["seed"])), space.cells])
@@ -100,10 +98,6 @@ def _refuse_unfinished(found: Results) -> None:
             f"run: {len(failed)} scores of {folder} failed, such as {first['proxy']} of cell {first['cell']}: "
             f"{first['cause']}; `diswot evaluate` tries them again."
         )
-
-
-def _is_built_in(name: str) -> bool:
-    return name in registry.names() and registry.is_built_in(registry.get(name))
 
 
 def _write(ordered: pd.DataFrame, path: Path) -> None:
@@ -140,32 +134,31 @@ def _rounded(seconds: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(seconds * unit) / unit)
 
 
-def _card(name: str, found: Results, data_hash: str) -> dict[str, Any]:
+def _card(name: str, found: Results, data_hash: str) -> Card:
     info, scores = found.info, found.scores
-    image_set = images.get(info["settings"]["images"])
+    image_set = images.get(info.settings.images)
     undefined = scores[scores["status"] == "undefined"].groupby("proxy").size()
-    return {
-        "schema": sets.SCHEMA,
-        "name": name,
-        **{key: info[key] for key in _FROM_RUN if key in info},
-        "devices": sets.devices(info),
-        "commands": [_without_folders(command) for command in info["commands"]],
-        "cells": int(scores["cell"].nunique()),
-        "seeds": sorted(int(seed) for seed in scores["seed"].unique()),
-        "scores": len(scores),
-        "undefined": {str(proxy): int(count) for proxy, count in undefined.items()},
-        "failed": 0,
-        "hours": round(_seconds_of_computing(found) / 3600, 3),
-        "pictures": f"{image_set.source} ({image_set.licence})",
-        "licence": _LICENCE,
-        "citation": _CITATION,
-        "data_hash": data_hash,
-    }
+    return Card(
+        **{key: getattr(info, key) for key in info.model_fields_set - _NOT_TAKEN_OVER},
+        name=name,
+        devices=devices(info),
+        commands=[_without_folders(command) for command in info.commands],
+        cells=int(scores["cell"].nunique()),
+        seeds=sorted(int(seed) for seed in scores["seed"].unique()),
+        scores=len(scores),
+        undefined={str(proxy): int(count) for proxy, count in undefined.items()},
+        failed=0,
+        hours=round(_seconds_of_computing(found) / 3600, 3),
+        pictures=f"{image_set.source} ({image_set.licence})",
+        licence=_LICENCE,
+        citation=_CITATION,
+        data_hash=data_hash,
+    )
 
 
 def _seconds_of_computing(found: Results) -> float:
     # Where only live edges matter, all cells of a function have one score, computed once, and each has its seconds.
-    scores, space = found.scores, spaces.get(found.info["space"])
+    scores, space = found.scores, spaces.get(found.info.space)
     by_function = scores["proxy"].isin(found.proxies.loc[found.proxies["live_edges_only"], "name"])
     stands_for = {cell: space.representative(cell) for cell in map(int, scores["cell"].unique())}
     network = scores["cell"].where(~by_function, scores["cell"].map(stands_for))
@@ -188,6 +181,6 @@ def keep_evidence(name: str) -> bool:
     one = sets.load(name)
     with tempfile.TemporaryDirectory() as parent:
         found = results.correlate(run_folder.show(one, Path(parent)))
-    if not found.method["kept"]:
-        judged.write(one, found.method["question"], found.correlations, found.evidence)
-    return not found.method["kept"]
+    if not found.method.kept:
+        judged.write(one, found.method.question, found.correlations, found.evidence)
+    return not found.method.kept

@@ -182,7 +182,7 @@ def beside(results: Results, published: Iterable[Figure] | None = None) -> pd.Da
     rows = []
     for figure in chosen:
         target = _closest(figure, targets)
-        if figure.space != results.info["space"] or target is None:
+        if figure.space != results.info.space or target is None:
             continue
         held = known.get((figure.subset, target, figure.proxy))
         if held is None and _holds_all(results, figure.subset, target):
@@ -205,7 +205,7 @@ def _closest(figure: Figure, targets: dict[str, Accuracy]) -> str | None:
 
 def _holds_all(results: Results, subset: str, target: str) -> bool:
     cells = results.targets.loc[results.targets["target"] == target, "cell"].to_numpy()
-    return bool(spaces.get(results.info["space"]).subsets[subset].of(cells).all())
+    return bool(spaces.get(results.info.space).subsets[subset].of(cells).all())
 
 
 def _row(results: Results, figure: Figure, target: str, accuracy: Accuracy, held: dict[Any, Any]) -> dict[str, Any]:
@@ -239,11 +239,11 @@ def _differences(
     theirs = figure.accuracy
     settings = [("cells", str(held["n"]), str(cells))]
     if figure.images != "none":
-        settings.append(("images", results.info["settings"]["images"], figure.images))
+        settings.append(("images", results.info.settings.images, figure.images))
     if figure.seeds != "any":
         settings.append(("seeds", str(held["seeds"]), figure.seeds))
     if held["undefined"] and figure.undefined:
-        settings.append(("undefined", str(results.method["undefined"]), figure.undefined))
+        settings.append(("undefined", results.method.undefined, figure.undefined))
     if accuracy.epochs is not None and theirs.epochs is not None:
         settings.append(("epochs", str(accuracy.epochs), str(theirs.epochs)))
     mine = f"{accuracy.data_set} {accuracy.split}, {accuracy.trained}"

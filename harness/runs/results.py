@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import Field, model_validator
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
-from diswot.harness import files, progress
+from diswot.harness import files, progress, records
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
 from diswot.harness.evidence.measures import influence_of
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
-from diswot.harness.runs import answers, forms, run_folder, stored_search
+from diswot.harness.records import Document
+from diswot.harness.runs import answers, run_folder, stored_search
 from diswot.harness.runs.precomputed import judged
+from diswot.harness.runs.provenance import Info
 from diswot.harness.runs.store import Store
 from diswot.harness.runs.stored_search import Search
 
@@ -30,10 +33,33 @@ ENOUGH_CELLS = 30
 #: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
 _ROUNDED = 0.011
 
-#: The form of ``method.json``.
-_METHOD = {"targets": [str], "measure?": str, "undefined?": str}
-
 _COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
+
+
+class Answered(Document):
+    """How scores were correlated.
+
+    Attributes:
+        targets: as they can be asked for again; none before `correlate`.
+        measure: the rank correlation that intervals and comparisons are about.
+        undefined: what was done with undefined scores.
+        question: a hash of all that the answer depends on; see `diswot.harness.runs.answers`.
+        kept: whether the answer came with precomputed scores.
+    """
+
+    targets: list[str] = Field(default_factory=list)
+    measure: str = "spearman"
+    undefined: str = "worst"
+    question: str = ""
+    kept: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_resampling(cls, content: Any) -> Any:
+        # Earlier versions drew intervals, and wrote how.
+        if not isinstance(content, dict):
+            return content
+        return {name: value for name, value in content.items() if name not in ("draws", "seed")}
 
 
 @dataclass(frozen=True)
@@ -49,20 +75,19 @@ class Results:
         correlations: by seed, on all cells; see `harness.evidence.table.CORRELATION_COLUMNS`; empty before `correlate`.
         evidence: over seeds, by subset, with intervals; see `diswot.harness.evidence.table.EVIDENCE_COLUMNS`; likewise.
         cards: the cards of the tables that the targets are from, by table.
-        method: how the scores were correlated: targets, as they can be asked for again; measure,
-            undefined; empty before `correlate`.
+        method: how the scores were correlated.
         search: what `diswot search` found; None where there was no search.
     """
 
     folder: Path
-    info: dict[str, Any]
+    info: Info
     scores: pd.DataFrame
     proxies: pd.DataFrame
     targets: pd.DataFrame
     correlations: pd.DataFrame
     evidence: pd.DataFrame
-    cards: dict[str, dict[str, Any]]
-    method: dict[str, Any]
+    cards: dict[str, tables.Card]
+    method: Answered
     search: Search | None = None
 
 
@@ -73,15 +98,15 @@ def load(run: Path | str) -> Results:
         InputError: if it is neither, or is damaged.
     """
     folder = run_folder.named(Path(run))
-    stored = scored(folder)
+    stored, cards = scored(folder), folder / "cards.json"
     return replace(
         stored,
         search=stored_search.read(folder),
         targets=_csv(folder / "targets.csv", stored.targets),
         correlations=_csv(folder / "correlations.csv", stored.correlations),
         evidence=_csv(folder / "evidence.csv", stored.evidence),
-        cards=_json(folder / "cards.json", {str: {str: str}}),
-        method=_json(folder / "method.json", _METHOD),
+        cards=records.read(dict[str, tables.Card], cards, "run", _ANEW) if cards.is_file() else {},
+        method=_method(folder),
     )
 
 
@@ -95,7 +120,7 @@ def scored(run: Path | str) -> Results:
     if not folder.exists():
         run_folder.find(folder)  # whose sentence says what else there is
     info = run_folder.read_info(folder)
-    proxies = pd.DataFrame(info["proxies"])
+    proxies = pd.DataFrame([proxy.model_dump() for proxy in info.proxies])
     shipped = run_folder.shipped(folder, info)
     return Results(
         folder=folder,
@@ -106,21 +131,21 @@ def scored(run: Path | str) -> Results:
         correlations=pd.DataFrame(columns=list(CORRELATION_COLUMNS)),
         evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         cards={},
-        method={},
+        method=Answered(),
     )
 
 
-def _of_store(folder: Path, info: dict[str, Any], proxies: pd.DataFrame) -> pd.DataFrame:
+def _of_store(folder: Path, info: Info, proxies: pd.DataFrame) -> pd.DataFrame:
     path = run_folder.store_path(folder)
     with Store(path, create=False) as store:
         frame = store.frame()
-    frame = frame[frame["settings"] == info["settings_hash"]].drop(columns="settings")
+    frame = frame[frame["settings"] == info.settings_hash].drop(columns="settings")
     current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
     frame = frame[current].reset_index(drop=True)
-    strange = frame[(frame["space"] != info["space"]) | ~frame["cell"].isin(spaces.get(info["space"]).cells)]
+    strange = frame[(frame["space"] != info.space) | ~frame["cell"].isin(spaces.get(info.space).cells)]
     if len(strange):
         space, cell = strange.iloc[0][["space", "cell"]]
-        raise InputError(f"store: {path} is damaged: {info['space']} has no cell {cell} of {space!r:.40}.")
+        raise InputError(f"store: {path} is damaged: {info.space} has no cell {cell} of {space!r:.40}.")
     return frame
 
 
@@ -151,12 +176,12 @@ def correlate(
     results = replace(scored(folder), search=stored_search.read(folder))
     if results.scores.empty and results.search is not None:
         return results  # a run that a search began, with nothing of its own to correlate
-    space = results.info["space"]
+    space = results.info.space
     evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names or default_targets(space, evaluated))
     say_fractions(chosen.values(), space)
     found: list[evidence_table.Target] = []
-    cards: dict[str, dict[str, Any]] = {}
+    cards: dict[str, tables.Card] = {}
     for name, target in chosen.items():
         table = tables.load(target.table, space)
         one = target_of(name, target.column, table.frame, evaluated, spaces.get(space))
@@ -165,8 +190,8 @@ def correlate(
                 f"targets: {name} has an accuracy for none of the {len(evaluated)} cells evaluated in {folder}."
             )
         found.append(one)
-        cards[table.name] = asdict(table.card)
-    for name in (name for name, card in cards.items() if tables.Card(**card).is_modelled):
+        cards[table.name] = table.card
+    for name in (name for name, card in cards.items() if card.is_modelled):
         progress.say(f"{name}: its accuracies are modelled, not measured, which favours some proxies: docs/model.md")
     found += gains(found)
     targets = pd.concat(
@@ -177,30 +202,31 @@ def correlate(
         ],
         ignore_index=True,
     )
-    asked = {
-        "targets": [f"{one.table}:{one.column}" for one in chosen.values()],
-        **vars(method),
-        "undefined": undefined,
-    }
-    answered, correlations, evidence = _judged(results, found, method, undefined)
-    said = asked | answered
+    question, kept, correlations, evidence = _judged(results, found, method, undefined)
+    said = Answered(
+        targets=[f"{one.table}:{one.column}" for one in chosen.values()],
+        measure=method.measure,
+        undefined=undefined,
+        question=question,
+        kept=kept,
+    )
     if run_folder.keeps(folder):
-        _say_what_is_replaced(folder, asked)
+        _say_what_is_replaced(folder, said)
         files.write_table(folder / "targets.csv", targets)
         files.write_table(folder / "correlations.csv", correlations)
         files.write_table(folder / "evidence.csv", evidence)
-        files.write_json(folder / "cards.json", cards)
-        files.write_json(folder / "method.json", said)
+        files.write_json(folder / "cards.json", {name: asdict(card) for name, card in cards.items()})
+        files.write_json(folder / "method.json", said.stored())
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
 
 
-def _say_what_is_replaced(folder: Path, asked: dict[str, Any]) -> None:
+def _say_what_is_replaced(folder: Path, said: Answered) -> None:
     # The files of a run's folder hold one answer; that another one takes its place must not go without a word.
-    before = _json(folder / "method.json", _METHOD)
-    if before and {key: before.get(key) for key in asked} != asked:
-        targets = ", ".join(map(str, before.get("targets", [])))
+    before = _method(folder)
+    same = (before.targets, before.measure, before.undefined) == (said.targets, said.measure, said.undefined)
+    if before.targets and not same:
         progress.say(
-            f"{folder}: the correlations with {targets} ({before.get('measure')}) are replaced; "
+            f"{folder}: the correlations with {', '.join(before.targets)} ({before.measure}) are replaced; "
             "--out FOLDER keeps answers side by side"
         )
 
@@ -217,25 +243,25 @@ def with_intervals(results: Results) -> pd.DataFrame:
 
 def _judged(
     results: Results, targets: list[evidence_table.Target], method: Method, undefined: str
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    # Correlations, evidence, which question they answer, and whether the answer came with precomputed scores.
+) -> tuple[str, bool, pd.DataFrame, pd.DataFrame]:
+    # Which question is answered, whether the answer came with precomputed scores, correlations and evidence.
     shipped = run_folder.shipped(results.folder, results.info)
     data = answers.hash_of_scores(results.scores) if shipped is None else shipped.data_hash
     question = answers.question(data, results.proxies, targets, method, undefined)
     known = None if shipped is None else judged.read(shipped, question)
-    said = {"question": question, "kept": known is not None}
+    kept = known is not None
     known = known or answers.read(results.folder, question)
     if known is not None:
-        return said, *known
+        return question, kept, *known
     if shipped is not None:
         cells = results.scores["cell"].nunique()
         progress.say(f"{shipped.name} comes without the answer to this; all {cells} cells are judged now")
     scores = panel.build(results.scores, results.proxies, undefined=undefined)
-    space = spaces.get(results.info["space"])
+    space = spaces.get(results.info.space)
     correlations, evidence = evidence_table.tables(scores, results.proxies, targets, space, method)
     if files.can_be_written(results.folder):
         answers.write(results.folder, question, correlations, evidence)
-    return said, correlations, evidence
+    return question, kept, correlations, evidence
 
 
 def target_of(
@@ -355,9 +381,6 @@ def _csv(path: Path, absent: pd.DataFrame) -> pd.DataFrame:
     return files.read_csv(path, _TEXTS, "run", _ANEW, needed=needed) if path.is_file() else absent
 
 
-def _json(path: Path, form: Any) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    content: dict[str, Any] = files.json_of(path, "run", _ANEW)
-    forms.check(content, form, path, "run", _ANEW)
-    return content
+def _method(folder: Path) -> Answered:
+    path = folder / "method.json"
+    return records.read(Answered, path, "run", _ANEW) if path.is_file() else Answered()

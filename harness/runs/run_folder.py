@@ -11,83 +11,25 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from diswot.benchmarks.errors import InputError, printable
-from diswot.benchmarks.spaces import SPACES
-from diswot.harness import files, progress
+from diswot.harness import files, progress, records
 from diswot.harness.runs import arithmetic as arithmetics
-from diswot.harness.runs import forms
+from diswot.harness.runs.arithmetic import Arithmetic
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
-from diswot.harness.runs.settings import Identified, Settings, hash_of
+from diswot.harness.runs.provenance import Card, Commanded, Computed, Info, ProxyRecord, Shown, Taken
+from diswot.harness.runs.settings import Identified, Settings
 from diswot.harness.runs.store import SCORES, Kind, Store
 from diswot.proxies.registry import Proxy
 
-#: The number of ``run.json``'s form.
-SCHEMA = 1
-
-#: What ``run.json`` must hold for a run to be read and continued.
-_KEYS = ("space", "settings", "settings_hash", "commands", "proxies", "hashes")
-
-_SETTINGS = {
-    "space": SPACES,
-    "images": str,
-    "batch_size": int,
-    "batch_seed": int,
-    "augment": bool,
-    "classes": int,
-    "teacher": str,
-    "device": frozenset({"cpu", "cuda"}),
-    "batch": str,
-    "drawing?": int,
-    "stack?": int,
-    "tf32?": bool,
-    "deterministic?": bool,
-}
-
-_PROXY = {
-    "name": str,
-    "version": str,
-    "direction": frozenset({"higher", "lower"}),
-    "family": str,
-    "needs?": [str],
-    "default_init?": str,
-    "live_edges_only": bool,
-    "fast?": bool,
-    "summary?": str,
-    "source?": str,
-    "deviations?": str,
-}
-
-#: The form of what `diswot.harness.runs.arithmetic.here` says.
-ARITHMETIC = {"capability": (str, None), "mkldnn": bool, "variables": {str: str}}
-
-#: The form of ``run.json``; what older versions did not write may be missing.
-_FORM = {
-    "space": SPACES,
-    "settings": _SETTINGS,
-    "settings_hash": str,
-    "created?": str,
-    "command?": str,
-    "commands": [str],
-    "device?": str,
-    "arithmetic?": ARITHMETIC,
-    "threads?": str,
-    "versions?": {str: (str, None)},
-    "git_revision?": (str, None),
-    "hashes": {str: str},
-    "computed?": [{"device": str, "proxies": [str]}],
-    "taken?": [{"set": str, "data_hash": str, "device?": str, "proxies": [str]}],
-    "shipped?": {"name": str, "data_hash": str},
-    "proxies": [_PROXY],
-}
+M = TypeVar("M", bound=Commanded)
+Note = TypeVar("Note", Computed, Taken)
 
 #: What was derived from the scores, and says something else as soon as these change.
 _DERIVED = (
@@ -144,32 +86,31 @@ def show(one: ScoreSet, parent: Path) -> Path:
     folder = parent / one.name
     if info_path(folder).is_file():
         shown = read_info(folder)
-        if shown.get("shipped") is None:
+        if shown.shipped is None:
             raise InputError(
                 f"run: {folder} holds a run that does not show the precomputed scores {one.name}; move it elsewhere."
             )
         if shown == _shown(one):
             return folder
         forget_derived(folder)
-    files.write_json(info_path(folder), _shown(one))
+    files.write_json(info_path(folder), _shown(one).stored())
     return folder
 
 
-def _shown(one: ScoreSet) -> dict[str, Any]:
+def _shown(one: ScoreSet) -> Card:
     # The whole card: a direction may be corrected where no score is another.
-    return one.card | {"schema": SCHEMA, "shipped": {"name": one.name, "data_hash": one.data_hash}}
+    return one.card.model_copy(update={"shipped": Shown(name=one.name, data_hash=one.data_hash)})
 
 
-def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
+def shipped(folder: Path, info: Info) -> ScoreSet | None:
     """Return the precomputed scores that a run's folder shows; None where the run has a store of its own.
 
     Raises:
         InputError: if this version ships another one, or none.
     """
-    shown = info.get("shipped")
-    if shown is None:
+    if info.shipped is None:
         return None
-    one = sets.load(shown["name"])
+    one = sets.load(info.shipped.name)
     if info != _shown(one):
         raise InputError(
             f"run: {folder} shows {one.name} as another version shipped it; `diswot correlate {one.name}` begins it "
@@ -178,15 +119,15 @@ def shipped(folder: Path, info: dict[str, Any]) -> ScoreSet | None:
     return one
 
 
-def refuse_shipped(argument: str, folder: Path, info: dict[str, Any]) -> None:
+def refuse_shipped(argument: str, folder: Path, info: Info) -> None:
     """Refuse a folder that shows precomputed scores where scores are to be added.
 
     Raises:
         InputError: if it does.
     """
-    if info.get("shipped") is not None:
+    if info.shipped is not None:
         raise InputError(
-            f"{argument}: {folder} shows the precomputed scores {info['shipped']['name']} and takes no others; choose "
+            f"{argument}: {folder} shows the precomputed scores {info.shipped.name} and takes no others; choose "
             "the folder of another run."
         )
 
@@ -199,22 +140,22 @@ def note_taken(folder: Path, store: Store, one: ScoreSet, proxies: Iterable[str]
     names = set(proxies)
     with store.locked():
         info = read_info(folder)
-        known = {record["name"] for record in info["proxies"]}
+        known = {proxy.name for proxy in info.proxies}
+        taken = info.taken
         for device in dict.fromkeys(one.devices[name] for name in sorted(names)):
             made_there = {name for name in names if one.devices[name] == device}
-            head = {"set": one.name, "data_hash": one.data_hash, "device": device}
-            info["taken"] = _noted(info.get("taken", []), head, made_there)
-        info["proxies"] += [record for record in one.card["proxies"] if record["name"] in names - known]
-        files.write_json(info_path(folder), info)
+            note = Taken(set=one.name, data_hash=one.data_hash, device=device, proxies=sorted(made_there))
+            taken = _noted(taken, note)
+        added = [proxy for proxy in one.card.proxies if proxy.name in names - known]
+        _change(folder, info, taken=taken, proxies=info.proxies + added)
 
 
 def note_computed(folder: Path, store: Store, device: str, proxies: Iterable[str]) -> None:
     """Note in ``run.json`` on which device scores of some proxies are computed, and say so where it is another one."""
     with store.locked():
         info = read_info(folder)
-        earlier = {note["device"] for note in info.get("computed", [])} - {device}
-        info["computed"] = _noted(info.get("computed", []), {"device": device}, set(proxies))
-        files.write_json(info_path(folder), info)
+        earlier = {note.device for note in info.computed} - {device}
+        _change(folder, info, computed=_noted(info.computed, Computed(device=device, proxies=sorted(set(proxies)))))
     if earlier:
         progress.say(
             f"{folder} has scores that were computed on {', '.join(sorted(earlier))}; this is {device}, and scores of "
@@ -222,11 +163,17 @@ def note_computed(folder: Path, store: Store, device: str, proxies: Iterable[str
         )
 
 
-def _noted(notes: list[dict[str, Any]], head: dict[str, str], proxies: set[str]) -> list[dict[str, Any]]:
-    # The notes with some proxies added to the one with this head.
-    same = [note for note in notes if {key: note.get(key) for key in head} == head]
-    names = proxies.union(*(note["proxies"] for note in same))
-    return [*(note for note in notes if note not in same), head | {"proxies": sorted(names)}]
+def _change(folder: Path, info: Info, **changes: Any) -> None:
+    files.write_json(info_path(folder), info.model_copy(update=changes).stored())
+
+
+def _noted(notes: list[Note], new: Note) -> list[Note]:
+    # The notes with one more, whose proxies join those of a note that says the same of others.
+    same = [note for note in notes if note.model_copy(update={"proxies": new.proxies}) == new]
+    names = set(new.proxies).union(*(note.proxies for note in same))
+    rest = [note for note in notes if note not in same]
+    rest.append(new.model_copy(update={"proxies": sorted(names)}))
+    return rest
 
 
 def find(folder: Path) -> list[Path]:
@@ -285,46 +232,27 @@ def refuse_kept(argument: str, path: Path, *begun: Path) -> None:
             )
 
 
-def refuse_somebodys(argument: str, folder: Path, marker: str) -> None:
-    """Refuse a folder with files of a run's names that is no run: a run would overwrite or remove them.
-
-    Args:
-        argument: what the folder was named by.
-        folder: that a run shall be made in.
-        marker: the file that every run of this kind has.
-
-    Raises:
-        InputError: if it has.
-    """
+def _refuse_somebodys(argument: str, folder: Path, marker: str) -> None:
+    # Files of a run's names in a folder that is no run's would be written over or removed.
     names = sorted(set(_WRITTEN) if marker == "run.json" else _KEPT[marker])
     there = [name for name in names if (folder / name).exists() and not name.startswith("trainings.sqlite")]
-    if there and not (folder / marker).is_file():
+    if there:
         raise InputError(
             f"{argument}: {folder} holds {', '.join(there)} and no {marker}, so it is no run's folder, and a run would "
             "write over its files; choose another folder."
         )
 
 
-def read_info(folder: Path) -> dict[str, Any]:
-    """Return ``run.json``.
+def read_info(folder: Path) -> Info:
+    """Return ``run.json``; in the folder of precomputed scores it is their card.
 
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
     path = info_path(folder)
-    info = files.read_json(path, SCHEMA, _KEYS, "run")
-    forms.check(info, _FORM, path, "run")
-    names = [record["name"] for record in info["proxies"]]
-    twice = [name for name in names if names.count(name) > 1]
-    wrong = [
-        *(["it has no proxies"] if not names else []),
-        *([f"it has the proxy {twice[0]} twice"] if twice else []),
-        *(["its space is not that of its settings"] if info["space"] != info["settings"]["space"] else []),
-        *(["settings_hash is not that of its settings"] if info["settings_hash"] != hash_of(info["settings"]) else []),
-    ]
-    if wrong:
-        raise InputError(f"run: {path} is damaged: {wrong[0]}.")
-    return info
+    content = files.json_of(path, "run")
+    shows = isinstance(content, dict) and content.get("shipped") is not None
+    return records.checked(Card if shows else Info, content, f"run: {path}")
 
 
 def claim(
@@ -334,7 +262,7 @@ def claim(
     *,
     device: str,
     plugins: Iterable[Path],
-    arithmetic: dict[str, Any] | None = None,
+    arithmetic: Arithmetic | None = None,
 ) -> None:
     """Begin or continue a run: refuse another run's folder, make its store, write or extend ``run.json``.
 
@@ -349,92 +277,90 @@ def claim(
     Raises:
         InputError: if the folder has a run with other settings, or cannot be written to.
     """
-    machine = environment(device, arithmetic)
     described = {proxy.name: describe(proxy) for proxy in proxies}
-    added = {"batch": settings.batch} | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
-    begun = partial(_begun, folder, settings, arithmetic)
-    with claimed(info_path(folder), store_path(folder), SCORES, settings, begun) as info:
-        if not info:
-            info["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        known = {record["name"]: record for record in info.get("proxies", [])}
+    hashes = {"batch": settings.batch} | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
+
+    def read(path: Path) -> Info:
+        info = read_info(path)
+        refuse_shipped("out", path, info)
+        return info
+
+    def changes(before: Info | None) -> dict[str, Any]:
+        own = {"space": settings.space, "command": command()}
+        if before is None:
+            own |= {"created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+            return own | {"hashes": hashes, "proxies": list(described.values())}
+        known = {proxy.name: proxy for proxy in before.proxies}
         if any(name in known and known[name] != record for name, record in described.items()):
             forget_derived(folder)  # stored scores of another version count now, or others in another direction
-        info |= {
-            "schema": SCHEMA,
-            "space": settings.space,
-            "command": command(),
-            **machine,
-            "hashes": info.get("hashes", {}) | added,
-            "proxies": list((known | described).values()),
-        }
+        return own | {"hashes": before.hashes | hashes, "proxies": list((known | described).values())}
 
-
-@contextmanager
-def claimed(
-    path: Path, store: Path, kind: Kind, settings: Identified, begun: Callable[[], dict[str, Any] | None]
-) -> Iterator[dict[str, Any]]:
-    """Begin or continue a folder: make its store, and write its record as it is after the block, settings included.
-
-    Args:
-        path: of the record.
-        store: of the store.
-        kind: what the store holds.
-        settings: of the run.
-        begun: refuses a folder that is not to be continued; returns its record, or None where there is none.
-
-    Yields:
-        The record, empty where the folder is new, while no other process can change it.
-
-    Raises:
-        InputError: if the folder has other settings, or cannot be written to.
-    """
-    begun()  # what is refused is refused before a store is made
-    with Store(store, create=True, kind=kind) as opened, opened.locked():
-        info = begun()
-        if info is None and not opened.is_empty():
-            raise InputError(f"out: {path.parent} has a store but no {path.name}; choose another folder.")
-        info = info or {}
-        yield info
-        info |= {
-            "settings": settings.as_dict(),
-            "settings_hash": settings.hash,
-            "commands": list(dict.fromkeys([*info.get("commands", []), command()])),
-        }
-        files.write_json(path, info)
-
-
-def _begun(folder: Path, settings: Settings, arithmetic: dict[str, Any] | None) -> dict[str, Any] | None:
-    # The record of the run that is continued; None of one that begins.
-    if info_path(folder).is_file():
-        info = read_info(folder)
-        refuse_shipped("out", folder, info)
-        refuse_others(folder, "a run", info, settings, arithmetic)
-        return info
-    inside = _inside(folder)
+    inside = [] if info_path(folder).is_file() else _inside(folder)
     if inside:  # a run here would hide them
         raise InputError(
             f"out: {folder} holds several runs; name one of {', '.join(map(str, inside))}, or another folder."
         )
-    refuse_somebodys("out", folder, info_path(folder).name)
-    return None
+    claimed(Info, info_path(folder), store_path(folder), SCORES, settings, device, arithmetic, read, changes)
 
 
-def refuse_others(
-    folder: Path, what: str, info: dict[str, Any], settings: Identified, arithmetic: dict[str, Any] | None
+def claimed(
+    model: type[M],
+    path: Path,
+    store: Path,
+    kind: Kind,
+    settings: Identified,
+    device: str,
+    arithmetic: Arithmetic | None,
+    read: Callable[[Path], M],
+    changes: Callable[[M | None], dict[str, Any]] = lambda before: {},
 ) -> None:
-    """Refuse to continue what has other settings, or where other instructions or libraries would decide its numbers.
+    """Begin or continue a folder: make its store and write its record while no other process can change it.
+
+    Args:
+        model: of the record.
+        path: of the record.
+        store: of the store.
+        kind: what the store holds.
+        settings: of the run.
+        device: the processor's name.
+        arithmetic: as `claim` takes it.
+        read: returns the record of a folder.
+        changes: returns fields of the new record, given the one before.
 
     Raises:
-        InputError: if they differ. A run without the record, of an older version or a cluster, is accepted.
+        InputError: if the folder has other settings, or cannot be written to.
     """
-    different = settings.differences(info["settings"])
+    folder = path.parent
+
+    def begun() -> M | None:
+        if not path.is_file():
+            _refuse_somebodys("out", folder, path.name)
+            return None
+        info = read(folder)
+        _refuse_others(folder, info, settings, arithmetic)
+        return info
+
+    begun()  # what is refused is refused before a store is made
+    with Store(store, create=True, kind=kind) as opened, opened.locked():
+        before = begun()
+        if before is None and not opened.is_empty():
+            raise InputError(f"out: {folder} has a store but no {path.name}; choose another folder.")
+        commands = list(dict.fromkeys([*(before.commands if before else ()), command()]))
+        made: dict[str, Any] = {"settings": settings, "settings_hash": settings.hash, "commands": commands}
+        made |= environment(device, arithmetic) | changes(before)
+        files.write_json(path, (model(**made) if before is None else before.model_copy(update=made)).stored())
+
+
+def _refuse_others(folder: Path, info: Commanded, settings: Identified, arithmetic: Arithmetic | None) -> None:
+    # What has other settings, or where other instructions or libraries would decide its numbers. A run without that
+    # record, of an older version or a cluster, is accepted.
+    different = settings.differences(info.settings)
     if different:
         raise InputError(
-            f"out: {folder} holds {what} with other settings: {', '.join(different)}; "
+            f"out: {folder} holds a run with other settings: {', '.join(different)}; "
             "choose another folder or the same settings."
         )
-    then = info.get("arithmetic")
-    different = arithmetics.differences(arithmetic, then) if arithmetic and then else []
+    different = arithmetics.differences(arithmetic, info.arithmetic) if arithmetic and info.arithmetic else []
     if different:
         raise InputError(
             f"out: {folder} holds a run that was computed with other instructions: {', '.join(different)}; "
@@ -447,8 +373,8 @@ def command() -> str:
     return printable(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
-def environment(device: str, arithmetic: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the facts of machine and software that may explain a score.
+def environment(device: str, arithmetic: Arithmetic | None = None) -> dict[str, Any]:
+    """Return the facts of machine and software that may explain a score: the fields of `Machine`.
 
     Args:
         device: the processor's name.
@@ -473,21 +399,10 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def describe(proxy: Proxy) -> dict[str, Any]:
-    """Return a proxy's record as plain values."""
-    return {
-        "name": proxy.name,
-        "version": proxy.version,
-        "direction": proxy.direction,
-        "family": proxy.family,
-        "needs": sorted(proxy.needs),
-        "default_init": proxy.init,
-        "live_edges_only": proxy.live_edges_only,
-        "fast": proxy.fast,
-        "summary": proxy.summary,
-        "source": proxy.source,
-        "deviations": proxy.deviations,
-    }
+def describe(proxy: Proxy) -> ProxyRecord:
+    """Return what ``run.json`` says of a proxy."""
+    same = {name: getattr(proxy, name) for name in ProxyRecord.model_fields if name not in ("needs", "default_init")}
+    return ProxyRecord(needs=sorted(proxy.needs), default_init=proxy.init, **same)
 
 
 def version(package: str) -> str | None:

@@ -39,7 +39,8 @@ def cells(asked: int | str | Iterable[int | str], space: Space) -> tuple[int, ..
         chosen = [_cell(part, space) for part in text.split(",") if part.strip()]
     elif text.partition(":")[0] in tables.names():
         name, _, count = text.partition(":")
-        chosen = _some(_in_table(name, space), count, name)
+        in_table = {space.representative(int(cell)) for cell in tables.load(name, space.name).frame.index}
+        chosen = _some(sorted(in_table), count, name)
     else:
         chosen = _in_file(text, space)
     return tuple(dict.fromkeys(chosen)) or _none(text)
@@ -68,10 +69,6 @@ def seeds(asked: int | str | Iterable[int]) -> tuple[int, ...]:
         f"seeds: {quoted(text)} is neither a number of seeds, 1 to {MOST_SEEDS}, nor a list such as 0,1,2 of "
         "numbers of at most 18 digits."
     )
-
-
-def _in_table(name: str, space: Space) -> list[int]:
-    return sorted({space.representative(int(cell)) for cell in tables.load(name, space.name).frame.index})
 
 
 def _some(chosen: list[int], count: str, name: str) -> list[int]:

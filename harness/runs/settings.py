@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal
+
+from pydantic import ValidationInfo, model_validator
+
+from diswot.harness.records import Document, SpaceName, Whole
+
+#: Settings of a sweep that are arguments of `diswot.evaluate`.
+OPTIONS = {"space", "images", "batch_size", "batch_seed", "augment", "teacher", "stack", "tf32", "deterministic"}
 
 
-@dataclass(frozen=True)
-class Identified:
+class Identified(Document):
     """Settings that are known by their hash."""
 
     #: Fields that follow from the others, such as the hash of the images.
     consequences: ClassVar[frozenset[str]] = frozenset()
 
+    @model_validator(mode="after")
+    def _states_all(self, made: ValidationInfo) -> Identified:
+        # What is read from a file states what its version knew of, and has the hash of that.
+        if made.mode == "python":
+            self.model_fields_set.update(type(self).model_fields)
+        return self
+
     @property
     def hash(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of all settings."""
-        return hash_of(self.as_dict())
+        return hash_of(self.stored())
 
-    def as_dict(self) -> dict[str, Any]:
-        """The settings by name, as they are read back from JSON."""
-        return cast("dict[str, Any]", json.loads(json.dumps(asdict(self))))
-
-    def differences(self, other: dict[str, Any]) -> list[str]:
+    def differences(self, other: Identified) -> list[str]:
         """Say in which settings another run differs, such as ``batch_size 64 (there: 32)``.
 
         What follows from others is named only where nothing else differs.
         """
-        return differences(self.as_dict(), other, self.consequences)
+        return differences(self.stored(), other.stored(), self.consequences)
 
 
 def hash_of(settings: dict[str, Any]) -> str:
@@ -37,14 +45,15 @@ def hash_of(settings: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def differences(mine: dict[str, Any], other: dict[str, Any], consequences: frozenset[str]) -> list[str]:
-    """Say in which settings two runs differ, as `Identified.differences`; one may lack a setting that the other has."""
+def differences(
+    mine: dict[str, Any], other: dict[str, Any], consequences: frozenset[str] = frozenset(), absent: object = None
+) -> list[str]:
+    """Say in which settings two runs differ, as `Identified.differences`; one may lack what the other has."""
     different = [name for name in mine | other if mine.get(name) != other.get(name)]
     chosen = [name for name in different if name not in consequences] or different
-    return [f"{name} {mine.get(name)} (there: {other.get(name)})" for name in chosen]
+    return [f"{name} {mine.get(name, absent)} (there: {other.get(name, absent)})" for name in chosen]
 
 
-@dataclass(frozen=True)
 class Settings(Identified):
     """The settings of a sweep.
 
@@ -68,16 +77,21 @@ class Settings(Identified):
 
     consequences = frozenset({"batch"})
 
-    space: str
+    space: SpaceName
     images: str
-    batch_size: int
-    batch_seed: int
+    batch_size: Whole
+    batch_seed: Whole
     augment: bool
-    classes: int
+    classes: Whole
     teacher: str
-    device: str
+    device: Literal["cpu", "cuda"]
     batch: str
-    drawing: int = 2
-    stack: int = 1
+    drawing: Whole = 2
+    stack: Whole = 1
     tf32: bool = False
     deterministic: bool = True
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those that are arguments of `diswot.evaluate`; the others follow from them and from the machine."""
+        return self.model_dump(include=OPTIONS, exclude_unset=True)

@@ -7,17 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pandas as pd
+from pydantic import Field
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
-from diswot.harness import files
-from diswot.harness.runs import forms, run_folder
-
-#: The number of ``search.json``'s form.
-SCHEMA = 1
+from diswot.harness import files, records
+from diswot.harness.records import Document, SpaceName, Whole
+from diswot.harness.runs import run_folder
 
 #: One row a teacher, driver, algorithm, quantity and number of evaluations, over searches with different seeds.
 CURVE_COLUMNS = (
@@ -67,49 +66,121 @@ _TEXTS = ("teacher", "driver", "algorithm", "quantity", "architecture", "target"
 
 _ANEW = "; `diswot search` makes it anew"
 
-#: The form of ``search.json``.
-_FORM = {
-    "created?": str,
-    "commands": [str],
-    "space": spaces.SPACES,
-    "scores": str,
-    "options": {
-        **dict.fromkeys(("evaluations", "population", "tournament", "searches"), int),
-        "crossover": float,
-        "algorithms": [str],
-    },
-    "budgets": {str: float},
-    "unknown_costs?": {str: int},
-    "cost?": (str, None),
-    "cells": int,
-    "weight_seed": int,
-    "teachers": [str],
-    "targets": [str],
-    "sources?": {str: str},
-    "drivers": [
-        {
-            **dict.fromkeys(("name", "kind", "direction", "seconds_from"), str),
-            "members": [str],
-            "seconds_per_evaluation": (float, None),
-        }
-    ],
-    "winner": (
-        None,
-        {
-            **dict.fromkeys(("driver", "target"), str),
-            **{f"{name}?": (float, None) for name in ("chosen_on", "chosen", "undefined", "margin", "margin_p")},
-            **{f"{name}?": (float, None) for name in ("judged_on", "judged", "judged_low", "judged_high")},
-            "measure?": str,
-            "runner_up?": (str, None),
-            "proxy?": (str, None),
-            "significant?": (bool, None),
-        },
-    ),
-    "oracles": {str: {"cell": int, "architecture": str, "accuracy": float, "known": int}},
-    "failed": [{"proxy": str, "cause": str, "scores": int}],
-    "trainings": {str: {"seconds": float, "source": str}},
-    "machine": str,
-}
+
+class Options(Document):
+    """How searches go; see `diswot.harness.search.algorithms.Options`."""
+
+    evaluations: Whole
+    population: Whole
+    tournament: Whole
+    crossover: float
+    searches: Whole
+    algorithms: list[str]
+    costs: None = None  # which earlier versions wrote
+
+
+class DriverRecord(Document):
+    """What drove searches: a proxy or an ensemble, and what one evaluation costs."""
+
+    name: str
+    kind: str
+    members: list[str]
+    direction: str
+    seconds_per_evaluation: float | None
+    seconds_from: str
+
+
+class Winner(Document):
+    """A choice of the driver, and how it stood the test on functions that had no part in it.
+
+    Attributes:
+        driver: the proxy or ensemble with the highest correlation on the first half.
+        proxy: the proxy with the highest one there; None where only ensembles have one.
+        target: the accuracies, ``table:column``.
+        measure: of correlation.
+        chosen_on: how many functions the first half has.
+        chosen: its correlation there.
+        undefined: how many of its scores there are not defined, over all weight seeds.
+        runner_up: the second; None where there is no other one.
+        margin: how much lower the second one's correlation is there.
+        margin_p: how likely such a difference is by chance, corrected for all pairs of proxies.
+        significant: whether that is less than `diswot.harness.evidence.table.SIGNIFICANCE`.
+        judged_on: how many functions the second half has.
+        judged: its correlation there.
+        judged_low: lower end of the 95 % interval of that, over functions.
+        judged_high: upper end.
+    """
+
+    driver: str
+    proxy: str | None = None
+    target: str
+    measure: str
+    chosen_on: Whole
+    chosen: float
+    undefined: Whole = 0
+    runner_up: str | None
+    margin: float | None
+    margin_p: float | None
+    significant: bool
+    judged_on: Whole
+    judged: float
+    judged_low: float
+    judged_high: float
+
+
+class Oracle(Document):
+    """The cell with the highest accuracy of a target, and how many cells have one."""
+
+    cell: Whole
+    architecture: str
+    accuracy: float
+    known: Whole
+
+
+class Failure(Document):
+    """What could not be scored live, and how many times."""
+
+    proxy: str
+    cause: str
+    scores: Whole
+
+
+class Costs(Document):
+    """What a training of a target's networks takes.
+
+    Attributes:
+        seconds: of one.
+        source: where that is from, and on what machine.
+    """
+
+    seconds: float
+    source: str
+
+
+class Info(Document):
+    """The record of a search; see docs/stored-formats.md."""
+
+    form = 1
+
+    created: str = ""
+    commands: list[str]
+    space: SpaceName
+    scores: str
+    options: Options
+    budgets: dict[str, float]
+    unknown_costs: dict[str, Whole] = Field(default_factory=dict)
+    cost: str | None = None
+    cells: Whole
+    weight_seed: Whole
+    teachers: Annotated[list[str], Field(min_length=1)]
+    targets: list[str]
+    sources: dict[str, str] = Field(default_factory=dict)
+    drivers: Annotated[list[DriverRecord], Field(min_length=1)]
+    winner: Winner | None
+    oracles: dict[str, Oracle]
+    failed: list[Failure]
+    trainings: dict[str, Costs]
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -163,7 +234,7 @@ class Search:
             ``score``, or a target. See `diswot.harness.search.fronts`.
     """
 
-    info: dict[str, Any]
+    info: Info
     curves: pd.DataFrame
     picks: pd.DataFrame
     summary: pd.DataFrame
@@ -173,17 +244,17 @@ class Search:
 
     def accuracies(self, target: str) -> pd.Series:
         """Return the accuracies of all cells that have one, by cell: of a table of the user's, from its file."""
-        table, column = tables.parse_target(self.info.get("sources", {}).get(target, target))
-        return tables.load(table, self.info["space"]).frame[column].dropna()
+        table, column = tables.parse_target(self.info.sources.get(target, target))
+        return tables.load(table, self.info.space).frame[column].dropna()
 
     @cached_property
     def modelled(self) -> tuple[str, ...]:
         """The targets whose accuracies a model predicts; a table that has gone since is taken as measured."""
         found = []
-        for target in self.info["targets"]:
-            table, _ = tables.parse_target(self.info.get("sources", {}).get(target, target))
+        for target in self.info.targets:
+            table, _ = tables.parse_target(self.info.sources.get(target, target))
             with suppress(InputError):
-                if tables.load(table, self.info["space"]).card.is_modelled:
+                if tables.load(table, self.info.space).card.is_modelled:
                     found.append(target)
         return tuple(found)
 
@@ -195,29 +266,29 @@ class Search:
             algorithm: of the searches, or ``exhaustive``.
         """
         own = self.fronts[(self.fronts["driver"] == driver) & (self.fronts["algorithm"] == algorithm)]
-        own = own[own["teacher"] == self.info["teachers"][0]]
+        own = own[own["teacher"] == self.info.teachers[0]]
         ordered = own.drop_duplicates("cell").sort_values(["cost", "share"], ascending=[True, False], kind="stable")
         return ordered[ordered["share"] > ordered["share"].cummax().shift(fill_value=-math.inf)]
 
     @property
     def best(self) -> Best:
         """What was found: the best pick of evolution, or of the other algorithm where evolution took no part."""
-        driver = self.info["drivers"][0]
-        picks = self.picks[(self.picks["driver"] == driver["name"]) & self.picks["seed"].notna()]
+        driver = self.info.drivers[0]
+        picks = self.picks[(self.picks["driver"] == driver.name) & self.picks["seed"].notna()]
         evolved = picks[picks["algorithm"] == "evolution"]
         ranked = (evolved if len(evolved) else picks).sort_values(
-            ["score", "cell"], ascending=[driver["direction"] == "lower", True], kind="stable"
+            ["score", "cell"], ascending=[driver.direction == "lower", True], kind="stable"
         )
         first = ranked.iloc[0]
         accuracies, percentile = {}, {}
-        for name in self.info["targets"]:
+        for name in self.info.targets:
             if not math.isnan(first[name]):
                 accuracies[name] = float(first[name])
                 percentile[name] = percentile_of(accuracies[name], self.accuracies(name))
         return Best(
             cell=int(first["cell"]),
             architecture=str(first["architecture"]),
-            driver=driver["name"],
+            driver=driver.name,
             value=float(first["score"]),
             accuracies=accuracies,
             percentile=percentile,
@@ -246,7 +317,7 @@ def write(run: Path, search: Search) -> None:
         (folder / f"{name}.csv").unlink(missing_ok=True)
     for name in _tables_of(search.info):
         files.write_table(folder / f"{name}.csv", getattr(search, name))
-    files.write_json(folder / "search.json", search.info)  # last: what it stands for is whole
+    files.write_json(folder / "search.json", search.info.stored())  # last: what it stands for is whole
 
 
 def read(run: Path) -> Search | None:
@@ -259,17 +330,16 @@ def read(run: Path) -> Search | None:
     path = folder / "search.json"
     if not path.is_file():
         return None
-    info = files.read_json(path, SCHEMA, (), "run", _ANEW)
-    forms.check(info, _FORM, path, "run", _ANEW)
+    info = records.read(Info, path, "run", _ANEW)
     tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _tables_of(info).items()}
     cells = tables["picks"]["cell"]
-    if not cells.isin(spaces.get(info["space"]).cells).all():
-        raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info['space']}{_ANEW}.")
+    if not cells.isin(spaces.get(info.space).cells).all():
+        raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info.space}{_ANEW}.")
     return Search(info=info, **tables)
 
 
-def _tables_of(info: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return _TABLES if info.get("cost") is None else _TABLES | _WITH_COST
+def _tables_of(info: Info) -> dict[str, tuple[str, ...]]:
+    return _TABLES if info.cost is None else _TABLES | _WITH_COST
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

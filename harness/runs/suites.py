@@ -6,14 +6,14 @@ Two tables with the same hash are of the same proxies in the same versions, cell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError, unknown
-from diswot.harness import files
+from diswot.harness import files, records
 from diswot.harness.evidence.table import Method
+from diswot.harness.records import Document, Whole
 from diswot.harness.runs import results
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import differences, hash_of
@@ -21,9 +21,6 @@ from diswot.proxies import registry
 
 #: Where the suites lie. Their content never changes; another year has another name.
 FOLDER = Path(__file__).with_name("data")
-
-#: The number of the file's form.
-SCHEMA = 1
 
 _ENDING = ".suite.json"
 
@@ -34,8 +31,7 @@ _ROUNDING = ("device", "stack", "tf32", "deterministic")
 _OPTIONS = ("space", "images", "batch_size", "batch_seed", "augment", "teacher")
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(Document):
     """What a table of correlations is of.
 
     Attributes:
@@ -48,10 +44,12 @@ class Suite:
         undefined: what is done with undefined scores.
     """
 
+    form = 1
+
     settings: dict[str, Any]
     proxies: dict[str, str]
-    cells: str | list[int]
-    seeds: list[int]
+    cells: Literal["all"] | list[Whole]
+    seeds: list[Whole]
     targets: dict[str, str]
     metric: str
     undefined: str
@@ -59,7 +57,7 @@ class Suite:
     @property
     def hash(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of all of it."""
-        return hash_of(asdict(self))
+        return hash_of(self.model_dump())
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -92,14 +90,12 @@ def load(name: str) -> Suite:
     """
     if name not in names():
         raise unknown("suite", name, names())
-    keys = tuple(Suite.__dataclass_fields__)
-    stored = files.read_json(FOLDER / f"{name}{_ENDING}", SCHEMA, keys, "suite")
-    return Suite(**{key: stored[key] for key in keys})
+    return records.read(Suite, FOLDER / f"{name}{_ENDING}", "suite")
 
 
 def write(path: Path, suite: Suite) -> Path:
     """Write a suite, to be shipped as ``NAME.suite.json``."""
-    return files.write_json(path, {"schema": SCHEMA} | asdict(suite))
+    return files.write_json(path, suite.stored())
 
 
 def arguments(name: str, given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,8 +141,8 @@ def of(found: Results) -> Suite | None:
     return Suite(
         **scored,
         targets=_targets(found),
-        metric=found.method["measure"],
-        undefined=found.method["undefined"],
+        metric=found.method.measure,
+        undefined=found.method.undefined,
     )
 
 
@@ -172,11 +168,11 @@ def line(found: Results, name: str | None = None) -> str:
 
 def _scored(found: Results) -> dict[str, Any] | None:
     # What of a suite is decided by scores alone; None where some are lacking.
-    scores, space = found.scores, spaces.get(found.info["space"])
+    scores, space = found.scores, spaces.get(found.info.space)
     cells, seeds = (sorted(map(int, scores[name].unique())) for name in ("cell", "seed"))
     if not (scores.groupby("proxy", sort=False).size() == len(cells) * len(seeds)).all():
         return None
-    settings = {name: value for name, value in found.info["settings"].items() if name not in _ROUNDING}
+    settings = {name: value for name, value in found.info.settings.stored().items() if name not in _ROUNDING}
     versions = dict(zip(found.proxies["name"], found.proxies["version"], strict=True))
     return {
         "settings": settings,
@@ -203,4 +199,4 @@ def _require(name: str, suite: Suite, scored: dict[str, Any] | None) -> None:
 def _targets(found: Results) -> dict[str, str]:
     # The gain follows from two others.
     chosen = [name for name in found.evidence["target"].unique() if not name.endswith(":gain")]
-    return {name: found.cards[name.rpartition(":")[0]]["data_hash"] for name in chosen}
+    return {name: found.cards[name.rpartition(":")[0]].data_hash for name in chosen}

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from diswot.benchmarks.spaces import Space
-from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS
+from diswot.harness.runs.stored_search import CURVE_COLUMNS, PICK_COLUMNS, SUMMARY_COLUMNS, TEACHER_COLUMNS, Costs
 from diswot.harness.search import driver as drivers
 from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.side_by_side import Trail
@@ -74,19 +74,6 @@ class Found:
         if good == -math.inf:
             return math.nan
         return good if self.driver.ensemble else self.driver.signs[0] * good
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What a training of a target's networks takes.
-
-    Attributes:
-        seconds: of one.
-        source: where that is from, and on what machine.
-    """
-
-    seconds: float
-    source: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,10 +44,8 @@ def prove(replayed: Search, run: Results, plan: Plan, workers: int | None) -> Pr
         plan: of the study.
         workers: processes; None for one a processor.
     """
-    driver = str(replayed.info["drivers"][0]["name"])
-    settings = run.info["settings"]
-    followed = {name: settings[name] for name in ("images", "batch_size", "batch_seed", "augment", "teacher")}
-    scoring = plans.make("params", space=run.info["space"], cells=1, workers=workers, precomputed=False, **followed)
+    driver = replayed.info.drivers[0].name
+    scoring = plans.make("params", cells=1, workers=workers, precomputed=False, **run.info.settings.options)
     with TemporaryDirectory(prefix="diswot-") as folder, progress.quiet():
         asked = replace(plan, run=Path(folder) / "run", drivers=(driver,), algorithms=("evolution",), searches=1)
         live = study.study(replace(asked, live=scoring))

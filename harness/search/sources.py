@@ -18,7 +18,7 @@ from diswot.harness.compute.cluster.executor import executors
 from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.settings import Settings, differences
+from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.stored_search import folder_of
 from diswot.harness.search import driver as drivers
 from diswot.harness.search.driver import Driver, Scores
@@ -117,7 +117,7 @@ def seconds(base: Results, teacher: str, driver: Driver) -> tuple[float | None, 
         machine = str(alone.loc[members[0], costs.MACHINE])
         return float(alone.loc[members, "seconds"].sum()), f"costs.csv, one thread of {machine}{several}"
     if set(base.scores["proxy"]) == set(members):
-        elsewhere = base.info.get("shipped") or base.info.get("taken")
+        elsewhere = base.info.shipped or base.info.taken
         where = ", for precomputed scores on the machine that made them" if elsewhere else ""
         return mean_seconds(base.scores, members), f"mean of the run's cells, on one worker{where}"
     measured = f"`diswot bench --out {costs.path_of(base.folder)}` measures it"
@@ -135,8 +135,8 @@ def _refuse_earlier_settings(base: Results, teacher: str) -> None:
     folder = live_folder(base.folder, teacher)
     if not run_folder.info_path(folder).is_file():
         return
-    wanted = base.info["settings"] | {"teacher": teacher}
-    different = differences(wanted, run_folder.read_info(folder)["settings"], Settings.consequences)
+    wanted = base.info.settings.model_copy(update={"teacher": teacher})
+    different = wanted.differences(run_folder.read_info(folder).settings)
     if different:
         raise InputError(
             f"run: {folder} has scores of earlier searches that were made with other settings than those of "
@@ -149,7 +149,7 @@ def _members(driven: Sequence[Driver]) -> tuple[str, ...]:
 
 
 def _frames(base: Results, teacher: str, earlier: Results | None) -> list[pd.DataFrame]:
-    own = [base.scores] if teacher == base.info["settings"]["teacher"] else []
+    own = [base.scores] if teacher == base.info.settings.teacher else []
     return own + ([earlier.scores] if earlier else [])
 
 
@@ -214,7 +214,7 @@ def _provide(
 
 
 def _refuse_other_settings(settings: Settings, base: Results) -> None:
-    different = settings.differences(base.info["settings"] | {"teacher": settings.teacher})
+    different = settings.differences(base.info.settings.model_copy(update={"teacher": settings.teacher}))
     if different:
         raise InputError(
             f"run: {base.folder} has other settings: {', '.join(different)}; a search follows scores that were made "
@@ -223,7 +223,7 @@ def _refuse_other_settings(settings: Settings, base: Results) -> None:
 
 
 def _refuse_nothing(base: Results, teacher: str, known: dict[str, Scores], weight_seed: int) -> None:
-    own = base.info["settings"]["teacher"]
+    own = base.info.settings.teacher
     if teacher != own and not any(known.values()):
         raise InputError(
             f"teacher: {base.folder} has no scores with {teacher}; its own teacher is {own}. `--scores live` makes "

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
 
 import pandas as pd
 
@@ -18,16 +17,16 @@ from diswot.harness.compute import sweep
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import results, run_folder, stored_search
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.stored_search import Search
+from diswot.harness.runs.settings import Settings
+from diswot.harness.runs.stored_search import Costs, DriverRecord, Failure, Oracle, Search, Winner
 from diswot.harness.search import budget as budgets
 from diswot.harness.search import driver as drivers
 from diswot.harness.search import fronts, judge, replay, sources, winner
 from diswot.harness.search.algorithms import ALGORITHMS, Options, check
 from diswot.harness.search.driver import Driver, Scores
-from diswot.harness.search.judge import Costs, Found, Truth
+from diswot.harness.search.judge import Found, Truth
 from diswot.harness.search.plan import WINNER, WINNING_PROXY, NoSearchError, Plan
 from diswot.harness.search.side_by_side import Trail
-from diswot.harness.search.winner import Winner
 from diswot.proxies import registry
 
 
@@ -43,11 +42,11 @@ def study(plan: Plan) -> Search:
         if algorithm not in ALGORITHMS:
             raise unknown("algorithms", algorithm, ALGORITHMS)
     settings = _settings(plan)
-    space = spaces.get(settings["space"])
+    space = spaces.get(settings.space)
     _refuse_costs(plan, space)
-    teachers = plan.teachers or (settings["teacher"],)
+    teachers = plan.teachers or (settings.teacher,)
     # What is wrong with a request is said before anything is begun.
-    prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings["classes"]) if plan.live else None
+    prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings.classes) if plan.live else None
     base = _base(plan)
     chosen = _winner(plan, base, space) if {WINNER, WINNING_PROXY} & set(plan.drivers) else None
     names = _named(plan.drivers, chosen)
@@ -59,7 +58,7 @@ def study(plan: Plan) -> Search:
     found: list[Found] = []
     if prepared is None:
         known = {teacher: sources.stored(base, teacher, driven, plan.weight_seed) for teacher in teachers}
-        options, truth = _prepared(plan, space, _known_to_all(plan, space, known), settings["classes"])
+        options, truth = _prepared(plan, space, _known_to_all(plan, space, known), settings.classes)
         for teacher in teachers:
             found += _replayed(base, teacher, driven, known[teacher], options, truth, keys)
     else:
@@ -160,14 +159,13 @@ def _options(plan: Plan, cells: int, costs: Mapping[int, float] | None) -> Optio
     return Options(evaluations, population, plan.tournament or min(5, population), plan.crossover, costs)
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
+def _settings(plan: Plan) -> Settings:
     if plan.live is not None and not run_folder.info_path(plan.run).is_file():
-        return sweep.prepare(plan.live).settings.as_dict()
+        return sweep.prepare(plan.live).settings
     runs = run_folder.find(plan.run)
     if runs != [plan.run]:
         raise InputError(f"run: {plan.run} holds several runs; name one of {', '.join(map(str, runs))}.")
-    settings: dict[str, Any] = run_folder.read_info(plan.run)["settings"]
-    return settings
+    return run_folder.read_info(plan.run).settings
 
 
 def _base(plan: Plan) -> Results:
@@ -243,7 +241,7 @@ def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Tr
         seconds, machine = tables.training_seconds(target.table)
         if target.column in seconds:
             source = f"{target.table}: mean of its trainings, {target.column}, on {machine}"
-            trainings[name] = Costs(seconds[target.column], source)
+            trainings[name] = Costs(seconds=seconds[target.column], source=source)
     return Truth(space, cells, classes, accuracies, trainings, read_from)
 
 
@@ -282,50 +280,52 @@ def _info(
     chosen: Winner | None,
     picked: pd.DataFrame,
     failed: Counter[tuple[str, str]],
-) -> dict[str, Any]:
+) -> stored_search.Info:
     oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
-    described: dict[str, dict[str, Any]] = {}
+    described: dict[str, DriverRecord] = {}
     for one in found:
-        mine = {
-            "name": one.driver.name,
-            "kind": "proxy" if one.driver.ensemble is None else "ensemble",
-            "members": list(one.driver.members),
-            "direction": "higher" if one.driver.ensemble or one.driver.signs[0] > 0 else "lower",
-            "seconds_per_evaluation": one.seconds,
-            "seconds_from": one.seconds_from,
-        }
+        mine = DriverRecord(
+            name=one.driver.name,
+            kind="proxy" if one.driver.ensemble is None else "ensemble",
+            members=list(one.driver.members),
+            direction="higher" if one.driver.ensemble or one.driver.signs[0] > 0 else "lower",
+            seconds_per_evaluation=one.seconds,
+            seconds_from=one.seconds_from,
+        )
         described.setdefault(one.driver.name, mine)  # of several teachers, what the first one's search took
-    return {
-        "schema": stored_search.SCHEMA,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commands": [plan.command],
-        "space": truth.space.name,
-        "scores": "stored" if plan.live is None else "live",
-        "options": {
-            **asdict(replace(options, costs=None)),
-            "searches": plan.searches,
-            "algorithms": list(plan.algorithms),
-        },
-        "budgets": {one.name: one.most for one in plan.budgets},
-        "unknown_costs": truth.unknown_costs,
-        "cost": plan.cost,
-        "cells": len(truth.cells),
-        "weight_seed": plan.weight_seed,
-        "teachers": list(dict.fromkeys(one.teacher for one in found)),
-        "targets": list(truth.accuracies),
-        "sources": truth.sources,
-        "drivers": list(described.values()),
-        "winner": None if chosen is None else asdict(chosen),
-        "oracles": {
-            name: {
-                "cell": int(oracles.loc[name, "cell"]),
-                "architecture": str(oracles.loc[name, "architecture"]),
-                "accuracy": float(accuracies.max()),
-                "known": len(accuracies),
-            }
+    return stored_search.Info(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        commands=[plan.command],
+        space=truth.space.name,
+        scores="stored" if plan.live is None else "live",
+        options=stored_search.Options(
+            evaluations=options.evaluations,
+            population=options.population,
+            tournament=options.tournament,
+            crossover=options.crossover,
+            searches=plan.searches,
+            algorithms=list(plan.algorithms),
+        ),
+        budgets={one.name: one.most for one in plan.budgets},
+        unknown_costs=dict(truth.unknown_costs),
+        cost=plan.cost,
+        cells=len(truth.cells),
+        weight_seed=plan.weight_seed,
+        teachers=list(dict.fromkeys(one.teacher for one in found)),
+        targets=list(truth.accuracies),
+        sources=dict(truth.sources),
+        drivers=list(described.values()),
+        winner=chosen,
+        oracles={
+            name: Oracle(
+                cell=int(oracles.loc[name, "cell"]),
+                architecture=str(oracles.loc[name, "architecture"]),
+                accuracy=float(accuracies.max()),
+                known=len(accuracies),
+            )
             for name, accuracies in truth.accuracies.items()
         },
-        "failed": [{"proxy": proxy, "cause": cause, "scores": n} for (proxy, cause), n in failed.most_common()],
-        "trainings": {name: asdict(costs) for name, costs in truth.trainings.items()},
-        "machine": plan.machine,
-    }
+        failed=[Failure(proxy=proxy, cause=cause, scores=n) for (proxy, cause), n in failed.most_common()],
+        trainings=dict(truth.trainings),
+        machine=plan.machine,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,49 +11,11 @@ from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import intervals, panel
 from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, Target, by_evidence, tables
+from diswot.harness.runs.stored_search import Winner
 from diswot.harness.search.plan import NoSearchError
 
 #: A half of fewer functions has no intervals.
 FEWEST_FUNCTIONS = 2 * intervals.FEWEST_FUNCTIONS
-
-
-@dataclass(frozen=True)
-class Winner:
-    """A choice, and how it stood the test on functions that had no part in it.
-
-    Attributes:
-        driver: the proxy or ensemble with the highest correlation on the first half.
-        proxy: the proxy with the highest one there; None where only ensembles have one.
-        target: the accuracies, ``table:column``.
-        measure: of correlation.
-        chosen_on: how many functions the first half has.
-        chosen: its correlation there.
-        undefined: how many of its scores there are not defined, over all weight seeds.
-        runner_up: the second; None where there is no other one.
-        margin: how much lower the second one's correlation is there.
-        margin_p: how likely such a difference is by chance, corrected for all pairs of proxies.
-        significant: whether that is less than `diswot.harness.evidence.table.SIGNIFICANCE`.
-        judged_on: how many functions the second half has.
-        judged: its correlation there.
-        judged_low: lower end of the 95 % interval of that, over functions.
-        judged_high: upper end.
-    """
-
-    driver: str
-    proxy: str | None
-    target: str
-    measure: str
-    chosen_on: int
-    chosen: float
-    undefined: int
-    runner_up: str | None
-    margin: float | None
-    margin_p: float | None
-    significant: bool
-    judged_on: int
-    judged: float
-    judged_low: float
-    judged_high: float
 
 
 def choose(

@@ -17,16 +17,15 @@ from diswot.reports.searches import (
     as_numbers,
     circumstances,
     drivers,
+    highest,
     of,
-    option,
-    oracle,
     seconds_from,
     targets,
     teachers,
     with_teacher,
 )
 from diswot.reports.style import canvas, ends, file_names, scales, typography
-from diswot.reports.style.wording import counted, finite, joined, left_out, stored_number
+from diswot.reports.style.wording import counted, finite, joined, left_out
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -59,8 +58,7 @@ def accuracy_data(search: Search, target: str, chosen: list[str] | None = None) 
         chosen: drivers in drawing order; the most interesting ones by default.
     """
     curves = as_numbers(of(with_teacher(search.curves, teachers(search)[0]), quantity=target), *NUMBERS)
-    most = search.curves["searches"].max()
-    total = option(search, "searches") or (int(most) if finite(most) else 0)
+    total = search.info.options.searches
     curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"])]
     curves = curves.sort_values("evaluation", kind="stable")
     last = of(search.curves, quantity="score")["evaluation"].max()
@@ -93,7 +91,7 @@ def _drawing(results: Results, search: Search, target: str, data: pd.DataFrame) 
     against = "evaluations and seconds" if timed else "evaluations"
     return Drawing(
         file_names.stem("search-accuracy", target),
-        _sheet(data, stored_number(oracle(search, target).get("accuracy")), f"{words}."),
+        _sheet(data, highest(search, target), f"{words}."),
         data,
         f"Accuracy ({target}) of the current pick of evolution against {against}, for {count}; {words}.",
         f"Curves of the accuracy of the current pick against {against} for {count}",

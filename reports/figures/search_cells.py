@@ -46,7 +46,7 @@ class Pick:
 def drawings(results: Results) -> list[Drawing]:
     """Return one figure of the final cells; nothing without a search, or in a space whose cells cannot be drawn."""
     search = results.search
-    space = None if search is None else spaces.SPACES.get(str(search.info.get("space")))
+    space = None if search is None else spaces.SPACES.get(search.info.space)
     if search is None or space is None or space.drawing is None:
         return []
     found = final_cells(search)

@@ -80,7 +80,7 @@ def _chosen(front: pd.DataFrame) -> pd.DataFrame:
 def _drawing(results: Results, search: Search, driver: str, count: int) -> Drawing:
     target = next(iter(search.hypervolumes["quantity"][search.hypervolumes["quantity"] != "score"]), None)
     data = front_data(search, driver, target)
-    cost = str(search.info["cost"])
+    cost = str(search.info.cost)
     words = joined(
         circumstances(results, search),
         "a step is the cell of the best score on the front that costs no more",
@@ -93,13 +93,13 @@ def _drawing(results: Results, search: Search, driver: str, count: int) -> Drawi
         _sheet(search, driver, target, data, f"{words}."),
         data,
         f"Fronts of {driver} and {cost}, and their hypervolume as a share of that of all cells; {words}.",
-        f"Pareto fronts of {driver} and {cost} by {counted(len(search.info['options']['algorithms']), 'algorithm')}",
+        f"Pareto fronts of {driver} and {cost} by {counted(len(search.info.options.algorithms), 'algorithm')}",
     )
 
 
 def _sheet(search: Search, driver: str, target: str | None, data: pd.DataFrame, note: str) -> Figure:
-    cost = str(search.info["cost"])
-    looks = _looks(list(search.info["options"]["algorithms"]))
+    cost = str(search.info.cost)
+    looks = _looks(search.info.options.algorithms)
     with canvas.style():
         quantities = list(dict.fromkeys(data["quantity"]))
         figure, sheet = canvas.sheet(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import as_numbers, circumstances, drivers, of, oracle, targets, teachers
+from diswot.reports.searches import as_numbers, circumstances, drivers, highest, of, targets, teachers
 from diswot.reports.style import canvas, file_names, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out, plain, span
 from diswot.reports.summary import arranged
@@ -104,7 +104,7 @@ def _by_teacher(results: Results, search: Search, target: str, data: pd.DataFram
     shown = [name for name in teachers(search) if name in set(data["teacher"])]
     fewest = int(data["known"].min())
     some = fewest < int(data["searches"].max())
-    best = oracle(search, target).get("accuracy")
+    best = highest(search, target)
     words = joined(
         circumstances(results, search, ""),
         "whiskers: 95 % interval of the mean" if data["accuracy_low"].notna().any() else "",

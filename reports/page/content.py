@@ -38,7 +38,6 @@ from diswot.reports.summary import (
     circumstances,
     conditions,
     measure_of,
-    setting,
     table_of,
     targets_of,
     undefined_of,
@@ -55,8 +54,7 @@ FAMILY = text("Family", "family", choice=True)
 
 def title(results: Results) -> str:
     """Return what a reader calls the run: its search space, its images and the name of its folder."""
-    words = [results.info.get("space"), setting(results, "images"), results.folder.name]
-    return " · ".join(dict.fromkeys(str(word) for word in words if word)) or "Run"
+    return " · ".join(dict.fromkeys([results.info.space, results.info.settings.images, results.folder.name]))
 
 
 def overview(results: Results) -> list[tuple[str, str]]:
@@ -71,9 +69,9 @@ def overview(results: Results) -> list[tuple[str, str]]:
         ("Scores", f"{len(scores):,}"),
         ("Not defined", f"{int(statuses.get('undefined', 0)):,}"),
         ("Failed", f"{int(statuses.get('failed', 0)):,}"),
-        ("Images", plain(setting(results, "images"))),
-        ("Batch size", plain(setting(results, "batch_size"))),
-        ("Teacher", plain(setting(results, "teacher"))),
+        ("Images", plain(results.info.settings.images)),
+        ("Batch size", plain(results.info.settings.batch_size)),
+        ("Teacher", plain(results.info.settings.teacher)),
         ("Targets", ", ".join(targets_of(results))),
     ]
 
@@ -302,8 +300,7 @@ def _subset_field(name: str, evidence: pd.DataFrame, measure: str) -> Field:
 
 def subset_summaries(results: Results) -> list[tuple[str, str]]:
     """Return the subsets that are shown and what they hold."""
-    space = results.info.get("space")
-    known = spaces.SPACES[str(space)].subsets if space in spaces.SPACES else {}
+    known = spaces.get(results.info.space).subsets
     return [(name, known[name].summary) for name in results.evidence["subset"].drop_duplicates() if name in known]
 
 
@@ -374,30 +371,27 @@ def problem_table(results: Results) -> Table:
 
 def made_by(results: Results) -> list[str]:
     """Return the commands that made the scores, as one would type them; none where none was stored."""
-    several, one = results.info.get("commands"), results.info.get("command")
-    if several:
-        return [plain(command) for command in several]
-    if isinstance(one, (list, tuple)):  # word by word
-        return [shlex.join(str(word) for word in one)]
-    return [plain(one)] if one else []
+    return [plain(command) for command in results.info.commands]
 
 
 def rebuilt_by(results: Results) -> list[str]:
     """Return the commands that make the numbers and the page anew from the stored scores."""
-    options = [word for name in results.method.get("targets", ()) for word in ("--target", str(name))]
+    options = [word for name in results.method.targets for word in ("--target", str(name))]
     usual = {"measure": Method().measure, "undefined": UNDEFINED[0]}
     for name, default in usual.items():
-        if results.method.get(name, default) != default:
-            options += [f"--{name}", str(results.method[name])]
+        if getattr(results.method, name) != default:
+            options += [f"--{name}", getattr(results.method, name)]
     # Where a search alone made the run, nothing was correlated.
-    verbs = ("report",) if results.search is not None and not results.method else ("correlate", "report")
-    run = (results.info.get("shipped") or {}).get("name", str(results.folder))
+    verbs = ("report",) if results.search is not None and not results.method.targets else ("correlate", "report")
+    run = results.info.shipped.name if results.info.shipped is not None else str(results.folder)
     return [shlex.join(["diswot", verb, run, *options]) for verb in verbs]
 
 
 def provenance(results: Results) -> Table:
     """Return all that was stored about how the run was made and stands nowhere else."""
-    left = {name: value for name, value in results.info.items() if name not in ("command", "commands", "proxies")}
+    left = {
+        name: value for name, value in results.info.stored().items() if name not in ("command", "commands", "proxies")
+    }
     return of_texts("settings", "Settings and provenance", ("Name", "Value"), flat(left))
 
 
@@ -416,7 +410,7 @@ def accuracy_table(results: Results) -> Table:
 
 def card_rows(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the cards of the accuracy tables: name, and pairs of a field and a text."""
-    return [(name, flat(card)) for name, card in results.cards.items()]
+    return [(name, flat(vars(card))) for name, card in results.cards.items()]
 
 
 def proxy_table(results: Results) -> Table:
@@ -443,7 +437,7 @@ def ensembles_of(results: Results) -> list[Ensemble]:
 
 def citations(results: Results) -> list[tuple[str, str]]:
     """Return each source once, with what is from it: tables first, then proxies and ensembles."""
-    sources = [(card.get("citation"), f"table {name}") for name, card in results.cards.items()]
+    sources = [(card.citation, f"table {name}") for name, card in results.cards.items()]
     if "source" in results.proxies:
         ordered = results.proxies.sort_values("name")
         sources += zip(ordered["source"], ordered["name"], strict=True)

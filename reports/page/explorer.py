@@ -25,9 +25,9 @@ def data(results: Results) -> Markup | None:
     Arrays are little-endian and base64: ``{"type": "f4", "data": "..."}``. Scores are of each proxy's lowest seed, NaN
     where they are undefined; accuracies are NaN where they are not known.
     """
-    space = spaces.SPACES.get(str(results.info.get("space")))
+    space = spaces.get(results.info.space)
     scores = results.scores
-    if space is None or scores.empty or results.targets.empty:
+    if scores.empty or results.targets.empty:
         return None
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
@@ -109,9 +109,7 @@ def _targets(results: Results, cells: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _sizes(results: Results, space: Space, cells: np.ndarray) -> list[dict[str, Any]]:
-    settings = results.info.get("settings")
-    classes = settings.get("classes") if isinstance(settings, dict) else None
-    classes = int(classes or space.classes)
+    classes = results.info.settings.classes
     called = {"flops": "FLOPs, M", "params": "Parameters, M"}
     return [
         {

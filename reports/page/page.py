@@ -70,7 +70,7 @@ def _run(number: int, section: Section) -> dict[str, Any]:
     results = section.results
     groups = [group for group in section.groups if group.pictures]
     leaderboard = board.board(results)
-    space, pick = str(results.info.get("space")), answer.pick_of(results.search)
+    space, pick = results.info.space, answer.pick_of(results.search)
     in_short = answer.in_short(results)
     run = {
         "anchor": f"run-{number}",
@@ -81,7 +81,7 @@ def _run(number: int, section: Section) -> dict[str, Any]:
         "board": leaderboard,
         "lines": {line.proxy: line for line in leaderboard.lines} if leaderboard else {},
         "pick": pick,
-        "pick_picture": cell.picture(str(results.search.info["space"]), pick.cell) if pick and results.search else "",
+        "pick_picture": cell.picture(results.search.info.space, pick.cell) if pick and results.search else "",
         "cell_form": cell.picture(space),
         "explorer": explorer.data(results),
         "sampled": content.sampled(results),

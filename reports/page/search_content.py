@@ -60,7 +60,7 @@ def section(results: Results) -> dict[str, Any] | None:
         "teachers": teacher_table(search),
         "drivers": driver_table(search),
         "options": options(search),
-        "made_by": [plain(command) for command in search.info.get("commands") or ()],
+        "made_by": [plain(command) for command in search.info.commands],
     }
 
 
@@ -176,33 +176,33 @@ def driver_table(search: Search) -> Table:
         value("Seconds per evaluation", measured, "seconds_per_evaluation"),
         text("Measured", "seconds_from"),
     ]
-    rows = [record_of(search, name) for name in drivers(search)]
+    rows = [record_of(search, name).model_dump() for name in drivers(search)]
     return table("search-drivers", "What drove the searches", rows, fields, sortable=False)
 
 
 def options(search: Search) -> list[tuple[str, str]]:
     """Return how the searches were done, as pairs of a name and a text; texts may be empty."""
     info = search.info
-    chosen = {name.replace("_", " ").capitalize(): plain(value) for name, value in (info.get("options") or {}).items()}
+    chosen = {name.replace("_", " ").capitalize(): plain(value) for name, value in info.options.stored().items()}
     scores = {
         "stored": "replayed from the run's store",
         "live": "evaluated as the searches went on, beside those stored",
     }
     return [
-        ("Scores", scores.get(plain(info.get("scores")), plain(info.get("scores")))),
-        ("Cells that could be searched", f"{int(info['cells']):,}" if finite(info.get("cells")) else ""),
+        ("Scores", scores.get(info.scores, plain(info.scores))),
+        ("Cells that could be searched", f"{info.cells:,}"),
         ("Budgets", ", ".join(budgets(search))),
-        ("Second objective", plain(info.get("cost"))),
+        ("Second objective", plain(info.cost)),
         *chosen.items(),
-        ("Seed of the weights", plain(info.get("weight_seed"))),
+        ("Seed of the weights", plain(info.weight_seed)),
         ("Teachers", ", ".join(filter(None, teachers(search)))),
         ("Targets", ", ".join(targets(search))),
         *(
-            (f"A training for {target}", f"{duration(stored_number(cost.get('seconds')))}: {plain(cost.get('source'))}")
-            for target, cost in (info.get("trainings") or {}).items()
+            (f"A training for {target}", f"{duration(cost.seconds)}: {plain(cost.source)}")
+            for target, cost in info.trainings.items()
         ),
-        ("Machine", plain(info.get("machine"))),
-        ("Made", plain(info.get("created"))),
+        ("Machine", plain(info.machine)),
+        ("Made", plain(info.created)),
     ]
 
 

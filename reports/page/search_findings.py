@@ -13,7 +13,6 @@ from diswot.reports.searches import (
     drivers,
     higher_is_better,
     of,
-    oracle,
     record_of,
     targets,
     teachers,
@@ -34,14 +33,14 @@ from diswot.reports.style.wording import (
 )
 
 if TYPE_CHECKING:
-    from diswot.harness.runs.stored_search import Search
+    from diswot.harness.runs.stored_search import Oracle, Search, Winner
 
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
     beside_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
     found = [
-        ("Winner", _winner(search.info.get("winner") or {})),
+        ("Winner", _winner(search.info.winner)),
         (f"Best score{beside_first}", _best_score(search)),
         *((f"{target}{beside_first}", _reached(search, target)) for target in targets(search)),
         ("Other teachers", _teachers(search)),
@@ -49,34 +48,29 @@ def findings(search: Search) -> list[tuple[str, str]]:
     return [(about, sentences) for about, sentences in found if sentences]
 
 
-def _winner(winner: dict[str, Any]) -> str:
-    if not winner.get("driver"):
+def _winner(winner: Winner | None) -> str:
+    if winner is None:
         return ""
-    measure = MEASURES.get(str(winner.get("measure")))
-    label = measure.label if measure else plain(winner.get("measure")) or "rank"
+    measure = MEASURES.get(winner.measure)
+    label = measure.label if measure else plain(winner.measure)
     sentences = [
-        f"{winner['driver']} ranks best with {plain(winner.get('target')) or 'the accuracy'} on "
-        f"{_cells(winner.get('chosen_on'))}, one half of those that have an accuracy: {label} correlation "
-        f"{decimal(stored_number(winner.get('chosen')))}.",
+        f"{winner.driver} ranks best with {plain(winner.target)} on {counted(winner.chosen_on, 'cell')}, one half of "
+        f"those that have an accuracy: {label} correlation {decimal(winner.chosen)}.",
     ]
-    if stored_number(winner.get("undefined")) > 0:
-        sentences.append(f"Of its scores there {int(winner['undefined']):,} are not defined, and rank worst.")
-    if winner.get("runner_up"):
-        p = stored_number(winner.get("margin_p"))
+    if winner.undefined > 0:
+        sentences.append(f"Of its scores there {winner.undefined:,} are not defined, and rank worst.")
+    if winner.runner_up:
+        p = stored_number(winner.margin_p)
         said = probability(p).text
         chance = f" (p {said if said.startswith('<') else f'= {said}'})" if math.isfinite(p) else ""
-        verdict = "which is significant" if winner.get("significant") else "which is not significant"
-        margin = decimal(stored_number(winner.get("margin")))
-        sentences.append(f"The second, {winner['runner_up']}, is {margin} behind, {verdict}{chance}.")
+        verdict = "which is significant" if winner.significant else "which is not significant"
+        margin = decimal(stored_number(winner.margin))
+        sentences.append(f"The second, {winner.runner_up}, is {margin} behind, {verdict}{chance}.")
     sentences.append(
-        f"On the other {_cells(winner.get('judged_on'))}, which had no part in the choice, its correlation is "
-        f"{estimated(winner, 'judged')}."
+        f"On the other {counted(winner.judged_on, 'cell')}, which had no part in the choice, its correlation is "
+        f"{estimated(winner.model_dump(), 'judged')}."
     )
     return " ".join(sentences)
-
-
-def _cells(count: object) -> str:
-    return counted(int(stored_number(count)), "cell") if finite(count) else "cells"
 
 
 def _best_score(search: Search) -> str:
@@ -97,7 +91,7 @@ def _hits(search: Search, lead: str) -> str:
         return ""
     hits = {name: int((rows["score"].astype(float) == float(best.iloc[0])).sum()) for name, rows in mine.items()}
     evolution = counted(len(mine["evolution"]), "search", "searches")
-    of_all = f"all {_cells(search.info.get('cells'))}"
+    of_all = f"all {counted(search.info.cells, 'cell')}"
     words = f"Evolution driven by {lead} ends with the best score of {of_all} in {hits['evolution']:,} of {evolution}"
     if len(mine["random"]):
         words += f", random search in {hits['random']:,} of {len(mine['random']):,}"
@@ -156,7 +150,7 @@ def _reached(search: Search, target: str) -> str:
         return "no search with evolution ends with a cell that has an accuracy."
     lead = names[0]
     row = _row(search, lead, "evolution", target)
-    sentences = [_ends(row, lead, oracle(search, target))]
+    sentences = [_ends(row, lead, search.info.oracles.get(target))]
     others = []
     chance = _row(search, lead, "random", target)
     if finite(chance.get("accuracy")):
@@ -168,16 +162,16 @@ def _reached(search: Search, target: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _ends(row: dict[str, Any], lead: str, most: dict[str, Any]) -> str:
+def _ends(row: dict[str, Any], lead: str, most: Oracle | None) -> str:
     known, searches = int(row["known"]), stored_number(row.get("searches"))
     of_all = f" of {counted(int(searches), 'search', 'searches')}" if math.isfinite(searches) else ""
     where = f"{known:,}{of_all} whose pick has an accuracy" if known < searches else f"mean{of_all}" if of_all else ""
     words = f"Evolution driven by {lead} ends at {_accuracy(row)}{f' ({where})' if where else ''}"
     if finite(row.get("regret")):
         words += f", {estimated(row, 'regret')} points below the oracle"
-        if finite(most.get("accuracy")):
-            among = f", the best of {_cells(most['known'])} with an accuracy" if finite(most.get("known")) else ""
-            words += f" (cell {most.get('cell')}, {decimal(float(most['accuracy']))} %{among})"
+        if most is not None:
+            among = f"the best of {counted(most.known, 'cell')} with an accuracy"
+            words += f" (cell {most.cell}, {decimal(most.accuracy)} %, {among})"
     if finite(row.get("percentile")):
         words += f"; its picks are better than {row['percentile']:.1f} % of the cells with an accuracy"
     return f"{words}."
@@ -211,20 +205,19 @@ def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
 
 def _saved(search: Search, target: str, row: dict[str, Any], lead: str) -> str:
     # No ratio without what both sides were measured on.
-    training = (search.info.get("trainings") or {}).get(target) or {}
+    training = search.info.trainings.get(target)
     needed, seconds = stored_number(row.get("training_evaluations")), stored_number(row.get("training_seconds"))
-    if not plain(training.get("source")) or not math.isfinite(needed):
+    if training is None or not math.isfinite(needed):
         return ""
     words = (
         f"A random search that trains what it draws needs {rough(needed)} trainings on average for an accuracy as good"
     )
     if not math.isfinite(seconds):
         return f"{words}."
-    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({training['source']})"
+    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({training.source})"
     took = stored_number(row.get("seconds"))
-    source = record_of(search, lead).get("seconds_from")
-    measured = "; ".join(filter(None, (plain(source), plain(search.info.get("machine")))))
-    if not math.isfinite(took) or not measured:
+    measured = f"{plain(record_of(search, lead).seconds_from)}; {plain(search.info.machine)}"
+    if not math.isfinite(took):
         return f"{words}."
     words += f"; a search by {lead} takes {duration(took)} ({measured})"
     saved = stored_number(row.get("seconds_saved"))

@@ -95,7 +95,7 @@ def _bytes(text: str, change: Callable[[bytes], bytes], tells: bool = True) -> D
 
 
 def _flipped(content: bytes, share: float, bit: int) -> bytes:
-    place = int(share * len(content))
+    place = min(int(share * len(content)), len(content) - 1)  # a share may be rounded to 1
     return content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :] if content else b"\x00"
 
 

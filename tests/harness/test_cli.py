@@ -718,7 +718,7 @@ def test_a_path_may_begin_with_the_home_folder_where_no_shell_sees_it(
 def settings_of(folder: Path) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     with Store(run_folder.store_path(folder), create=False) as store:
         frame = store.frame()
-    return run_folder.read_info(folder)["settings"], sorted(set(zip(frame["cell"], frame["seed"], strict=True)))
+    return run_folder.read_info(folder).settings, sorted(set(zip(frame["cell"], frame["seed"], strict=True)))
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(cli: Cli, tmp_path: Path) -> None:
@@ -732,7 +732,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(cli:
     settings, units = settings_of(tmp_path / "run")
     assert units == [(113, 2), (113, 4)]
     assert (settings["batch_size"], settings["batch_seed"], settings["images"]) == (8, 9, "noise")
-    assert [p["name"] for p in run_folder.read_info(tmp_path / "run")["proxies"]] == ["params", "flops"]
+    assert [p["name"] for p in run_folder.read_info(tmp_path / "run").proxies] == ["params", "flops"]
 
 
 @pytest.mark.parametrize("target", ["'s0-diswot:vanilla'", "['s0-diswot:vanilla']"])

@@ -149,7 +149,7 @@ def test_a_run_of_version_0_1_0_can_be_read_and_continued(run: Path) -> None:
     assert found.scores.groupby("proxy")["value"].count().to_dict() == {"nwot": 5, "params": 5}
     assert set(found.evidence["proxy"]) == {"nwot", "params"}
     assert found.search is not None
-    assert found.method["targets"] == ["s0-diswot:distilled", "s0-diswot:vanilla"]
+    assert found.method.targets == ["s0-diswot:distilled", "s0-diswot:vanilla"]
     assert not results.correlate(run, method=QUICK).evidence.empty
     with Store(run_folder.store_path(run), create=False) as store:
         row = store.frame().iloc[0].to_dict()

@@ -145,19 +145,13 @@ def test_damaged_json_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"^run: .*x\.json cannot be read: [^\n]*; make it anew\.$"):
-        files.read_json(path, 1, (), "run", "; make it anew")
-
-
-def test_a_schema_is_a_number(tmp_path: Path) -> None:
-    path = files.write_json(tmp_path / "x.json", {"schema": True})
-    with pytest.raises(InputError, match="has schema True; this version reads 1"):
-        files.read_json(path, 1, (), "run")
+        files.json_of(path, "run", "; make it anew")
 
 
 def test_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(b'\xef\xbb\xbf{"schema": 1}')
-    assert files.read_json(path, 1, (), "run") == {"schema": 1}
+    assert files.json_of(path, "run") == {"schema": 1}
 
 
 def test_whatever_a_reader_raises_is_one_sentence(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
     assert len(found.targets) == len(names) * len(CELLS)
     by_name = found.targets.pivot(index="cell", columns="target", values="accuracy")
     assert by_name[names[2]].to_numpy() == pytest.approx((by_name[names[0]] - by_name[names[1]]).to_numpy())
-    assert found.cards["s0-diswot"]["source"] == tables.load("s0-diswot").card.source
+    assert found.cards["s0-diswot"].source == tables.load("s0-diswot").card.source
     snip = found.correlations[found.correlations["proxy"] == "snip"].iloc[0]
     assert (snip["n"], snip["undefined"], snip["failed"]) == (4, 1, 1)
     again = results.load(run)
@@ -118,7 +118,7 @@ def test_what_was_derived_is_made_anew_where_it_is_damaged(run: Path, name: str)
 def test_numbers_keep_all_their_digits(run: Path) -> None:
     found = results.correlate(run)
     info = json.loads(run_folder.info_path(run).read_text())
-    assert info == found.info
+    assert info == found.info.stored()
     loaded = results.load(run)
     for name in ("pearson", "spearman", "regret"):
         assert loaded.correlations[name].tolist() == pytest.approx(found.correlations[name], abs=0, nan_ok=True)
@@ -142,7 +142,7 @@ def test_the_default_targets_are_those_that_know_enough_cells() -> None:
 def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings: Settings) -> None:
     cells = tables.load("nb201-kd").frame.dropna().index
     folder = tmp_path / "run"
-    nb201 = replace(settings, space="nb201")
+    nb201 = settings.model_copy(update={"space": "nb201"})
     run_folder.claim(folder, nb201, registry.select("params"), device="cpu", plugins=())
     version = registry.get("params").version
     with Store(run_folder.store_path(folder), create=True) as store:

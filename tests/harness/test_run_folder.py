@@ -4,7 +4,6 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
-from diswot.harness.runs import arithmetic, run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs import arithmetic, provenance, run_folder
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry
@@ -26,17 +24,17 @@ def claim(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     def call(proxies: str = "params", plugins: Sequence[Path] = (), argv: str = "evaluate", **changes: Any) -> Any:
         monkeypatch.setattr("sys.argv", ["/somewhere/diswot", *argv.split()])
         run_folder.claim(
-            tmp_path, replace(settings, **changes), registry.select(proxies), device="cpu", plugins=plugins
+            tmp_path, settings.model_copy(update=changes), registry.select(proxies), device="cpu", plugins=plugins
         )
-        return run_folder.read_info(tmp_path)
+        return run_folder.read_info(tmp_path).stored()
 
     return call
 
 
 def test_a_run_says_how_it_was_made(claim: Claim, settings: Settings) -> None:
     info = claim(argv="evaluate --cells 3,7")
-    assert info["schema"] == run_folder.SCHEMA
-    assert info["settings"] == settings.as_dict()
+    assert info["schema"] == 1
+    assert info["settings"] == settings.stored()
     assert info["settings_hash"] == settings.hash
     assert info["command"] == "diswot evaluate --cells 3,7"
     assert {"python", "torch", "numpy", "scipy"} <= info["versions"].keys()
@@ -65,7 +63,7 @@ def test_what_was_made_of_another_version_is_forgotten(
     (tmp_path / "evidence.csv").write_text("")
     claim("mine")
     assert (tmp_path / "evidence.csv").exists()
-    info = run_folder.read_info(tmp_path)
+    info = run_folder.read_info(tmp_path).stored()
     info["proxies"][0]["version"] = "another"
     run_folder.info_path(tmp_path).write_text(json.dumps(info))
     claim("params")
@@ -104,7 +102,7 @@ def test_a_folder_of_runs_becomes_no_run(claim: Claim, tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "has schema None; this version reads 1"),
         ('{"schema": 2}', "has schema 2; this version reads 1"),
-        ('{"schema": 1, "space": "s0"}', "is damaged: it lacks settings, settings_hash, commands, proxies, hashes"),
+        ('{"schema": 1, "space": "s0"}', "is damaged: it lacks settings, settings_hash, commands, hashes, proxies"),
         ("\xff", "cannot be read"),
     ],
 )
@@ -135,7 +133,7 @@ def test_runs_are_found_where_they_are(tmp_path: Path) -> None:
 
 def test_the_description_of_every_proxy_is_plain() -> None:
     for name in registry.names():
-        described = run_folder.describe(registry.get(name))
+        described = run_folder.describe(registry.get(name)).stored()
         assert json.loads(json.dumps(described)) == described
         assert described["summary"]
 
@@ -176,7 +174,11 @@ def test_two_claims_at_once_keep_each_others_records(
         meet.wait()
         try:
             run_folder.claim(
-                folder, replace(settings, batch_size=batch_size), registry.select(name), device=name, plugins=()
+                folder,
+                settings.model_copy(update={"batch_size": batch_size}),
+                registry.select(name),
+                device=name,
+                plugins=(),
             )
         except InputError as error:
             refused.append(str(error))
@@ -191,7 +193,7 @@ def test_two_claims_at_once_keep_each_others_records(
             thread.start()
         for thread in both:
             thread.join()
-        names = {record["name"] for record in run_folder.read_info(folder)["proxies"]}
+        names = {proxy.name for proxy in run_folder.read_info(folder).proxies}
         if number % 2:
             assert (refused, names) == ([], {"params", "flops"})
         else:
@@ -207,11 +209,11 @@ def test_two_notes_keep_each_other(claim: Claim, tmp_path: Path, capsys: pytest.
         assert capsys.readouterr().err == ""
         run_folder.note_computed(tmp_path, store, "another", ["snip"])
     info = run_folder.read_info(tmp_path)
-    assert info["computed"] == [
+    assert info.stored()["computed"] == [
         {"device": "one", "proxies": ["params", "snip"]},
         {"device": "another", "proxies": ["snip"]},
     ]
-    assert sets.devices(info) == {"params": "one", "snip": "one, another"}
+    assert provenance.devices(info) == {"params": "one", "snip": "one, another"}
     assert "has scores that were computed on one; this is another" in capsys.readouterr().err
 
 
@@ -240,12 +242,14 @@ def test_a_folder_that_becomes_a_run_has_its_names_already(tmp_path: Path) -> No
         ({"settings": {"space": "s0"}}, "settings lacks images"),
         ({"settings_hash": "0"}, "settings_hash is not that of its settings"),
         ({"space": "nb201"}, "its space is not that of its settings"),
-        ({"space": ["s0"]}, r"space is \['s0'\], and must be one of nb201, s0"),
+        ({"space": "nb20"}, "space is 'nb20', and must be one of nb201, s0"),
+        ({"spaces": "nb201"}, r"the key of it: 'spaces' is not known; did you mean 'space'\?"),
+        ({"space": ["s0"]}, r"space is \['s0'\], and must be a valid string"),
         ({"proxies": []}, "it has no proxies"),
         ({"proxies": [3]}, r"proxies\[0\] is 3, and must be an object"),
-        ({"commands": "x"}, "commands is 'x', and must be a list"),
+        ({"commands": "x"}, "commands is 'x', and must be a valid array"),
         ({"taken": [{}]}, r"taken\[0\] lacks set, data_hash, proxies"),
-        ({"shipped": {"name": 1}}, "shipped lacks data_hash"),
+        ({"shipped": {"name": 1}}, "shipped.name is 1, and must be a valid string"),
     ],
 )
 def test_a_record_edited_by_hand_is_refused(claim: Claim, tmp_path: Path, change: dict[str, Any], says: str) -> None:
@@ -263,26 +267,26 @@ def test_a_proxy_that_is_recorded_twice_is_refused(claim: Claim, tmp_path: Path)
 
 
 def test_other_instructions_are_refused(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def claim(now: dict[str, Any] | None) -> None:
+    def claim(now: arithmetic.Arithmetic | None) -> None:
         run_folder.claim(tmp_path, settings, registry.select("params"), device="cpu", plugins=(), arithmetic=now)
 
     monkeypatch.delenv("MKL_CBWR", raising=False)
     claim(None)  # as an older version, or a cluster, left it
     here = arithmetic.here("cpu")
     claim(here)
-    assert run_folder.read_info(tmp_path)["arithmetic"] == here
+    assert run_folder.read_info(tmp_path).arithmetic == here
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     with pytest.raises(InputError, match=r"computed with other instructions: MKL_CBWR COMPATIBLE \(there: not set\);"):
         claim(arithmetic.here("cpu"))
     with pytest.raises(InputError, match="CPU capability OTHER"):
-        claim(here | {"capability": "OTHER"})
+        claim(here.model_copy(update={"capability": "OTHER"}))
     with pytest.raises(InputError, match="mkldnn"):
-        claim(here | {"mkldnn": not here["mkldnn"]})
+        claim(here.model_copy(update={"mkldnn": not here.mkldnn}))
     claim(here)
 
 
 def test_a_gpu_does_not_depend_on_the_processors_instructions() -> None:
-    assert arithmetic.here("cuda")["capability"] is None
+    assert arithmetic.here("cuda").capability is None
 
 
 def test_the_revision_is_that_of_this_projects_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

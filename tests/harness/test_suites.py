@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +68,17 @@ def test_suite_is_read_as_it_was_written(mine: Suite) -> None:
     assert suites.names() == ("mine",)
 
 
-@pytest.mark.parametrize("part", list(Suite.__dataclass_fields__))
+@pytest.mark.parametrize("part", list(Suite.model_fields))
 def test_hash_changes_with_every_part(part: str, mine: Suite) -> None:
-    changed = asdict(mine)[part]
-    changed = {**changed, "more": "1"} if isinstance(changed, dict) else [*changed, 1]
-    assert replace(mine, **{part: changed}).hash != mine.hash
+    changed = mine.model_dump()[part]
+    changed = (
+        {**changed, "more": "1"}
+        if isinstance(changed, dict)
+        else [*changed, 1]
+        if isinstance(changed, list)
+        else "other"
+    )
+    assert mine.model_copy(update={part: changed}).hash != mine.hash
 
 
 def test_unknown_suite_names_the_nearest(mine: Suite) -> None:
@@ -126,19 +131,19 @@ def test_run_of_another_suite_is_refused(
 ) -> None:
     if "settings" in changes:
         changes = {"settings": mine.settings | changes["settings"]}
-    suites.write(folder / "mine.suite.json", replace(mine, **changes))
+    suites.write(folder / "mine.suite.json", mine.model_copy(update=changes))
     with pytest.raises(InputError, match=f"run: it is not the suite mine: .*{sentence}"):
         suites.correlate(run, "mine")
 
 
 def test_other_table_is_refused(mine: Suite, folder: Path, run: Path) -> None:
-    suites.write(folder / "mine.suite.json", replace(mine, targets=dict.fromkeys(mine.targets, "0")))
+    suites.write(folder / "mine.suite.json", mine.model_copy(update={"targets": dict.fromkeys(mine.targets, "0")}))
     with pytest.raises(InputError, match="suite: s0-diswot:distilled is not the table that mine was made with"):
         suites.correlate(run, "mine")
 
 
 def test_other_installed_version_is_refused(mine: Suite, folder: Path, cli: Cli, tmp_path: Path) -> None:
-    suites.write(folder / "mine.suite.json", replace(mine, proxies={"params": "7"}))
+    suites.write(folder / "mine.suite.json", mine.model_copy(update={"proxies": {"params": "7"}}))
     said = cli("evaluate", "--suite", "mine", "--out", tmp_path / "again")
     assert said.status == 2
     assert "--suite: params is in it in version 7, and version 1 is installed" in said.sentence

@@ -13,11 +13,14 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from diswot.benchmarks import spaces
+from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.spaces import nb201, s0
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
-from diswot.harness.runs.results import Results
+from diswot.harness.runs import stored_search
+from diswot.harness.runs.provenance import Info, ProxyRecord
+from diswot.harness.runs.results import Answered, Results
+from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.stored_search import (
     CURVE_COLUMNS,
     FRONT_COLUMNS,
@@ -105,36 +108,22 @@ def make_run(
     correlations, evidence = evidence_table.tables(panel.build(scores, proxies), proxies, found, space, method)
     return Results(
         folder=folder,
-        info={
-            "space": "s0",
-            "settings": {
-                "images": "cifar100",
-                "batch_size": 64,
-                "classes": 100,
-                "teacher": "resnet56",
-                "device": "cpu",
-            },
-            "versions": {"python": "3.11.2", "torch": "2.7.1"},
-            "git_revision": "0123abcd",
-            "command": ["diswot", "evaluate", "--space", "s0", "--images", "cifar100"],
-            "threads": 1,
-            "created": "2025-01-02T03:04:05Z",
-            "hashes": {"batch": "ab" * 32},
-        },
+        info=provenance(names),
         scores=scores,
         correlations=correlations,
         evidence=evidence,
-        method={"targets": list(targets), **vars(method), "undefined": "worst"},
+        method=Answered(targets=list(targets), measure=method.measure, undefined="worst"),
         targets=accuracies,
         proxies=proxies,
         cards={
-            "s0-diswot": {
-                "source": "figures published with the paper, https://arxiv.org/abs/2303.15678",
-                "licence": "figures",
-                "recipe": "200 epochs",
-                "citation": "Dong, Li and Wei, DisWOT, CVPR 2023",
-                "data_hash": "cd" * 32,
-            }
+            "s0-diswot": replace(
+                tables.load("s0-diswot").card,
+                source="figures published with the paper, https://arxiv.org/abs/2303.15678",
+                licence="figures",
+                recipe="200 epochs",
+                citation="Dong, Li and Wei, DisWOT, CVPR 2023",
+                data_hash="cd" * 32,
+            )
         },
     )
 
@@ -174,34 +163,64 @@ def worth(accuracies: pd.Series, ends: np.ndarray, seconds: float) -> dict[str, 
     return row | {"training_evaluations": 80.0, "training_seconds": 72000.0, "seconds_saved": 72000 / seconds}
 
 
+def provenance(names: Sequence[str]) -> Info:
+    settings = Settings(
+        space="s0",
+        images="cifar100",
+        batch_size=64,
+        batch_seed=0,
+        augment=False,
+        classes=100,
+        teacher="resnet56",
+        device="cpu",
+        batch="ab" * 32,
+    )
+    described = {"version": "1", "direction": "higher", "family": "family", "live_edges_only": False}
+    return Info(
+        space="s0",
+        settings=settings,
+        settings_hash=settings.hash,
+        versions={"python": "3.11.2", "torch": "2.7.1"},
+        git_revision="0123abcd",
+        commands=["diswot evaluate --space s0 --images cifar100"],
+        threads="1 a worker",
+        created="2025-01-02T03:04:05Z",
+        hashes={"batch": "ab" * 32},
+        proxies=[ProxyRecord(name=name, **described) for name in names or ("none",)],
+    )
+
+
 def search_info(
-    drivers: Sequence[str], asked: dict[str, Any], searches: int, evaluations: int, winner: bool, seconds: bool
-) -> dict[str, Any]:
-    target = next(iter(asked["targets"]), None)
-    chosen = {
+    drivers: Sequence[str], searches: int, evaluations: int, winner: bool, seconds: bool, **asked: Any
+) -> stored_search.Info:
+    target = next(iter(asked["targets"]), "")
+    chosen = stored_search.Winner(
         **{"driver": drivers[0], "target": target, "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
-        **{"runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
+        **{"undefined": 0, "runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
         **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
-    }
+    )
     described = [
-        {
+        stored_search.DriverRecord(
             **{"name": name, "kind": "proxy", "members": [name], "direction": "higher"},
-            "seconds_per_evaluation": 0.4 * 3.0**-number if seconds else None,
-            "seconds_from": "costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13",
-        }
+            seconds_per_evaluation=0.4 * 3.0**-number if seconds else None,
+            seconds_from="costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13",
+        )
         for number, name in enumerate(drivers)
     ]
     how = {"population": 20, "tournament": 5, "crossover": 0.0, "searches": searches}
-    how |= {"algorithms": ["evolution", "random"]}
     source = "nb201-kd, median on 2 threads of an Epyc 7B13"
-    return {
-        **{"schema": 1, "created": "2025-01-02T03:04:05Z", "budgets": {}, "weight_seed": 0, **asked},
-        "commands": ["diswot search runs/nb201 --proxy winner --searches 12"],
-        **{"options": {"evaluations": evaluations, **how}, "drivers": described},
-        "winner": chosen if winner else None,
-        "trainings": {target: {"seconds": 900.0, "source": source}},
-        "machine": "Epyc 7B13, 2 threads, torch 2.7.1",
-    }
+    return stored_search.Info(
+        created="2025-01-02T03:04:05Z",
+        budgets={},
+        weight_seed=0,
+        commands=["diswot search runs/nb201 --proxy winner --searches 12"],
+        options=stored_search.Options(evaluations=evaluations, algorithms=["evolution", "random"], **how),
+        drivers=described,
+        winner=chosen if winner else None,
+        trainings={target: stored_search.Costs(seconds=900.0, source=source)},
+        machine="Epyc 7B13, 2 threads, torch 2.7.1",
+        **asked,
+    )
 
 
 def make_search(
@@ -276,8 +295,12 @@ def make_search(
             top = int(accuracies[target].argmax())
             row = picked(top, teacher=None, driver=target, algorithm="oracle", evaluations=len(cells))
             picks.append(row)
-            known = {"accuracy": accuracies[target].max(), "known": int(accuracies[target].notna().sum())}
-            oracles[target] = {"cell": row["cell"], "architecture": row["architecture"], **known}
+            oracles[target] = stored_search.Oracle(
+                cell=int(row["cell"]),
+                architecture=row["architecture"],
+                accuracy=float(accuracies[target].max()),
+                known=int(accuracies[target].notna().sum()),
+            )
     between = [
         {
             **{"driver": driver, "teacher": one, "other": other, "cells": len(cells), "searches": searches},
@@ -289,8 +312,8 @@ def make_search(
         for other in teachers[place + 1 :]
     ]
     asked = {"space": space, "scores": scores, "teachers": list(teachers), "targets": list(targets)}
-    info = search_info(drivers, asked, searches, evaluations, winner, seconds)
-    info |= {"cells": len(cells), "oracles": oracles, "failed": []}
+    asked |= {"cells": len(cells), "oracles": oracles, "failed": []}
+    info = search_info(drivers, searches, evaluations, winner, seconds, **asked)
     return Search(
         info=info,
         curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
@@ -303,29 +326,29 @@ def make_search(
 def with_cost(search: Search, cost: str = "hw-nas-bench:edgegpu_latency") -> Search:
     """Return the search with made-up fronts of score and cost, and their hypervolumes."""
     random = np.random.default_rng(5)
-    made = search.info["options"]
-    target = next(iter(search.info["targets"]), None)
+    made = search.info.options
+    target = next(iter(search.info.targets), None)
     points, volumes = [], []
     heads = search.curves[["teacher", "driver", "algorithm"]].drop_duplicates().to_dict("records")
     wholes = [head | {"algorithm": "exhaustive"} for head in heads if head["algorithm"] == "random"]
-    oracles = [{"driver": name, "algorithm": "oracle"} for name in search.info["targets"]]
+    oracles = [{"driver": name, "algorithm": "oracle"} for name in search.info.targets]
     for head in [*heads, *wholes, *oracles]:
-        searched = head["algorithm"] in made["algorithms"]
-        for seed in range(made["searches"]) if searched else (None,):
+        searched = head["algorithm"] in made.algorithms
+        for seed in range(made.searches) if searched else (None,):
             length = int(random.integers(1, 12))
             costs, shares = (np.sort(random.random(length)) for _ in range(2))
             front = pd.DataFrame({"cell": range(length), "architecture": "a", "cost": 2 + 6 * costs, "share": shares})
             front = front.assign(score=-1 / shares, seed=seed, **head)
-            points.append(front.assign(**dict.fromkeys(search.info["targets"], 60 + 30 * shares)))
+            points.append(front.assign(**dict.fromkeys(search.info.targets, 60 + 30 * shares)))
         for quantity in ("score", *([target] if target else [])) if searched else ():
-            volumes.append({**head, "quantity": quantity, "searches": made["searches"], "hypervolume": 0.9})
+            volumes.append({**head, "quantity": quantity, "searches": made.searches, "hypervolume": 0.9})
     curves = search.curves[search.curves["quantity"] == "score"].assign(quantity="hypervolume")
-    columns = [*FRONT_COLUMNS, *search.info["targets"]]
+    columns = [*FRONT_COLUMNS, *search.info.targets]
     growth = curves["evaluation"] / curves["evaluation"].max()
     curves = curves.assign(mean=growth, low=growth - 0.1, high=growth + 0.1)
     return replace(
         search,
-        info=search.info | {"cost": cost},
+        info=search.info.model_copy(update={"cost": cost}),
         curves=pd.concat([search.curves, curves], ignore_index=True),
         fronts=pd.concat(points, ignore_index=True)[columns].astype({"seed": "Int64"}),
         hypervolumes=pd.DataFrame(volumes, columns=list(HYPERVOLUME_COLUMNS)),
@@ -374,10 +397,11 @@ def nothing_known(search: Search) -> Search:
         for column in numeric & set(frame):
             frame[column] = np.nan
         tables[name] = frame
-    info = search.info | {"options": {}, "machine": None, "trainings": {}, "cells": None, "commands": []}
-    return replace(
-        search, info=info | {"winner": dict.fromkeys(search.info["winner"]) | {"driver": "diswot"}}, **tables
-    )
+    winner = search.info.winner
+    assert winner is not None
+    unknown = {"runner_up": None, "margin": None, "margin_p": None, "chosen": np.nan, "judged": np.nan}
+    changes = {"trainings": {}, "commands": [], "winner": winner.model_copy(update=unknown)}
+    return replace(search, info=search.info.model_copy(update=changes), **tables)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,12 @@ def test_the_winner_comes_first_and_the_others_by_their_accuracy(searched: Calla
     evolution = (search.summary["algorithm"] == "evolution") & (search.summary["target"] == TARGET)
     search.summary.loc[evolution, "accuracy"] = [91.0, np.nan, 93.0, 92.0]
     assert drivers(search) == ["a", "c", "d", "b"]
-    search.info["winner"]["driver"] = "b"
-    assert drivers(search) == ["b", "c", "d", "a"]
-    search.info["winner"] = None
+    winner = search.info.winner
+    assert winner is not None
+    for chosen, order in (
+        (winner.model_copy(update={"driver": "b"}), ["b", "c", "d", "a"]),
+        (None, ["a", "c", "d", "b"]),
+    ):
+        other = replace(search, info=search.info.model_copy(update={"winner": chosen}))
+        assert drivers(other) == order
     assert drivers(search) == ["a", "c", "d", "b"]  # the first asked for, whatever the accuracies

@@ -6,17 +6,23 @@ It is taken where it answers exactly the question that is asked; see `harness.ru
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError
-from diswot.harness import files
+from diswot.harness import files, records
+from diswot.harness.records import Document
 from diswot.harness.runs.answers import TABLES
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
+
+
+class Kept(Document):
+    """Which question tables answer, and the SHA-256 of each of `TABLES`."""
+
+    question: str
+    data_hashes: dict[str, str]
 
 
 def read(one: ScoreSet, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
@@ -29,11 +35,11 @@ def read(one: ScoreSet, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     if not card.is_file():
         return None
     try:
-        record: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
-        if record["question"] != asked:
+        record = records.read(Kept, card, "scores")
+        if record.question != asked:
             return None
-        correlations, judged = (_read(one.name, table, record["data_hashes"][table]) for table in TABLES)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        correlations, judged = (_read(one.name, table, record.data_hashes[table]) for table in TABLES)
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"scores: {card} or what it names is damaged: {error}; install diswot-bench anew.") from error
     return correlations, judged
 
@@ -51,7 +57,7 @@ def write(one: ScoreSet, answered: str, correlations: pd.DataFrame, judged: pd.D
     for table, frame in zip(TABLES, (correlations, judged), strict=True):
         path = files.write_table(table_path(one.name, table), frame)
         hashes[table] = hashlib.sha256(path.read_bytes()).hexdigest()
-    files.write_json(card_path(one.name), {"question": answered, "data_hashes": hashes})
+    files.write_json(card_path(one.name), Kept(question=answered, data_hashes=hashes).stored())
 
 
 def card_path(name: str) -> Path:

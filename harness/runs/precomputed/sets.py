@@ -6,25 +6,20 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diswot.benchmarks.errors import InputError, unknown
-from diswot.harness import files
+from diswot.harness import records
+from diswot.harness.runs.provenance import Card, devices
 from diswot.harness.runs.store import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The number of the card's form.
-SCHEMA = 1
-
 #: Where the sets lie. There may be none, and then there need not be a folder.
 FOLDER = Path(__file__).with_name("data")
 
 _CARD = ".card.json"
-
-#: What a card must hold for its set to be read.
-_KEYS = ("space", "settings", "settings_hash", "commands", "hashes", "proxies", "cells", "seeds", "scores", "data_hash")
 
 _TEXTS = ("proxy", "version", "status", "cause")
 
@@ -41,17 +36,17 @@ class ScoreSet:
 
     name: str
     path: Path
-    card: dict[str, Any]
+    card: Card
 
     @property
     def data_hash(self) -> str:
         """SHA-256 of the Parquet file, in hexadecimal."""
-        return str(self.card["data_hash"])
+        return self.card.data_hash
 
     @property
     def versions(self) -> dict[str, str]:
         """The version of each proxy by its name."""
-        return {record["name"]: record["version"] for record in self.card["proxies"]}
+        return {proxy.name: proxy.version for proxy in self.card.proxies}
 
     @property
     def devices(self) -> dict[str, str]:
@@ -81,23 +76,8 @@ class ScoreSet:
         for name in _TEXTS:  # texts stay texts and no cause stays None, as in a store
             texts = frame[name].astype(object)
             frame[name] = texts.where(texts.notna(), None)
-        frame["space"] = pd.Series(self.card["space"], frame.index, dtype=object)
+        frame["space"] = pd.Series(self.card.space, frame.index, dtype=object)
         return frame[[name for name in SCORES.columns if name != "settings"]]
-
-
-def devices(record: dict[str, Any]) -> dict[str, str]:
-    """Return the device on which the scores of each proxy were made, of a card or ``run.json``.
-
-    Older ones do not say it by proxy: then what was taken was made where the note says, and all else on the last call's
-    device.
-    """
-    named: dict[str, str] = record.get("devices", {})
-    noted: dict[str, list[str]] = {}
-    for note in (*record.get("computed", ()), *record.get("taken", ())):
-        for proxy in note["proxies"]:
-            noted.setdefault(proxy, []).append(note.get("device", "not recorded"))
-    proxies = [proxy["name"] for proxy in record["proxies"]]
-    return {name: named.get(name) or ", ".join(dict.fromkeys(noted.get(name, [record["device"]]))) for name in proxies}
 
 
 def names() -> tuple[str, ...]:
@@ -115,7 +95,7 @@ def load(name: str) -> ScoreSet:
         raise InputError(f"scores: {name!r} is not known; this version has no precomputed scores.")
     if name not in names():
         raise unknown("scores", name, names())
-    return ScoreSet(name, data_path(name), files.read_json(card_path(name), SCHEMA, _KEYS, "scores"))
+    return ScoreSet(name, data_path(name), records.read(Card, card_path(name), "scores"))
 
 
 def data_path(name: str) -> Path:

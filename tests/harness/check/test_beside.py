@@ -17,6 +17,7 @@ from diswot.harness.evidence import intervals
 from diswot.harness.runs import packing, run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.settings import hash_of
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry
 
@@ -64,7 +65,7 @@ def test_a_check_compares_under_the_conditions_of_the_set(
     info = run_folder.read_info(tmp_path / "kept")
     cells = tuple(map(int, (tmp_path / "kept" / "cells.txt").read_text().split()))
     assert cells == reference.cells(quick=True)
-    assert info["settings_hash"] == shipped.card["settings_hash"] != reference.load().settings_hash
+    assert info.settings_hash == shipped.card.settings_hash != reference.load().settings.hash
     answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
     assert {"not_behind live_flops", "not_behind snip"} <= set(answers)
     assert f"--with {shipped.name}" in answers["not_behind snip"]["reproduce"]
@@ -74,7 +75,7 @@ def test_a_check_compares_under_the_conditions_of_the_set(
 def test_the_reference_holds_the_set_s_scores_of_the_fixed_cells(shipped: ScoreSet) -> None:
     found = reference.of_set(shipped)
     assert list(found.proxies["name"]) == ["live_flops", "snip"]
-    assert found.settings_hash == shipped.card["settings_hash"]
+    assert found.settings.hash == shipped.card.settings_hash
     own = reference.load().scores
     own = own[own["proxy"] == "live_flops"].set_index("cell")["value"]
     for name in found.proxies["name"]:
@@ -100,7 +101,8 @@ def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plug
     assert (said.status, "--image-dir: a check uses noise" in said.sentence) == (2, True)
     card = sets.card_path(shipped.name)
     stored = json.loads(card.read_text())
-    card.write_text(json.dumps(stored | {"settings": stored["settings"] | {"stack": 2}, "settings_hash": "0"}))
+    others = stored["settings"] | {"stack": 2}
+    card.write_text(json.dumps(stored | {"settings": others, "settings_hash": hash_of(others)}))
     said = cli("check", path, "--with", shipped.name)
     assert (said.status, "a check has other settings than nb201-tiny: stack 1 (there: 2)" in said.sentence) == (2, True)
     card.write_text(json.dumps(stored | {"seeds": [1, 2]}))

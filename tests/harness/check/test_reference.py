@@ -87,8 +87,8 @@ def test_a_changed_built_in_needs_a_new_version(
 
 def test_its_settings_are_those_of_a_check(stored: reference.Reference) -> None:
     settings = reference.settings_of(reference.plan(reference.OWN, (), reference.cells(quick=True), (), workers=1))
-    assert settings.as_dict() == stored.settings
-    assert settings.hash == stored.settings_hash
+    assert settings == stored.settings
+    assert settings.hash == stored.settings.hash
 
 
 def test_reading_it_loads_no_torch() -> None:

@@ -46,7 +46,7 @@ def make(tmp_path: Path, settings: Settings, record: Callable[..., Record]) -> C
         version: str | None = None,
         **changes: Any,
     ) -> Path:
-        folder, made = tmp_path / name, replace(settings, **changes)
+        folder, made = tmp_path / name, settings.model_copy(update=changes)
         proxies = [replace(one, version=version or one.version) for one in registry.select(",".join(scores))]
         run_folder.claim(folder, made, proxies, device="cpu", plugins=())
         identity = {"space": made.space, "settings": made.hash}

@@ -60,9 +60,9 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
     searched = found[0].search
     assert searched is not None
     assert searched.modelled == ("nb201-kd-model:distilled", "nb201-kd-model:vanilla")
-    assert {driver["name"] for driver in searched.info["drivers"]} >= set(DRIVERS)
+    assert {driver.name for driver in searched.info.drivers} >= set(DRIVERS)
     picked = searched.picks[searched.picks["seed"].notna() & (searched.picks["algorithm"] == "evolution")]
-    first = picked[picked["driver"] == searched.info["drivers"][0]["name"]]
+    first = picked[picked["driver"] == searched.info.drivers[0].name]
     cell = int(first["cell"].value_counts().index[0])
     known = tables.load("analog-nasbench").frame["baseline"]
     better = stats.percentileofscore(known, known[cell], kind="mean")

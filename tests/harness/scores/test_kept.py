@@ -35,7 +35,7 @@ def test_kept_evidence_is_what_would_be_computed(
     monkeypatch.setattr(table, "tables", lambda *_: pytest.fail("it was kept"))
     folder = run_folder.show(shipped, tmp_path)
     found = results.correlate(folder)
-    assert found.method["kept"]
+    assert found.method.kept
     pd.testing.assert_frame_equal(found.correlations, computed.correlations, check_dtype=False, check_exact=True)
     pd.testing.assert_frame_equal(found.evidence, computed.evidence, check_dtype=False, check_exact=True)
     for name in FILES:
@@ -46,13 +46,13 @@ def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None
     packing.keep_evidence(shipped.name)
     folder = run_folder.show(shipped, tmp_path)
     found = results.correlate(folder, method=Method("kendall"))
-    assert not found.method["kept"]
+    assert not found.method.kept
     assert set(found.evidence["measure"]) == {"kendall"}
-    assert results.correlate(folder, ("s0-diswot:distilled",)).method["kept"]  # what the default stands for
+    assert results.correlate(folder, ("s0-diswot:distilled",)).method.kept  # what the default stands for
 
 
 def question(one: ScoreSet, targets: list[Target], method: Method, undefined: str) -> str:
-    return answers.question(one.data_hash, pd.DataFrame(one.card["proxies"]), targets, method, undefined)
+    return answers.question(one.data_hash, pd.DataFrame(map(dict, one.card.proxies)), targets, method, undefined)
 
 
 def test_a_question_depends_on_all_that_an_answer_does(
@@ -60,7 +60,7 @@ def test_a_question_depends_on_all_that_an_answer_does(
 ) -> None:
     accuracies = pd.Series([1.0, 2.0], index=[111, 113])
     target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
-    other = ScoreSet(shipped.name, shipped.path, shipped.card | {"data_hash": "0"})
+    other = ScoreSet(shipped.name, shipped.path, shipped.card.model_copy(update={"data_hash": "0"}))
     asked = [
         question(shipped, [target], Method(), "worst"),
         question(other, [target], Method(), "worst"),
@@ -86,8 +86,8 @@ def test_a_question_depends_on_all_that_an_answer_does(
 
 def with_proxy(one: ScoreSet, **changes: str) -> ScoreSet:
     """The set with another record of its first proxy."""
-    first, *others = one.card["proxies"]
-    return replace(one, card=one.card | {"proxies": [first | changes, *others]})
+    first, *others = one.card.proxies
+    return replace(one, card=one.card.model_copy(update={"proxies": [first.model_copy(update=changes), *others]}))
 
 
 def test_a_corrected_direction_reaches_the_answer(shipped: ScoreSet, tmp_path: Path) -> None:
@@ -95,20 +95,20 @@ def test_a_corrected_direction_reaches_the_answer(shipped: ScoreSet, tmp_path: P
     folder = run_folder.show(shipped, tmp_path)
     before = results.correlate(folder)
     corrected = with_proxy(shipped, direction="lower")
-    sets.card_path(shipped.name).write_text(json.dumps(corrected.card))
+    sets.card_path(shipped.name).write_text(json.dumps(corrected.card.stored()))
     with pytest.raises(InputError, match=r"shows s0-noise as another version shipped it; `diswot correlate s0-noise`"):
         results.load(folder)
     assert run_folder.show(corrected, tmp_path) == folder
     assert results.load(folder).evidence.empty
     after = results.correlate(folder)
-    assert not after.method["kept"]
-    name = corrected.card["proxies"][0]["name"]
+    assert not after.method.kept
+    name = corrected.card.proxies[0].name
     old, new = (of.correlations.set_index("proxy").loc[[name], "spearman"].to_numpy() for of in (before, after))
     assert new == pytest.approx(-old, abs=1e-12)  # the same ranks from the other end
 
 
 def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> None:
-    assert not results.correlate(run_folder.show(shipped, tmp_path)).method["kept"]
+    assert not results.correlate(run_folder.show(shipped, tmp_path)).method.kept
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_the_evidence_of_what_is_shipped_is_up_to_date(tmp_path: Path, monkeypat
         raise AssertionError("`diswot scores judge NAME` brings the evidence of a set up to date")
 
     monkeypatch.setattr(table, "tables", judge)
-    kept_with = [results.correlate(run_folder.show(sets.load(name), tmp_path)).method["kept"] for name in sets.names()]
+    kept_with = [results.correlate(run_folder.show(sets.load(name), tmp_path)).method.kept for name in sets.names()]
     assert all(kept_with)

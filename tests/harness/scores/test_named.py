@@ -121,7 +121,7 @@ def test_a_run_of_ones_own_is_left_alone(cli: Cli, finished: Path, complete: Sco
 def test_a_set_of_another_version_is_begun_anew(cli: Cli, complete: ScoreSet, tmp_path: Path) -> None:
     cli("correlate", "s0-noise")
     folder = tmp_path / "runs" / "s0-noise"
-    info = run_folder.read_info(folder)
+    info = run_folder.read_info(folder).stored()
     info["shipped"]["data_hash"] = "of another version"
     run_folder.info_path(folder).write_text(json.dumps(info))
     with pytest.raises(
@@ -148,10 +148,10 @@ def test_sets_are_listed_and_shown(cli: Cli, complete: ScoreSet) -> None:
         assert text in listed
     (row,) = json.loads(cli("scores", "list", "--json").out)
     assert (row["name"], row["cells"], row["seeds"], row["proxies"]) == ("s0-noise", 64, [0], ["live_flops", "nwot"])
-    assert row["settings"] == complete.card["settings"]
-    assert json.loads(cli("scores", "show", "s0-noise", "--json").out) == complete.card
+    assert row["settings"] == complete.card.settings.stored()
+    assert json.loads(cli("scores", "show", "s0-noise", "--json").out) == complete.card.stored()
     shown = cli("scores", "show", "s0-noise").out
-    for text in (complete.data_hash, complete.card["settings"]["batch"], complete.card["versions"]["numpy"]):
+    for text in (complete.data_hash, complete.card.settings.batch, complete.card.versions["numpy"]):
         assert text in shown
 
 

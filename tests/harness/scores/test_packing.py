@@ -29,8 +29,8 @@ def test_the_same_store_gives_the_same_bytes(finished: Path, shipped: ScoreSet) 
 
 
 def test_the_card_says_how_it_was_made(finished: Path, shipped: ScoreSet) -> None:
-    info, scores = run_folder.read_info(finished), results.load(finished).scores
-    card = shipped.card
+    info, scores = run_folder.read_info(finished).stored(), results.load(finished).scores
+    card = shipped.card.stored()
     for name in ("settings", "settings_hash", "versions", "device", "git_revision", "proxies", "hashes"):
         assert card[name] == info[name]
     assert (card["cells"], card["seeds"], card["scores"]) == (64, [0], 128)
@@ -51,7 +51,7 @@ def test_hours_count_what_cells_share_once(finished: Path) -> None:
     rows = [(name, seed, cell, 1800.0) for name in ("shared", "own") for seed in (0, 1) for cell in cells]
     made = replace(
         found,
-        info=found.info | {"space": "nb201"},
+        info=found.info.model_copy(update={"space": "nb201"}),
         scores=pd.DataFrame(rows, columns=["proxy", "seed", "cell", "seconds"]),
         proxies=pd.DataFrame({"name": ["shared", "own"], "live_edges_only": [True, False]}),
     )
@@ -61,18 +61,16 @@ def test_hours_count_what_cells_share_once(finished: Path) -> None:
 def test_a_card_names_no_folder_of_one_machine(finished: Path, shelf: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    info = run_folder.read_info(run)
+    info = run_folder.read_info(run).stored()
     command = "diswot evaluate --image-dir '/home/some one/cifar10' --out runs/x --batch-size=4"
     run_folder.info_path(run).write_text(json.dumps(info | {"commands": [command]}))
-    assert packing.pack(run, "x").card["commands"] == [
-        "diswot evaluate --image-dir cifar10 --out runs/x --batch-size=4"
-    ]
+    assert packing.pack(run, "x").card.commands == ["diswot evaluate --image-dir cifar10 --out runs/x --batch-size=4"]
 
 
 def test_a_card_keeps_the_device_of_what_was_taken(finished: Path, shelf: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    info = run_folder.read_info(run)
+    info = run_folder.read_info(run).stored()
     note = {"set": "x", "data_hash": "0", "device": "another", "proxies": ["nwot"]}
     computed = {"device": "test", "proxies": ["live_flops"]}
     run_folder.info_path(run).write_text(json.dumps(info | {"taken": [note], "computed": [computed]}))
@@ -112,7 +110,7 @@ def test_an_unfinished_run_is_refused(
     shutil.copytree(finished, run)
     frame = results.load(run).scores
     values: dict[str, Any] = frame[(frame["cell"] == 777) & (frame["proxy"] == "nwot")].iloc[0].to_dict()
-    record = Record(settings=run_folder.read_info(run)["settings_hash"], **values)
+    record = Record(settings=run_folder.read_info(run).settings_hash, **values)
     with Store(run_folder.store_path(run), create=False) as store:
         change(store, replace(record, cell=int(record.cell), seed=int(record.seed)))
     with pytest.raises(InputError, match=says):
@@ -123,7 +121,7 @@ def test_an_unfinished_run_is_refused(
 def test_a_proxy_of_ones_own_is_not_shipped(finished: Path, shelf: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    info = run_folder.read_info(run)
+    info = run_folder.read_info(run).stored()
     info["proxies"].append(info["proxies"][0] | {"name": "mine"})
     run_folder.info_path(run).write_text(json.dumps(info))
     with pytest.raises(InputError, match="has scores of mine, and a set holds built-in proxies alone"):
@@ -146,7 +144,7 @@ def test_some_proxies_of_a_run_can_be_packed(finished: Path, shelf: Path, tmp_pa
         packing.pack(run, "x")
     one = packing.pack(run, "x", ["live_flops"])
     assert list(one.versions) == ["live_flops"]
-    assert one.card["scores"] == one.card["cells"] == 64
+    assert one.card.scores == one.card.cells == 64
     assert set(one.frame()["proxy"]) == {"live_flops"}
     with pytest.raises(InputError, match=r"proxies: 'nwott' is not known.*nwot"):
         packing.pack(run, "x", ["nwott"])

@@ -76,7 +76,7 @@ def test_a_damaged_file_is_told(shipped: ScoreSet, damage: Callable[[Path], Any]
 )
 def test_a_damaged_card_is_told(shipped: ScoreSet, change: Callable[[Any], Any] | None, says: str) -> None:
     path = sets.card_path(shipped.name)
-    path.write_text("{" if change is None else json.dumps(change(shipped.card)))
+    path.write_text("{" if change is None else json.dumps(change(shipped.card.stored())))
     with pytest.raises(InputError, match=rf"scores: .*s0-noise\.card\.json {says}"):
         sets.load(shipped.name)
 
@@ -86,7 +86,7 @@ def test_what_is_shipped_is_whole_and_small_enough_for_a_wheel() -> None:
     assert sum(path.stat().st_size for path in files) < 20 * 2**20
     named = [sets.load(name) for name in sets.names()]
     for one in named:
-        assert len(one.frame()) == one.card["scores"]
+        assert len(one.frame()) == one.card.scores
     known = {path(one.name) for one in named for path in (sets.data_path, sets.card_path, judged.card_path)}
     known |= {judged.table_path(one.name, table) for one in named for table in judged.TABLES}
     # What proxies cost is measured by `diswot bench`, and may come with a set.

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from diswot.harness.runs import results, run_folder
+from diswot.harness import records
+from diswot.harness.runs import provenance, results, run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.precomputed.sets import ScoreSet
 from diswot.harness.runs.settings import hash_of
@@ -42,7 +43,7 @@ def scores(folder: str) -> pd.DataFrame:
 
 def recarded(one: ScoreSet, **changes: Any) -> None:
     """Change the card of a set."""
-    sets.card_path(one.name).write_text(json.dumps(one.card | changes))
+    sets.card_path(one.name).write_text(json.dumps(one.card.stored() | changes))
 
 
 def test_what_a_set_has_is_taken_and_the_rest_computed(
@@ -57,26 +58,40 @@ def test_what_a_set_has_is_taken_and_the_rest_computed(
     found = scores("run")
     of_set = found[(found["proxy"] == "nwot") & (found["seed"] == 0)]
     pd.testing.assert_frame_equal(of_set.reset_index(drop=True), asked.reset_index(drop=True), check_exact=True)
-    info = run_folder.read_info(tmp_path / "run")
-    here = {"set": "s0-noise", "data_hash": shipped.data_hash, "device": shipped.card["device"]}
+    info = run_folder.read_info(tmp_path / "run").stored()
+    here = {"set": "s0-noise", "data_hash": shipped.data_hash, "device": shipped.card.device}
     assert info["taken"] == [here | {"proxies": ["nwot"]}]
 
 
 def test_the_device_is_noted_by_proxy(evaluate: Callable[..., str], shipped: ScoreSet, tmp_path: Path) -> None:
     recarded(shipped, device="one", devices={"live_flops": "one", "nwot": "another"})
     evaluate(proxies="live_flops,nwot,params")
-    info = run_folder.read_info(tmp_path / "run")
+    info = run_folder.read_info(tmp_path / "run").stored()
     assert {note["device"]: note["proxies"] for note in info["taken"]} == {"one": ["live_flops"], "another": ["nwot"]}
     assert info["computed"] == [{"device": info["device"], "proxies": ["params"]}]
-    assert sets.devices(info) == {"live_flops": "one", "nwot": "another", "params": info["device"]}
+    assert provenance.devices(run_folder.read_info(tmp_path / "run")) == {
+        "live_flops": "one",
+        "nwot": "another",
+        "params": info["device"],
+    }
+
+
+def devices_of(card: dict[str, Any]) -> dict[str, str]:
+    return provenance.devices(records.checked(provenance.Card, card, "card"))
 
 
 def test_an_older_card_says_the_device_by_what_it_took(shipped: ScoreSet) -> None:
-    card = {key: value for key, value in shipped.card.items() if key not in ("devices", "computed")}
+    card = {key: value for key, value in shipped.card.stored().items() if key not in ("devices", "computed")}
     note = {"set": "x", "data_hash": "0", "device": "another", "proxies": ["nwot"]}
-    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "another"}
+    assert devices_of(card | {"taken": [note]}) == {
+        "live_flops": card["device"],
+        "nwot": "another",
+    }
     del note["device"]
-    assert sets.devices(card | {"taken": [note]}) == {"live_flops": card["device"], "nwot": "not recorded"}
+    assert devices_of(card | {"taken": [note]}) == {
+        "live_flops": card["device"],
+        "nwot": "not recorded",
+    }
 
 
 def test_the_shipped_set_names_the_device_of_each_proxy() -> None:
@@ -92,7 +107,7 @@ def test_taken_scores_are_the_computed_ones(evaluate: Callable[..., str], shippe
     said = evaluate("--no-shipped", out="computed", cells="113,117")
     assert "computed: 4 scores in" in said
     assert "s0-noise" not in said
-    assert "taken" not in run_folder.read_info(tmp_path / "computed")
+    assert not run_folder.read_info(tmp_path / "computed").taken
     pd.testing.assert_frame_equal(scores("taken"), scores("computed"), check_exact=True)
 
 
@@ -106,7 +121,7 @@ def test_a_run_grows_and_resumes(evaluate: Callable[..., str], shipped: ScoreSet
     assert "taken" not in said
     assert "6 were there already" in said
     assert (tmp_path / "run" / "evidence.csv").exists()
-    (note,) = run_folder.read_info(tmp_path / "run")["taken"]
+    (note,) = run_folder.read_info(tmp_path / "run").stored()["taken"]
     assert note["proxies"] == ["live_flops", "nwot"]
 
 
@@ -118,10 +133,10 @@ def test_a_kill_between_the_note_and_the_scores_leaves_no_trace(
         killed.setattr(Store, "write", lambda *_: sys.exit("killed"))
         with pytest.raises(SystemExit, match="killed"):
             evaluate()
-    assert [note["set"] for note in run_folder.read_info(tmp_path / "run")["taken"]] == ["s0-noise"]
+    assert [note.set for note in run_folder.read_info(tmp_path / "run").taken] == ["s0-noise"]
     assert scores("run").empty
     assert TAKEN.format(6, 6) in evaluate()
-    assert run_folder.read_info(tmp_path / "run")["taken"] == run_folder.read_info(tmp_path / "whole")["taken"]
+    assert run_folder.read_info(tmp_path / "run").taken == run_folder.read_info(tmp_path / "whole").taken
     pd.testing.assert_frame_equal(scores("run"), scores("whole"), check_exact=True)
 
 
@@ -136,7 +151,7 @@ def test_a_failed_score_is_taken_anew(evaluate: Callable[..., str], shipped: Sco
 
 
 def test_another_version_is_computed(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
-    records = [record | {"version": "0"} for record in shipped.card["proxies"]]
+    records = [record | {"version": "0"} for record in shipped.card.stored()["proxies"]]
     recarded(shipped, proxies=records)
     assert "taken" not in evaluate(cells="113,", proxies="live_flops")
 
@@ -149,7 +164,8 @@ def test_other_settings_of_the_same_images_are_named(cli: Cli, shipped: ScoreSet
 
 
 def test_nothing_is_said_of_a_set_of_other_images(evaluate: Callable[..., str], shipped: ScoreSet) -> None:
-    recarded(shipped, settings=shipped.card["settings"] | {"images": "cifar10"})
+    settings = shipped.card.settings.model_copy(update={"images": "cifar10"})
+    recarded(shipped, settings=settings.stored(), settings_hash=settings.hash)
     assert "s0-noise" not in evaluate(cells="111,", proxies="live_flops")
 
 
@@ -206,7 +222,7 @@ def test_other_settings_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..
 
 def test_a_run_without_a_setting_is_another(cli: Cli, evaluate: Callable[..., str], tmp_path: Path) -> None:
     evaluate(cells="12", proxies="live_flops")
-    info = run_folder.read_info(tmp_path / "run")
+    info = run_folder.read_info(tmp_path / "run").stored()
     del info["settings"]["stack"]  # as an older version left it
     info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(tmp_path / "run").write_text(json.dumps(info))
@@ -223,7 +239,7 @@ def test_other_seeds_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..., 
 
 def test_the_runs_own_version_of_a_proxy_stays(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
     evaluate(proxies="live_flops", cells="12")
-    recarded(shipped, proxies=[record | {"version": "0"} for record in shipped.card["proxies"]])
+    recarded(shipped, proxies=[record | {"version": "0"} for record in shipped.card.stored()["proxies"]])
     cli("correlate", "run", "--with", "s0-noise")
     found = results.load("run").scores
     assert dict(found.groupby("proxy")["version"].first())["live_flops"] != "0"

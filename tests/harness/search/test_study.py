@@ -89,16 +89,16 @@ def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) ->
     assert said.status == 0, said.sentence
     search = found(run)
     assert list(search.picks["driver"].unique()) == [
-        search.info["winner"]["driver"],
+        search.info.winner.driver,
         "diswot",
         "diswot_rank",
         "s0-diswot:distilled",
         "s0-diswot:vanilla",
     ]
-    assert f"winner: {search.info['winner']['driver']}" in said.out
+    assert f"winner: {search.info.winner.driver}" in said.out
     assert set(search.summary["algorithm"]) == {"evolution", "random", "exhaustive", "oracle"}
-    assert (search.info["cells"], search.info["options"]["evaluations"]) == (64, 32)
-    assert search.info["oracles"]["s0-diswot:distilled"]["cell"] == 557
+    assert (search.info.cells, search.info.options.evaluations) == (64, 32)
+    assert search.info.oracles["s0-diswot:distilled"].cell == 557
     assert max(map(len, said.out.splitlines())) <= 100
     accuracies = search.accuracies("s0-diswot:distilled")
     median = search.picks.query("driver == 'diswot' and algorithm == 'evolution'")["s0-diswot:distilled"].median()
@@ -191,7 +191,7 @@ def test_live_scores_of_other_settings_are_refused(cli: Cli, run: Path) -> None:
     live = ("--scores", "live", "--device", "cpu", "--workers", "1")
     assert cli(*line, *live).status == 0
     folder = live_folder(run, "s0:111")
-    info = run_folder.read_info(folder)
+    info = run_folder.read_info(folder).stored()
     info["settings"] |= {"batch_size": 5, "batch": "of 5"}  # as a run that shows precomputed scores by now has left it
     info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(folder).write_text(json.dumps(info))
@@ -211,7 +211,7 @@ def test_scores_of_two_versions_are_not_mixed(cli: Cli, run: Path) -> None:
     folder = live_folder(run, "s0:111")
     shutil.copytree(run, folder)
     for where, version, value, cells in ((run, "old", 1.0, (111, 113)), (folder, "older", 2.0, (113, 115))):
-        info = run_folder.read_info(where)
+        info = run_folder.read_info(where).stored()
         info["proxies"] = [record | {"version": version} for record in info["proxies"] if record["name"] == "params"]
         run_folder.info_path(where).write_text(json.dumps(info))
         with closing(sqlite3.connect(run_folder.store_path(where))) as connection, connection:
@@ -272,7 +272,7 @@ def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> No
     line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311,s0:0111")
     assert cli(*line).status == 0
     search = found(run)
-    assert search.info["teachers"] == ["s0:111", "s0:311"]
+    assert search.info.teachers == ["s0:111", "s0:311"]
     (row,) = search.teachers.to_dict("records")
     assert (row["driver"], row["teacher"], row["other"], row["searches"]) == ("diswot", "s0:111", "s0:311", 2)
     assert row["cells"] >= 4
@@ -287,7 +287,7 @@ def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
     search = found(run)
     picks = search.picks
     assert (picks["params"] <= 300_000).all()  # the optima among them
-    assert (search.info["budgets"], search.info["unknown_costs"]) == ({"params": 300_000}, {})
+    assert (search.info.budgets, search.info.unknown_costs) == ({"params": 300_000}, {})
     best = picks[picks["algorithm"] == "exhaustive"]
     assert best["score"].max() == picks["score"].max()
 
@@ -298,7 +298,7 @@ def test_cells_without_a_cost_are_left_out_and_counted(cli: Cli, run: Path) -> N
     said = cli("search", run, "--proxy", "params", "--budget", f"{budget}=5", "--seeds", "2")
     assert f"among 3 cells, {budget} up to 5 (not known of 60 cells, left out)" in " ".join(said.out.split())
     search = found(run)
-    assert search.info["unknown_costs"] == {budget: 60}
+    assert search.info.unknown_costs == {budget: 60}
     assert set(search.picks["cell"]) <= {111, 113, 131}
 
 
@@ -307,7 +307,7 @@ def test_a_second_objective_gives_fronts_and_hypervolumes(cli: Cli, run: Path) -
     said = cli(*line)
     assert said.status == 0, said.sentence
     search = found(run)
-    assert (search.info["cost"], search.info["options"]["algorithms"]) == ("params", ["nsga2", "random"])
+    assert (search.info.cost, search.info.options.algorithms) == ("params", ["nsga2", "random"])
     assert "two objectives: the score, and params, of which less is better" in said.out
     assert all(len(line) <= 100 for line in said.out.splitlines())
     for (driver, algorithm), volumes in search.hypervolumes.groupby(["driver", "algorithm"]):
@@ -352,7 +352,7 @@ def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) ->
     assert said.status == 0, said.sentence
     search = found(run)
     assert set(search.fronts["cell"]) <= {111, 113, 131}
-    assert search.info["unknown_costs"] == {cost: 60}
+    assert search.info.unknown_costs == {cost: 60}
     said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--seeds", "2")
     assert f"among 4 cells, {cost} not known of 60 cells, left out" in " ".join(said.out.split())
 
@@ -360,7 +360,7 @@ def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) ->
 def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
     other = live_folder(run, "s0:311")
     shutil.copytree(run, other)
-    info = run_folder.read_info(other)
+    info = run_folder.read_info(other).stored()
     info["settings"] |= {"teacher": "s0:311"}
     info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(other).write_text(json.dumps(info))
@@ -375,22 +375,22 @@ def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_al
     base = results.load(run)
     driver = drivers.get("diswot", base.proxies)
     known = {name: set(sources.stored(base, name, [driver], 0)["diswot"]) for name in ("s0:111", "s0:311")}
-    assert search.info["cells"] == len(known["s0:111"] & known["s0:311"]) < min(map(len, known.values()))
+    assert search.info.cells == len(known["s0:111"] & known["s0:311"]) < min(map(len, known.values()))
     assert set(search.picks.query("algorithm != 'oracle'")["cell"]) <= known["s0:111"] & known["s0:311"]
     assert (search.summary["known"] > 0).all()
 
 
 def test_a_live_search_follows_the_direction_that_the_proxy_has_now(cli: Cli, run: Path) -> None:
-    info = run_folder.read_info(run)
+    info = run_folder.read_info(run).stored()
     info["proxies"] = [record | {"direction": "lower", "version": "old"} for record in info["proxies"]]
     run_folder.info_path(run).write_text(json.dumps(info))
     with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
         connection.execute("UPDATE scores SET version = 'old'")
     line = ("search", run, "--proxy", "params", *SMALL)
     assert cli(*line).status == 0
-    assert found(run).info["drivers"][0]["direction"] == "lower"
+    assert found(run).info.drivers[0].direction == "lower"
     assert cli(*line, "--scores", "live", "--device", "cpu", "--workers", "1").status == 0
-    assert found(run).info["drivers"][0]["direction"] == "higher"
+    assert found(run).info.drivers[0].direction == "higher"
 
 
 def test_an_evaluation_costs_what_its_networks_cost_that_have_exactly_its_members(run: Path) -> None:
@@ -433,10 +433,10 @@ def test_failed_scores_of_a_live_search_are_told_and_counted_in_the_status(
     line = ("search", tmp_path / "run", "--proxy", "mine", "--plugin", plugin(body, needs="'weights'"), *SMALL, *LIVE)
     said = cli(*line)
     assert said.status == 1
-    (failed,) = found(tmp_path / "run").info["failed"]
-    assert (failed["proxy"], failed["cause"]) == ("mine", "MemoryError: too large")
-    assert failed["scores"] > 0
-    assert f"failed {failed['scores']} times: mine: MemoryError: too large" in said.sentence
+    (failed,) = found(tmp_path / "run").info.failed
+    assert (failed.proxy, failed.cause) == ("mine", "MemoryError: too large")
+    assert failed.scores > 0
+    assert f"failed {failed.scores} times: mine: MemoryError: too large" in said.sentence
     all_fail = cli(*line, "--budget", "params=1e9", "--cells", "777,775", "--evaluations", "2", "--population", "2")
     assert all_fail.status == 2
     assert "--proxy: mine has no score of the 2 cells searched: MemoryError: too large." in all_fail.sentence

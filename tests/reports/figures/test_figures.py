@@ -236,7 +236,7 @@ def test_figures_leave_out_what_correlations_left_out(run: Callable[..., Results
     results = run(names=names, cells=30, targets=[TARGET], undefined_share=0.3)
     defined = int((results.scores["proxy"].eq("zen") & results.scores["status"].eq("ok")).sum())
     assert 5 < defined < 30
-    results = replace(results, method=results.method | {"undefined": "omit"})
+    results = replace(results, method=results.method.model_copy(update={"undefined": "omit"}))
     points = next(drawing.data for drawing in scatter.drawings(results) if "zen" in drawing.stem)
     assert len(points) == defined == points["score_rank"].max()
     curves = recall.recall_data(results, TARGET, 0)

@@ -99,7 +99,8 @@ def test_of_many_drivers_some_are_left_out_and_counted(search_case: Callable[[st
 
 def test_panels_show_the_best_of_all_cells_and_say_when_lower_is_better(searched: Callable[..., Search]) -> None:
     search = searched(drivers=("a",))
-    search.info["drivers"][0]["direction"] = "lower"
+    record = search.info.drivers[0].model_copy(update={"direction": "lower"})
+    search = replace(search, info=search.info.model_copy(update={"drivers": [record]}))
     data = search_curves.score_data(search)
     best = search.picks.loc[search.picks["algorithm"] == "exhaustive", "score"].item()
     assert set(data["best"]) == {best}

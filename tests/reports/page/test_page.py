@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from diswot import reports
+from diswot.harness.runs.results import Answered
 from diswot.reports.page import content, page, tables
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
@@ -165,7 +166,7 @@ def test_hostile_names_and_causes_stay_text(run: Callable[..., Any], tmp_path: P
 
 def test_build_writes_the_page_of_a_table_whose_name_is_no_utf8(run: Callable[..., Any], tmp_path: Path) -> None:
     results = run(names=["snip"], cells=8, seeds=2)
-    results = replace(results, method={**results.method, "targets": ["Pr\udcfcfung.csv:a"]})
+    results = replace(results, method=results.method.model_copy(update={"targets": ["Pr\udcfcfung.csv:a"]}))
     page = reports.build([results], tmp_path, figures=["bars"])[0]
     assert "Pr\\udcfcfung.csv:a" in page.read_text(encoding="utf-8")
 
@@ -187,7 +188,7 @@ def test_a_run_without_correlations_gives_a_sentence(run: Callable[..., Any], tm
 
 def test_a_run_without_anything_gives_a_page(run: Callable[..., Any], tmp_path: Path) -> None:
     bare = without(run(names=["snip"], cells=5), "scores", "correlations", "evidence", "targets", "proxies")
-    paths = reports.build([replace(bare, info={}, cards={})], tmp_path)
+    paths = reports.build([replace(bare, cards={})], tmp_path)
     assert "Every score is defined" in parse(paths[0]).text
 
 
@@ -232,7 +233,7 @@ def test_a_run_made_by_its_search_alone_gives_a_page(
     run: Callable[..., Any], searched: Callable[..., Any], tmp_path: Path
 ) -> None:
     empty = without(run(names=["snip"], cells=5), "scores", "correlations", "evidence", "targets", "proxies")
-    bare = replace(empty, cards={}, method={}, search=searched(known_share=0.0, seconds=False, winner=False))
+    bare = replace(empty, cards={}, method=Answered(), search=searched(known_share=0.0, seconds=False, winner=False))
     paths = reports.build([bare], tmp_path)
     words = parse(paths[0]).text
     assert "the scores were made for a search" in words
@@ -312,7 +313,7 @@ def test_gain_stands_beside_distilled_and_vanilla(run: Callable[..., Any]) -> No
 def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
     results = run(names=["snip"], cells=12)
     assert content.subset_tables(results) == []
-    results = with_subset(replace(results, info={**results.info, "space": "nb201"}), "connected", 9)
+    results = with_subset(replace(results, info=results.info.model_copy(update={"space": "nb201"})), "connected", 9)
     (first, table), (second, _) = content.subset_tables(results)
     assert (first, second) == ("s0-diswot:distilled", "s0-diswot:vanilla")
     assert [column.label for column in table.columns[1:3]] == ["all, n = 12", "connected, n = 9"]
@@ -325,22 +326,21 @@ def test_other_measures_are_explained(built: Page) -> None:
 
 
 def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
-    results = replace(run(cells=5), method={"targets": ["s0-diswot:vanilla"], "measure": "spearman"})
+    results = replace(run(cells=5), method=Answered(targets=["s0-diswot:vanilla"]))
     again = f"{results.folder} --target s0-diswot:vanilla"
     assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
-    other = replace(results, method={"targets": ["a/b.csv:x"], "measure": "kendall", "undefined": "omit"})
+    other = replace(results, method=Answered(targets=["a/b.csv:x"], measure="kendall", undefined="omit"))
     asked = "--target a/b.csv:x --measure kendall --undefined omit"
     assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
     assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]
-    assert content.made_by(replace(results, info={"commands": ["one", "two"], "command": "two"})) == ["one", "two"]
-    assert content.made_by(replace(results, info={"command": "one"})) == ["one"]
-    assert content.made_by(replace(results, info={})) == []
+    twice = results.info.model_copy(update={"commands": ["one", "two"], "command": "two"})
+    assert content.made_by(replace(results, info=twice)) == ["one", "two"]
 
 
 def test_undefined_scores_that_were_left_out_are_said_to_be(run: Callable[..., Any]) -> None:
     results = run(names=["snip", "zen"], cells=8, undefined_share=0.5)
     assert "not defined rank worst" in rendered(results).text
-    omitted = replace(results, method=results.method | {"undefined": "omit"})
+    omitted = replace(results, method=results.method.model_copy(update={"undefined": "omit"}))
     assert "not defined are left out" in rendered(omitted).text
 
 
