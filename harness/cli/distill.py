@@ -26,7 +26,7 @@ from diswot.harness.cli import options
     show_default=True,
     help="none (vanilla), kd, at, sp, rkd, ickd, diswot, kd+diswot.",
 )
-@click.option("--recipe", default="mini", show_default=True, help="Recipe of the students: mini or paper.")
+@click.option("--recipe", default="mini", show_default=True, help="Recipe of the students: mini, paper or autodas.")
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE of the recipe, such as epochs=20; repeatable.")
 @click.option("--images", default="cifar10", show_default=True, help="cifar10 | cifar100 | imagenet16-120.")
 @options.image_dir

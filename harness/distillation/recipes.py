@@ -61,7 +61,7 @@ class Recipe(Identified):
     temperature: _Above0
     kd_weight: _Real
     label_weight: _Real
-    teacher_recipe: Literal["paper", "mini", "mini-teacher"]
+    teacher_recipe: Literal["paper", "autodas", "mini", "mini-teacher"]
 
     @field_validator("milestones", mode="before")
     @classmethod
@@ -80,11 +80,10 @@ class Recipe(Identified):
         count = f"{self.samples} training images" if self.samples else "all training images"
         augmentation = f"random crop after padding {self.padding}, random flip" if self.padding else "random flip"
         nesterov = " with Nesterov momentum" if self.nesterov else ""
-        rate = (
-            f"one-cycle rate with peak {self.learning_rate:g}"
-            if self.schedule == "one-cycle"
-            else f"rate {self.learning_rate:g}, divided by 10 after epochs {', '.join(map(str, self.milestones))}"
-        )
+        rate = f"one-cycle rate with peak {self.learning_rate:g}"
+        if self.schedule == "steps":
+            after = f", divided by 10 after epochs {', '.join(map(str, self.milestones))}" if self.milestones else ""
+            rate = f"rate {self.learning_rate:g}{after or ' throughout'}"
         return (
             f"images averaged to {self.size}x{self.size}; {count}; {augmentation}; {self.epochs} epochs; "
             f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
@@ -111,6 +110,10 @@ _PAPER = Recipe(
     label_weight=0.1,
     teacher_recipe="paper",
 )
+
+# Auto-DAS's run script (lliai/Auto-DAS, scripts/kd_bench/nb201_kd.sh at 3a3c537): cells 1, 10, 20, ..., 650 with CIFAR-100
+# and a ResNet-110. It leaves the epochs of the decay at 150, 180 and 210, which its 90 epochs never reach.
+_AUTODAS = _PAPER.model_copy(update={"epochs": 90, "batch_size": 256, "learning_rate": 0.1, "milestones": ()})
 
 # For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
 # docs/findings/distillation.md.
@@ -140,7 +143,7 @@ _MINI_TEACHER = _MINI.model_copy(update={"epochs": 6, "learning_rate": 0.2, "pad
 
 #: Every recipe by its name.
 RECIPES: Registry[Recipe] = Registry(
-    Recipe, "recipe", None, {"paper": _PAPER, "mini": _MINI, "mini-teacher": _MINI_TEACHER}
+    Recipe, "recipe", None, {"paper": _PAPER, "autodas": _AUTODAS, "mini": _MINI, "mini-teacher": _MINI_TEACHER}
 )
 
 

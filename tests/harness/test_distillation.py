@@ -455,6 +455,7 @@ def test_every_recipe_says_how_it_trains(name: str) -> None:
     recipe = recipes.get(name)
     assert recipe.teacher_recipe in recipes.RECIPES
     assert f"{recipe.epochs} epochs" in recipe.describe()
+    assert not recipe.describe().endswith(("epochs ", ", "))
     assert recipe.hash != recipes.get(name, ["epochs=7"]).hash
 
 
