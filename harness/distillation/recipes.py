@@ -111,8 +111,8 @@ _PAPER = Recipe(
     teacher_recipe="paper",
 )
 
-# Auto-DAS's run script (lliai/Auto-DAS, scripts/kd_bench/nb201_kd.sh at 3a3c537): cells 1, 10, 20, ..., 650 with CIFAR-100
-# and a ResNet-110. It leaves the epochs of the decay at 150, 180 and 210, which its 90 epochs never reach.
+# Auto-DAS's run script (lliai/Auto-DAS, scripts/kd_bench/nb201_kd.sh at 3a3c537): cells 1, 10, 20, ..., 650 with
+# CIFAR-100 and a ResNet-110. It leaves the epochs of the decay at 150, 180 and 210, which its 90 epochs never reach.
 _AUTODAS = _PAPER.model_copy(update={"epochs": 90, "batch_size": 256, "learning_rate": 0.1, "milestones": ()})
 
 # For hundreds of students on two processor cores: the cheapest of three that agree equally well, see
