@@ -23,7 +23,7 @@ MARKED = {
     r".* fetch .*": "a network; tests/benchmarks/test_fetched.py reads from a folder",
     r".* hw-nas-bench:.*|.*=hw-nas-bench:.*": "a fetched table; tests/harness/search/test_study.py",
     r".* tcp://.*": "a cluster; tests/harness/cluster",
-    r".* (tiny|--measure mine|--figures mine|--distillers none,mine|--proxy pair)\b.*": "a package; test_extension.py",
+    r".* (tiny|--metric mine|--figures mine|--distillers none,mine|--proxy pair)\b.*": "a package; test_extension.py",
     r"diswot (run|bench|check|distill|report)\b.*|.* --scores live": "minutes; .ci/run, and the tests of each command",
     r".* evaluate --cells 200 .*|.* (runs/nb201|runs/s0-cifar100) .*": "minutes, or a run that took them",
     r".* runs/distill/.*|.* tables model .*": "trained students; tests/harness/distillation, test_model.py",

@@ -34,7 +34,7 @@ _NAME, _VALUE = 30, 32
 def command(
     runs: tuple[Path, ...],
     targets: tuple[str, ...],
-    measure: str,
+    metric: str,
     undefined: str,
     subset: str,
     out: Path | None,
@@ -57,7 +57,7 @@ def command(
         files.check_table_path(out, "--out")
         run_folder.refuse_kept("--out", out)
     folders = [folder for run in runs for folder in run_folder.find(run_folder.named(run))]
-    found = compare.compare(folders, targets, metric=measure, subset=subset, undefined=undefined)
+    found = compare.compare(folders, targets, metric=metric, subset=subset, undefined=undefined)
     if as_json:
         both = [{"settings": files.as_json(one.settings), "proxies": files.as_json(one.proxies)} for one in found]
         click.echo(json.dumps([{key: json.loads(text) for key, text in one.items()} for one in both], indent=1))

@@ -41,7 +41,7 @@ from diswot.harness.cli import options
 def command(
     run: Path,
     targets: tuple[str, ...],
-    measure: str,
+    metric: str,
     undefined: str,
     suite: str | None,
     beside: str | None,
@@ -80,8 +80,8 @@ def command(
     if latex is None and markdown is None:
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
     if suite is not None:
-        options.refuse_idle("without --suite, which says what it is", "targets", "measure", "undefined")
-    method = Method(measure=measure)
+        options.refuse_idle("without --suite, which says what it is", "targets", "metric", "undefined")
+    method = Method(measure=metric)
     paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:

@@ -34,7 +34,7 @@ _CONFIGURED = "diswot.harness.cli.options.configured"
 def typed(parameter: click.Parameter | None) -> str:
     """Return the name of an option or argument as the user types it, such as ``--out`` or ``RUN``."""
     if isinstance(parameter, click.Option):
-        return max(parameter.opts, key=len)
+        return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
     return "value" if parameter is None else parameter.human_readable_name
 
 
@@ -122,7 +122,7 @@ class Finite(click.FloatRange):
 
 
 #: The option for what the Python interface calls otherwise.
-_OPTION_OF = {"driver": "proxy", "metric": "measure"}
+_OPTION_OF = {"driver": "proxy", "measure": "metric"}
 
 
 class Command(click.Command):
@@ -281,8 +281,9 @@ mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the fi
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
-measure = click.option(
-    "--measure", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
+# --measure is what version 0.1 called it.
+metric = click.option(
+    "--metric", "--measure", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
 
 
@@ -341,7 +342,7 @@ SWEEP = (
 
 def evidence(function: F) -> F:
     """Add every option that says how correlations are judged."""
-    for option in (undefined, draws, measure, target):
+    for option in (undefined, draws, metric, target):
         function = option(function)
     return function
 

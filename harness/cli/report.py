@@ -30,7 +30,7 @@ from diswot.harness.cli import options
 def command(
     run: Path,
     targets: tuple[str, ...],
-    measure: str,
+    metric: str,
     undefined: str,
     figures: str | None,
     proxies: str | None,
@@ -66,7 +66,7 @@ def command(
     run = run_folder.named(run)
     if out is None and not files.can_be_written(run) and run.is_dir():
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
-    method = Method(measure=measure)
+    method = Method(measure=metric)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
     click.echo(output.written(reports.build(found, out or run, names, wanted), found))
     return 0

@@ -377,10 +377,12 @@ def made_by(results: Results) -> list[str]:
 def rebuilt_by(results: Results) -> list[str]:
     """Return the commands that make the numbers and the page anew from the stored scores."""
     options = [word for name in results.method.targets for word in ("--target", str(name))]
-    usual = {"measure": Method().measure, "undefined": UNDEFINED[0]}
-    for name, default in usual.items():
-        if getattr(results.method, name) != default:
-            options += [f"--{name}", getattr(results.method, name)]
+    method = results.method
+    for option, asked, usual in (
+        ("--metric", method.measure, Method().measure),
+        ("--undefined", method.undefined, UNDEFINED[0]),
+    ):
+        options += [option, asked] if asked != usual else []
     # Where a search alone made the run, nothing was correlated.
     verbs = ("report",) if results.search is not None and not results.method.targets else ("correlate", "report")
     run = results.info.shipped.name if results.info.shipped is not None else str(results.folder)

@@ -172,7 +172,7 @@ MISTAKES = {
     "tables import file --out x.csv": ("--out: x.csv must end in .parquet.",),
     "tables import file --out file/x.parquet": ("--out: file cannot be written to: ",),
     # evidence
-    "correlate run --measure kendal": ("--measure: 'kendal' is not known; did you mean 'kendall'?",),
+    "correlate run --metric kendal": ("--metric: 'kendal' is not known; did you mean 'kendall'?",),
     "correlate run --undefined drop": ("--undefined: 'drop' is not known", "worst, omit"),
     "correlate run --subset connected": ("--subset: 'connected' is not known", "all"),
     "correlate run --subset connected --json": ("--subset: 'connected' is not known", "all"),

@@ -165,14 +165,14 @@ def test_run_published_is_the_table_of_beside(run: Path) -> None:
 
 def test_cli_shows_published_figures(cli: Callable[..., Any], run: Path, tmp_path: Path) -> None:
     written = tmp_path / "beside.csv"
-    answer = cli("correlate", run, "--published", "--measure", "kendall", "--out", written)
+    answer = cli("correlate", run, "--published", "--metric", "kendall", "--out", written)
     assert answer.status == 0
     assert "DisWOT, CVPR 2023 (figure 1" in answer.out
     assert "+0.319" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 100
     table = pd.read_csv(written)
     assert list(table.columns) == [*published.COLUMNS, "run"]
-    as_json = cli("correlate", run, "--published", "--measure", "kendall", "--json")
+    as_json = cli("correlate", run, "--published", "--metric", "kendall", "--json")
     assert [one["published"] for one in json.loads(as_json.out)] == table["published"].tolist()
 
 

@@ -98,7 +98,7 @@ def test_hash_is_the_same_wherever_it_is_computed(mine: Suite, cli: Cli, tmp_pat
 
 
 def test_other_conditions_have_another_hash(mine: Suite, run: Path, cli: Cli) -> None:
-    line = hash_line(cli("correlate", run, "--measure", "kendall").out)
+    line = hash_line(cli("correlate", run, "--metric", "kendall").out)
     assert line.startswith("Hash, ")
     assert mine.hash not in line
 

@@ -204,7 +204,7 @@ def test_a_run_has_it_as_a_method(pair: tuple[Path, Path]) -> None:
         ("first nowhere", "RUN: nowhere is not a run's folder"),
         ("first second --target s0-diswot:distiled", "--target: "),
         ("first second --subset nosuch", "--subset: 'nosuch' is not known"),
-        ("first second --measure spearmann", "--measure: 'spearmann' is not known; did you mean 'spearman'?"),
+        ("first second --metric spearmann", "--metric: 'spearmann' is not known; did you mean 'spearman'?"),
         ("first second --undefined nosuch", "--undefined: 'nosuch' is not known"),
         ("first second --out rows.txt", "--out: rows.txt must end in .csv"),
         ("first second --target few.csv:accuracy", "has an accuracy for none of the 63 cells that both runs have"),

@@ -50,7 +50,7 @@ def test_a_set_is_correlated_by_its_name(cli: Cli, finished: Path, complete: Sco
 
 
 def test_another_method_is_computed_and_does_not_claim_to_be_kept(cli: Cli, complete: ScoreSet) -> None:
-    said = cli("correlate", "s0-noise", "--measure", "kendall")
+    said = cli("correlate", "s0-noise", "--metric", "kendall")
     assert "kendall with s0-diswot:distilled" in said.out
     assert "kept with it" not in said.out
 
@@ -80,7 +80,7 @@ sets.FOLDER = Path({str(sets.FOLDER)!r})
 for command in "scores list", "scores show s0-noise", "scores list --json":
     assert main(command.split()) == 0
 assert "scipy" not in sys.modules
-for command in "correlate s0-noise", "report s0-noise --figures bars", "correlate s0-noise --measure kendall":
+for command in "correlate s0-noise", "report s0-noise --figures bars", "correlate s0-noise --metric kendall":
     assert main(command.split()) == 0
 assert "torch" not in sys.modules
 """

@@ -330,7 +330,7 @@ def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
     again = f"{results.folder} --target s0-diswot:vanilla"
     assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
     other = replace(results, method=Answered(targets=["a/b.csv:x"], measure="kendall", undefined="omit"))
-    asked = "--target a/b.csv:x --measure kendall --undefined omit"
+    asked = "--target a/b.csv:x --metric kendall --undefined omit"
     assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
     assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]
     twice = results.info.model_copy(update={"commands": ["one", "two"], "command": "two"})
