@@ -124,7 +124,7 @@ def heatmap(
     from diswot.harness.evidence import panel
     from diswot.reports.figures import agreement
     from diswot.reports.figures import heatmap as figure
-    from diswot.reports.summary import measure_of, undefined_of
+    from diswot.reports.summary import metric_of, undefined_of
 
     results = _results(run)
     if targets is None:
@@ -136,8 +136,8 @@ def heatmap(
         label = agreement.LABEL
     else:
         data = _evidence(results, targets, proxies, order)
-        label = f"{measure_of(data).capitalize()} correlation"
-        table = data.pivot(index="proxy", columns="target", values=measure_of(data))
+        label = f"{metric_of(data).capitalize()} correlation"
+        table = data.pivot(index="proxy", columns="target", values=metric_of(data))
         table = table.loc[data["proxy"].unique(), data["target"].unique()]
     heads = tuple([(labels or {}).get(name, name) for name in names] for names in (table.index, table.columns))
     with _axes(ax, min(2.2 + 0.15 * table.shape[1], 6.9), min(1.5 + 0.15 * table.shape[0], 6.9)) as axes:
@@ -199,7 +199,7 @@ def cost(
     """
     from diswot.harness.compute import costs
     from diswot.reports.figures import cost as figure
-    from diswot.reports.summary import measure_of
+    from diswot.reports.summary import metric_of
 
     results = _results(run)
     target = _target(results, target)
@@ -207,11 +207,11 @@ def cost(
     if known is None:
         raise _missing("it has no costs", f"`diswot bench --out {costs.path_of(results.folder)}`")
     evidence = _evidence(results, [target], proxies, "value")
-    data = figure.cost_data(known["units"], evidence, measure_of(evidence))
+    data = figure.cost_data(known["units"], evidence, metric_of(evidence))
     if data.empty:
         raise _missing("no proxy has both a cost and a correlation", f"`diswot bench --out {results.folder}/costs.csv`")
     with _axes(ax, 3.3, 2.6) as axes:
-        axes.set_ylabel(f"{measure_of(evidence).capitalize()} with {(labels or {}).get(target, target)}")
+        axes.set_ylabel(f"{metric_of(evidence).capitalize()} with {(labels or {}).get(target, target)}")
         figure.draw(axes, data, labels or {})
     return axes
 
@@ -347,7 +347,7 @@ def _evidence(
     shown = _known("proxies", results.evidence["proxy"], proxies)
     if _by_value(order):
         first = evidence[evidence["target"] == wanted[0]]
-        ranked = first.sort_values(summary.measure_of(first), ascending=False, kind="stable")["proxy"]
+        ranked = first.sort_values(summary.metric_of(first), ascending=False, kind="stable")["proxy"]
         shown = [name for name in ranked if name in shown]
     evidence = evidence[evidence["target"].isin(wanted) & evidence["proxy"].isin(shown)]
     return summary.arranged(summary.arranged(evidence, "target", wanted), "proxy", shown)

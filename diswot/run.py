@@ -208,7 +208,7 @@ class Run:
             raise unknown("subset", subset, known)
         asked = (targets,) if isinstance(targets, str) else tuple(targets)
         if suite is None:
-            self._results = results.correlate(self.folder, asked, method=Method(measure=metric), undefined=undefined)
+            self._results = results.correlate(self.folder, asked, method=Method(metric=metric), undefined=undefined)
         else:
             self._results = suites.correlate(self.folder, suite)
             metric = self._results.method.measure

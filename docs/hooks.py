@@ -21,7 +21,7 @@ from diswot.benchmarks import spaces, tables
 from diswot.harness.cli import _diswot
 from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.runs.precomputed import sets
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
@@ -192,7 +192,7 @@ def metrics() -> Iterator[str]:
             "better": "higher" if metric.higher_is_better else "lower",
             "has intervals": "yes" if metric.influence else "no",
         }
-        for name, metric in MEASURES.items()
+        for name, metric in METRICS.items()
     )
     yield "## Ensembles\n"
     yield _table(

@@ -10,7 +10,7 @@ import pandas as pd
 from diswot.benchmarks.errors import InputError
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.table import leading
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search, percentile_of
@@ -66,9 +66,9 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     decisive = leading(evidence)
     if decisive.empty:
         return []
-    target, measure = str(decisive["target"].iloc[0]), str(decisive["measure"].iloc[0])
+    target, metric = str(decisive["target"].iloc[0]), str(decisive["measure"].iloc[0])
     ranked = decisive[(decisive["target"] == target) & (decisive["n_functions"] >= FEWEST_FUNCTIONS)]
-    ranked = ranked[ranked[measure].notna()].sort_values(measure, ascending=False)
+    ranked = ranked[ranked[metric].notna()].sort_values(metric, ascending=False)
     if ranked.empty:
         return []
     first = ranked.iloc[0]
@@ -79,7 +79,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     else:
         compared = f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
     return [
-        f"{first['proxy']} predicts {target} best: {MEASURES[measure].label} {first[measure]:.3f} "
+        f"{first['proxy']} predicts {target} best: {METRICS[metric].label} {first[metric]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
         *([f"It is an ensemble, whose members this project chose by {chosen}."] if chosen else []),
         compared,

@@ -12,7 +12,7 @@ import pandas as pd
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.reports.style import look
 from diswot.reports.style.wording import decimal
-from diswot.reports.summary import best_first, circumstances, column_of, measure_of, table_of, targets_of
+from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -118,18 +118,18 @@ def markdown(results: Results) -> str:
 
 def _cells(results: Results, written: Callable[[str, bool, bool, str], str]) -> tuple[list[str], list[list[str]]]:
     evidence, called = best_first(results), look.current().called
-    measure, targets = measure_of(evidence), targets_of(results)
-    highest = evidence.groupby("target")[measure].max()
+    metric, targets = metric_of(evidence), targets_of(results)
+    highest = evidence.groupby("target")[metric].max()
     by_key = evidence.set_index(["proxy", "target"]).to_dict("index")
 
     def shown(proxy: str, target: str) -> str:
         row = by_key.get((proxy, target))
-        if row is None or pd.isna(row[measure]):
+        if row is None or pd.isna(row[metric]):
             return written("\N{EM DASH}", False, False, "")
         interval = "" if pd.isna(row["low"]) else f"[{_short(row['low'])}, {_short(row['high'])}]"
         level = bool(pd.notna(row["level_with_best"]) and row["level_with_best"])
-        best = row[measure] == highest[target]
-        return written(decimal(float(row[measure])), best, level and proxy != row["best"], interval)
+        best = row[metric] == highest[target]
+        return written(decimal(float(row[metric])), best, level and proxy != row["best"], interval)
 
     # A column's name does where all are of one table.
     one_table = len(set(map(table_of, targets))) == 1
@@ -145,7 +145,7 @@ def _short(value: float) -> str:
 def _note(results: Results) -> str:
     evidence = best_first(results)
     return (
-        f"{measure_of(evidence).capitalize()} correlation, 95 % interval over functions; bold: best of "
+        f"{metric_of(evidence).capitalize()} correlation, 95 % interval over functions; bold: best of "
         f"these; *: not significantly different from the best of all of the run's "
         f"(p > 0.05, Holm); {circumstances(results, evidence)}."
     )

@@ -66,8 +66,8 @@ def vanilla_of(results: Results) -> dict[str, str]:
     return {distilled: vanilla for distilled, vanilla in pairs.items() if {distilled, vanilla} <= set(targets)}
 
 
-def measure_of(evidence: pd.DataFrame) -> str:
-    """Return the measure that intervals, comparisons and the order of proxies are about."""
+def metric_of(evidence: pd.DataFrame) -> str:
+    """Return the metric that intervals, comparisons and the order of proxies are about."""
     return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
 
 

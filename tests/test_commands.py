@@ -26,6 +26,7 @@ MARKED = {
     r".* (tiny|--metric mine|--figures mine|--distillers none,mine|--proxy pair)\b.*": "a package; test_extension.py",
     r"diswot (run|bench|check|distill|report)\b.*|.* --scores live": "minutes; .ci/run, and the tests of each command",
     r".* evaluate --cells 200 .*|.* (runs/nb201|runs/s0-cifar100) .*": "minutes, or a run that took them",
+    r".* (nbmacro|runs/macro|nas-bench-macro_cifar10\.\w+)\b.*": "minutes; tests/harness/test_nbmacro.py",
     r".* runs/distill/.*|.* tables model .*": "trained students; tests/harness/distillation, test_model.py",
 }
 

@@ -81,7 +81,7 @@ def command(
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
     if suite is not None:
         options.refuse_idle("without --suite, which says what it is", "targets", "metric", "undefined")
-    method = Method(measure=metric)
+    method = Method(metric=metric)
     paths = _tables(out, "published" if beside_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:

@@ -72,8 +72,8 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     copies = (evidence["n"] != evidence["n_functions"]).any()
     counts = ["n", *(["n_functions"] if copies else []), "undefined", *(["failed"] if evidence["failed"].any() else [])]
-    measure = str(evidence["measure"].iloc[0])
-    on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[measure]
+    metric = str(evidence["measure"].iloc[0])
+    on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[metric]
     has_copies = set(evidence.loc[evidence["subset"] != "all", "target"]) if subset is None else set()
     rows = []
     for proxy in by_evidence(evidence):
@@ -88,10 +88,10 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
                 # One column does for all targets where they agree, as they do for two columns of one table.
                 row[name if agree else name + mark] = int(found[name])
             if found["n_functions"] < FEWEST_FUNCTIONS:
-                row[measure + mark] = "-"
+                row[metric + mark] = "-"
                 continue
             star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
-            row[measure + mark] = _interval(found, measure) + star
+            row[metric + mark] = _interval(found, metric) + star
             row["partial" + mark] = decimal(found["partial"], 2)
             if target in has_copies:
                 row["all cells" + mark] = decimal(on_all_cells.get((proxy, target), math.nan), 2)
@@ -385,14 +385,14 @@ def _search_notes(info: Info) -> list[str]:
     return notes
 
 
-def _interval(found: pd.Series, measure: str) -> str:
-    if pd.isna(found[measure]):
+def _interval(found: pd.Series, metric: str) -> str:
+    if pd.isna(found[metric]):
         return "-"
-    deviation = found[f"{measure}_deviation"]
+    deviation = found[f"{metric}_deviation"]
     spread = "" if pd.isna(deviation) else f" ± {deviation:.3f}"
     if pd.isna(found["low"]):
-        return f"{found[measure]:+.3f}{spread}"
-    return f"{found[measure]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"
+        return f"{found[metric]:+.3f}{spread}"
+    return f"{found[metric]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"
 
 
 def decimal(value: float, digits: int) -> str:

@@ -26,11 +26,11 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str 
         subset: of the cells; None for all that figures were published of.
         suite: the suite of the command, which the last line names.
     """
-    measure = results.method.measure
+    metric = results.method.measure
     chosen = table if subset is None else table[table["subset"] == subset]
-    chosen = chosen[chosen["metric"] == measure]
+    chosen = chosen[chosen["metric"] == metric]
     settings = results.info.settings
-    head = f"{results.info.space}, {settings.images} images: {measure} beside published figures; ours with "
+    head = f"{results.info.space}, {settings.images} images: {metric} beside published figures; ours with "
     parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), summary.width())]
     for (source, place, cells), group in chosen.groupby(["source", "place", "subset"], sort=False):
         head = textwrap.fill(f"{source} ({place}), {cells} cells", summary.width())

@@ -66,7 +66,7 @@ def command(
     run = run_folder.named(run)
     if out is None and not files.can_be_written(run) and run.is_dir():
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
-    method = Method(measure=metric)
+    method = Method(metric=metric)
     found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
     click.echo(output.written(reports.build(found, out or run, names, wanted), found))
     return 0

@@ -95,19 +95,19 @@ def correlations(
         none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
         return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
-    measure = str(known["measure"].iloc[0])
+    metric = str(known["measure"].iloc[0])
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"])
     order = by_evidence(known)
     shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]
     priced = costs.of_run(results.folder, results.info)
-    rows = [_row(known[known["proxy"] == name].set_index("target"), targets, measure, own, priced) for name in shown]
+    rows = [_row(known[known["proxy"] == name].set_index("target"), targets, metric, own, priced) for name in shown]
     hidden = len(order) - len(shown)
     counts = ", ".join(
         f"{_short(name)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
     )
     of = "" if subset is None else f" on {subset} cells"
     notes = [
-        f"{measure} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
+        f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
         "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
     ]
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
@@ -135,21 +135,21 @@ def _caveats(results: Results, evidence: pd.DataFrame) -> list[str]:
 
 
 def _row(
-    of: pd.DataFrame, targets: Sequence[str], measure: str, own: set[str], priced: pd.DataFrame | None
+    of: pd.DataFrame, targets: Sequence[str], metric: str, own: set[str], priced: pd.DataFrame | None
 ) -> dict[str, str]:
     first = of.loc[targets[0]] if targets[0] in of.index else None
     name = str(of["proxy"].iloc[0])
     row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
-    if first is not None and pd.notna(first[measure]):
+    if first is not None and pd.notna(first[metric]):
         star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
-        row[_short(targets[0])] = f"{first[measure]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
+        row[_short(targets[0])] = f"{first[metric]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["partial"] = "-" if first is None else output.decimal(first["partial"], 2)
     if priced is not None:
         members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
         known = set(members) <= set(priced.index)
         row["cost"] = f"{priced.loc[list(members), 'units'].sum():.1f}" if known else "-"
     for target in targets[1:]:
-        value = float(of[measure].get(target, math.nan))
+        value = float(of[metric].get(target, math.nan))
         row[_short(target)] = output.decimal(value, 3)
     return row
 

@@ -20,7 +20,7 @@ from diswot.harness import files
 from diswot.harness.distillation import distillers, recipes, sweep, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.evidence.column import Column
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.runs.store import TRAININGS, Store
 
 _RESAMPLES = 10_000
@@ -155,9 +155,9 @@ def _mean(values: pd.Series) -> str:
     return f"{values.mean():.2f} ± {values.std():.2f} (95 % interval {low:.2f} to {high:.2f}), n = {len(values)}"
 
 
-def _agreement(pair: pd.DataFrame, measure: str = "spearman") -> str:
+def _agreement(pair: pd.DataFrame, metric: str = "spearman") -> str:
     one, other = (Column.of(pair[name].to_numpy(float)) for name in pair)
-    value = MEASURES[measure].function(one, other)
+    value = METRICS[metric].function(one, other)
     return f"{'not defined' if np.isnan(value) else format(value, '.3f')} (n = {len(pair)})"
 
 

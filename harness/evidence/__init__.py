@@ -1,1 +1,1 @@
-"""What stored scores are worth as predictors: measures, subsets of cells, uncertainty, ensembles, one tidy table."""
+"""What stored scores are worth as predictors: metrics, subsets of cells, uncertainty, ensembles, one tidy table."""

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from diswot.harness.evidence import measures
+from diswot.harness.evidence import metrics
 from diswot.harness.evidence.column import Column
 
 #: A correlation of .8 has a standard error of .07 on so many cells; of .13 on ten, and a ceiling would be a guess.
@@ -30,7 +30,7 @@ def reliability(seeds: pd.DataFrame) -> float:
         pair = seeds[[first, second]].dropna()
         if len(pair) >= FEWEST_CELLS:
             columns = (Column.of(pair[name].to_numpy(float)) for name in (first, second))
-            agreements.append(measures.spearman(*columns))
+            agreements.append(metrics.spearman(*columns))
     return float(np.nanmean(agreements)) if np.isfinite(agreements).any() else float("nan")
 
 

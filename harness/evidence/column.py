@@ -1,4 +1,4 @@
-"""Values of cells and where each stands among the others, sorted once and used by every measure."""
+"""Values of cells and where each stands among the others, sorted once and used by every metric."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ from diswot.harness import pool, progress
 from diswot.harness.evidence import ceiling, influence, intervals
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.influence import Estimates
-from diswot.harness.evidence.measures import MEASURES, influence_of, judge, oriented
+from diswot.harness.evidence.metrics import METRICS, influence_of, judge, oriented
 from diswot.harness.evidence.panel import Panel
 
 #: The columns of correlations by seed.
 CORRELATION_COLUMNS = (
     *("space", "proxy", "family", "direction", "target", "seed", "n", "undefined", "failed", "pearson_n"),
-    *MEASURES,
+    *METRICS,
 )
 
 _UNCERTAINTY = (
@@ -36,7 +36,7 @@ _UNCERTAINTY = (
 EVIDENCE_COLUMNS = (
     *("space", "subset", "target", "proxy", "family", "direction"),
     *("seeds", "n", "scores", "undefined", "failed"),
-    *(name + suffix for name in MEASURES for suffix in ("", "_deviation", "_seeds")),
+    *(name + suffix for name in METRICS for suffix in ("", "_deviation", "_seeds")),
     *_UNCERTAINTY,
 )
 
@@ -76,11 +76,11 @@ class Method:
     """How scores are correlated.
 
     Attributes:
-        measure: the rank correlation that intervals, comparisons and the order of proxies are about; one of
-            `measures.MEASURES` that has an influence.
+        metric: the rank correlation that intervals, comparisons and the order of proxies are about; one of
+            `metrics.METRICS` that has an influence.
     """
 
-    measure: str = "spearman"
+    metric: str = "spearman"
 
 
 def tables(
@@ -136,8 +136,8 @@ def by_evidence(evidence: pd.DataFrame) -> list[str]:
         return []
     place = evidence[["target", "subset"]].iloc[0]
     first = evidence[(evidence[["target", "subset"]] == place).all(axis=1)]
-    measure = str(first["measure"].iloc[0])
-    ranked = first.sort_values([measure, "proxy"], ascending=[False, True], na_position="last", kind="stable")
+    metric = str(first["measure"].iloc[0])
+    ranked = first.sort_values([metric, "proxy"], ascending=[False, True], na_position="last", kind="stable")
     names = [*ranked["proxy"], *evidence["proxy"]]
     return [str(name) for name in dict.fromkeys(names)]
 
@@ -260,7 +260,7 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
     )
     measured = [
         groups[name].agg(["mean", "std", "count"]).set_axis([name, f"{name}_deviation", f"{name}_seeds"], axis=1)
-        for name in MEASURES
+        for name in METRICS
     ]
     return pd.concat([counted, *measured], axis=1).reset_index()
 
@@ -268,16 +268,16 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
 def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.DataFrame:
     panel = group.panel
     names = [target.name for target in group.targets]
-    correlation, partial = estimates(panel, group.accuracies, group.sizes, group.functions, method.measure)
+    correlation, partial = estimates(panel, group.accuracies, group.sizes, group.functions, method.metric)
     low, high = intervals.of_correlation(correlation)
     partial_low, partial_high = intervals.of_correlation(partial)
     vanilla = _vanilla_of(names)
     rows = []
     for t, target in enumerate(group.targets):
         by_training_seed = target.seeds.reindex(panel.cells)
-        limit = ceiling.of(by_training_seed) if method.measure == "spearman" else np.nan
+        limit = ceiling.of(by_training_seed) if method.metric == "spearman" else np.nan
         columns = {
-            "measure": method.measure,
+            "measure": method.metric,
             "low": low[:, t],
             "high": high[:, t],
             "n_functions": correlation.functions[:, t],
@@ -296,7 +296,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
 
 
 def estimates(
-    panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, measure: str
+    panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: np.ndarray, metric: str
 ) -> tuple[Estimates, Estimates]:
     """Return every proxy's correlation with every target, means over weight seeds, and the same controlling for size.
 
@@ -308,19 +308,19 @@ def estimates(
         accuracies: (T, n), percent.
         sizes: (n,), what partial correlations control for.
         functions: (n,), numbers from 0.
-        measure: as `Method` has it.
+        metric: as `Method` has it.
 
     Returns:
         Two estimates of shape (P, T).
     """
     shape = (len(panel.proxies), len(panel.seeds))
     scores = panel.scores.reshape(-1, len(panel.cells))
-    metric = influence_of(measure)
-    xy, xz = (influence.correlate(metric, scores, known, functions) for known in (accuracies, sizes[None]))
-    of_size = influence.correlate(metric, sizes[None], accuracies, functions)
+    influence_on = influence_of(metric)
+    xy, xz = (influence.correlate(influence_on, scores, known, functions) for known in (accuracies, sizes[None]))
+    of_size = influence.correlate(influence_on, sizes[None], accuracies, functions)
     # Where a proxy lacks cells, the size is correlated with the accuracies on those that it has.
     yz = [
-        influence.correlate(metric, np.where(lacking, np.nan, sizes)[None], accuracies, functions)
+        influence.correlate(influence_on, np.where(lacking, np.nan, sizes)[None], accuracies, functions)
         if lacking.any()
         else of_size
         for lacking in np.isnan(scores)

@@ -17,7 +17,7 @@ import pandas as pd
 from diswot.benchmarks import spaces
 from diswot.harness import evidence, files
 from diswot.harness.evidence.ensembles import ENSEMBLES
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.table import Method, Target
 
 #: What an answer consists of.
@@ -37,7 +37,7 @@ def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method
         undefined: one of `harness.evidence.panel.UNDEFINED`.
     """
     records = list(proxies[["name", "family", "direction"]].itertuples(index=False, name=None))
-    plugged_in = (*MEASURES, *ENSEMBLES)  # a distribution may bring more than are in this project's code
+    plugged_in = (*METRICS, *ENSEMBLES)  # a distribution may bring more than are in this project's code
     found = hashlib.sha256(repr((data, records, astuple(method), undefined, plugged_in)).encode())
     for target in targets:
         described = (target.name, target.by_function, target.accuracies.index.tolist(), target.seeds.columns.tolist())

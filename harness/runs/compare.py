@@ -17,7 +17,7 @@ from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import influence, intervals, panel
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.influence import Estimates, Influence
-from diswot.harness.evidence.measures import influence_of
+from diswot.harness.evidence.metrics import influence_of
 from diswot.harness.evidence.panel import Panel
 from diswot.harness.evidence.table import counted
 from diswot.harness.runs import results

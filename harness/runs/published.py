@@ -16,7 +16,7 @@ import pandas as pd
 from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness.evidence.ensembles import ENSEMBLES
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.runs.results import Results
 from diswot.proxies import registry
@@ -82,7 +82,7 @@ class Figure:
         space: the search space.
         subset: of the cells.
         accuracy: what the scores were correlated with.
-        metric: one of `MEASURES`.
+        metric: one of `METRICS`.
         figure: positive where the proxy predicts in its declared direction.
         images: what the proxy read: an image set, ``none`` where it reads none.
         seeds: how many weight seeds; ``any`` where they do not matter.
@@ -114,7 +114,7 @@ class Figure:
         for name, allowed in (
             ("proxy", (*registry.names(), *ENSEMBLES)),
             ("subset", spaces.get(self.space).subsets),
-            ("metric", MEASURES),
+            ("metric", METRICS),
             ("images", ("", "none", *images.SETS)),
             ("undefined", ("", *UNDEFINED)),
         ):

@@ -18,7 +18,7 @@ from diswot.benchmarks.tables import units
 from diswot.harness import files, progress, records
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
-from diswot.harness.evidence.measures import influence_of
+from diswot.harness.evidence.metrics import influence_of
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from diswot.harness.records import Document
 from diswot.harness.runs import answers, run_folder, stored_search
@@ -169,7 +169,7 @@ def correlate(
         InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
     """
     method = method or Method()
-    influence_of(method.measure)  # refuses one that is not known
+    influence_of(method.metric)  # refuses one that is not known
     if undefined not in panel.UNDEFINED:
         raise unknown("undefined", undefined, panel.UNDEFINED)
     folder = run_folder.named(Path(run))
@@ -205,7 +205,7 @@ def correlate(
     question, kept, correlations, evidence = _judged(results, found, method, undefined)
     said = Answered(
         targets=[f"{one.table}:{one.column}" for one in chosen.values()],
-        measure=method.measure,
+        measure=method.metric,
         undefined=undefined,
         question=question,
         kept=kept,

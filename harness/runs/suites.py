@@ -125,7 +125,7 @@ def correlate(folder: Path, name: str) -> Results:
     suite = load(name)
     _require(name, suite, _scored(results.scored(folder)))
     found = results.correlate(
-        folder, tuple(suite.targets), method=Method(measure=suite.metric), undefined=suite.undefined
+        folder, tuple(suite.targets), method=Method(metric=suite.metric), undefined=suite.undefined
     )
     for target, data_hash in _targets(found).items():
         if data_hash != suite.targets[target]:

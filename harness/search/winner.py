@@ -50,7 +50,7 @@ def choose(
         tables(whole.at(known[side]), proxies, truth, space, method)[1].query("subset == 'all'").set_index("proxy")
         for side in (chooses, ~chooses)
     )
-    measure = method.measure
+    metric = method.metric
     compared = set(chosen.index[chosen["behind"].notna()]) & set(judged.index)
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
@@ -63,16 +63,16 @@ def choose(
         driver=best,
         proxy=next((name for name in ranking if name in set(proxies["name"])), None),
         target=target,
-        measure=measure,
+        measure=metric,
         chosen_on=int(chooses.sum()),
-        chosen=float(chosen.loc[best, measure]),
+        chosen=float(chosen.loc[best, metric]),
         undefined=int(chosen.loc[best, "undefined"]),
         runner_up=second,
-        margin=None if second is None else float(chosen.loc[best, measure] - chosen.loc[second, measure]),
+        margin=None if second is None else float(chosen.loc[best, metric] - chosen.loc[second, metric]),
         margin_p=chance,
         significant=chance is not None and chance < SIGNIFICANCE,
         judged_on=int((~chooses).sum()),
-        judged=float(judged.loc[best, measure]),
+        judged=float(judged.loc[best, metric]),
         judged_low=float(judged.loc[best, "low"]),
         judged_high=float(judged.loc[best, "high"]),
     )

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, look, typography
 from diswot.reports.style.wording import counted, joined, left_out, span
-from diswot.reports.summary import best_first, circumstances, column_of, measure_of, table_of, targets_of, vanilla_of
+from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of, vanilla_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -30,15 +30,15 @@ def drawings(results: Results) -> list[Drawing]:
     if data.empty:
         return []
     shown = ", ".join(dict.fromkeys(data["target"]))
-    measure = measure_of(data).capitalize()
+    metric = metric_of(data).capitalize()
     note = _note(results, data)
     return [
         Drawing(
             "correlations",
             _sheet(data, note),
             data,
-            f"Mean {measure} correlation over seeds of every proxy with {shown}; {note}",
-            f"Bars of the {measure} correlation of {counted(data['proxy'].nunique(), 'proxy', 'proxies')} with "
+            f"Mean {metric} correlation over seeds of every proxy with {shown}; {note}",
+            f"Bars of the {metric} correlation of {counted(data['proxy'].nunique(), 'proxy', 'proxies')} with "
             f"{shown}; the table above holds the numbers.",
         )
     ]
@@ -64,11 +64,11 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
         labels: what proxies and targets are called, where not by their names.
     """
     proxies, targets = (list(dict.fromkeys(data[name])) for name in ("proxy", "target"))
-    measure = measure_of(data)
+    metric = metric_of(data)
     canvas.list_proxies(axes, [labels.get(name, name) for name in proxies])
     axes.axvline(0, color="#333333", linewidth=0.5)
-    axes.set_xlim(*_limits(data, measure))
-    axes.set_xlabel(f"{measure.capitalize()} correlation")
+    axes.set_xlim(*_limits(data, metric))
+    axes.set_xlabel(f"{metric.capitalize()} correlation")
     thickness = min(0.8 / len(targets), 0.7)
     for number, target in enumerate(targets):
         found = data[data["target"] == target].set_index("proxy").reindex(proxies)
@@ -76,20 +76,20 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
         # Hatching marks the second round of the colours.
         bars = axes.barh(
             middle,
-            found[measure].astype(float).fillna(0),
+            found[metric].astype(float).fillna(0),
             thickness * 0.92,
             color=f"C{number}",
             hatch="////" * (number // len(mpl.rcParams["axes.prop_cycle"])),
             label=labels.get(target, column_of(target)),
         )
-        _draw_whiskers(axes, middle, found, measure)
+        _draw_whiskers(axes, middle, found, metric)
         if found["ceiling"].notna().any():
             limit = float(found["ceiling"].astype(float).max())
             axes.axvline(limit, color=bars[0].get_facecolor(), linewidth=0.8, linestyle=(0, (4, 2)), zorder=0.9)
 
 
-def _limits(data: pd.DataFrame, measure: str) -> tuple[float, float]:
-    ends = data[[measure, "low", "high", "ceiling"]].to_numpy(float)
+def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
+    ends = data[[metric, "low", "high", "ceiling"]].to_numpy(float)
     lowest, highest = (float(extreme(ends, axis=None)) for extreme in (np.fmin.reduce, np.fmax.reduce))
     # A bar that starts anywhere but at zero, or a scale that a single small value stretches, would mislead.
     low = min(0.0, math.floor(lowest * 10) / 10) if math.isfinite(lowest) else 0.0
@@ -97,8 +97,8 @@ def _limits(data: pd.DataFrame, measure: str) -> tuple[float, float]:
     return low - 0.02, high + 0.02
 
 
-def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, measure: str) -> None:
-    mean, low, high = (found[name].to_numpy(float) for name in (measure, "low", "high"))
+def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, metric: str) -> None:
+    mean, low, high = (found[name].to_numpy(float) for name in (metric, "low", "high"))
     seen = np.isfinite(low) & np.isfinite(high)
     # An interval of a correlation is not symmetric about it, so it is drawn around its own middle.
     centre, half = (low + high)[seen] / 2, (high - low)[seen] / 2
@@ -132,7 +132,7 @@ def _sheet(data: pd.DataFrame, note: str) -> Figure:
         for panel, (table, found) in zip(axes, panels.items(), strict=False):
             draw(panel, found, labels)
             canvas.legend(panel, columns[table], title=typography.elide(table, width, 8), handlelength=1)
-        axes[0].set_xlim(*_limits(data, measure_of(data)))
+        axes[0].set_xlim(*_limits(data, metric_of(data)))
         for spare in axes[len(panels) :]:
             spare.remove()
     return figure
@@ -152,7 +152,7 @@ def _note(results: Results, data: pd.DataFrame) -> str:
         "whiskers: 95 % interval over functions": data[["low", "high"]].notna().all(axis=1).any(),
         "dots: not significantly different from the best (p > 0.05, Holm)": data["level_with_best"].eq(True).any(),
         "dashed: ceiling set by the noise of the accuracies": data["ceiling"].notna().any(),
-        "\N{MULTIPLICATION SIGN} correlation not defined": data[measure_of(data)].isna().any(),
+        "\N{MULTIPLICATION SIGN} correlation not defined": data[metric_of(data)].isna().any(),
     }
     # A failed unit stands in the rows of every target; it is one unit all the same.
     failed = int(data.groupby("proxy")["failed"].max().sum())

@@ -14,7 +14,7 @@ from diswot.harness.compute import costs
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, typography
 from diswot.reports.style.wording import counted, joined, left_out
-from diswot.reports.summary import circumstances, measure_of, targets_of, toward, troubles
+from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -34,9 +34,9 @@ def drawings(results: Results) -> list[Drawing]:
     known_costs = costs.of_run(results.folder, results.info)
     if known_costs is None:
         return []
-    target, measure = targets_of(results)[0], measure_of(results.evidence)
+    target, metric = targets_of(results)[0], metric_of(results.evidence)
     evidence = toward(results, target)
-    data = cost_data(known_costs["units"], evidence, measure)
+    data = cost_data(known_costs["units"], evidence, metric)
     if data.empty:
         return []
     known = evidence[evidence["proxy"].isin(data["proxy"])]
@@ -46,12 +46,12 @@ def drawings(results: Results) -> list[Drawing]:
         "each proxy computed alone",
         left_out(hidden, "proxy", "proxies", "without a correlation or a cost"),
     )
-    label = f"{measure.capitalize()} correlation with {target}"
+    label = f"{metric.capitalize()} correlation with {target}"
     body = max(LOWEST, canvas.LINE * 1.2 * int(data["front"].sum())) + canvas.AXIS_LABELS
     with canvas.style():
         figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}.")
         draw(axes, data, canvas.short(data["proxy"], 1.15))
-        axes.set_ylabel(typography.elide(f"{measure.capitalize()} with {target}", body - 0.1), loc="top")
+        axes.set_ylabel(typography.elide(f"{metric.capitalize()} with {target}", body - 0.1), loc="top")
     return [
         Drawing(
             "cost",
@@ -64,16 +64,16 @@ def drawings(results: Results) -> list[Drawing]:
     ]
 
 
-def cost_data(units: pd.Series, evidence: pd.DataFrame, measure: str) -> pd.DataFrame:
+def cost_data(units: pd.Series, evidence: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return one row a proxy, cheapest first: its cost in units, its correlation, and whether no cheaper is as good.
 
     Args:
         units: by proxy.
         evidence: rows of one target.
-        measure: the column of the correlation.
+        metric: the column of the correlation.
     """
     data = evidence[["proxy", "family"]].assign(
-        units=evidence["proxy"].map(units).astype(float), correlation=evidence[measure].astype(float)
+        units=evidence["proxy"].map(units).astype(float), correlation=evidence[metric].astype(float)
     )
     # A logarithmic scale has no place for zero.
     data = data[(data["units"] > 0) & data["correlation"].notna()]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diswot.harness.evidence import measures
+from diswot.harness.evidence import metrics
 from diswot.harness.evidence.column import Column
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
@@ -38,7 +38,7 @@ def _drawing(results: Results, table: str) -> Drawing | None:
     if cells.empty:
         return None
     columns = (Column.of(cells[name].to_numpy(float)) for name in ("vanilla", "distilled"))
-    rho = decimal(measures.spearman(*columns))
+    rho = decimal(metrics.spearman(*columns))
     gain = (cells["distilled"] - cells["vanilla"]).mean()
     low, high = _limits(cells)
     below = int((cells[["vanilla", "distilled"]].min(axis=1) < low).sum())

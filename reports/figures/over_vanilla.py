@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, file_names
 from diswot.reports.style.wording import counted, joined, left_out
-from diswot.reports.summary import circumstances, measure_of, targets_of, toward, troubles
+from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -42,7 +42,7 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
         labels: what proxies are called, where not by their names.
     """
     canvas.list_proxies(axes, [labels.get(name, name) for name in data["proxy"]])
-    axes.set_xlabel(f"{measure_of(data).capitalize()}, distilled minus vanilla", loc="right")
+    axes.set_xlabel(f"{metric_of(data).capitalize()}, distilled minus vanilla", loc="right")
     axes.axvline(0, color="#333333", linewidth=0.6, zorder=0.9)
     for height, (middle, low, high) in enumerate(data[COLUMNS].to_numpy()):
         clear = bool(low > 0 or high < 0)
@@ -72,7 +72,7 @@ def _drawing(results: Results, target: str) -> Drawing | None:
         file_names.stem("over-vanilla", target),
         figure,
         data[["proxy", "family", "target", *COLUMNS]],
-        f"How much higher the {measure_of(data).capitalize()} correlation of every proxy is with {target} than with "
+        f"How much higher the {metric_of(data).capitalize()} correlation of every proxy is with {target} than with "
         f"the vanilla accuracy of the same table; {words}{troubles(data)}.",
         f"Differences between the correlations of {counted(len(data), 'proxy', 'proxies')} with distilled and with "
         "vanilla accuracy, with intervals",

@@ -12,7 +12,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.column import Column
-from diswot.harness.evidence.measures import oriented, share_found
+from diswot.harness.evidence.metrics import oriented, share_found
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas
 from diswot.reports.style.wording import counted, joined

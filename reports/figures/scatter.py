@@ -88,7 +88,7 @@ def scatter_data(
 
 def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
-    rho, tau = (with_deviation(row[measure], row[f"{measure}_deviation"]) for measure in ("spearman", "kendall"))
+    rho, tau = (with_deviation(row[metric], row[f"{metric}_deviation"]) for metric in ("spearman", "kendall"))
     evidence = row.to_frame().T
     wanted = look.current()
     marks = "circled: the most accurate cells" if wanted.annotate else "margins: histograms, best at right and top"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, joined, left_out
-from diswot.reports.summary import arranged, circumstances, measure_of, targets_of, toward, troubles
+from diswot.reports.summary import arranged, circumstances, metric_of, targets_of, toward, troubles
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -17,16 +17,16 @@ _LINE = {"color": "#333333", "linewidth": 0.6}
 
 def drawings(results: Results) -> list[Drawing]:
     """Return the box plot over seeds for the first target; nothing where no proxy has two seeds that are defined."""
-    target, measure = targets_of(results)[0], measure_of(results.evidence)
+    target, metric = targets_of(results)[0], metric_of(results.evidence)
     evidence = toward(results, target)
     by_seed = results.correlations[results.correlations["target"] == target]
-    data = by_seed[["proxy", "seed", measure]].dropna().rename(columns={measure: "correlation"})
+    data = by_seed[["proxy", "seed", metric]].dropna().rename(columns={metric: "correlation"})
     # Read back from a file, the column may hold objects.
     data = arranged(data.astype({"correlation": float}), "proxy", evidence["proxy"])
     if data.empty or data.groupby("proxy").size().max() < 2:
         return []
     values = {str(name): part["correlation"].to_numpy() for name, part in data.groupby("proxy", sort=False)}
-    what = f"{measure.capitalize()} correlation"
+    what = f"{metric.capitalize()} correlation"
     words = joined(
         circumstances(results, evidence),
         "dots: single seeds; boxes: quartiles and median over seeds, lines to the extremes",

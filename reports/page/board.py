@@ -10,7 +10,7 @@ import pandas as pd
 
 from diswot.reports.style.file_names import stem
 from diswot.reports.style.wording import decimal, with_interval
-from diswot.reports.summary import best_first, column_of, measure_of, targets_of, vanilla_of
+from diswot.reports.summary import best_first, column_of, metric_of, targets_of, vanilla_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -58,7 +58,7 @@ class Line:
 class Board:
     """The figure: ``ticks`` are places and labels, ``targets`` what the dots of a line are about."""
 
-    measure: str
+    metric: str
     targets: tuple[str, ...]
     called: tuple[str, ...]
     ticks: tuple[tuple[float, str], ...]
@@ -72,11 +72,11 @@ def board(results: Results) -> Board | None:
     targets = targets_of(results)[:1]
     targets += [name for name in [vanilla_of(results).get(targets[0]) if targets else None] if name]
     shown = evidence[evidence["target"].isin(targets)]
-    measure = measure_of(shown)
-    known = shown[shown[measure].notna()]
+    metric = metric_of(shown)
+    known = shown[shown[metric].notna()]
     if known.empty:
         return None
-    ends = known[[measure, "low", "high"]].to_numpy(float)
+    ends = known[[metric, "low", "high"]].to_numpy(float)
     ends = ends[pd.notna(ends)]
     low, high = math.floor(min(0.0, ends.min()) * 5) / 5, math.ceil(max(0.2, ends.max()) * 5) / 5
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"]) if len(results.proxies) else set()
@@ -92,14 +92,14 @@ def board(results: Results) -> Board | None:
         row = by_key.get((proxy, target))
         if row is None:
             return None
-        value = float(row[measure])
+        value = float(row[metric])
         below, above = (float(row[end]) if pd.notna(row[end]) else value for end in ("low", "high"))
         level = proxy == row["best"] or row["level_with_best"] == 1
         return Dot(place(value), place(below), place(above), bool(level), with_interval(value, row["low"], row["high"]))
 
     proxies = list(dict.fromkeys(shown["proxy"]))
     return Board(
-        measure=measure.capitalize(),
+        metric=metric.capitalize(),
         targets=tuple(targets),
         called=tuple(map(column_of, targets)),
         ticks=tuple((place(tick), decimal(tick)[:-2]) for tick in ticks),

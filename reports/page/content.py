@@ -13,7 +13,7 @@ import pandas as pd
 from diswot.benchmarks import spaces
 from diswot.harness.evidence import intervals
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
 from diswot.reports.page.tables import Field, Row, Table, flat, of_texts, table, text, value
@@ -37,7 +37,7 @@ from diswot.reports.summary import (
     best_first,
     circumstances,
     conditions,
-    measure_of,
+    metric_of,
     table_of,
     targets_of,
     undefined_of,
@@ -103,15 +103,15 @@ def findings(results: Results) -> list[tuple[str, str]]:
 def _best(rows: pd.DataFrame) -> str:
     if rows.empty or rows["best"].isna().all():
         return "no correlation is defined."
-    measure = measure_of(rows)
+    metric = metric_of(rows)
     if not (rows["proxy"] == rows["best"]).any():
         return f"the highest correlation is that of {rows['best'].iloc[0]}, which is not among those shown."
     best = rows[rows["proxy"] == rows["best"].iloc[0]].iloc[0]
     seeds = counted(int(best["seeds"]), "seed")
     kind = " (an ensemble)" if best["family"] == "ensemble" else ""
-    rho = with_interval(best[measure], best["low"], best["high"])
+    rho = with_interval(best[metric], best["low"], best["high"])
     sentences = [
-        f"{best['proxy']}{kind} has the highest {MEASURES[measure].label} correlation, {rho} "
+        f"{best['proxy']}{kind} has the highest {METRICS[metric].label} correlation, {rho} "
         f"(n = {int(best['n']):,}, {seeds}).",
         _level(rows[rows["proxy"] != best["proxy"]]),
         f"Controlling for the network's size, its correlation is {estimated(best, 'partial')}.",
@@ -163,7 +163,7 @@ def _over_vanilla(rows: pd.DataFrame) -> str:
 def correlation_table(results: Results) -> Table:
     """Return the main table: one row a proxy with its correlations, the best proxy first."""
     summary = best_first(results)
-    measure = measure_of(summary)
+    metric = metric_of(summary)
     by_key = summary.set_index(["proxy", "target"]).to_dict("index")
     targets = targets_of(results)
     first = summary.drop_duplicates("proxy").to_dict("records")
@@ -171,7 +171,7 @@ def correlation_table(results: Results) -> Table:
     def toward(target: str) -> Field:
         def show(proxy: str) -> Number:
             row = by_key.get((proxy, target))
-            return UNKNOWN if row is None else _marked(_measured(row, measure, interval=True), row | {"proxy": proxy})
+            return UNKNOWN if row is None else _marked(_measured(row, metric, interval=True), row | {"proxy": proxy})
 
         functions = int(summary.loc[summary["target"] == target, "n_functions"].max())
         return value(f"{target} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{functions:,})", show, "proxy")
@@ -185,7 +185,7 @@ def correlation_table(results: Results) -> Table:
         FAMILY,
         text("Better", "direction"),
     ]
-    caption = f"{MEASURES[measure].label} correlation of every proxy with every target"
+    caption = f"{METRICS[metric].label} correlation of every proxy with every target"
     return table("correlations", caption, first if targets else [], fields)
 
 
@@ -195,8 +195,8 @@ def _marked(number: Number, row: Row) -> Number:
 
 
 def _measures(names: Iterable[str], leading: str = "") -> list[Field]:
-    # The leading measure has an interval.
-    return [value(MEASURES[name].label, partial(_measured, name=name, interval=name == leading)) for name in names]
+    # The leading metric has an interval.
+    return [value(METRICS[name].label, partial(_measured, name=name, interval=name == leading)) for name in names]
 
 
 def _measured(row: Row, name: str, interval: bool = False) -> Number:
@@ -229,7 +229,7 @@ def reading(results: Results) -> list[str]:
     summary = best_first(results)
     if summary.empty:
         return []
-    label = MEASURES[measure_of(summary)].label
+    label = METRICS[metric_of(summary)].label
     return [
         "Cells that compute the same function are copies, and each function counts once. Brackets hold the "
         f"{intervals.LEVEL:.0%} interval over functions. It says nothing about other seeds or other images.",
@@ -251,15 +251,15 @@ def distilled_tables(results: Results) -> list[tuple[str, Table]]:
 
 
 def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
-    measure = measure_of(summary)
-    label = MEASURES[measure].label
+    metric = metric_of(summary)
+    label = METRICS[metric].label
     by_target = {name: part.set_index("proxy").to_dict("index") for name, part in summary.groupby("target")}
 
     def toward(column: str) -> list[Field]:
         known = by_target.get(f"{table_of(target)}:{column}")
         if known is None:
             return []
-        shown = {proxy: _measured(row, measure, interval=True) for proxy, row in known.items()}
+        shown = {proxy: _measured(row, metric, interval=True) for proxy, row in known.items()}
         return [value(f"{label}, {column}", lambda proxy: shown.get(proxy, UNKNOWN), "proxy")]
 
     difference = value("Distilled minus vanilla", lambda row: estimate(row, "over_vanilla"))
@@ -271,19 +271,19 @@ def _distilled_table(summary: pd.DataFrame, target: str, place: int) -> Table:
 def subset_tables(results: Results) -> list[tuple[str, Table]]:
     """Return, by target, correlations by subset of the cells; nothing where there is only one subset."""
     evidence = results.evidence
-    measure = measure_of(evidence)
-    label = f"{MEASURES[measure].label} by subset of the cells"
+    metric = metric_of(evidence)
+    label = f"{METRICS[metric].label} by subset of the cells"
     found = []
     for place, target in enumerate(targets_of(results), start=1):
         subsets = {str(name): part for name, part in of(evidence, target=target).groupby("subset", sort=False)}
         if len(subsets) > 1:
-            fields = [text("Proxy", "proxy"), *(_subset_field(name, part, measure) for name, part in subsets.items())]
+            fields = [text("Proxy", "proxy"), *(_subset_field(name, part, metric) for name, part in subsets.items())]
             rows = _records(best_first(results), target)
             found.append((target, table(f"subsets-{place}", f"{label}, {target}", rows, fields)))
     return found
 
 
-def _subset_field(name: str, evidence: pd.DataFrame, measure: str) -> Field:
+def _subset_field(name: str, evidence: pd.DataFrame, metric: str) -> Field:
     # The number of cells stands in the head where it is the same for all.
     same = evidence["n"].nunique() == 1
     by_proxy = evidence.set_index("proxy").to_dict("index")
@@ -292,7 +292,7 @@ def _subset_field(name: str, evidence: pd.DataFrame, measure: str) -> Field:
         known = by_proxy.get(row["proxy"])
         if known is None:
             return UNKNOWN
-        shown = number(known[measure], low=known["low"], high=known["high"])
+        shown = number(known[metric], low=known["low"], high=known["high"])
         return shown if same else replace(shown, spread=f"n = {int(known['n']):,}")
 
     return value(f"{name}, n = {int(evidence['n'].iloc[0]):,}" if same else name, show)
@@ -304,13 +304,13 @@ def subset_summaries(results: Results) -> list[tuple[str, str]]:
     return [(name, known[name].summary) for name in results.evidence["subset"].drop_duplicates() if name in known]
 
 
-def measure_tables(results: Results) -> list[tuple[str, Table]]:
-    """Return, by target, every measure and how far a proxy is from the best one."""
+def metric_tables(results: Results) -> list[tuple[str, Table]]:
+    """Return, by target, every metric and how far a proxy is from the best one."""
     summary = best_first(results)
-    measure = measure_of(summary)
+    metric = metric_of(summary)
     fields = [
         text("Proxy", "proxy"),
-        *_measures([measure, *(name for name in MEASURES if name != measure)], measure),
+        *_measures([metric, *(name for name in METRICS if name != metric)], metric),
         value("Partial correlation", lambda row: estimate(row, "partial")),
         value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
         value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
@@ -323,7 +323,7 @@ def measure_tables(results: Results) -> list[tuple[str, Table]]:
             target,
             table(
                 f"measures-{place}",
-                f"All measures with {target}",
+                f"All metrics with {target}",
                 _records(summary, target),
                 fields,
             ),
@@ -336,11 +336,11 @@ def _records(frame: pd.DataFrame, target: str) -> Sequence[Row]:
     return of(frame, target=target).to_dict("records")
 
 
-def measure_summaries() -> list[tuple[str, str]]:
-    """Return the measures and what they say."""
+def metric_summaries() -> list[tuple[str, str]]:
+    """Return the metrics and what they say."""
     return [
-        (measure.label, f"{measure.summary}; {'higher' if measure.higher_is_better else 'lower'} is better")
-        for measure in MEASURES.values()
+        (metric.label, f"{metric.summary}; {'higher' if metric.higher_is_better else 'lower'} is better")
+        for metric in METRICS.values()
     ]
 
 
@@ -379,7 +379,7 @@ def rebuilt_by(results: Results) -> list[str]:
     options = [word for name in results.method.targets for word in ("--target", str(name))]
     method = results.method
     for option, asked, usual in (
-        ("--metric", method.measure, Method().measure),
+        ("--metric", method.measure, Method().metric),
         ("--undefined", method.undefined, UNDEFINED[0]),
     ):
         options += [option, asked] if asked != usual else []

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph
-from diswot.reports.summary import best_first, measure_of, targets_of, undefined_of
+from diswot.reports.summary import best_first, metric_of, targets_of, undefined_of
 
 if TYPE_CHECKING:
     from diswot.benchmarks.spaces import Space
@@ -32,7 +32,7 @@ def data(results: Results) -> Markup | None:
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
         "space": space.name,
-        "measure": measure_of(results.evidence),
+        "measure": metric_of(results.evidence),
         "undefined": undefined_of(results),
         "cells": _array(cells, "u4"),
         "places": _array(np.array([space.encode(int(cell)) for cell in cells]), "u1"),
@@ -124,7 +124,7 @@ def _sizes(results: Results, space: Space, cells: np.ndarray) -> list[dict[str, 
 def _evidence(results: Results) -> dict[str, list[Any]]:
     # The stored correlations by "subset|target|proxy": value, interval, cells and functions.
     evidence = results.evidence
-    columns = evidence[[measure_of(evidence), "low", "high", "n", "n_functions"]].astype(float).to_numpy()
+    columns = evidence[[metric_of(evidence), "low", "high", "n", "n_functions"]].astype(float).to_numpy()
     keys = evidence["subset"] + "|" + evidence["target"] + "|" + evidence["proxy"]
     return {
         key: [None if pd.isna(value) else round(value, 4) for value in row]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from diswot.harness.evidence.measures import MEASURES
+from diswot.harness.evidence.metrics import METRICS
 from diswot.reports.searches import (
     drivers,
     higher_is_better,
@@ -51,8 +51,8 @@ def findings(search: Search) -> list[tuple[str, str]]:
 def _winner(winner: Winner | None) -> str:
     if winner is None:
         return ""
-    measure = MEASURES.get(winner.measure)
-    label = measure.label if measure else plain(winner.measure)
+    metric = METRICS.get(winner.measure)
+    label = metric.label if metric else plain(winner.measure)
     sentences = [
         f"{winner.driver} ranks best with {plain(winner.target)} on {counted(winner.chosen_on, 'cell')}, one half of "
         f"those that have an accuracy: {label} correlation {decimal(winner.chosen)}.",

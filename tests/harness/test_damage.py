@@ -233,7 +233,7 @@ def test_a_command_leaves_files_of_somebodys_own_alone(cli: Callable[..., Any], 
 def test_a_distillation_leaves_files_of_somebodys_own_alone(tmp_path: Path) -> None:
     (tmp_path / "accuracies.csv").write_text("mine")
     with pytest.raises(InputError, match=r"holds accuracies\.csv and no distillation\.json"):
-        run_folder.refuse_somebodys("--out", tmp_path, "distillation.json")
+        run_folder._refuse_somebodys("--out", tmp_path, "distillation.json")
 
 
 def test_options_do_not_write_over_a_runs_own_files(cli: Callable[..., Any], run: Path) -> None:

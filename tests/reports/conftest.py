@@ -112,7 +112,7 @@ def make_run(
         scores=scores,
         correlations=correlations,
         evidence=evidence,
-        method=Answered(targets=list(targets), measure=method.measure, undefined="worst"),
+        method=Answered(targets=list(targets), measure=method.metric, undefined="worst"),
         targets=accuracies,
         proxies=proxies,
         cards={

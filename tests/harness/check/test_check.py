@@ -16,6 +16,7 @@ from diswot.harness.check import conformance, loading, reference, regression, te
 from diswot.harness.check.regression import Limits
 from diswot.harness.cli.check import command
 from diswot.harness.evidence import intervals
+from diswot.harness.runs.settings import Settings
 from diswot.proxies import registry
 from diswot.proxies.testing import PROPERTIES, conform
 
@@ -223,8 +224,8 @@ def test_the_page_names_every_question_and_key() -> None:
     ):
         assert f"`{name}`" in page
     formats = (DOCS / "stored-formats.md").read_text()
-    assert f"## NAME.baseline.json, schema {regression.SCHEMA}\n" in formats
-    for name in (*regression._KEYS, *reference._COLUMNS):
+    assert f"## NAME.baseline.json, schema {regression.Baseline.form}\n" in formats
+    for name in (*regression.Baseline.model_fields, *reference._COLUMNS):
         assert f"`{name}`" in formats
 
 
@@ -314,7 +315,8 @@ def test_a_baseline_of_other_settings_is_refused_and_renewed(
     assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
     stored = json.loads(kept.read_text())
     stored["settings"]["batch_size"] = 32
-    kept.write_text(json.dumps(stored | {"settings_hash": "0"}))
+    other = Settings.model_validate(stored["settings"]).hash
+    kept.write_text(json.dumps(stored | {"settings_hash": other}))
     said = cli(*line)
     assert said.status == 2
     assert "was made with other settings: batch_size 64 (there: 32); --save" in said.sentence

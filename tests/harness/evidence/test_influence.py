@@ -13,7 +13,7 @@ from scipy import stats
 
 from diswot.harness.evidence import influence
 from diswot.harness.evidence.column import Column, smaller_before
-from diswot.harness.evidence.measures import influence_of
+from diswot.harness.evidence.metrics import influence_of
 
 ORACLES: dict[str, Callable[..., Any]] = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}
 

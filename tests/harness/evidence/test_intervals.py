@@ -12,7 +12,7 @@ from scipy import stats
 
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import influence, intervals
-from diswot.harness.evidence.measures import influence_of
+from diswot.harness.evidence.metrics import influence_of
 from diswot.harness.runs.precomputed import sets
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")

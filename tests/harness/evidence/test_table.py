@@ -259,7 +259,7 @@ def test_the_seeds_of_a_table_give_its_ceiling() -> None:
     everything = evidence[evidence["subset"] == "all"].set_index("target")["ceiling"]
     assert everything["t:a"] == pytest.approx(math.sqrt(2 * r / (1 + r)))
     assert math.isnan(everything["t:b"])
-    _, other = made(scores, proxies(p="higher"), [target(accuracies, seeds=seeds)], measure="kendall")
+    _, other = made(scores, proxies(p="higher"), [target(accuracies, seeds=seeds)], metric="kendall")
     assert other["ceiling"].isna().all()
 
 

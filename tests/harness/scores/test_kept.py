@@ -77,7 +77,7 @@ def test_a_question_depends_on_all_that_an_answer_does(
     assert question(shipped, [target], Method(), "worst") == asked[0]
     code = tmp_path / "evidence"
     shutil.copytree(Path(evidence.__file__).parent, code)
-    with (code / "measures.py").open("a") as file:
+    with (code / "metrics.py").open("a") as file:
         file.write("# changed\n")
     monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
     asked.append(question(shipped, [target], Method(), "worst"))

@@ -1,4 +1,4 @@
-"""A registry of measures of how well scores predict accuracies.
+"""A registry of metrics of how well scores predict accuracies.
 
 Scores are oriented (higher is better), and one that is not finite is undefined and ranks worst, below every defined
 one. Ties are resolved by expectation over all ways to break them, never by the order of the cells.
@@ -29,8 +29,8 @@ _PUBLISHED_DEPTH = 1000
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A measure of agreement between scores and accuracies.
+class Metric:
+    """A metric of agreement between scores and accuracies.
 
     Attributes:
         name: as in columns and on the command line.
@@ -51,13 +51,13 @@ class Measure:
 
 
 def judge(scores: Column, accuracies: Column) -> dict[str, float]:
-    """Return every measure of `MEASURES` by name.
+    """Return every metric of `METRICS` by name.
 
     Args:
         scores: as `oriented` makes it.
         accuracies: percent, finite, of the same cells.
     """
-    return {name: one.function(scores, accuracies) for name, one in MEASURES.items()}
+    return {name: one.function(scores, accuracies) for name, one in METRICS.items()}
 
 
 def oriented(scores: np.ndarray) -> Column:
@@ -193,8 +193,8 @@ def _published(cells: int) -> int:
 
 
 _ALL = [
-    Measure("spearman", "Spearman", spearman, True, "rank correlation, ties averaged", influence.spearman),
-    Measure(
+    Metric("spearman", "Spearman", spearman, True, "rank correlation, ties averaged", influence.spearman),
+    Metric(
         "kendall",
         "Kendall tau-b",
         kendall,
@@ -202,10 +202,10 @@ _ALL = [
         "concordant minus discordant pairs, corrected for ties",
         influence.kendall,
     ),
-    Measure("pearson", "Pearson", pearson, True, "linear correlation of the defined scores"),
-    Measure("weighted_kendall", "weighted tau", weighted_kendall, True, "Kendall's tau in which the best count most"),
+    Metric("pearson", "Pearson", pearson, True, "linear correlation of the defined scores"),
+    Metric("weighted_kendall", "weighted tau", weighted_kendall, True, "Kendall's tau in which the best count most"),
     *(
-        Measure(
+        Metric(
             f"precision_{percent}",
             f"P@{percent} %",
             partial(precision, percent=percent),
@@ -215,7 +215,7 @@ _ALL = [
         for percent in (1, 5, 10)
     ),
     *(
-        Measure(
+        Metric(
             f"best_rank_{percent}",
             f"BR@{percent} %",
             partial(best_rank, percent=percent),
@@ -224,41 +224,41 @@ _ALL = [
         )
         for percent in (1, 5)
     ),
-    Measure(
+    Metric(
         "ndcg_10",
         "nDCG@10 %",
         partial(ndcg, depth=partial(top, percent=10)),
         True,
         "discounted gain of the top 10 % by score; the gain doubles with every point of accuracy",
     ),
-    Measure(
+    Metric(
         "ndcg_1000",
         "nDCG@1000",
         partial(ndcg, depth=_published),
         True,
         "the same at the published depth of 1,000 cells; not defined on fewer",
     ),
-    Measure(
+    Metric(
         "kendall_top_10",
         "tau-b in true top 10 %",
         partial(kendall_at_top, percent=10),
         True,
         "Kendall's tau-b among the truly best tenth",
     ),
-    Measure("regret", "regret", regret, False, "points of accuracy between the best cell and the best-scored one"),
+    Metric("regret", "regret", regret, False, "points of accuracy between the best cell and the best-scored one"),
 ]
 
-#: Every measure by its name, in the order of columns.
-MEASURES: Registry[Measure] = Registry(Measure, "metric", "diswot.metrics", {one.name: one for one in _ALL})
+#: Every metric by its name, in the order of columns.
+METRICS: Registry[Metric] = Registry(Metric, "metric", "diswot.metrics", {one.name: one for one in _ALL})
 
 
 def influence_of(name: str) -> Influence:
-    """Return how every cell moves a measure.
+    """Return how every cell moves a metric.
 
     Raises:
-        InputError: if there is no such measure, or no intervals can be made of it.
+        InputError: if there is no such metric, or no intervals can be made of it.
     """
-    influences = {one.name: one.influence for one in MEASURES.values() if one.influence is not None}
+    influences = {one.name: one.influence for one in METRICS.values() if one.influence is not None}
     if name not in influences:
         raise unknown("metric", name, influences)
     return influences[name]

@@ -1,4 +1,4 @@
-"""Every measure against its definition, worked out the long way, on random data with ties and undefined scores."""
+"""Every metric against its definition, worked out the long way, on random data with ties and undefined scores."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from diswot.harness.evidence import measures
+from diswot.harness.evidence import metrics
 from diswot.harness.evidence.column import Column
-from diswot.harness.evidence.measures import MEASURES, judge, oriented, top
+from diswot.harness.evidence.metrics import METRICS, judge, oriented, top
 
 #: Sums of at most twenty products of small whole numbers; only the last digits can differ from exact arithmetic.
 TOLERANCE = 1e-12
@@ -173,14 +173,14 @@ def test_the_measures_of_the_top_are_means_over_all_ways_to_break_ties(
     x, y = oriented(scores), Column.of(accuracies)
 
     checks: list[tuple[Callable[..., float], Callable[..., float]]] = [
-        (measures.precision, precision),
-        (measures.best_rank, best_rank),
+        (metrics.precision, precision),
+        (metrics.best_rank, best_rank),
     ]
     nothing = not np.isfinite(scores).any()
     for own, oracle in checks:
         assert same(own(x, y, percent=percent), math.nan if nothing else oracle(worst, accuracies, percent))
-    assert same(measures.regret(x, y), math.nan if nothing else regret(worst, accuracies))
-    gain = measures.ndcg(x, y, depth=lambda cells: top(cells, percent))
+    assert same(metrics.regret(x, y), math.nan if nothing else regret(worst, accuracies))
+    gain = metrics.ndcg(x, y, depth=lambda cells: top(cells, percent))
     assert same(gain, math.nan if nothing else ndcg(worst, accuracies, percent))
 
 
@@ -211,7 +211,7 @@ def test_gains_below_zero_have_no_discounted_gain() -> None:
 def test_a_monotone_transform_changes_nothing_but_pearson(pair: tuple[np.ndarray, np.ndarray]) -> None:
     scores, accuracies = pair
     before, after = judged(scores, accuracies), judged(scores**3 + 2 * scores, accuracies)
-    for name in set(MEASURES) - {"pearson"}:
+    for name in set(METRICS) - {"pearson"}:
         assert same(after[name], before[name]), name
 
 
@@ -221,7 +221,7 @@ def test_the_order_of_cells_does_not_matter(pair: tuple[np.ndarray, np.ndarray],
     scores, accuracies = pair
     order = random.sample(range(len(scores)), len(scores))
     before, after = judged(scores, accuracies), judged(scores[order], accuracies[order])
-    for name in MEASURES:
+    for name in METRICS:
         assert same(after[name], before[name]), name
 
 
@@ -271,7 +271,7 @@ def test_a_perfect_rank_is_perfect() -> None:
     scores = np.random.default_rng(0).normal(size=1000)
     found = judged(np.exp(scores), scores + 90)
     best = {"best_rank_1": 1 / 1000, "best_rank_5": 1 / 1000, "regret": 0.0}
-    for name in set(MEASURES) - {"pearson"}:
+    for name in set(METRICS) - {"pearson"}:
         assert found[name] == pytest.approx(best.get(name, 1), abs=1e-12), name
 
 
