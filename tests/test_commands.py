@@ -63,7 +63,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", [page for page in PAGES if to_run(page)], ids=lambda page: page.name)
 def test_commands_of_a_page_run(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in to_run(page):
-        status = main(shlex.split(line)[1:])
+        in_small = re.sub(r"--cells \d+(?= )", "--cells 6", line)  # fewer cells show as well that it works
+        status = main(shlex.split(in_small)[1:])
         said = capsys.readouterr()
         assert status == 0, f"{line}: {said.err}"
         assert said.out or said.err, line

@@ -42,7 +42,9 @@ def made(searches: int = 12, teacher: str = "resnet56", sign: float = 1.0, scale
 
 
 def truth(known: pd.Series = ACCURACY) -> Truth:
-    return Truth(S0, CELLS, 100, {"mine:distilled": known}, {"mine:distilled": Costs(seconds=100.0, source="somewhere")})
+    return Truth(
+        S0, CELLS, 100, {"mine:distilled": known}, {"mine:distilled": Costs(seconds=100.0, source="somewhere")}
+    )
 
 
 def test_curves_hold_the_score_and_the_accuracy_of_the_pick_so_far() -> None:
