@@ -149,8 +149,8 @@ def test_logits_are_the_references(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("measure", ["grad_norm", "snip", "plain", "grasp", "fisher", "synflow", "l2_norm"])
-def test_layers_are_the_references(cell: str, metric: str) -> None:
+@pytest.mark.parametrize("proxy", ["grad_norm", "snip", "plain", "grasp", "fisher", "synflow", "l2_norm"])
+def test_layers_are_the_references(cell: str, proxy: str) -> None:
     made = network(cell)
     trace = Trace(made, *batches()[0])
     weights, gradients = trace.weights, trace.gradients
@@ -165,13 +165,13 @@ def test_layers_are_the_references(cell: str, metric: str) -> None:
         ],
         "synflow": lambda: [layer.synflow for layer in trace.layers if layer.multiply_accumulates],
         "l2_norm": lambda: [weight.norm() for weight in weights],
-    }[metric]()
+    }[proxy]()
     weighted = [name for name, module in made.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     layers = CELLS[cell]["layers"]
     assert weighted == layers["names"]
-    expected = torch.tensor(layers[metric], dtype=torch.float64)
+    expected = torch.tensor(layers[proxy], dtype=torch.float64)
     # The terms of a normalised layer cancel to zero in plain: compared in units of snip, the same sum without signs.
-    atol = 1e-5 * max(layers["snip"]) if metric in ("plain", "grasp") else 1e-9
+    atol = 1e-5 * max(layers["snip"]) if proxy in ("plain", "grasp") else 1e-9
     torch.testing.assert_close(torch.stack(sums).double(), expected, rtol=1e-3, atol=atol)
 
 
