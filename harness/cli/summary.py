@@ -24,7 +24,7 @@ from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.stored_search import Search, percentile_of
+from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_draws
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
 
@@ -191,10 +191,12 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
         return Shown("No pick has an accuracy.")
     accuracies = search.accuracies(target)
     rows = [_picked(head, group, target, accuracies, search) for head, group in groups]
-    best = accuracies.sort_values().index[-1]
-    rows.append({"driver": "a random cell", "percentile": "50.0", **_reached(accuracies.mean(), accuracies)})
+    best = search.info.oracles[target]  # of the cells that may be searched, by budgets and --cells too
+    of_all = " of all" if best.known < len(accuracies) else ""
+    rows.append({"driver": f"a random cell{of_all}", "percentile": "50.0", **_reached(accuracies.mean(), best)})
+    share = "100" if best.accuracy == accuracies.max() else percent(percentile_of(best.accuracy, accuracies))
     rows.append(
-        {"driver": "the best cell", "pick": str(best), "percentile": "100", **_reached(accuracies.max(), accuracies)}
+        {"driver": "the best cell", "pick": str(best.cell), "percentile": share, **_reached(best.accuracy, best)}
     )
     made = search.info.options
     said = output.MODELLED if target in search.modelled else ""
@@ -216,7 +218,7 @@ def _picked(
     row = {**head, "driver": _marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
     if len(reached):
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
-        row |= _reached(float(reached.mean()), accuracies, float(reached.std()))
+        row |= _reached(float(reached.mean()), search.info.oracles[target], float(reached.std()))
         as_good = int((accuracies >= reached.median()).sum())
         row["trainings"] = f"{expected_draws(len(accuracies), as_good):,.0f}"
     for name in search.info.targets:
@@ -225,9 +227,9 @@ def _picked(
     return row
 
 
-def _reached(accuracy: float, accuracies: pd.Series, spread: float | None = None) -> dict[str, str]:
+def _reached(accuracy: float, best: Oracle, spread: float | None = None) -> dict[str, str]:
     around = "" if spread is None or pd.isna(spread) else f" ± {spread:.2f}"
-    return {"accuracy": f"{accuracy:.2f}{around}", "regret": f"{accuracies.max() - accuracy:.2f}"}
+    return {"accuracy": f"{accuracy:.2f}{around}", "regret": f"{best.accuracy - accuracy:.2f}"}
 
 
 def answer(results: Results, columns: int) -> str:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph
+from diswot.harness.evidence.metrics import METRICS
 from diswot.reports.summary import best_first, metric_of, targets_of, undefined_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def data(results: Results) -> Markup | None:
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
         "space": space.name,
-        "measure": metric_of(results.evidence),
+        "metric": METRICS[metric_of(results.evidence)].label,
         "undefined": undefined_of(results),
         "cells": _array(cells, "u4"),
         "places": _array(np.array([space.encode(int(cell)) for cell in cells]), "u1"),

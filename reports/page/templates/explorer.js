@@ -195,7 +195,7 @@ function explore(part) {
     const words = [size ? `${size.name} against ${target.name}: the line is the Pareto front, ${count}` : `${proxy.name} against ${target.name}, ${count}`];
     if (known && known[0] !== null) {
       const interval = known[1] === null ? "" : ` [${known[1].toFixed(3)}, ${known[2].toFixed(3)}]`;
-      words.push(`${data.measure} ${known[0].toFixed(3)}${interval}, ${known[4].toLocaleString("en")} functions`);
+      words.push(`${data.metric} ${known[0].toFixed(3)}${interval}, ${known[4].toLocaleString("en")} functions`);
     }
     if (undefinedScores) words.push(`${undefinedScores.toLocaleString("en")} scores not defined, ${view.ranked && data.undefined !== "omit" ? "ranked worst" : "left out"}`);
     if (proxy) words.push(`weight seed ${proxy.seed}`);

@@ -283,9 +283,13 @@ def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> No
 
 
 def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
-    assert cli("search", run, "--proxy", "params", "--budget", "params=300000", "--seeds", "5").status == 0
+    said = cli("search", run, "--proxy", "params", "--budget", "params=300000", "--seeds", "5")
+    assert said.status == 0
     search = found(run)
     picks = search.picks
+    (best,) = (line.split() for line in said.out.splitlines() if line.startswith("the best cell"))
+    assert best[4] == str(search.info.oracles["s0-diswot:distilled"].cell)
+    assert float(best[5]) < 100  # of all cells, the better ones among them being too large
     assert (picks["params"] <= 300_000).all()  # the optima among them
     assert (search.info.budgets, search.info.unknown_costs) == ({"params": 300_000}, {})
     best = picks[picks["algorithm"] == "exhaustive"]

@@ -262,7 +262,7 @@ def test_figures_are_enlarged_and_link_to_their_files(page: Any) -> None:
 def test_a_name_on_the_leaderboard_opens_its_scatter(driver: Any, address: str) -> None:
     show(driver, address, 1600, "light", "overview").find_element("link text", "synflow").click()
     waiting(driver, "return !document.getElementById('run-1-explorer').hidden")
-    assert one(driver, ".sentence").text.startswith("synflow against s0-diswot:distilled, 12 cells; spearman 0.")
+    assert one(driver, ".sentence").text.startswith("synflow against s0-diswot:distilled, 12 cells; Spearman 0.")
     chosen(driver, "target", "s0-diswot:vanilla")
     assert one(driver, ".sentence").text.startswith("synflow against s0-diswot:vanilla")
     assert "target=s0-diswot%3Avanilla" in driver.current_url
