@@ -23,6 +23,7 @@ PASSES = (
     "channel_saliency",
     "input_gradients",
     "hessian_products",
+    "hessian_weights",
     "second_batch_gradients",
     "perturbation",
     "classifier_gradient",

@@ -61,15 +61,16 @@ def plain(trace: Trace) -> Tensor | float:
 @register(
     family="gradients",
     version="1",
-    needs=["weights", "hessian_products"],
+    needs=["gradients", "hessian_weights"],
     live_edges_only=True,
     fast=False,
     source="Wang, Zhang and Grosse, GraSP, ICLR 2020 (zero-cost-nas, measures/grasp.py, T = 1)",
-    deviations="reuses the forward pass of the first gradient, which changes no number",
+    deviations="the Hessian is multiplied by the weights, not by the gradient: H is symmetric, so that the sum is the "
+    "same but for rounding, and cheaper",
 )
 def grasp(trace: Trace) -> Tensor | float:
-    """Sum minus weight times (Hessian times gradient)."""
-    return sum(-(w * h).sum() for w, h in zip(trace.weights, trace.hessian_products, strict=True))
+    """Sum minus gradient times (Hessian times weight)."""
+    return sum(-(g * h).sum() for g, h in zip(trace.gradients, trace.hessian_weights, strict=True))
 
 
 @register(

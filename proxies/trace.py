@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
@@ -23,13 +23,13 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import generator
-from diswot.proxies import module_passes, passes
+from diswot.proxies import hessian, module_passes, passes
 from diswot.proxies.declarations import PASSES, UndeclaredPassError, UndefinedScore
 from diswot.proxies.passes import NORMALISATIONS, gradient
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
-_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
+_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "second_batch_gradients"}
 
 T = TypeVar("T")
 
@@ -250,16 +250,11 @@ class Trace:
     @Pass
     def gradients(self) -> tuple[Tensor, ...]:
         """d(mean cross-entropy)/d(weight) for every tensor of `weights`; zero where the logits do not depend on it."""
-        found: dict[nn.Module, Tensor] = {}
-        handles = [
-            output.register_hook(partial(_keep_saliency, found, module, output.detach()))
-            for module, output in self._run.outputs.items()
-            if output.requires_grad
-        ]
-        gradients = gradient(self._loss, self._weight_parameters)
-        for handle in handles:  # later passes run backward through the same outputs
-            handle.remove()
-        self.computed["_saliency"] = found
+        run = self._run
+        if "_gradients" not in self.computed:
+            with self._keeping_saliency(run):
+                self.computed["_gradients"] = gradient(self._loss, self._weight_parameters)
+        gradients: tuple[Tensor, ...] = self.computed["_gradients"]
         return gradients
 
     @Pass
@@ -278,10 +273,16 @@ class Trace:
     @Pass
     def hessian_products(self) -> tuple[Tensor, ...]:
         """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
-        constant = self.gradients
-        gradients = gradient(self._loss, self._weight_parameters, create_graph=True)
-        product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
-        return gradient(product, self._weight_parameters)
+        return self._hessian_times(None)
+
+    @Pass
+    def hessian_weights(self) -> tuple[Tensor, ...]:
+        """H w for every tensor of `weights`: the loss's Hessian times the weights."""
+        _ = self._run
+        if "_hessian_weights" not in self.computed:
+            self.computed["_hessian_weights"] = self._hessian_times([w.detach() for w in self._weight_parameters])
+        products: tuple[Tensor, ...] = self.computed["_hessian_weights"]
+        return products
 
     @Pass
     def second_batch_gradients(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -417,11 +418,34 @@ class Trace:
 
     @property
     def _run(self) -> _Run:
+        if "_run" not in self.computed and "hessian_weights" in self._needed:
+            self._run_with_moving_weights()
         if "_run" not in self.computed:
             with torch.set_grad_enabled(bool(self._needed & _NEED_GRAPH)):
                 self.computed["_run"] = self._forward(self.images)
         run: _Run = self.computed["_run"]
         return run
+
+    def _run_with_moving_weights(self) -> None:
+        # The forward pass and the gradient serve all other passes: they have the numbers of the plain ones.
+        with suppress(hessian.NoRuleError):
+            with hessian.moving_weights(self._weighted) as rules:
+                with rules:
+                    run = self._forward(self.images)
+                with self._keeping_saliency(run):
+                    self.computed["_gradients"], self.computed["_hessian_weights"] = hessian.differentiate(
+                        run.logits, lambda logits: self._cross_entropy(logits, self.labels), self._weight_parameters
+                    )
+            self.computed["_run"] = run
+
+    def _hessian_times(self, vector: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
+        # By two backward passes; without a vector, times the gradient itself.
+        with torch.enable_grad():
+            loss = self._cross_entropy(passes.logits(self.network, self.images.detach()), self.labels)
+            gradients = gradient(loss, self._weight_parameters, create_graph=True)
+            constant = [g.detach() for g in gradients] if vector is None else vector
+            product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
+        return gradient(product, self._weight_parameters)
 
     @property
     def _loss(self) -> Tensor:
@@ -437,6 +461,21 @@ class Trace:
         with torch.enable_grad():
             logits = passes.logits(self.network, images.detach())
             return gradient(self._cross_entropy(logits, labels), self._weight_parameters)
+
+    @contextmanager
+    def _keeping_saliency(self, run: _Run) -> Iterator[None]:
+        found: dict[nn.Module, Tensor] = {}
+        hooks = [
+            output.register_hook(partial(_keep_saliency, found, module, output.detach()))
+            for module, output in run.outputs.items()
+            if output.requires_grad
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:  # later passes run backward through the same outputs
+                hook.remove()
+        self.computed["_saliency"] = found
 
     def _forward(self, images: Tensor) -> _Run:
         relu_outputs: list[Tensor] = []
@@ -575,7 +614,7 @@ def saliency(module: nn.Module, output: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _keep_saliency(found: dict[nn.Module, Tensor], module: nn.Module, output: Tensor, gradient: Tensor) -> None:
-    found[module] = saliency(module, output, gradient)
+    found[module] = saliency(module, output, gradient.detach())
 
 
 def bits(tensor: Tensor) -> Tensor:

@@ -23,10 +23,11 @@ from diswot.proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_varia
 #: The passes that are computed here; a trace computes any other one by itself.
 PASSES = (
     *("features", "logits", "relu_outputs", "gradients", "channel_saliency", "input_gradients"),
-    *("hessian_products", "second_batch_gradients", "perturbation"),
+    *("hessian_products", "hessian_weights", "second_batch_gradients", "perturbation"),
 )
 
-_NEED_LOSS = frozenset({"gradients", "channel_saliency", "hessian_products", "second_batch_gradients"})
+_NEED_HESSIAN = frozenset({"hessian_products", "hessian_weights"})
+_NEED_LOSS = frozenset({"gradients", "channel_saliency", "second_batch_gradients"}) | _NEED_HESSIAN
 
 
 def passes(
@@ -97,10 +98,12 @@ def passes(
             ]
         if "input_gradients" in needs:
             found["input_gradients"] = list(gradient(logits.sum(), [stacked])[0].flatten(2))
-        if "hessian_products" in needs:
+        if needs & _NEED_HESSIAN:
             again = gradient(loss, weighted, create_graph=True)
-            product = torch.stack([(c * g).sum() for c, g in zip(gradients, again, strict=True)]).sum()
-            found["hessian_products"] = _of_each(gradient(product, weighted), count)
+            for name in needs & _NEED_HESSIAN:
+                vector = gradients if name == "hessian_products" else [weight.detach() for weight in weighted]
+                product = torch.stack([(v * g).sum() for v, g in zip(vector, again, strict=True)]).sum()
+                found[name] = _of_each(gradient(product, weighted), count)
         if "second_batch_gradients" in needs:
             second = gradient(_loss(forward(alike(second_batch[0]))[1], second_batch[1]), weighted)
             found["second_batch_gradients"] = list(zip(found["gradients"], _of_each(second, count), strict=True))
