@@ -144,7 +144,9 @@ class _Convolution(Function):
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        of_read, of_weight = _ConvolutionGradient.apply(slope, *ctx.saved_tensors, ctx.how, ctx.needs_input_grad[0])
+        # Outside the block, where a slope does not move, other passes ask for what is at the images alone.
+        wanted = (ctx.needs_input_grad[0], forward_ad.unpack_dual(slope).tangent is not None, False)
+        of_read, of_weight = _ConvolutionGradient.apply(slope, *ctx.saved_tensors, ctx.how, wanted)
         return of_read, of_weight, None, None
 
 
@@ -152,10 +154,10 @@ class _ConvolutionGradient(Function):
     # Of a slope s at z: W^T s at x, which moves by W^T (s + s'), and the correlation x * s at W, by x * s' + x' * s.
     @staticmethod
     def forward(
-        ctx: Any, slope: Tensor, read: Tensor, weight: Tensor, how: tuple[Any, ...], is_read_wanted: bool
-    ) -> tuple[Tensor | None, Tensor]:
-        ctx.how, ctx.wanted = how, [is_read_wanted, True, False]
-        of_read, of_weight, _ = _aten.convolution_backward(slope, read, weight, None, *how, ctx.wanted)
+        ctx: Any, slope: Tensor, read: Tensor, weight: Tensor, how: tuple[Any, ...], wanted: tuple[bool, ...]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        ctx.how, ctx.wanted = how, wanted
+        of_read, of_weight, _ = _aten.convolution_backward(slope, read, weight, None, *how, wanted)
         ctx.save_for_forward(slope, read, weight, of_weight)
         return of_read, of_weight
 
