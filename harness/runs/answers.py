@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,15 @@ def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method
         found.update(repr(described).encode())
         found.update(target.accuracies.to_numpy(float).tobytes())
         found.update(target.seeds.to_numpy(float).tobytes())
-    for path in _code():
-        found.update(path.read_text(encoding="utf-8").encode())
+    found.update(code_of(evidence, spaces))
     return found.hexdigest()
+
+
+def code_of(*packages: ModuleType) -> bytes:
+    """Return the source code of packages, file after file: an answer depends on it too."""
+    folders = (Path(str(package.__file__)).parent for package in packages)
+    paths = (path for folder in folders for path in sorted(folder.rglob("*.py")))
+    return b"".join(path.read_text(encoding="utf-8").encode() for path in paths)
 
 
 def hash_of_scores(scores: pd.DataFrame) -> str:
@@ -75,9 +82,3 @@ def write(folder: Path, asked: str, correlations: pd.DataFrame, judged: pd.DataF
 
 def _path(folder: Path, asked: str, table: str) -> Path:
     return folder / "answers" / f"{asked[:16]}.{table}.parquet"
-
-
-def _code() -> list[Path]:
-    # What judges, and what knows the subsets, sizes and functions of cells.
-    folders = (Path(str(package.__file__)).parent for package in (evidence, spaces))
-    return [path for folder in folders for path in sorted(folder.rglob("*.py"))]

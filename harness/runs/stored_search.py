@@ -158,10 +158,14 @@ class Costs(Document):
 
 
 class Info(Document):
-    """The record of a search; see docs/stored-formats.md."""
+    """The record of a search; see docs/stored-formats.md.
+
+    ``question`` is a hash of all that a search of stored scores depends on; empty for any other search.
+    """
 
     form = 1
 
+    question: str = ""
     created: str = ""
     commands: list[str]
     space: SpaceName

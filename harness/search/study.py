@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,9 +16,10 @@ from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
+from diswot.harness import evidence, search
 from diswot.harness.compute import sweep
 from diswot.harness.evidence.table import Method
-from diswot.harness.runs import results, run_folder, stored_search
+from diswot.harness.runs import answers, results, run_folder, stored_search
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.stored_search import Costs, DriverRecord, Failure, Oracle, Search, Winner
@@ -48,6 +52,9 @@ def study(plan: Plan) -> Search:
     # What is wrong with a request is said before anything is begun.
     prepared = _prepared(plan, space, plan.cells or tuple(space.cells), settings.classes) if plan.live else None
     base = _base(plan)
+    asked = _question(plan, base, space, teachers)
+    if (answered := _stored(plan.run, asked)) is not None:
+        return answered
     chosen = _winner(plan, base, space) if {WINNER, WINNING_PROXY} & set(plan.drivers) else None
     names = _named(plan.drivers, chosen)
     # What is scored live has the direction that its proxy has now, which may not be that of the run's scores.
@@ -67,22 +74,22 @@ def study(plan: Plan) -> Search:
             found += _live(plan, base, teacher, driven, options, truth, keys, failed)
     _refuse_unknown(plan, found, truth)
     picked = judge.picks(found, truth)
-    search = Search(
-        info=_info(plan, found, truth, options, chosen, picked, failed),
+    made = Search(
+        info=_info(plan, found, truth, options, chosen, picked, failed, asked),
         curves=judge.curves(found, truth),
         picks=picked,
         summary=judge.summary(found, picked, truth),
         teachers=judge.teachers(found),
     )
     if plan.cost is not None:
-        search = replace(
-            search,
-            curves=pd.concat([search.curves, fronts.curves(found, truth)], ignore_index=True),
+        made = replace(
+            made,
+            curves=pd.concat([made.curves, fronts.curves(found, truth)], ignore_index=True),
             fronts=fronts.fronts(found, truth),
             hypervolumes=fronts.hypervolumes(found, truth),
         )
-    stored_search.write(plan.run, search)
-    return search
+    stored_search.write(plan.run, made)
+    return made
 
 
 def _named(asked: Sequence[str], chosen: Winner | None) -> tuple[str, ...]:
@@ -221,11 +228,39 @@ def _refuse_undefined(
     )
 
 
-def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
+def _question(plan: Plan, base: Results, space: Space, teachers: Sequence[str]) -> str:
+    # Empty where what is computed depends on more than the scores and the accuracies.
+    if plan.live is not None or plan.budgets or plan.cost is not None:
+        return ""
+    meant = replace(plan, run=Path(), command="", machine="")
+    found = hashlib.sha256(repr(meant).encode())
+    found.update(sources.read_from(base, teachers))
+    found.update(base.proxies.to_json().encode())
+    for name, target in results.targets_of(space.name, _judging(plan, space)).items():
+        accuracies = tables.load(target.table, space.name).frame[target.column]
+        found.update(repr((name, tables.training_seconds(target.table))).encode())
+        found.update(pd.util.hash_pandas_object(accuracies).to_numpy().tobytes())
+    found.update(answers.code_of(search, evidence, spaces, tables))
+    return found.hexdigest()
+
+
+def _stored(run: Path, asked: str) -> Search | None:
+    # The search of an earlier call, where it answers the same question.
+    with suppress(InputError):  # one that cannot be read is made anew
+        known = stored_search.read(run)
+        if known is not None and asked and known.info.question == asked:
+            return known
+    return None
+
+
+def _judging(plan: Plan, space: Space) -> tuple[str, ...]:
     fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
-    names = plan.targets or (*space.targets, *_modelled(space), *fetched)
+    return plan.targets or (*space.targets, *_modelled(space), *fetched)
+
+
+def _truth(plan: Plan, space: Space, cells: tuple[int, ...], classes: int) -> Truth:
     accuracies, trainings, read_from = {}, {}, {}
-    chosen = results.targets_of(space.name, names)
+    chosen = results.targets_of(space.name, _judging(plan, space))
     results.say_fractions(chosen.values(), space.name)
     for name, target in chosen.items():
         column = tables.load(target.table, space.name).frame[target.column].dropna()
@@ -280,6 +315,7 @@ def _info(
     chosen: Winner | None,
     picked: pd.DataFrame,
     failed: Counter[tuple[str, str]],
+    asked: str,
 ) -> stored_search.Info:
     oracles = picked[picked["algorithm"] == "oracle"].set_index("driver")
     described: dict[str, DriverRecord] = {}
@@ -294,6 +330,7 @@ def _info(
         )
         described.setdefault(one.driver.name, mine)  # of several teachers, what the first one's search took
     return stored_search.Info(
+        question=asked,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         commands=[plan.command],
         space=truth.space.name,

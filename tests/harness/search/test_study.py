@@ -26,7 +26,7 @@ from diswot.harness.compute import sweep
 from diswot.harness.runs import results, run_folder, stored_search
 from diswot.harness.runs.settings import hash_of
 from diswot.harness.search import driver as drivers
-from diswot.harness.search import live_proof, sources
+from diswot.harness.search import live_proof, sources, study
 from diswot.harness.search.plan import Plan
 from diswot.harness.search.sources import live_folder
 
@@ -82,6 +82,32 @@ def trajectory(folder: Path) -> list[pd.DataFrame]:
 def same(one: Path, other: Path) -> None:
     for mine, theirs in zip(trajectory(one), trajectory(other), strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_replayed_search_is_read_again_until_its_inputs_change(
+    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("search", run, "--proxy", "winner,diswot", "--seeds", "3")
+    assert cli(*line).status == 0
+    first = found(run)
+    replays = []
+    replay = study.replay.replay
+    monkeypatch.setattr(study.replay, "replay", lambda *arguments: replays.append(1) or replay(*arguments))
+    said = cli(*line)
+    assert said.status == 0, said.sentence
+    assert not replays
+    assert found(run).info == first.info
+    # Another number of searches, another score, and a file that is damaged: each is another question.
+    assert cli(*line[:-1], "4").status == 0
+    assert len(replays) == 2
+    assert found(run).info.question != first.info.question
+    with closing(sqlite3.connect(run / "scores.sqlite")) as store, store:
+        store.execute("UPDATE scores SET value = value + 1 WHERE proxy = 'diswot'")
+    assert cli(*line[:-1], "4").status == 0
+    assert len(replays) == 4
+    (run / "search" / "picks.csv").write_text("seed")
+    assert cli(*line[:-1], "4").status == 0
+    assert len(replays) == 6
 
 
 def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) -> None:
