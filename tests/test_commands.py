@@ -49,9 +49,9 @@ def to_run(page: Path) -> list[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that pages have shown before they name them, and the runs of `diswot run`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        pool, "local", lambda workers, devices: ThreadPoolExecutor(1)
-    )  # processes take seconds to begin
+    # Processes take seconds to begin, and have tests of their own.
+    monkeypatch.setattr(pool, "local", lambda workers, devices: ThreadPoolExecutor(1))
+    monkeypatch.setattr(pool, "plain", ThreadPoolExecutor)
     registry.names()
     monkeypatch.setattr(registry, "_registered", dict(registry._registered))  # a page's plug-in is that page's alone
     for page, language, name in (("add-a-proxy.md", "python", "effective_rank.py"), ("add-a-table.md", "", "kd.csv")):
