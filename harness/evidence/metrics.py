@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy
+from scipy import stats
 
 from diswot.benchmarks.errors import unknown
 from diswot.benchmarks.registry import Registry
@@ -67,12 +67,12 @@ def oriented(scores: np.ndarray) -> Column:
 
 def spearman(scores: Column, accuracies: Column) -> float:
     """Return Spearman's rho, ties averaged."""
-    return _coefficient(scipy.stats.pearsonr, scores.ranks, accuracies.ranks)
+    return _coefficient(stats.pearsonr, scores.ranks, accuracies.ranks)
 
 
 def kendall(scores: Column, accuracies: Column) -> float:
     """Return Kendall's tau-b."""
-    return _coefficient(scipy.stats.kendalltau, scores.ranks, accuracies.ranks)
+    return _coefficient(stats.kendalltau, scores.ranks, accuracies.ranks)
 
 
 def weighted_kendall(scores: Column, accuracies: Column) -> float:
@@ -97,7 +97,7 @@ def weighted_kendall(scores: Column, accuracies: Column) -> float:
 def pearson(scores: Column, accuracies: Column) -> float:
     """Return Pearson's r over the defined scores; it has no place for an undefined one."""
     defined = np.isfinite(scores.values)
-    return _coefficient(scipy.stats.pearsonr, scores.values[defined], accuracies.values[defined])
+    return _coefficient(stats.pearsonr, scores.values[defined], accuracies.values[defined])
 
 
 def precision(scores: Column, accuracies: Column, *, percent: float) -> float:
@@ -157,7 +157,7 @@ def ndcg(scores: Column, accuracies: Column, *, depth: Callable[[int], int]) -> 
 def kendall_at_top(scores: Column, accuracies: Column, *, percent: float) -> float:
     """Return Kendall's tau-b among the truly best cells; all that tie at the edge are among them."""
     best = accuracies.above < top(len(accuracies.values), percent)
-    return _coefficient(scipy.stats.kendalltau, scores.values[best], accuracies.values[best])
+    return _coefficient(stats.kendalltau, scores.values[best], accuracies.values[best])
 
 
 def regret(scores: Column, accuracies: Column) -> float:
