@@ -22,6 +22,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: Files that take long, and are begun first: while one that is begun last runs, the other processes have nothing to do.
+LONGEST = (
+    *("test_faults.py", "test_testing.py", "test_scoring.py", "test_sweep.py", "test_distillation.py", "test_study.py"),
+    *("test_search_figures.py", "test_figures.py", "test_executor.py", "test_cli.py", "test_golden.py"),
+    *("test_browser.py", "test_commands.py", "test_notebook.py", "test_interface.py", "test_extension.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first; a file's tests stay in their order."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """The networks are small, and threads that wait for each other on a busy machine cost more than they bring."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from diswot.harness import pool
 from diswot.harness.cli import main
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.precomputed import sets
@@ -47,6 +49,9 @@ def to_run(page: Path) -> list[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that pages have shown before they name them, and the runs of `diswot run`."""
     monkeypatch.chdir(tmp_path)
+    # Processes take seconds to begin, and have tests of their own.
+    monkeypatch.setattr(pool, "local", lambda workers, devices: ThreadPoolExecutor(1))
+    monkeypatch.setattr(pool, "plain", ThreadPoolExecutor)
     registry.names()
     monkeypatch.setattr(registry, "_registered", dict(registry._registered))  # a page's plug-in is that page's alone
     for page, language, name in (("add-a-proxy.md", "python", "effective_rank.py"), ("add-a-table.md", "", "kd.csv")):

@@ -105,7 +105,7 @@ def look(
             value = proxy.function(reader)  # type: ignore[arg-type]
         finally:
             read.update(reader.names)
-        returned.append(value)
+        returned.append(value.detach() if isinstance(value, Tensor) else value)  # a graph would hold the whole network
         return value
 
     origin = cell if weights_of is None else weights_of

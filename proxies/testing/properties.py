@@ -65,7 +65,7 @@ def side_effects(proxy: Proxy, at: Environment) -> str:
     """Score cells with and without a signal; whatever the score is, nothing else may have changed."""
     cells = (*environment.ordinary(1, at.seed), DEGENERATE)
     for cell in cells:
-        seen = look(proxy, cell, at)
+        seen = _first_look(proxy, cell, at)
         if seen.finished and isinstance(seen.outcome.error, ProxyError):  # the harness found it, not the function
             raise Nonconformity(f"{printable(seen.outcome.error)}{_on(cell)}")
     return f"nothing is changed on {len(cells)} cells"
@@ -79,7 +79,7 @@ def one_number(proxy: Proxy, at: Environment) -> str:
 
 def special_cells(proxy: Proxy, at: Environment) -> str:
     """Score cells without a signal, of skips and of poolings."""
-    found = {name: _status(look(proxy, cell, at), f" on the {name} cell") for name, cell in SPECIAL.items()}
+    found = {name: _status(_first_look(proxy, cell, at), f" on the {name} cell") for name, cell in SPECIAL.items()}
     return ", ".join(f"{name}: {status}" for name, status in found.items())
 
 
@@ -110,7 +110,7 @@ def deterministic(proxy: Proxy, at: Environment) -> str:
 def order(proxy: Proxy, at: Environment) -> str:
     """Score cells forwards, backwards, and beside other proxies: a score knows nothing of what was scored before."""
     cells = environment.ordinary(1, at.seed)
-    forwards = [_value(look(proxy, cell, at), cell) for cell in cells]
+    forwards = [_value(_first_look(proxy, cell, at), cell) for cell in cells]
     backwards = [_value(look(proxy, cell, at), cell) for cell in reversed(cells)][::-1]
     others = [get(name) for name in _COMPANIONS if name != proxy.name]
     together = [_value(look(proxy, cell, at, others), cell) for cell in cells]
@@ -135,7 +135,7 @@ def needs(proxy: Proxy, at: Environment) -> str:
     """Read what is declared, all of it and nothing else."""
     read: set[str] = set()
     for cell in environment.ordinary(1, at.seed):
-        seen = look(proxy, cell, at)
+        seen = _first_look(proxy, cell, at)
         if isinstance(seen.outcome.error, UndeclaredPassError):
             raise Nonconformity(printable(seen.outcome.error))
         _value(seen, cell)
@@ -265,9 +265,12 @@ PROPERTIES: dict[str, Property] = {
 }
 
 
-@functools.lru_cache(maxsize=8)  # what several properties begin with
+#: What several properties begin with: the first time that a proxy is scored on a cell.
+_first_look = functools.lru_cache(maxsize=32)(look)
+
+
 def _values(proxy: Proxy, at: Environment) -> tuple[float, ...]:
-    return tuple(_value(look(proxy, cell, at), cell) for cell in environment.ordinary(at.cells, at.seed))
+    return tuple(_value(_first_look(proxy, cell, at), cell) for cell in environment.ordinary(at.cells, at.seed))
 
 
 def _value(seen: Look, cell: int) -> float:

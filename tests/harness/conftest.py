@@ -54,6 +54,7 @@ def cli(
 ) -> Callable[..., Said]:
     """Runs a command in this process, workers included."""
     monkeypatch.setattr(pool, "local", lambda workers, devices: inline(workers))
+    monkeypatch.setattr(pool, "plain", inline)
 
     def run(*arguments: object) -> Said:
         capsys.readouterr()

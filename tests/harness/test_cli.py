@@ -767,7 +767,7 @@ def test_scores_are_exported_as_a_table(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_store_stands_for_its_run(cli: Cli, place: Path) -> None:
     assert cli("correlate", "run/scores.sqlite").out == cli("correlate", "run").out
-    assert cli("report", "run/scores.sqlite").out.startswith("wrote run/report.html")
+    assert cli("report", "run/scores.sqlite", "--figures", "bars").out.startswith("wrote run/report.html")
 
 
 def test_json_keeps_every_digit(cli: Cli, tmp_path: Path) -> None:

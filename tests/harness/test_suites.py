@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test makes the run that all tests begin with copies of."""
+    return tmp_path_factory.mktemp("template") / "run"
+
+
 @pytest.fixture
-def run(tmp_path: Path, cli: Cli) -> Path:
-    """Two counts of 12 networks of S0."""
-    made = cli("evaluate", *TINY, "--cells", "12", "--proxies", "params,live_convs", "--out", tmp_path / "run")
-    assert made.status == 0
-    return tmp_path / "run"
+def run(template: Path, tmp_path: Path, cli: Cli) -> Path:
+    """Two counts of 12 networks of S0, and their correlations."""
+    if not template.exists():
+        made = cli("evaluate", *TINY, "--cells", "12", "--proxies", "params,live_convs", "--out", template)
+        assert made.status == 0
+        results.correlate(template)
+    return Path(shutil.copytree(template, tmp_path / "run"))
 
 
 @pytest.fixture

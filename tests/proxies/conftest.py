@@ -38,7 +38,7 @@ def batch() -> BATCH:
     return make_batch()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def network() -> Callable[..., nn.Module]:
     """The maker of small networks."""
     return make_network
@@ -62,7 +62,7 @@ def evaluate_like_the_references(
     """
 
     def given() -> Mapping[str, Any]:
-        trace = Trace(copy.deepcopy(student), *batches[0], noise=batches[1][0])
+        trace = Trace(copy.deepcopy(student), *batches[0], noise=batches[1][0], needs=["perturbation"])
         return {
             "perturbation": trace.perturbation,
             "blocks": passes.blocks(trace.network, batches[0][0], draw_signs),

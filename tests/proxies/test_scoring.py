@@ -67,6 +67,16 @@ def score_all(student: nn.Module, batch: Batch, teacher: nn.Module, **options: A
     return together | score_each(student, batch, teacher, undefined, **options)
 
 
+@pytest.fixture(scope="module", params=[LARGEST, DEAD_EDGES, DEGENERATE, SKIPS, POOLS])
+def of_a_cell(network: Maker, request: pytest.FixtureRequest) -> tuple[int, dict[str, Outcome]]:
+    """A cell, and the outcomes of all proxies on its network, computed together."""
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(8, 3, 16, 16, generator=generator), torch.randint(10, (8,), generator=generator)
+    teacher = teacher_trace(network, batch)
+    chosen = [get(name) for name in ALL]
+    return request.param, evaluate(chosen, lambda: network(request.param), [batch], teacher=teacher, seed=0)
+
+
 @pytest.mark.parametrize("init", ["keep", "default"])
 def test_together_alone_or_in_another_order_the_numbers_are_the_same(network: Maker, batch: Batch, init: Any) -> None:
     student, teacher = network(), network(seed=1)
@@ -78,10 +88,10 @@ def test_together_alone_or_in_another_order_the_numbers_are_the_same(network: Ma
     assert together == backwards == alone
 
 
-@pytest.mark.parametrize("cell", [LARGEST, DEAD_EDGES, DEGENERATE, SKIPS, POOLS])
 @pytest.mark.parametrize("name", ALL)
-def test_every_score_is_finite_or_properly_undefined(network: Maker, batch: Batch, name: str, cell: int) -> None:
-    outcome = evaluate([get(name)], lambda: network(cell), [batch], teacher=teacher_trace(network, batch), seed=0)[name]
+def test_every_score_is_finite_or_properly_undefined(of_a_cell: tuple[int, dict[str, Outcome]], name: str) -> None:
+    cell, outcomes = of_a_cell
+    outcome = outcomes[name]
     assert outcome.status == "ok" or (outcome.status == "undefined" and cell in (DEGENERATE, SKIPS, POOLS))
     assert outcome.value is None or (type(outcome.value) is float and math.isfinite(outcome.value))
     assert str(outcome.error or "a reason")
@@ -783,18 +793,20 @@ BAD = {
 
 
 def test_built_ins_change_nothing_which_is_why_a_sweep_does_not_watch_them(network: Maker, batch: Batch) -> None:
-    def evaluated(name: str, function: Callable[[Any], Any] | None = None, **options: Any) -> Outcome:
-        record = get(name) if function is None else replace(get(name), function=function)
-        teacher = trace_teacher(network(seed=1), batch)
-        return evaluate([record], network, [batch], teacher=teacher, seed=0, **options)[name]
+    teacher = teacher_trace(network, batch)
 
+    def evaluated(*chosen: Proxy, **options: Any) -> dict[str, Outcome]:
+        return evaluate(chosen, network, [batch], teacher=teacher, seed=0, **options)
+
+    unwatched = evaluated(*map(get, ALL))
     for name in ALL:
-        watched = evaluated(name, watch_built_ins=True)
+        watched = evaluated(get(name), watch_built_ins=True)[name]
         assert watched.status == "ok", (name, watched.error)
-        assert watched.value == evaluated(name).value
+        assert watched.value == unwatched[name].value
     for function in (leaves_hook, draws_globally, writes_to_the_trace):
-        assert evaluated("l2_norm", function, watch_built_ins=True).status == "failed"
-    assert evaluated("l2_norm", leaves_hook).status == "ok"  # nobody looks
+        meddled = replace(get("l2_norm"), function=function)
+        assert evaluated(meddled, watch_built_ins=True)["l2_norm"].status == "failed"
+    assert evaluated(replace(get("l2_norm"), function=leaves_hook))["l2_norm"].status == "ok"  # nobody looks
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda function: function.__name__)

@@ -137,9 +137,9 @@ PROXIES = (
 
 
 def over_searches(values: np.ndarray) -> dict[str, float]:
-    half = 2 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
-    deviation = values.std(ddof=1) if len(values) > 1 else np.nan
-    return {"mean": values.mean(), "deviation": deviation, "low": values.mean() - half, "high": values.mean() + half}
+    mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
+    half = 2 * deviation / len(values) ** 0.5
+    return {"mean": mean, "deviation": deviation, "low": mean - half, "high": mean + half}
 
 
 def trail(random: np.random.Generator, good: np.ndarray, bias: float, evaluations: int) -> list[int]:
@@ -337,9 +337,10 @@ def with_cost(search: Search, cost: str = "hw-nas-bench:edgegpu_latency") -> Sea
         for seed in range(made.searches) if searched else (None,):
             length = int(random.integers(1, 12))
             costs, shares = (np.sort(random.random(length)) for _ in range(2))
-            front = pd.DataFrame({"cell": range(length), "architecture": "a", "cost": 2 + 6 * costs, "share": shares})
-            front = front.assign(score=-1 / shares, seed=seed, **head)
-            points.append(front.assign(**dict.fromkeys(search.info.targets, 60 + 30 * shares)))
+            for cell, (cost_share, share) in enumerate(zip(costs, shares, strict=True)):
+                point = {"cell": cell, "architecture": "a", "cost": 2 + 6 * cost_share, "share": share, "seed": seed}
+                known = dict.fromkeys(search.info.targets, 60 + 30 * share)
+                points.append({**point, "score": -1 / share, **head, **known})
         for quantity in ("score", *([target] if target else [])) if searched else ():
             volumes.append({**head, "quantity": quantity, "searches": made.searches, "hypervolume": 0.9})
     curves = search.curves[search.curves["quantity"] == "score"].assign(quantity="hypervolume")
@@ -350,7 +351,7 @@ def with_cost(search: Search, cost: str = "hw-nas-bench:edgegpu_latency") -> Sea
         search,
         info=search.info.model_copy(update={"cost": cost}),
         curves=pd.concat([search.curves, curves], ignore_index=True),
-        fronts=pd.concat(points, ignore_index=True)[columns].astype({"seed": "Int64"}),
+        fronts=pd.DataFrame(points, columns=columns).astype({"seed": "Int64"}),
         hypervolumes=pd.DataFrame(volumes, columns=list(HYPERVOLUME_COLUMNS)),
     )
 

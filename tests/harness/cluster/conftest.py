@@ -16,8 +16,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from diswot.harness.compute.cluster import executor
+
 #: How long a process may take to start on a busy machine.
 PATIENCE = 120.0
+
+
+@pytest.fixture(autouse=True)
+def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client sees soon that something has gone or come: a test waits for it."""
+    monkeypatch.setattr(executor, "_SECONDS_BETWEEN_LOOKS", 0.1)
 
 
 class Cluster:

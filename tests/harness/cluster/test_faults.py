@@ -43,13 +43,19 @@ def plan(make_plan: Callable[..., Plan], plugin: Callable[..., Path], own_cluste
     return make_plan(PROXIES, cells=CELLS, plugins=(path,), workers=None, scheduler=own_cluster.address)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that this machine computes, by the first test that compares with it."""
+    return tmp_path_factory.mktemp("untouched") / "run"
+
+
 @pytest.fixture
-def is_whole(plan: Plan, inline: Callable[[int], Executor], tmp_path: Path) -> Callable[[Path], None]:
+def is_whole(plan: Plan, inline: Callable[[int], Executor], untouched: Path) -> Callable[[Path], None]:
     """Asserts that a run has every score, bit by bit as this machine computes it."""
 
     def call(folder: Path) -> None:
-        sweep.run(replace(plan, scheduler=None), tmp_path / "untouched", make_executor=inline)
-        pd.testing.assert_frame_equal(scores(folder), scores(tmp_path / "untouched"), check_exact=True)
+        sweep.run(replace(plan, scheduler=None), untouched, make_executor=inline)
+        pd.testing.assert_frame_equal(scores(folder), scores(untouched), check_exact=True)
 
     return call
 

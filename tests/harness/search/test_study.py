@@ -597,13 +597,11 @@ def test_a_damaged_search_is_said_to_be(cli: Cli, run: Path) -> None:
     assert cli("report", run, "--figures", "search").status == 0
 
 
-def test_a_pool_that_is_kept_serves_many_calls_and_is_replaced_when_it_breaks(
-    inline: Callable[[int], Executor],
-) -> None:
+def test_a_pool_that_is_kept_serves_many_calls_and_is_replaced_when_it_breaks() -> None:
     made: list[Executor] = []
 
     def make(workers: int) -> Executor:
-        made.append(pool.local(workers, ("cpu",)))
+        made.append(pool.plain(workers))
         return made[-1]
 
     def refuse(task: str) -> None:
