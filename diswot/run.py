@@ -211,13 +211,13 @@ class Run:
             self._results = results.correlate(self.folder, asked, method=Method(metric=metric), undefined=undefined)
         else:
             self._results = suites.correlate(self.folder, suite)
-            metric = self._results.method.measure
+            metric = self._results.method.metric
         evidence = self._results.evidence
         held = evidence[evidence["subset"] == subset]
         chosen = held if len(held) else evidence[evidence["subset"] == "all"]
         first = ["proxy", "family", "direction", "target", "subset", "metric", "value", "low", "high", "n"]
         first += ["n_functions", "undefined", "failed"]
-        tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
+        tidy = chosen.assign(value=chosen[metric])
         return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
 
     def published(

@@ -66,7 +66,7 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     decisive = leading(evidence)
     if decisive.empty:
         return []
-    target, metric = str(decisive["target"].iloc[0]), str(decisive["measure"].iloc[0])
+    target, metric = str(decisive["target"].iloc[0]), str(decisive["metric"].iloc[0])
     ranked = decisive[(decisive["target"] == target) & (decisive["n_functions"] >= FEWEST_FUNCTIONS)]
     ranked = ranked[ranked[metric].notna()].sort_values(metric, ascending=False)
     if ranked.empty:

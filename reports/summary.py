@@ -68,7 +68,7 @@ def vanilla_of(results: Results) -> dict[str, str]:
 
 def metric_of(evidence: pd.DataFrame) -> str:
     """Return the metric that intervals, comparisons and the order of proxies are about."""
-    return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
+    return str(evidence["metric"].iloc[0]) if len(evidence) else "spearman"
 
 
 def undefined_of(results: Results) -> str:

@@ -15,7 +15,7 @@ from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.panel import Panel
 
 #: What correlations are.
-MEASURE = "spearman"
+METRIC = "spearman"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def compare(panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: 
         sizes: (n,), what partial correlations control for.
         functions: (n,), the number of every cell's function, from 0.
     """
-    correlations, partial = table.estimates(panel, accuracies, sizes, functions, MEASURE)
+    correlations, partial = table.estimates(panel, accuracies, sizes, functions, METRIC)
     return Comparison(
         names=panel.proxies,
         n=(~np.isnan(panel.scores)).any(axis=1).sum(axis=1),

@@ -146,7 +146,7 @@ def refresh(workers: int) -> Path:
     """
     built_in = tuple(one for one in map(registry.get, registry.names()) if registry.is_built_in(one))
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(OWN, built_in, cells(quick=False), (), workers, Path(folder))
+        found = evaluate(OWN, built_in, cells(quick=False), (), workers, Path(folder))
         info = run_folder.read_info(Path(folder))
     failed = found[found["status"] == "failed"]
     if not failed.empty:
@@ -166,7 +166,7 @@ def refresh(workers: int) -> Path:
     return path
 
 
-def measure(
+def evaluate(
     conditions: Conditions,
     proxies: Sequence[Proxy],
     chosen: Sequence[int],

@@ -193,7 +193,7 @@ def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> p
     subject = request.subject
     with tempfile.TemporaryDirectory() as folder:  # never one with scores: a proxy may change and keep its version
         place = request.out or Path(folder)
-        scores = reference.measure(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
+        scores = reference.evaluate(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
         if request.out is not None:  # for `diswot evaluate --cells`, which puts built-ins beside it
             (request.out / "cells.txt").write_text("".join(f"{cell}\n" for cell in cells))
         return scores

@@ -39,7 +39,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):
         torch.cuda.set_device(plan.devices[0])
-    costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
+    costs = bench.costs_of(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
     table = bench.as_table(costs)
     if not as_json:
         click.echo(

@@ -122,7 +122,7 @@ class Finite(click.FloatRange):
 
 
 #: The option for what the Python interface calls otherwise.
-_OPTION_OF = {"driver": "proxy", "measure": "metric"}
+_OPTION_OF = {"driver": "proxy"}
 
 
 class Command(click.Command):

@@ -72,7 +72,7 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     copies = (evidence["n"] != evidence["n_functions"]).any()
     counts = ["n", *(["n_functions"] if copies else []), "undefined", *(["failed"] if evidence["failed"].any() else [])]
-    metric = str(evidence["measure"].iloc[0])
+    metric = str(evidence["metric"].iloc[0])
     on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[metric]
     has_copies = set(evidence.loc[evidence["subset"] != "all", "target"]) if subset is None else set()
     rows = []
@@ -360,7 +360,7 @@ def won(info: Info) -> list[str]:
         sure = "significant" if won.significant else "not significant"
         lead = f"{won.margin:.3f} ahead of {won.runner_up}, {sure}"
     return [
-        f"winner: {won.driver}, {won.measure} {won.chosen:+.3f} with {won.target} on {won.chosen_on} "
+        f"winner: {won.driver}, {won.metric} {won.chosen:+.3f} with {won.target} on {won.chosen_on} "
         f"functions ({lead}); on the other {won.judged_on} {won.judged:+.3f} [{won.judged_low:+.2f}, "
         f"{won.judged_high:+.2f}]"
     ]

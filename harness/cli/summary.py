@@ -95,7 +95,7 @@ def correlations(
         none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
         return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
-    metric = str(known["measure"].iloc[0])
+    metric = str(known["metric"].iloc[0])
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"])
     order = by_evidence(known)
     shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]

@@ -48,7 +48,7 @@ class Cost:
     shared_units: float
 
 
-def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
+def costs_of(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
     """Measure each proxy alone, and all of them as a suite, in one run: everything is taken in turn, cell by cell.
 
     Args:
@@ -128,7 +128,7 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measured = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+        measured = costs_of(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
     finally:
         torch.set_num_threads(threads)
     table = as_table(measured)

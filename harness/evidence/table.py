@@ -26,7 +26,7 @@ CORRELATION_COLUMNS = (
 )
 
 _UNCERTAINTY = (
-    *("measure", "low", "high", "n_functions"),
+    *("metric", "low", "high", "n_functions"),
     *("partial", "partial_low", "partial_high", "reliability", "ceiling"),
     *("best", "behind", "behind_low", "behind_high", "behind_p", "level_with_best"),
     *("over_vanilla", "over_vanilla_low", "over_vanilla_high"),
@@ -93,7 +93,7 @@ def tables(
         proxies: columns name, family and direction; a score without a row here is an ensemble's.
         targets: what to correlate with; those on the same cells are compared with each other.
         space: knows subsets, functions and sizes.
-        method: how to measure uncertainty.
+        method: how to judge uncertainty.
 
     Returns:
         Two frames: `CORRELATION_COLUMNS`, one row a proxy, target and seed; and `EVIDENCE_COLUMNS`, one row a subset,
@@ -136,7 +136,7 @@ def by_evidence(evidence: pd.DataFrame) -> list[str]:
         return []
     place = evidence[["target", "subset"]].iloc[0]
     first = evidence[(evidence[["target", "subset"]] == place).all(axis=1)]
-    metric = str(first["measure"].iloc[0])
+    metric = str(first["metric"].iloc[0])
     ranked = first.sort_values([metric, "proxy"], ascending=[False, True], na_position="last", kind="stable")
     names = [*ranked["proxy"], *evidence["proxy"]]
     return [str(name) for name in dict.fromkeys(names)]
@@ -277,7 +277,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
         by_training_seed = target.seeds.reindex(panel.cells)
         limit = ceiling.of(by_training_seed) if method.metric == "spearman" else np.nan
         columns = {
-            "measure": method.metric,
+            "metric": method.metric,
             "low": low[:, t],
             "high": high[:, t],
             "n_functions": correlation.functions[:, t],

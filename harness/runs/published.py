@@ -211,7 +211,7 @@ def _holds_all(results: Results, subset: str, target: str) -> bool:
 def _row(results: Results, figure: Figure, target: str, accuracy: Accuracy, held: dict[Any, Any]) -> dict[str, Any]:
     ours = float(held[figure.metric])
     difference = ours - figure.figure
-    has_interval = held["measure"] == figure.metric
+    has_interval = held["metric"] == figure.metric
     differing = _differences(results, figure, accuracy, held)
     details = [f"{name} {mine} (published: {theirs or 'not stated'})" for name, mine, theirs in differing]
     return {

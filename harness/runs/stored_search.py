@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
@@ -97,7 +97,7 @@ class Winner(Document):
         driver: the proxy or ensemble with the highest correlation on the first half.
         proxy: the proxy with the highest one there; None where only ensembles have one.
         target: the accuracies, ``table:column``.
-        measure: of correlation.
+        metric: of correlation.
         chosen_on: how many functions the first half has.
         chosen: its correlation there.
         undefined: how many of its scores there are not defined, over all weight seeds.
@@ -114,7 +114,7 @@ class Winner(Document):
     driver: str
     proxy: str | None = None
     target: str
-    measure: str
+    metric: str = Field(validation_alias=AliasChoices("metric", "measure"))
     chosen_on: Whole
     chosen: float
     undefined: Whole = 0

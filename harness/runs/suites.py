@@ -141,7 +141,7 @@ def of(found: Results) -> Suite | None:
     return Suite(
         **scored,
         targets=_targets(found),
-        metric=found.method.measure,
+        metric=found.method.metric,
         undefined=found.method.undefined,
     )
 

@@ -63,7 +63,7 @@ def choose(
         driver=best,
         proxy=next((name for name in ranking if name in set(proxies["name"])), None),
         target=target,
-        measure=metric,
+        metric=metric,
         chosen_on=int(chooses.sum()),
         chosen=float(chosen.loc[best, metric]),
         undefined=int(chosen.loc[best, "undefined"]),

@@ -194,7 +194,7 @@ def _marked(number: Number, row: Row) -> Number:
     return replace(number, text=f"{number.text}{LEVEL}", best=_is_best(row)) if level else number
 
 
-def _measures(names: Iterable[str], leading: str = "") -> list[Field]:
+def _metrics(names: Iterable[str], leading: str = "") -> list[Field]:
     # The leading metric has an interval.
     return [value(METRICS[name].label, partial(_measured, name=name, interval=name == leading)) for name in names]
 
@@ -310,7 +310,7 @@ def metric_tables(results: Results) -> list[tuple[str, Table]]:
     metric = metric_of(summary)
     fields = [
         text("Proxy", "proxy"),
-        *_measures([metric, *(name for name in METRICS if name != metric)], metric),
+        *_metrics([metric, *(name for name in METRICS if name != metric)], metric),
         value("Partial correlation", lambda row: estimate(row, "partial")),
         value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
         value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
@@ -322,7 +322,7 @@ def metric_tables(results: Results) -> list[tuple[str, Table]]:
         (
             target,
             table(
-                f"measures-{place}",
+                f"metrics-{place}",
                 f"All metrics with {target}",
                 _records(summary, target),
                 fields,
@@ -379,7 +379,7 @@ def rebuilt_by(results: Results) -> list[str]:
     options = [word for name in results.method.targets for word in ("--target", str(name))]
     method = results.method
     for option, asked, usual in (
-        ("--metric", method.measure, Method().metric),
+        ("--metric", method.metric, Method().metric),
         ("--undefined", method.undefined, UNDEFINED[0]),
     ):
         options += [option, asked] if asked != usual else []

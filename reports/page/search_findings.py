@@ -51,8 +51,8 @@ def findings(search: Search) -> list[tuple[str, str]]:
 def _winner(winner: Winner | None) -> str:
     if winner is None:
         return ""
-    metric = METRICS.get(winner.measure)
-    label = metric.label if metric else plain(winner.measure)
+    metric = METRICS.get(winner.metric)
+    label = metric.label if metric else plain(winner.metric)
     sentences = [
         f"{winner.driver} ranks best with {plain(winner.target)} on {counted(winner.chosen_on, 'cell')}, one half of "
         f"those that have an accuracy: {label} correlation {decimal(winner.chosen)}.",

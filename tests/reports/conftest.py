@@ -112,7 +112,7 @@ def make_run(
         scores=scores,
         correlations=correlations,
         evidence=evidence,
-        method=Answered(targets=list(targets), measure=method.metric, undefined="worst"),
+        method=Answered(targets=list(targets), metric=method.metric, undefined="worst"),
         targets=accuracies,
         proxies=proxies,
         cards={
@@ -195,7 +195,7 @@ def search_info(
 ) -> stored_search.Info:
     target = next(iter(asked["targets"]), "")
     chosen = stored_search.Winner(
-        **{"driver": drivers[0], "target": target, "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
+        **{"driver": drivers[0], "target": target, "metric": "spearman", "chosen_on": 300, "chosen": 0.81},
         **{"undefined": 0, "runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
         **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
     )

@@ -116,10 +116,10 @@ def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = reference.load().scores
     rows = stored[stored["proxy"] == "live_flops"]
 
-    def measure(conditions: Any, proxies: Any, cells: Any, *others: Any) -> Any:
+    def evaluate(conditions: Any, proxies: Any, cells: Any, *others: Any) -> Any:
         return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
 
-    monkeypatch.setattr(reference, "measure", measure)
+    monkeypatch.setattr(reference, "evaluate", evaluate)
     monkeypatch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
 
 
@@ -279,13 +279,13 @@ def test_a_baseline_that_the_proxy_fails_is_not_overwritten(
     line = ("check", path, "--quick", "--only", "regression", "--baseline", kept, "--save", kept)
     assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
     before = kept.read_bytes()
-    measured = reference.measure
-    monkeypatch.setattr(reference, "measure", lambda *given: measured(*given).assign(value=1.0))
+    measured = reference.evaluate
+    monkeypatch.setattr(reference, "evaluate", lambda *given: measured(*given).assign(value=1.0))
     said = cli(*line)
     assert said.status == 1
     assert "not saved: values failed; what is meant takes another version" in " ".join(said.out.split())
     assert kept.read_bytes() == before
-    monkeypatch.setattr(reference, "measure", measured)
+    monkeypatch.setattr(reference, "evaluate", measured)
     assert cli(*line).status == 0
 
 

@@ -111,7 +111,7 @@ def test_recompute_compares_with_what_is_stored(monkeypatch: pytest.MonkeyPatch)
     assert set(cells) <= set(reference.cells(quick=False))
     fast = [proxy.name for proxy in registry.select("fast") if registry.is_built_in(proxy)]
     chosen = stored[stored["cell"].isin(cells) & stored["proxy"].isin(fast)].copy()
-    monkeypatch.setattr(reference, "measure", lambda *_: chosen)
+    monkeypatch.setattr(reference, "evaluate", lambda *_: chosen)
     same = recomputation.recompute(cells, 1)
     assert (same.scores, same.identical) == (2 * len(fast), 2 * len(fast))
     assert same.differences.max() == 0

@@ -47,7 +47,7 @@ def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None
     folder = run_folder.show(shipped, tmp_path)
     found = results.correlate(folder, method=Method("kendall"))
     assert not found.method.kept
-    assert set(found.evidence["measure"]) == {"kendall"}
+    assert set(found.evidence["metric"]) == {"kendall"}
     assert results.correlate(folder, ("s0-diswot:distilled",)).method.kept  # what the default stands for
 
 

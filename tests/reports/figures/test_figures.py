@@ -184,9 +184,9 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
     assert "ceiling" in " ".join(words(figure).split())
 
 
-def test_bars_follow_the_measure_of_the_evidence(run: Callable[..., Results]) -> None:
+def test_bars_follow_the_metric_of_the_evidence(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=20, trainings=2)
-    results.evidence["measure"] = "kendall"
+    results.evidence["metric"] = "kendall"
     figure = only(bars.drawings(results)).figure
     assert figure.axes[0].get_xlabel() == "Kendall correlation"
     assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])

@@ -321,7 +321,7 @@ def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
     assert "without the 341 cells" in rendered(results).text
 
 
-def test_other_measures_are_explained(built: Page) -> None:
+def test_other_metrics_are_explained(built: Page) -> None:
     assert "share of the top 5 % by score that are in the top 5 % by accuracy; higher is better" in built.text
 
 
@@ -329,7 +329,7 @@ def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
     results = replace(run(cells=5), method=Answered(targets=["s0-diswot:vanilla"]))
     again = f"{results.folder} --target s0-diswot:vanilla"
     assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
-    other = replace(results, method=Answered(targets=["a/b.csv:x"], measure="kendall", undefined="omit"))
+    other = replace(results, method=Answered(targets=["a/b.csv:x"], metric="kendall", undefined="omit"))
     asked = "--target a/b.csv:x --metric kendall --undefined omit"
     assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
     assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]
