@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-_NOW = {"measure": "metric"}
+_NOW = {
+    "measure": "metric",
+    "behind": "gap_to_best",
+    "behind_low": "gap_to_best_low",
+    "behind_high": "gap_to_best_high",
+    "behind_p": "gap_to_best_p",
+    "level_with_best": "not_significantly_different",
+}
 
 
 def current(column: str) -> str:

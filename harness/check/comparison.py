@@ -95,11 +95,11 @@ def positive(estimate: Estimate) -> str:
     return "fail" if estimate.high < 0 else "undecided"
 
 
-def within(behind: Estimate, margin: float) -> str:
-    """Decide whether a proxy lies behind by less than a margin: fail where all of the interval is beyond it."""
-    if behind.high < margin:
+def within(gap: Estimate, margin: float) -> str:
+    """Decide whether a gap is less than a margin: fail where all of the interval is beyond it."""
+    if gap.high < margin:
         return "pass"
-    return "fail" if behind.low > margin else "undecided"
+    return "fail" if gap.low > margin else "undecided"
 
 
 def _with_interval(estimates: Estimates, interval: Callable[[Estimates], tuple[np.ndarray, np.ndarray]]) -> Estimate:

@@ -244,12 +244,12 @@ def _correlation(
     both = pd.concat([old.frame.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
     records = pd.DataFrame({"name": [before, after], "direction": [old.direction, subject.proxy.direction]})
     found = predictive_value.compared(both[both["cell"].isin(shared)], records, accuracies, ())
-    behind = found.lead(before, after, 0)
+    gap = found.lead(before, after, 0)
     figure = (
-        f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {behind}; "
+        f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {gap}; "
         f"margin {margin:g}, {found.counts(after)}, {accuracies.columns[0]}"
     )
-    return comparison.within(behind, margin), figure
+    return comparison.within(gap, margin), figure
 
 
 def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str, str]:

@@ -34,8 +34,8 @@ class Request:
     Attributes:
         subject: the proxy.
         quick: whether to use fewer cells and smaller networks.
-        against: built-ins that it must not be behind; none to show the difference to the usual ones.
-        margin: how far behind it may be.
+        against: built-ins to which it must have no gap; none to show the difference to the usual ones.
+        margin: the allowed gap.
         allowed: how much worse than its baseline it may be, where the user says so.
         targets: what its scores are correlated with, as ``--target`` takes them; none for the space's own.
         save: where its baseline is to be written; None for nowhere.

@@ -9,7 +9,7 @@ import click
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
 
-#: How far behind a baseline a proxy may be unless something else is asked for.
+#: The gap to a baseline that a proxy may have unless something else is asked for.
 MARGIN = 0.05
 
 #: float32 on other kernels: between processors zico moves by 4e-4 of itself, all others by less than 4e-5.

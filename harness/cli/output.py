@@ -90,7 +90,7 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
             if found["n_functions"] < FEWEST_FUNCTIONS:
                 row[metric + mark] = "-"
                 continue
-            star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
+            star = "*" if found["not_significantly_different"] == 1 else ""
             row[metric + mark] = _interval(found, metric) + star
             row["partial" + mark] = decimal(found["partial"], 2)
             if target in has_copies:
@@ -185,7 +185,7 @@ def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
         notes.append("In brackets: the 95 % interval over functions. Copies of a cell are no new evidence.")
     if (evidence["seeds"] > 1).any():
         notes.append("±: standard deviation over weight seeds; undefined is summed over seeds.")
-    if evidence["behind_p"].notna().any():
+    if evidence["gap_to_best_p"].notna().any():
         notes.append("*: not significantly different from the best (5 %, Holm-corrected for all pairs).")
     if evidence["partial"].notna().any():
         notes.append("partial: the partial correlation, controlling for live_flops.")

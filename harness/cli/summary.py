@@ -141,7 +141,7 @@ def _row(
     name = str(of["proxy"].iloc[0])
     row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
     if first is not None and pd.notna(first[metric]):
-        star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
+        star = "*" if first["not_significantly_different"] == 1 else ""
         row[_short(targets[0])] = f"{first[metric]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["partial"] = "-" if first is None else output.decimal(first["partial"], 2)
     if priced is not None:

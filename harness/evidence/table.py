@@ -28,7 +28,7 @@ CORRELATION_COLUMNS = (
 _UNCERTAINTY = (
     *("metric", "low", "high", "n_functions"),
     *("partial", "partial_low", "partial_high", "reliability", "ceiling"),
-    *("best", "behind", "behind_low", "behind_high", "behind_p", "level_with_best"),
+    *("best", "gap_to_best", "gap_to_best_low", "gap_to_best_high", "gap_to_best_p", "not_significantly_different"),
     *("over_vanilla", "over_vanilla_low", "over_vanilla_high"),
 )
 
@@ -338,16 +338,16 @@ def _compared_with_best(correlation: Estimates, proxies: Sequence[str]) -> dict[
     if not np.isfinite(judged).any():
         return {}
     best = int(np.nanargmax(judged))
-    behind = correlation[[best]] - correlation
-    behind_low, behind_high = intervals.of_difference(behind)
+    gap = correlation[[best]] - correlation
+    gap_low, gap_high = intervals.of_difference(gap)
     chance = intervals.compared_with_best(correlation, best)
     return {
         "best": proxies[best],
-        "behind": np.where(np.isfinite(judged), behind.value, np.nan),
-        "behind_low": behind_low,
-        "behind_high": behind_high,
-        "behind_p": chance,
-        "level_with_best": [bool(p > SIGNIFICANCE) if np.isfinite(p) else np.nan for p in chance],
+        "gap_to_best": np.where(np.isfinite(judged), gap.value, np.nan),
+        "gap_to_best_low": gap_low,
+        "gap_to_best_high": gap_high,
+        "gap_to_best_p": chance,
+        "not_significantly_different": [bool(p > SIGNIFICANCE) if np.isfinite(p) else np.nan for p in chance],
     }
 
 

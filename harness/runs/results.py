@@ -236,7 +236,8 @@ def with_intervals(results: Results) -> pd.DataFrame:
 
     These columns are of the mean over seeds, so every seed's row repeats them.
     """
-    columns = ["proxy", "target", "metric", "low", "high", "n_functions", "partial", "behind_p", "level_with_best"]
+    columns = ["proxy", "target", "metric", "low", "high", "n_functions", "partial"]
+    columns += ["gap_to_best_p", "not_significantly_different"]
     evidence = results.evidence[results.evidence["subset"] == "all"]
     return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
 

@@ -65,7 +65,7 @@ def _winner(winner: Winner | None) -> str:
         chance = f" (p {said if said.startswith('<') else f'= {said}'})" if math.isfinite(p) else ""
         verdict = "which is significant" if winner.significant else "which is not significant"
         margin = decimal(stored_number(winner.margin))
-        sentences.append(f"The second, {winner.runner_up}, is {margin} behind, {verdict}{chance}.")
+        sentences.append(f"The second, {winner.runner_up}, has a gap of {margin}, {verdict}{chance}.")
     sentences.append(
         f"On the other {counted(winner.judged_on, 'cell')}, which had no part in the choice, its correlation is "
         f"{estimated(winner.model_dump(), 'judged')}."

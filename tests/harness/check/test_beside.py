@@ -67,8 +67,8 @@ def test_a_check_compares_under_the_conditions_of_the_set(
     assert cells == reference.cells(quick=True)
     assert info.settings_hash == shipped.card.settings_hash != reference.load().settings.hash
     answers = {answer["name"]: answer for answer in json.loads(said.out)["answers"]}
-    assert {"not_behind live_flops", "not_behind snip"} <= set(answers)
-    assert f"--with {shipped.name}" in answers["not_behind snip"]["reproduce"]
+    assert {"gap_to live_flops", "gap_to snip"} <= set(answers)
+    assert f"--with {shipped.name}" in answers["gap_to snip"]["reproduce"]
     assert f"n = {intervals.FEWEST_FUNCTIONS}, 0 undefined" in answers["direction nb201-kd:distilled"]["figure"]
 
 

@@ -44,7 +44,7 @@ def test_the_starting_file_passes(cli: Cli, started: Path) -> None:
     assert {answer["verdict"] for answer in answers.values() if answer["decides"]} == {"pass", "skipped"}
     skipped = {name for name, answer in answers.items() if answer["verdict"] == "skipped"}
     assert skipped == {name for name, one in PROPERTIES.items() if not one.applies(registry.get("mine"))}
-    assert {*PROPERTIES, "workers", "scores", "direction nb201-kd:distilled", "not_behind live_flops"} <= set(answers)
+    assert {*PROPERTIES, "workers", "scores", "direction nb201-kd:distilled", "gap_to live_flops"} <= set(answers)
     assert len(ElementTree.parse("answers.xml").getroot()) == 3
     assert "| conformance | order | pass |" in Path("answers.md").read_text()
     assert len(json.loads(Path("mine.baseline.json").read_text())["scores"]) == intervals.FEWEST_FUNCTIONS
@@ -219,7 +219,7 @@ def test_the_page_names_every_question_and_key() -> None:
         "scores",
         "direction",
         "partial",
-        "not_behind NAME",
+        "gap_to NAME",
         "adds_to NAME",
     ):
         assert f"`{name}`" in page

@@ -196,8 +196,8 @@ def test_a_metric_stands_among_the_shipped_ones(cli: Cli, own: Path, shipped: Sc
     assert set(pd.read_csv("table.csv")["proxy"]) == {"mine", "live_flops", "nwot"}
     found = results.load("run")
     assert len(found.scores) == 36
-    behind = found.evidence[found.evidence["proxy"] == "mine"].iloc[0]
-    assert behind["behind_low"] <= behind["behind"] <= behind["behind_high"]  # paired with the best of all three
+    gap = found.evidence[found.evidence["proxy"] == "mine"].iloc[0]
+    assert gap["gap_to_best_low"] <= gap["gap_to_best"] <= gap["gap_to_best_high"]  # paired with the best of all three
     assert list(found.proxies["name"]) == ["mine", "live_flops", "nwot"]
     again = cli("correlate", "run", "--with", "s0-noise")
     assert "0 precomputed scores of s0-noise" in again.sentence

@@ -258,11 +258,11 @@ def test_a_page_of_many_proxies_is_small(make: Callable[..., Any], tmp_path: Pat
     assert len(page.render([page.Section(results, ())])) < 2_000_000
 
 
-def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[..., Any]) -> None:
+def test_findings_name_the_best_its_interval_and_who_is_not_different(run: Callable[..., Any]) -> None:
     results = run(names=["snip", "zen", "at"], cells=30, seeds=2, targets=["s0-diswot:vanilla"])
     columns = ["best", "spearman", "low", "high", "partial", "partial_low", "partial_high", "ceiling"]
     results.evidence[columns] = ["zen", 0.8, 0.7, 0.9, 0.4, 0.3, 0.5, 0.95]
-    results.evidence["level_with_best"] = results.evidence["proxy"] != "at"
+    results.evidence["not_significantly_different"] = results.evidence["proxy"] != "at"
     [(target, words)] = content.findings(results)
     assert target == "s0-diswot:vanilla"
     assert words == (
@@ -272,11 +272,11 @@ def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[...,
         "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
         "about 0.950."
     )
-    results.evidence["level_with_best"] = True
+    results.evidence["not_significantly_different"] = True
     assert "None of the others is significantly different from it." in content.findings(results)[0][1]
-    results.evidence["level_with_best"] = False
+    results.evidence["not_significantly_different"] = False
     assert "All others are significantly worse" in content.findings(results)[0][1]
-    results.evidence["behind_p"] = float("nan")
+    results.evidence["gap_to_best_p"] = float("nan")
     assert "A comparison with the others takes 10 functions." in content.findings(results)[0][1]
 
 
