@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _NOW = {
     "measure": "metric",
     "behind": "gap_to_best",
@@ -14,4 +16,4 @@ _NOW = {
 
 def current(column: str) -> str:
     """Return the name that a column has now."""
-    return _NOW.get(column, column)
+    return _NOW.get(column) or re.sub(r"^(\w+_)?deviation$", r"\1std", column)

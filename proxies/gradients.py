@@ -129,12 +129,12 @@ def logsynflow(trace: Trace) -> Tensor:
     "rounding alone, so that the score differs by up to 4e-4 of itself between processors",
 )
 def zico(trace: Trace) -> Tensor | float:
-    """Sum over layers log of the sum over weights of mean |gradient| / deviation of the gradient, over two batches."""
+    """Sum over layers log of the sum over weights of mean |gradient| / std of the gradient, over two batches."""
     total: Tensor | float = 0.0
     for first, second in zip(*trace.second_batch_gradients, strict=True):
-        deviation = (first - second).abs() / 2  # the population standard deviation of two numbers
-        ratios = (first.abs() + second.abs()) / (2 * deviation)
-        layer = ratios.where(deviation != 0, 0).sum()  # NaN is not 0, and stays
+        std = (first - second).abs() / 2  # the population standard deviation of two numbers
+        ratios = (first.abs() + second.abs()) / (2 * std)
+        layer = ratios.where(std != 0, 0).sum()  # NaN is not 0, and stays
         total = total + layer.where(layer != 0, 1).log()
     return total
 

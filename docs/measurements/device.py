@@ -61,9 +61,9 @@ def _budget_table(summary: pd.DataFrame) -> str:
 
 
 def _accuracy(row: pd.Series) -> tuple[str, str]:
-    deviation = "" if pd.isna(row["accuracy_deviation"]) else f" ± {row['accuracy_deviation']:.2f}"
+    std = "" if pd.isna(row["accuracy_std"]) else f" ± {row['accuracy_std']:.2f}"
     interval = "" if pd.isna(row["regret_low"]) else f" [{row['regret_low']:.2f}, {row['regret_high']:.2f}]"
-    return f"{row['accuracy']:.2f}{deviation}", f"{row['regret']:.2f}{interval}"
+    return f"{row['accuracy']:.2f}{std}", f"{row['regret']:.2f}{interval}"
 
 
 def _front_table(volumes: pd.DataFrame) -> str:

@@ -42,12 +42,7 @@ def main(noise: str, cifar10: str) -> None:
     label = "Spearman correlation of scores between two weight seeds"
     shown = wide.loc[order, ["nb201 cifar10", "nb201 noise"]].set_axis(["CIFAR-10 images", "noise"], axis=1)
     dots.draw(shown, label, DOCS / "figures" / "seeds.png")
-    print(
-        table.pivot(index="proxy", columns="sample", values=["between_seeds", "deviation"])
-        .loc[order]
-        .round(3)
-        .to_string()
-    )
+    print(table.pivot(index="proxy", columns="sample", values=["between_seeds", "std"]).loc[order].round(3).to_string())
 
 
 def _scores(name: str, run: str | None = None) -> pd.DataFrame:
@@ -82,7 +77,7 @@ def _stability(sample: str, scores: pd.DataFrame) -> pd.DataFrame:
                 "seeds": of.shape[1],
                 "between_seeds": pd.Series(pairs).mean(),
                 "correlation": with_accuracy.mean(),
-                "deviation": with_accuracy.std(),
+                "std": with_accuracy.std(),
                 "undefined": int(of.isna().sum().sum()),
             }
         )

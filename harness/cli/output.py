@@ -306,10 +306,10 @@ def _percent(value: float) -> str:
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
     if found is None or pd.isna(found["accuracy"]):
         return {f"{name}{mark}": "-" for name in ("accuracy", "known", "regret")}
-    deviation = "" if pd.isna(found["accuracy_deviation"]) else f" ± {found['accuracy_deviation']:.2f}"
+    std = "" if pd.isna(found["accuracy_std"]) else f" ± {found['accuracy_std']:.2f}"
     of = found["picks"] if pd.isna(found["searches"]) else found["searches"]
     return {
-        f"accuracy{mark}": f"{found['accuracy']:.2f}{deviation}",
+        f"accuracy{mark}": f"{found['accuracy']:.2f}{std}",
         f"known{mark}": f"{int(found['known'])} of {int(of)}",
         f"regret{mark}": f"{round(found['regret'], 2) + 0.0:.2f}",
     }
@@ -369,7 +369,7 @@ def won(info: Info) -> list[str]:
 def _search_notes(info: Info) -> list[str]:
     oracles = [f"{name} {one.accuracy:.2f} % ({one.known} known)" for name, one in info.oracles.items()]
     notes = [
-        "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
+        "accuracy: mean ± standard deviation over searches, percent; known: picks with one. No search looks at it.",
         f"regret: points below the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
         "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
         "by when this search has it, at the median.",
@@ -388,8 +388,8 @@ def _search_notes(info: Info) -> list[str]:
 def _interval(found: pd.Series, metric: str) -> str:
     if pd.isna(found[metric]):
         return "-"
-    deviation = found[f"{metric}_deviation"]
-    spread = "" if pd.isna(deviation) else f" ± {deviation:.3f}"
+    std = found[f"{metric}_std"]
+    spread = "" if pd.isna(std) else f" ± {std:.3f}"
     if pd.isna(found["low"]):
         return f"{found[metric]:+.3f}{spread}"
     return f"{found[metric]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"

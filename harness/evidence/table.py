@@ -36,7 +36,7 @@ _UNCERTAINTY = (
 EVIDENCE_COLUMNS = (
     *("space", "subset", "target", "proxy", "family", "direction"),
     *("seeds", "n", "scores", "undefined", "failed"),
-    *(name + suffix for name in METRICS for suffix in ("", "_deviation", "_seeds")),
+    *(name + suffix for name in METRICS for suffix in ("", "_std", "_seeds")),
     *_UNCERTAINTY,
 )
 
@@ -259,7 +259,7 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
         failed=("failed", "sum"),
     )
     measured = [
-        groups[name].agg(["mean", "std", "count"]).set_axis([name, f"{name}_deviation", f"{name}_seeds"], axis=1)
+        groups[name].agg(["mean", "std", "count"]).set_axis([name, f"{name}_std", f"{name}_seeds"], axis=1)
         for name in METRICS
     ]
     return pd.concat([counted, *measured], axis=1).reset_index()

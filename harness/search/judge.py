@@ -276,7 +276,7 @@ def _worth(
         highest = accuracies.max()
         row |= {
             "accuracy": over["mean"],
-            "accuracy_deviation": over["deviation"],
+            "accuracy_std": over["std"],
             "accuracy_low": over["low"],
             "accuracy_high": over["high"],
             "regret": highest - over["mean"],
@@ -331,12 +331,12 @@ def _against_training(
 
 
 def over_searches(values: np.ndarray) -> dict[str, float]:
-    """Return mean, deviation and the 95 % interval of the mean, ``low`` to ``high``, by Student's t.
+    """Return mean, standard deviation and the 95 % interval of the mean, ``low`` to ``high``, by Student's t.
 
     One search has a mean alone.
     """
     mean = float(values.mean())
     if len(values) < 2:
-        return {"mean": mean, "deviation": math.nan, "low": math.nan, "high": math.nan}
+        return {"mean": mean, "std": math.nan, "low": math.nan, "high": math.nan}
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return {"mean": mean, "deviation": float(values.std(ddof=1)), "low": mean - half, "high": mean + half}
+    return {"mean": mean, "std": float(values.std(ddof=1)), "low": mean - half, "high": mean + half}

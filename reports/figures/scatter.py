@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, file_names, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, with_deviation
+from diswot.reports.style.wording import counted, joined, left_out, with_std
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def scatter_data(
 
 def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
-    rho, tau = (with_deviation(row[metric], row[f"{metric}_deviation"]) for metric in ("spearman", "kendall"))
+    rho, tau = (with_std(row[metric], row[f"{metric}_std"]) for metric in ("spearman", "kendall"))
     evidence = row.to_frame().T
     wanted = look.current()
     marks = "circled: the most accurate cells" if wanted.annotate else "margins: histograms, best at right and top"

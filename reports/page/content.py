@@ -201,7 +201,7 @@ def _metrics(names: Iterable[str], leading: str = "") -> list[Field]:
 
 def _measured(row: Row, name: str, interval: bool = False) -> Number:
     low, high = (row["low"], row["high"]) if interval else (None, None)
-    cell = number(row[name], deviation=row[f"{name}_deviation"], low=low, high=high)
+    cell = number(row[name], std=row[f"{name}_std"], low=low, high=high)
     defined, seeds = int(row[f"{name}_seeds"]), int(row["seeds"])
     if pd.isna(row[name]) or defined == seeds:
         return cell

@@ -138,8 +138,8 @@ PROXIES = (
 
 def over_searches(values: np.ndarray) -> dict[str, float]:
     half = 2 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
-    deviation = values.std(ddof=1) if len(values) > 1 else np.nan
-    return {"mean": values.mean(), "deviation": deviation, "low": values.mean() - half, "high": values.mean() + half}
+    std = values.std(ddof=1) if len(values) > 1 else np.nan
+    return {"mean": values.mean(), "std": std, "low": values.mean() - half, "high": values.mean() + half}
 
 
 def trail(random: np.random.Generator, good: np.ndarray, bias: float, evaluations: int) -> list[int]:
@@ -157,7 +157,7 @@ def worth(accuracies: pd.Series, ends: np.ndarray, seconds: float) -> dict[str, 
     if not len(reached):
         return row
     over, highest = over_searches(reached), accuracies.max()
-    row |= {f"accuracy_{name}": over[name] for name in ("deviation", "low", "high")}
+    row |= {f"accuracy_{name}": over[name] for name in ("std", "low", "high")}
     row |= {"accuracy": over["mean"], "regret": highest - over["mean"], "percentile": 97.25}
     row |= {"regret_low": highest - over["high"], "regret_high": highest - over["low"]}
     return row | {"training_evaluations": 80.0, "training_seconds": 72000.0, "seconds_saved": 72000 / seconds}
@@ -389,7 +389,7 @@ TWO_OBJECTIVES = (
 
 def nothing_known(search: Search) -> Search:
     """Return the search with every number that may be missing missing."""
-    numeric = {"mean", "deviation", "low", "high", "seconds", "score", "params", "flops", "found_at", "spearman"}
+    numeric = {"mean", "std", "low", "high", "seconds", "score", "params", "flops", "found_at", "spearman"}
     numeric |= {"same_pick", "searches", "picks", "evaluations", "known", *search.summary.columns[9:]}
     tables = {}
     for name in ("curves", "picks", "summary", "teachers"):

@@ -155,14 +155,14 @@ def test_nothing_scored_is_two_empty_tables() -> None:
     assert table.by_evidence(evidence) == []
 
 
-def test_means_and_deviations_are_over_seeds(sampled: Callable[..., Any]) -> None:
+def test_means_and_stds_are_over_seeds(sampled: Callable[..., Any]) -> None:
     by_seed, evidence = sampled()
     own = by_seed[(by_seed["proxy"] == "snip") & (by_seed["target"] == "t:vanilla")]
     row = evidence.query("subset == 'all' and proxy == 'snip' and target == 't:vanilla'").iloc[0]
     assert len(own) == row["seeds"] == 3
     for name in ("spearman", "kendall", "regret", "ndcg_10"):
         assert row[name] == pytest.approx(own[name].mean())
-        assert row[f"{name}_deviation"] == pytest.approx(own[name].std(ddof=1))
+        assert row[f"{name}_std"] == pytest.approx(own[name].std(ddof=1))
     assert row["low"] < row["spearman"] < row["high"]
 
 
