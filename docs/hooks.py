@@ -127,7 +127,7 @@ def _card(proxy: Proxy) -> dict[str, str]:
         "depends on live edges only": "yes" if proxy.live_edges_only else "no",
         "independent of": ", ".join(sorted(proxy.independent_of)),
         "source": proxy.source,
-        "differences from the reference": proxy.deviations,
+        "differences from the reference": proxy.differences,
         "expected to fail": "; ".join(f"{check}: {reason}" for check, reason in proxy.expected_failed_checks.items()),
         "defined in": f"proxies/{Path(registry.origin(proxy).rpartition(':')[0]).name}",
     }
@@ -201,7 +201,7 @@ def metrics() -> Iterator[str]:
             "members": ", ".join(ensemble.members),
             "source": _text(ensemble.source),
             "members chosen by": _text(ensemble.chosen_by),
-            "differences": _text(ensemble.deviations),
+            "differences": _text(ensemble.differences),
         }
         for name, ensemble in ENSEMBLES.items()
     )

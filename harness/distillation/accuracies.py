@@ -167,7 +167,7 @@ def _card(folder: Path, info: sweep.Info, found: pd.DataFrame, said: dict[str, s
     return Card(
         source=f"trained by diswot distill {info.versions['diswot-bench']}, torch {info.versions['torch']}",
         licence="none needed; computed by the project",
-        images=f"{settings.images} of SHA-256 {settings.pictures[:16]}; accuracy on all test images",
+        images=f"{settings.images} of SHA-256 {settings.images_hash[:16]}; accuracy on all test images",
         recipe=describe_students(settings.space, settings, found["distiller"].unique()),
         teacher=_describe_teacher(teacher.load(file, "cpu"), settings) if file.is_file() else "none",
         seeds=said["trainings"],

@@ -149,7 +149,7 @@ def _card(name: str, found: Results, data_hash: str) -> Card:
         undefined={str(proxy): int(count) for proxy, count in undefined.items()},
         failed=0,
         hours=round(_seconds_of_computing(found) / 3600, 3),
-        pictures=f"{image_set.source} ({image_set.licence})",
+        image_source=f"{image_set.source} ({image_set.licence})",
         licence=_LICENCE,
         citation=_CITATION,
         data_hash=data_hash,

@@ -13,6 +13,9 @@ from diswot.harness.records import Document, SpaceName, Whole
 #: Settings of a sweep that are arguments of `diswot.evaluate`.
 OPTIONS = {"space", "images", "batch_size", "batch_seed", "augment", "teacher", "stack", "tf32", "deterministic"}
 
+#: Settings whose name has changed are hashed under the first one, so that stored scores keep their identity.
+_HASHED_AS = {"images_hash": "pictures"}
+
 
 class Identified(Document):
     """Settings that are known by their hash."""
@@ -42,7 +45,8 @@ class Identified(Document):
 
 def hash_of(settings: dict[str, Any]) -> str:
     """Return the hash of settings that are plain values, as `Identified.hash`."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    hashed = {_HASHED_AS.get(name, name): value for name, value in settings.items()}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(

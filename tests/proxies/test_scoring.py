@@ -441,10 +441,10 @@ def test_a_teacher_with_other_feature_maps_is_refused_by_the_proxy_s_name(
         proxies.score(network(), *batch, [name], teacher=Offers(network(seed=1), 2))
 
 
-COMPARES_PICTURES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation", "diswot", "jacov", "ntk_cond")
+COMPARES_IMAGES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation", "diswot", "jacov", "ntk_cond")
 
 
-@pytest.mark.parametrize("name", COMPARES_PICTURES)
+@pytest.mark.parametrize("name", COMPARES_IMAGES)
 def test_one_image_has_nothing_to_be_compared_with(network: Maker, name: str) -> None:
     image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with pytest.raises(UndefinedScore, match=f"^{name}: it compares images, and the batch has one$"):

@@ -59,7 +59,7 @@ def proxy(function: Callable[[Any], Any], **changes: Any) -> Proxy:
         live_edges_only=False,
         fast=True,
         source="this test",
-        deviations="",
+        differences="",
     )
     return replace(record, **{**changes, "needs": frozenset(changes.get("needs", record.needs))})
 

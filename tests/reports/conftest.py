@@ -83,7 +83,7 @@ def make_run(
             "direction": "higher",
             "family": "family",
             "source": "Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340",
-            "deviations": "",
+            "differences": "",
             "needs": [["features", "gradients"] for _ in names],
             "default_init": "kaiming",
             "live_edges_only": False,

@@ -147,8 +147,8 @@ def test_a_run_gets_the_figures_that_were_asked_for_in_the_order_of_the_page(
     groups, paths = gallery.draw(results, tmp_path, ["cost", "bars"])
     assert [group.name for group in groups] == ["bars", "cost"]
     assert [path.name for path in paths[:4]] == [f"correlations.{end}" for end in ("png", "pdf", "svg", "csv")]
-    assert groups[0].pictures[0].png.startswith(b"\x89PNG")
-    assert 490 <= groups[0].pictures[0].width <= 500
+    assert groups[0].thumbnails[0].png.startswith(b"\x89PNG")
+    assert 490 <= groups[0].thumbnails[0].width <= 500
     with pytest.raises(InputError, match="figures: 'bar' is not known; did you mean 'bars'"):
         gallery.draw(results, tmp_path, ["bar"])
 
