@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
@@ -61,7 +62,7 @@ def evaluate(
         suite: a suite, such as ``nb201-2026``, which then says what the proxies, their versions, cells, space, images,
             seeds, teacher and batch are.
         **settings: ``batch_size=64``, ``batch_seed=0``, ``augment=False``, ``device="auto"``, ``scheduler=None``,
-            ``stack=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
+            ``vectorised_seeds=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
             ``precomputed=True`` (take scores that are shipped instead of computing them), as the options of
             `diswot evaluate`.
 
@@ -71,6 +72,9 @@ def evaluate(
     from diswot.harness.compute import plan
     from diswot.harness.runs import suites
 
+    if "stack" in settings:
+        warnings.warn("write vectorised_seeds=, the name of stack= since 0.3", DeprecationWarning, stacklevel=2)
+        settings["vectorised_seeds"] = settings.pop("stack")
     asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
     asked |= {"seeds": seeds, "teacher": teacher} | settings
     if suite is not None:

@@ -21,7 +21,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """Measure the cost of each proxy and of the suite, on one thread.
 
     The cost is in seconds and in units: relative to one forward and backward pass of the same network, batch and
-    machine. It uses the first weight seed. --workers and --stack have no effect here.
+    machine. It uses the first weight seed. --workers and --vectorised-seeds have no effect here.
     """
     import torch
 

@@ -66,7 +66,7 @@ def costs_of(context: Context, names: Sequence[str], cells: Sequence[int], seed:
         InputError: if a proxy fails.
     """
     suite = tuple(names)
-    single = context.settings.model_copy(update={"stack": 1})  # a group of seeds would be computed for one
+    single = context.settings.model_copy(update={"vectorised_seeds": 1})  # a group of seeds would be computed for one
     context = replace(context, settings=single)
     _seconds(lambda: task.score_cell(context, cells[0], seed, suite))
     rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")

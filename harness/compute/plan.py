@@ -40,7 +40,7 @@ class Plan:
         device_name: what that machine part is, for the record.
         workers: processes; on a GPU one a device; None where a cluster says how many there are.
         plugins: plug-in files that the workers load.
-        stack: how many weight seeds of a network are computed in one pass.
+        vectorised_seeds: how many weight seeds of a network are computed in one pass.
         tf32: whether a GPU may use TF32.
         deterministic: whether a GPU must give the same bits each time.
         sets: the precomputed scores that are taken from.
@@ -61,7 +61,7 @@ class Plan:
     device_name: str
     workers: int | None
     plugins: Sequence[Path] = ()
-    stack: int = 1
+    vectorised_seeds: int = 1
     tf32: bool = False
     deterministic: bool = True
     sets: Sequence[str] = ()
@@ -91,7 +91,7 @@ def make(
     device: str = "auto",
     workers: int | None = None,
     plugins: Iterable[Path] = (),
-    stack: int = 1,
+    vectorised_seeds: int = 1,
     tf32: bool = False,
     deterministic: bool = True,
     precomputed: bool = True,
@@ -118,7 +118,7 @@ def make(
         batch_seed=batch_seed,
         augment=augment,
         teacher=teacher,
-        stack=stack,
+        vectorised_seeds=vectorised_seeds,
         tf32=tf32,
         deterministic=deterministic,
         sets=sets.names() if precomputed else (),

@@ -54,7 +54,7 @@ def prepare(plan: Plan) -> Context:
         teacher=teachers.canonical(plan.teacher),
         device="cuda" if plan.devices[0].startswith("cuda") else "cpu",
         batch=drawn.digest(),
-        stack=plan.stack,
+        vectorised_seeds=plan.vectorised_seeds,
         tf32=plan.tf32,
         deterministic=plan.deterministic,
     )

@@ -313,7 +313,6 @@ def estimates(
     Returns:
         Two estimates of shape (P, T).
     """
-    shape = (len(panel.proxies), len(panel.seeds))
     scores = panel.scores.reshape(-1, len(panel.cells))
     influence_on = influence_of(metric)
     xy, xz = (influence.correlate(influence_on, scores, known, functions) for known in (accuracies, sizes[None]))
@@ -325,8 +324,9 @@ def estimates(
         else of_size
         for lacking in np.isnan(scores)
     ]
-    given = influence.partial(xy, xz, influence.stacked(yz))
-    correlation, partial = (influence.mean(found.reshaped((*shape, len(accuracies))), axis=1) for found in (xy, given))
+    controlled = influence.partial(xy, xz, influence.concatenated(yz))
+    shape = (len(panel.proxies), len(panel.seeds), len(accuracies))
+    correlation, partial = (influence.mean(found.reshaped(shape), axis=1) for found in (xy, controlled))
     return correlation, partial
 
 

@@ -89,9 +89,9 @@ MISTAKES = {
     "evaluate --plugin empty.py": ("--plugin: ", "empty.py registers no proxy; decorate a function"),
     # counts that nobody means
     "evaluate --workers 100000000": ("'--workers': 100000000 is more than ", "this machine's processors only wait"),
-    "evaluate --stack 1000000": ("'--stack': 1000000 is more than 1024: ", "fill the memory"),
+    "evaluate --vectorised-seeds 1000000": ("'--vectorised-seeds': 1000000 is more than 1024: ", "fill the memory"),
     "evaluate --batch-size 1000000000": ("'--batch-size': 1000000000 is more than 65536: ", "take 64 GB"),
-    f"evaluate --stack 1{'0' * 30}": ("'--stack': 1000000000000000000000000000000 is more than 1024",),
+    f"evaluate --vectorised-seeds 1{'0' * 30}": ("'--vectorised-seeds': 1000000000000000000000000000000 is",),
     # seeds, images, teacher, device
     "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
     "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),

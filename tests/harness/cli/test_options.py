@@ -108,7 +108,7 @@ def test_setting_of_a_file_is_checked_as_an_option_is(cli: Cli, tmp_path: Path) 
         r'out = "a\u0000b"': "--out: 'a\\x00b' has a NUL character",
         r'plugin = ["a\u0000b"]': "--plugin: 'a\\x00b' has a NUL character",
         "out = ''": "--out: '' is empty",
-        f"stack = {HUGE}": "Invalid value for '--stack'",
+        f"vectorised-seeds = {HUGE}": "Invalid value for '--vectorised-seeds'",
     }.items():
         settings.write_text(text)
         assert says in refused(cli, ["evaluate", "--config", str(settings)])

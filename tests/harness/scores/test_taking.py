@@ -223,11 +223,11 @@ def test_other_settings_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..
 def test_a_run_without_a_setting_is_another(cli: Cli, evaluate: Callable[..., str], tmp_path: Path) -> None:
     evaluate(cells="12", proxies="live_flops")
     info = run_folder.read_info(tmp_path / "run").stored()
-    del info["settings"]["stack"]  # as an older version left it
+    del info["settings"]["vectorised_seeds"]  # as an older version left it
     info["settings_hash"] = hash_of(info["settings"])
     run_folder.info_path(tmp_path / "run").write_text(json.dumps(info))
     said = cli("correlate", "run", "--with", "s0-noise")
-    assert (said.status, "stack None (there: 1);" in said.sentence) == (2, True)
+    assert (said.status, "vectorised_seeds None (there: 1);" in said.sentence) == (2, True)
 
 
 def test_other_seeds_are_not_put_side_by_side(cli: Cli, evaluate: Callable[..., str], shipped: ScoreSet) -> None:
