@@ -24,7 +24,7 @@ class ProxyRecord(Document):
     fast: bool = False
     summary: str = ""
     source: str = ""
-    differences: str = Field("", validation_alias=AliasChoices("differences", "deviations"))
+    differences: str = Field(default="", validation_alias=AliasChoices("differences", "deviations"))
 
 
 class Computed(Document):
@@ -117,7 +117,7 @@ class Card(Info):
     undefined: dict[str, Whole] = Field(default_factory=dict)
     failed: Whole = 0
     hours: float | None = None
-    image_source: str = Field("", validation_alias=AliasChoices("image_source", "pictures"))
+    image_source: str = Field(default="", validation_alias=AliasChoices("image_source", "pictures"))
     licence: str = ""
     citation: str = ""
     data_hash: str

@@ -48,7 +48,7 @@ class Answered(Document):
     """
 
     targets: list[str] = Field(default_factory=list)
-    metric: str = Field("spearman", validation_alias=AliasChoices("metric", "measure"))
+    metric: str = Field(default="spearman", validation_alias=AliasChoices("metric", "measure"))
     undefined: str = "worst"
     question: str = ""
     kept: bool = False

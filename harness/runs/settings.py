@@ -92,7 +92,7 @@ class Settings(Identified):
     device: Literal["cpu", "cuda"]
     batch: str
     drawing: Whole = 2
-    vectorised_seeds: Whole = Field(1, validation_alias=AliasChoices("vectorised_seeds", "stack"))
+    vectorised_seeds: Whole = Field(default=1, validation_alias=AliasChoices("vectorised_seeds", "stack"))
     tf32: bool = False
     deterministic: bool = True
 
