@@ -135,10 +135,10 @@ def _card(proxy: Proxy) -> dict[str, str]:
 
 
 def _costs() -> dict[str, str]:
-    # The measured units by proxy, each with a link to the page that says how they were measured.
+    # The measured relative costs by proxy, each with a link to the page that says how they were measured.
     measured = costs.read(sets.FOLDER / "nb201-cifar10.costs.csv")
     assert measured is not None  # the package ships it
-    return {proxy: f"[{units:.2f}](../findings/cost.md)" for proxy, units in measured["units"].items()}
+    return {proxy: f"[{cost:.2f}](../findings/cost.md)" for proxy, cost in measured["relative_cost"].items()}
 
 
 def accuracy_tables() -> Iterator[str]:

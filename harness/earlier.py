@@ -6,6 +6,8 @@ import re
 
 _NOW = {
     "measure": "metric",
+    "units": "relative_cost",
+    "shared_units": "relative_cost_in_suite",
     "behind": "gap_to_best",
     "behind_low": "gap_to_best_low",
     "behind_high": "gap_to_best_high",

@@ -53,8 +53,8 @@ class Proxy:
         source: paper, equation or reference file.
         differences: where it differs from the reference code, and why.
         independent_of: what the score does not depend on, out of `declarations.INDEPENDENCES`; nothing is always right.
-        time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
-        memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
+        time_limit: the most that it may cost computed alone, relative to one forward and backward pass; None: any.
+        memory_limit: the most memory that it may take at a time, relative to that of such a pass; None: any.
         expected_failed_checks: which of `declarations.CHECKS` it fails on purpose, each with the reason.
     """
 

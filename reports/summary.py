@@ -110,4 +110,4 @@ def troubles(evidence: pd.DataFrame) -> str:
     """Return how many scores of one target's rows are not defined or failed, to follow other words; may be empty."""
     undefined, failed = int(evidence["undefined"].sum()), int(evidence["failed"].sum())
     words = f"; {undefined:,} of {counted(int(evidence['scores'].sum()), 'score')} not defined, ranked worst"
-    return (words if undefined else "") + (f"; {counted(failed, 'unit')} failed, left out" if failed else "")
+    return (words if undefined else "") + (f"; {counted(failed, 'score')} failed, left out" if failed else "")

@@ -28,8 +28,8 @@ from diswot.harness.runs.settings import Settings
 STAGE = "regression"
 
 #: Slower is: by this factor and by so many passes, and less likely by chance than this. A smaller factor would find
-#: other machines, on which a unit takes its time elsewhere than a proxy.
-_FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
+#: other machines, on which a pass takes its time elsewhere than a proxy.
+_FACTOR, _PASSES, _SIGNIFICANCE = 2.0, 0.1, 0.01
 
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 
@@ -259,7 +259,7 @@ def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str
         f"{before:.2f} passes before, {now:.2f} now, medians of {len(old.times)} and {len(new)}; "
         f"Mann-Whitney p {chance:.3g}"
     )
-    factor, least = (_FACTOR, _UNITS) if limit is None else (1 + limit, 0.0)
+    factor, least = (_FACTOR, _PASSES) if limit is None else (1 + limit, 0.0)
     if now <= factor * before or now - before <= least:
         return "pass", figure
     figure += (
@@ -267,7 +267,7 @@ def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str
     )
     here = devices.machine()
     if old.device != here and now <= _FACTOR * before:
-        # Elsewhere a unit takes its time in other places than a proxy, so a small difference is of the machines.
+        # Elsewhere a pass takes its time in other places than a proxy, so a small difference is of the machines.
         saved_on = "a machine that is not recorded" if old.device is None else old.device
         return "undecided", f"{figure}; saved on {saved_on}, this is {here}: save it where the checks run"
     return ("fail" if chance < _SIGNIFICANCE else "undecided"), figure

@@ -21,7 +21,7 @@ from diswot.harness.runs import run_folder
 from diswot.harness.runs.precomputed import sets
 from diswot.harness.runs.settings import Settings
 from diswot.proxies.testing import PROPERTIES
-from diswot.proxies.testing.cost import time_in_units
+from diswot.proxies.testing.cost import relative_times
 
 #: How often the time is measured: enough for a test to find a factor of ten significant, and more.
 _REPEATS, _REPEATS_QUICK = 11, 5
@@ -90,7 +90,7 @@ def answers(request: Request) -> Iterator[Answer]:
                 return
         timed = "cost" in asked or old is not None or request.save
         repeats = _REPEATS_QUICK if request.quick else _REPEATS
-        times = time_in_units(subject.proxy, repeats) if timed else []
+        times = relative_times(subject.proxy, repeats) if timed else []
         if "cost" in asked:
             yield conformance.cost(subject, times)
         if not ("workers" in asked or stored is not None or old is not None or request.save):

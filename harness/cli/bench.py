@@ -20,7 +20,7 @@ from diswot.harness.cli import options
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """Measure the cost of each proxy and of the suite, on one thread.
 
-    The cost is in seconds and in units: relative to one forward and backward pass of the same network, batch and
+    The cost is in seconds, and relative to one forward and backward pass of the same network, batch and
     machine. It uses the first weight seed. --workers and --vectorised-seeds have no effect here.
     """
     import torch
@@ -44,7 +44,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     if not as_json:
         click.echo(
             f"median over {len(plan.cells)} of the cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "
-            f"one thread on {plan.devices[0]}; shared_units: what the proxy adds to the suite, "
+            f"one thread on {plan.devices[0]}; relative_cost_in_suite: what the proxy adds to the suite, "
             "in the order of `diswot proxies list`"
         )
     shown = table if as_json else table.drop(columns=MACHINE).round(3)

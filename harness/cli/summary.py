@@ -147,7 +147,7 @@ def _row(
     if priced is not None:
         members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
         known = set(members) <= set(priced.index)
-        row["cost"] = f"{priced.loc[list(members), 'units'].sum():.1f}" if known else "-"
+        row["cost"] = f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if known else "-"
     for target in targets[1:]:
         value = float(of[metric].get(target, math.nan))
         row[_short(target)] = output.decimal(value, 3)

@@ -90,8 +90,8 @@ def _copy(
     settled = store.settled(one.card.settings_hash)
     frame = one.frame(proxies)
     frame = frame[frame["cell"].isin(list(cells)) & frame["seed"].isin(list(seeds))]
-    units = zip(frame["cell"], frame["proxy"], frame["version"], frame["seed"], strict=True)
-    lacking = frame[[unit not in settled for unit in units]]
+    identities = zip(frame["cell"], frame["proxy"], frame["version"], frame["seed"], strict=True)
+    lacking = frame[[identity not in settled for identity in identities]]
     if len(lacking):
         run_folder.forget_derived(folder)
         run_folder.note_taken(folder, store, one, lacking["proxy"])  # first: a kill leaves no score unnoted

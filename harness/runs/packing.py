@@ -130,8 +130,8 @@ def _write(ordered: pd.DataFrame, path: Path) -> None:
 
 def _rounded(seconds: np.ndarray) -> np.ndarray:
     digits = np.floor(np.log10(seconds, out=np.zeros_like(seconds), where=seconds > 0))
-    unit = 10.0 ** (_DIGITS_OF_SECONDS - 1 - digits)
-    return np.asarray(np.round(seconds * unit) / unit)
+    scale = 10.0 ** (_DIGITS_OF_SECONDS - 1 - digits)
+    return np.asarray(np.round(seconds * scale) / scale)
 
 
 def _card(name: str, found: Results, data_hash: str) -> Card:

@@ -1,4 +1,4 @@
-"""What results depend on besides cell and seed: stated once, hashed into every unit's identity."""
+"""What results depend on besides cell and seed: stated once, hashed into every score's identity."""
 
 from __future__ import annotations
 

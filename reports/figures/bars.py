@@ -155,7 +155,7 @@ def _note(results: Results, data: pd.DataFrame) -> str:
         "dashed: ceiling set by the noise of the accuracies": data["ceiling"].notna().any(),
         "\N{MULTIPLICATION SIGN} correlation not defined": data[metric_of(data)].isna().any(),
     }
-    # A failed unit stands in the rows of every target; it is one unit all the same.
+    # A failed score stands in the rows of every target; it is one score all the same.
     failed = int(data.groupby("proxy")["failed"].max().sum())
     shown = [words for words, there in marks.items() if there]
-    return joined(circumstances(results, data), *shown, undefined, left_out(failed, "unit", why="failed,")) + "."
+    return joined(circumstances(results, data), *shown, undefined, left_out(failed, "score", why="failed,")) + "."

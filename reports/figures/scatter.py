@@ -59,7 +59,7 @@ def scatter_data(
     """Return one row per scored cell and seed: cell, seed, status, score, score_rank, accuracy, accuracy_rank.
 
     Ranks are taken within a seed, 1 is the best, ties share their mean rank, and a score that is undefined or not
-    finite ranks worst or, with ``omit``, has no row. Failed units have no score and no row.
+    finite ranks worst or, with ``omit``, has no row. Failed scores have no value and no row.
 
     Args:
         scores: of one proxy; columns cell, seed, status and value.
@@ -99,7 +99,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
         circumstances(results, evidence),
         marks,
         cross if undefined else "",
-        left_out(int(row["failed"]), "unit", why="failed,"),
+        left_out(int(row["failed"]), "score", why="failed,"),
     )
     across = canvas.column(canvas.SINGLE_COLUMN)
     with canvas.style():

@@ -345,27 +345,27 @@ def metric_summaries() -> list[tuple[str, str]]:
 
 
 def problem_table(results: Results) -> Table:
-    """Return what is undefined or failed, by proxy, status and cause: units, cells, and one cell as an example."""
+    """Return what is undefined or failed, by proxy, status and cause: scores, cells, and one cell as an example."""
     bad = results.scores[results.scores["status"] != "ok"]
     causes = bad.assign(
         cause=bad["cause"].astype(object).where(bad["cause"].notna(), "no cause was stored"),
         status=bad["status"].replace("undefined", NOT_DEFINED),
     )
     counts = causes.groupby(["proxy", "status", "cause"], sort=False, as_index=False).agg(
-        units=("cell", "size"), cells=("cell", "nunique"), example=("cell", "min")
+        scores=("cell", "size"), cells=("cell", "nunique"), example=("cell", "min")
     )
     counts = counts.sort_values(
-        ["status", "units", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
+        ["status", "scores", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
     )
     fields = [
         text("Proxy", "proxy"),
         text("Outcome", "status", choice=True),
-        value("Units", whole, "units"),
+        value("Scores", whole, "scores"),
         value("Cells", whole, "cells"),
         value("For example cell", lambda cell: Number(cell, str(cell)), "example"),
         text("Cause", "cause"),
     ]
-    caption = "Scores that are not defined and units that failed, by proxy and cause"
+    caption = "Scores that are not defined or failed, by proxy and cause"
     return table("problems", caption, counts.to_dict("records"), fields)
 
 

@@ -572,7 +572,7 @@ def test_evaluate_says_what_it_does_and_did(cli: Cli, tmp_path: Path) -> None:
     assert timeless(again) == f"{tmp_path}: 0 scores in 0 s, 2 were there already"
 
 
-def test_failed_units_are_told_and_counted_in_the_status(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+def test_failed_scores_are_named_and_counted(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
     path = plugin("if trace.logits.shape:\n    raise OSError('no luck')", needs="'logits'")
     run = ["evaluate", *TINY, "--plugin", path, "--proxies", "params,mine", "--out", tmp_path / "run"]
     said = cli(*run)
@@ -688,9 +688,9 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     said = cli("bench", *TINY, "--proxies", "params,snip", "--json", "--out", tmp_path / "costs.csv")
     names = [row["name"] for row in json.loads(said.out)]
     assert sorted(names[:2]) == ["params", "snip"]
-    assert names[2:] == ["suite", "suite, one by one", "unit", "unit, channels_last"]
+    assert names[2:] == ["suite", "suite, one by one", "pass", "pass, channels_last"]
     kept = pd.read_csv(tmp_path / "costs.csv", engine="python")
-    assert kept["units"].tolist() == [row["units"] for row in json.loads(said.out)]
+    assert kept["relative_cost"].tolist() == [row["relative_cost"] for row in json.loads(said.out)]
     cli("bench", *TINY, "--proxies", "params,snip", "--out", tmp_path / "costs.csv")
     seconds = pd.read_csv(tmp_path / "costs.csv")["seconds"]
     assert (seconds.round(3) != seconds).any()  # what is rounded for the screen is not rounded in the file
@@ -729,8 +729,8 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(cli:
     )
     said = cli("evaluate", "--config", path, "--batch-size", "8")
     assert said.status == 0
-    settings, units = settings_of(tmp_path / "run")
-    assert units == [(113, 2), (113, 4)]
+    settings, scored = settings_of(tmp_path / "run")
+    assert scored == [(113, 2), (113, 4)]
     assert (settings["batch_size"], settings["batch_seed"], settings["images"]) == (8, 9, "noise")
     assert [p["name"] for p in run_folder.read_info(tmp_path / "run").proxies] == ["params", "flops"]
 

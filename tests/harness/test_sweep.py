@@ -68,7 +68,7 @@ def assert_same(one: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(scores(one), scores(other), check_exact=True)
 
 
-def test_every_unit_is_stored(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+def test_every_score_is_stored(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
     plan = make_plan(seeds=(0, 7))
     tally = run(plan, tmp_path)
     assert (tally.before, dict(tally.statuses), dict(tally.causes)) == (0, {"ok": 16}, {})
@@ -217,7 +217,7 @@ def test_a_bad_proxy_is_an_outcome_and_nobody_elses_trouble(
     pd.testing.assert_frame_equal(others, scores(tmp_path / "without"), check_exact=True)
 
 
-def test_a_failed_unit_is_tried_again(
+def test_a_failed_score_is_tried_again(
     run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = plugin(f"if not os.path.exists({str(tmp_path / 'mended')!r}):\n    raise OSError('not yet')\nreturn 2.0")

@@ -90,8 +90,9 @@ def make_run(
         }
     )
     folder.mkdir(parents=True, exist_ok=True)
-    units = [0.01 * 1.7 ** ((place * 5) % 11) for place in range(len(names))]
-    pd.DataFrame({"name": list(names), "seconds": 1.0, "units": units}).to_csv(folder / "costs.csv", index=False)
+    costs = [0.01 * 1.7 ** ((place * 5) % 11) for place in range(len(names))]
+    priced = pd.DataFrame({"name": list(names), "seconds": 1.0, "relative_cost": costs})
+    priced.to_csv(folder / "costs.csv", index=False)
     found = [
         evidence_table.Target(
             str(name),

@@ -120,7 +120,7 @@ def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
 
     monkeypatch.setattr(reference, "evaluate", evaluate)
-    monkeypatch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+    monkeypatch.setattr("diswot.harness.check.stages.relative_times", lambda proxy, repeats: [1.0] * repeats)
 
 
 @pytest.mark.usefixtures("as_live_flops")

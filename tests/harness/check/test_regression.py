@@ -159,7 +159,7 @@ def test_slower_needs_a_factor_and_a_test(
     assert "Mann-Whitney p" in answer.figure
 
 
-def test_nobody_notices_a_few_hundredths_of_a_unit(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+def test_nobody_notices_a_few_hundredths_of_a_pass(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
     cheap = old.model_copy(update={"times": [0.01] * 5})
     assert ask(subject(), cheap, old.frame, accuracies, (0.05,) * 5)["time"].verdict == "pass"
 

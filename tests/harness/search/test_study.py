@@ -416,18 +416,18 @@ def test_an_evaluation_costs_what_its_networks_cost_that_have_exactly_its_member
 def test_drivers_that_share_a_proxy_score_it_once(cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
         connection.execute("DELETE FROM scores WHERE proxy = 'diswot_relation' OR cell > 300")
-    units: list[tuple[str, int]] = []
+    scored: list[tuple[str, int]] = []
     real = sweep.score
 
     def counted(session: Any, tasks: Any) -> Any:
-        units.extend((name, cell) for task in tasks for name, _, cells in task.wanted for cell in cells)
+        scored.extend((name, cell) for task in tasks for name, _, cells in task.wanted for cell in cells)
         return real(session, tasks)
 
     monkeypatch.setattr(sweep, "score", counted)
     line = ("search", run, "--proxy", "diswot_rank,diswot_semantic,diswot_relation", *SMALL, "--scores", "live")
     assert cli(*line, "--device", "cpu", "--workers", "1").status == 0
-    assert len(units) == len(set(units)) > 0
-    assert all(name == "diswot_relation" or cell > 300 for name, cell in units)
+    assert len(scored) == len(set(scored)) > 0
+    assert all(name == "diswot_relation" or cell > 300 for name, cell in scored)
 
 
 def test_failed_scores_of_a_live_search_are_told_and_counted_in_the_status(

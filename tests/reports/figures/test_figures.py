@@ -253,16 +253,16 @@ def test_ensembles_have_bars_but_no_scatter(run: Callable[..., Results]) -> None
     assert len(scatter.drawings(results)) == 2
 
 
-def test_failed_units_are_left_out_and_counted(run: Callable[..., Results]) -> None:
+def test_failed_scores_are_left_out_and_counted(run: Callable[..., Results]) -> None:
     results = run(cells=5, targets=[TARGET])
     results.scores.loc[0, "status"] = "failed"
     results.scores.loc[0, "value"] = np.nan
     results.evidence["failed"] = 1
     drawing = only(scatter.drawings(results))
     assert len(drawing.data) == 4
-    assert "1 unit failed" in drawing.caption
+    assert "1 score failed" in drawing.caption
     for figure in (drawing.figure, only(bars.drawings(results)).figure):
-        assert "1 unit failed" in words(figure)
+        assert "1 score failed" in words(figure)
 
 
 def test_undefined_scores_have_a_marker_of_their_own_and_are_counted(run: Callable[..., Results]) -> None:
@@ -320,8 +320,8 @@ def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
 
 def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
     results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
-    costs = results.folder / "costs.csv"
-    pd.DataFrame({"name": list("abcd"), "seconds": 1.0, "units": [1.0, 2.0, 3.0, 0.0]}).to_csv(costs, index=False)
+    costs = pd.DataFrame({"name": list("abcd"), "seconds": 1.0, "relative_cost": [1.0, 2.0, 3.0, 0.0]})
+    costs.to_csv(results.folder / "costs.csv", index=False)
     results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
     drawing = only(cost.drawings(results))
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}
