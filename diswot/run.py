@@ -244,7 +244,7 @@ class Run:
         from diswot.harness.runs import published
 
         self.correlate(targets, metric=metric, undefined=undefined)
-        return published.beside(self.results)
+        return published.compared(self.results)
 
     def compare(
         self,

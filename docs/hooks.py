@@ -30,12 +30,12 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 
 #: Files beside docs/ that its pages link to.
-BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
+ROOT_FILES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not in docs/."""
-    for name in BESIDE:
+    for name in ROOT_FILES:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     pages = {
         "notebook.md": notebook,

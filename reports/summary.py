@@ -84,8 +84,8 @@ def conditions(results: Results, teacher: str | None = None) -> str:
         teacher: another one than the run's; none where it is empty.
     """
     settings = results.info.settings
-    beside = settings.teacher if teacher is None else teacher
-    return f"{settings.images} images, batch of {settings.batch_size}" + (f", teacher {beside}" if beside else "")
+    named = settings.teacher if teacher is None else teacher
+    return f"{settings.images} images, batch of {settings.batch_size}" + (f", teacher {named}" if named else "")
 
 
 def sample(evidence: pd.DataFrame) -> str:

@@ -111,17 +111,17 @@ def limits(texts: Sequence[str]) -> Limits:
     return Limits(**found)
 
 
-def default_path(subject: Subject, beside: str | None) -> Path | None:
+def default_path(subject: Subject, precomputed: str | None) -> Path | None:
     """Return where a baseline is looked for, if there is one there: beside the file, under the proxy's name.
 
     Args:
         subject: the proxy.
-        beside: name of the precomputed scores that it is compared with. The file's name then contains it, since their
-            images make another baseline.
+        precomputed: name of the scores that it is compared with. The file's name then contains it, since their images
+            make another baseline.
     """
     if subject.file is None:
         return None
-    name = subject.proxy.name if beside is None else f"{subject.proxy.name}.{beside}"
+    name = subject.proxy.name if precomputed is None else f"{subject.proxy.name}.{precomputed}"
     path = subject.file.with_name(f"{name}.baseline.json")
     return path if path.is_file() else None
 

@@ -43,7 +43,7 @@ class Request:
         tolerance: of a baseline that is saved.
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
-        beside: name of precomputed scores that it is compared with; None for the stored scores of noise.
+        precomputed: name of precomputed scores that it is compared with; None for the stored scores of noise.
         image_dir: the folder of that set's images; None for the cache.
         out: a run's folder to keep the scores in; None for none.
     """
@@ -59,7 +59,7 @@ class Request:
     tolerance: float
     only: str | None
     workers: int
-    beside: str | None
+    precomputed: str | None
     image_dir: Path | None
     out: Path | None
 
@@ -79,9 +79,9 @@ def answers(request: Request) -> Iterator[Answer]:
     stored = _stored(request) if only in (None, predictive_value.STAGE) else None
     if stored is not None:
         predictive_value.baselines(request.against, stored)
-        if request.beside is not None and stored.settings.hash != settings.hash:
+        if request.precomputed is not None and stored.settings.hash != settings.hash:
             different = ", ".join(settings.differences(stored.settings))
-            raise InputError(f"with: a check has other settings than {request.beside}: {different}.")
+            raise InputError(f"with: a check has other settings than {request.precomputed}: {different}.")
     old = _baseline(request, settings)
     with _one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
@@ -119,8 +119,8 @@ def answers(request: Request) -> Iterator[Answer]:
 
 @named("with", "scores")
 def _conditions(request: Request) -> Conditions:
-    if request.beside is not None:
-        return reference.conditions_of(sets.load(request.beside), request.image_dir)
+    if request.precomputed is not None:
+        return reference.conditions_of(sets.load(request.precomputed), request.image_dir)
     if request.image_dir is not None:
         raise InputError("image_dir: a check uses noise, and images only with precomputed scores: --with NAME.")
     return reference.OWN
@@ -128,7 +128,7 @@ def _conditions(request: Request) -> Conditions:
 
 @named("with", "scores")
 def _stored(request: Request) -> Reference:
-    return reference.load() if request.beside is None else reference.of_set(sets.load(request.beside))
+    return reference.load() if request.precomputed is None else reference.of_set(sets.load(request.precomputed))
 
 
 def _asked(request: Request) -> set[str]:
@@ -149,7 +149,7 @@ def _asked(request: Request) -> set[str]:
 
 
 def _baseline(request: Request, settings: Settings) -> Baseline | None:
-    path = request.baseline or regression.default_path(request.subject, request.beside)
+    path = request.baseline or regression.default_path(request.subject, request.precomputed)
     saved = request.save if request.save is not None and request.save.is_file() else None
     asked = request.only in (None, regression.STAGE)
     path = path or saved

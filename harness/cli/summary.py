@@ -166,9 +166,9 @@ def searched(search: Search, columns: int) -> str:
     """Return how searches were made, what they pick, by every driver and algorithm, and what the picks are."""
     head = _wrapped([output.searched(search), *output.won(search.info)], columns)
     made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
-    beside = made["teacher"].nunique() > 1
+    has_several = made["teacher"].nunique() > 1
     groups = [
-        ({"driver": str(driver), **({"teacher": str(teacher)} if beside else {}), "by": str(by)}, group)
+        ({"driver": str(driver), **({"teacher": str(teacher)} if has_several else {}), "by": str(by)}, group)
         for (teacher, driver, by), group in made.groupby(["teacher", "driver", "algorithm"], sort=False)
     ]
     table, described = _table(search, groups, columns).text(columns), _wrapped(output.picked(search), columns)

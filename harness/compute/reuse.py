@@ -47,7 +47,7 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
 
 
 @named("with", "scores")
-def beside(folder: Path, name: str) -> int:
+def copy_into(folder: Path, name: str) -> int:
     """Take the scores of a set's proxies, on the cells and with the seeds of a run, into it; return how many are new.
 
     A proxy that the run has in another version stays as the run has it.

@@ -173,14 +173,14 @@ def draw_margins(axes: Axes, points: pd.DataFrame, direction: str) -> None:
     """Draw histograms of scores and accuracies beside the axes, best at the right and at the top, as the ranks are."""
     defined = points[points["status"] == "ok"]
     above = axes.inset_axes((0, 1.02, 1, STRIP))
-    beside = axes.inset_axes((1.02, 0, STRIP, 1))
+    right = axes.inset_axes((1.02, 0, STRIP, 1))
     sign = 1.0 if direction == "higher" else -1.0
     above.stairs(_histogram(sign * defined["score"].to_numpy(float)), fill=True, color=STRIP_COLOUR)
     accuracies = points.drop_duplicates("cell")["accuracy"].to_numpy(float)
-    beside.stairs(_histogram(accuracies), fill=True, color=STRIP_COLOUR, orientation="horizontal")
+    right.stairs(_histogram(accuracies), fill=True, color=STRIP_COLOUR, orientation="horizontal")
     above.set_xlim(0, BINS)
-    beside.set_ylim(0, BINS)
-    for margin in (above, beside):
+    right.set_ylim(0, BINS)
+    for margin in (above, right):
         margin.set_axis_off()
 
 

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
-    beside_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
+    with_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
     found = [
         ("Winner", _winner(search.info.winner)),
-        (f"Best score{beside_first}", _best_score(search)),
-        *((f"{target}{beside_first}", _reached(search, target)) for target in targets(search)),
+        (f"Best score{with_first}", _best_score(search)),
+        *((f"{target}{with_first}", _reached(search, target)) for target in targets(search)),
         ("Other teachers", _teachers(search)),
     ]
     return [(about, sentences) for about, sentences in found if sentences]

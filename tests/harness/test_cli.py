@@ -795,7 +795,7 @@ def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:
     assert "a/x.csv and b/x.csv would both be called x;" in said.sentence
 
 
-def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: Path) -> None:
+def test_counts_that_differ_between_targets_are_shown_for_each(cli: Cli, place: Path) -> None:
     Path("kd.csv").write_text("cell,vanilla,distilled\n111,60,61\n113,61,\n")
     said = cli("correlate", "run", "--target", "kd.csv:distilled", "--full")
     header, _, row = next(

@@ -108,8 +108,8 @@ def test_neither_order_nor_company_changes_a_score(
     for name in names:
         run(make_plan(name, space=space, cells=cells[1:], seeds=(1,)), tmp_path / "alone")
     alone = scores(tmp_path / "alone")
-    beside = scores(tmp_path / "one").merge(alone[["cell", "proxy", "seed"]])
-    pd.testing.assert_frame_equal(beside, alone, check_exact=True)
+    both = scores(tmp_path / "one").merge(alone[["cell", "proxy", "seed"]])
+    pd.testing.assert_frame_equal(both, alone, check_exact=True)
 
 
 def test_what_is_dead_changes_only_what_counts_it(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
@@ -550,10 +550,10 @@ def test_tampering_with_vectorised_seeds_changes_nothing_for_others(
     registry.load_file(plugin("trace.logits.add_(1)\nreturn 1.0", name="aaa", needs="'logits'"))
     registry.load_file(plugin("return trace.logits.sum()", name="zzz", file="other.py", needs="'logits'"))
     run(make_plan("zzz", seeds=(0, 1), vectorised_seeds=2), tmp_path / "alone")
-    run(make_plan("aaa,zzz", seeds=(0, 1), vectorised_seeds=2), tmp_path / "beside")
-    beside = scores(tmp_path / "beside")
-    assert set(beside[beside["proxy"] == "aaa"]["status"]) == {"failed"}
-    mine = beside[beside["proxy"] == "zzz"].reset_index(drop=True)
+    run(make_plan("aaa,zzz", seeds=(0, 1), vectorised_seeds=2), tmp_path / "both")
+    both = scores(tmp_path / "both")
+    assert set(both[both["proxy"] == "aaa"]["status"]) == {"failed"}
+    mine = both[both["proxy"] == "zzz"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, scores(tmp_path / "alone"))
 
 

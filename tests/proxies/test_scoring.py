@@ -35,7 +35,7 @@ POOLS = Cell(("avg_pool_3x3",) * 6).index
 LARGEST = Cell(("nor_conv_3x3",) * 6).index
 DEAD_EDGES = 13
 DEAD_BRANCH = Cell(("nor_conv_3x3", *("none",) * 5)).index  # a convolution runs and leads nowhere
-DEAD_BESIDE = Cell(("nor_conv_3x3", "none", "none", "nor_conv_1x1", "none", "none")).index  # and one beside it is live
+ONE_DEAD = Cell(("nor_conv_3x3", "none", "none", "nor_conv_1x1", "none", "none")).index  # and one beside it is live
 ALL = names()
 
 
@@ -100,7 +100,7 @@ def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: i
 
 def test_what_depends_on_live_edges_only_says_so_truthfully(network: Maker, batch: Batch) -> None:
     teacher = network(seed=1)
-    cells = map(Cell.from_index, (DEAD_EDGES, DEAD_BRANCH, DEAD_BESIDE))
+    cells = map(Cell.from_index, (DEAD_EDGES, DEAD_BRANCH, ONE_DEAD))
     forms = [[score_all(network(form), batch, teacher, init="default") for form in (cell, cell.live)] for cell in cells]
 
     def is_same(full: float | str, live: float | str) -> bool:

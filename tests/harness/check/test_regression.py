@@ -68,7 +68,7 @@ def test_what_is_saved_is_read_to_the_last_digit(old: Baseline, scores: Scores, 
     assert old.settings == settings
 
 
-def test_a_baseline_beside_the_file_is_found(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
+def test_a_baseline_next_to_the_file_is_found(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
     one = subject()
     assert regression.default_path(one, None) == tmp_path / "mine.baseline.json"
     assert regression.default_path(replace(one, file=None), None) is None

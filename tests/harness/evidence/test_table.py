@@ -166,7 +166,7 @@ def test_means_and_stds_are_over_seeds(sampled: Callable[..., Any]) -> None:
     assert row["low"] < row["spearman"] < row["high"]
 
 
-def test_subsets_stand_beside_each_other(sampled: Callable[..., Any]) -> None:
+def test_evidence_has_every_subset(sampled: Callable[..., Any]) -> None:
     _, evidence = sampled()
     sizes = evidence.groupby("subset", sort=False)["n"].first().to_dict()
     subsets = spaces.get("nb201").subsets

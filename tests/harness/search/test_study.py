@@ -267,7 +267,7 @@ def found_nothing(run: Path) -> bool:
     return results.load(run).search is None
 
 
-def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> None:
+def test_search_takes_several_teachers(cli: Cli, tmp_path: Path) -> None:
     run = tmp_path / "run"
     line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311,s0:0111")
     assert cli(*line).status == 0
@@ -361,7 +361,7 @@ def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) ->
     assert f"among 4 cells, {cost} not known of 60 cells, left out" in " ".join(said.out.split())
 
 
-def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
+def test_stored_scores_with_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
     other = live_folder(run, "s0:311")
     shutil.copytree(run, other)
     info = run_folder.read_info(other).stored()

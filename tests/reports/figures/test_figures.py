@@ -192,7 +192,7 @@ def test_bars_follow_the_metric_of_the_evidence(run: Callable[..., Results]) -> 
     assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])
 
 
-def test_gains_have_no_bars_beside_the_accuracies_that_they_are_made_of(run: Callable[..., Results]) -> None:
+def test_gains_have_no_bars_next_to_the_accuracies_that_they_are_made_of(run: Callable[..., Results]) -> None:
     targets = [TARGET, "s0-diswot:vanilla", "s0-diswot:gain"]
     assert set(bars.bar_data(run(targets=targets))["target"]) == set(targets[:2])
     assert set(bars.bar_data(run(targets=targets[2:]))["target"]) == set(targets[2:])
@@ -320,8 +320,8 @@ def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
 
 def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
     results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
-    costs = pd.DataFrame({"name": list("abcd"), "seconds": 1.0, "relative_cost": [1.0, 2.0, 3.0, 0.0]})
-    costs.to_csv(results.folder / "costs.csv", index=False)
+    costs = results.folder / "costs.csv"
+    costs.write_text("name,seconds,relative_cost\na,1,1\nb,1,2\nc,1,3\nd,1,0\n")
     results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
     drawing = only(cost.drawings(results))
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}

@@ -303,14 +303,14 @@ def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:
     }
 
 
-def test_gain_stands_beside_distilled_and_vanilla(run: Callable[..., Any]) -> None:
+def test_gain_stands_with_distilled_and_vanilla(run: Callable[..., Any]) -> None:
     targets = [f"mine:{name}" for name in ("distilled", "vanilla", "gain")]
     [(_, table)] = content.distilled_tables(run(cells=8, targets=targets))
     assert table.columns[4].label == "Spearman, gain"
     assert content.distilled_tables(run(cells=8, targets=targets[1:])) == []
 
 
-def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
+def test_page_has_every_subset(run: Callable[..., Any]) -> None:
     results = run(names=["snip"], cells=12)
     assert content.subset_tables(results) == []
     results = with_subset(replace(results, info=results.info.model_copy(update={"space": "nb201"})), "connected", 9)

@@ -93,7 +93,7 @@ def test_a_set_without_the_usual_baselines_is_compared_with_what_it_has(
         predictive_value.baselines(("live_flops",), found)
 
 
-def test_what_a_check_cannot_be_beside_is_told(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:
+def test_check_refuses_scores_of_other_settings(cli: Cli, shipped: ScoreSet, plugin: Callable[..., Path]) -> None:
     path = plugin("return 1.0")
     said = cli("check", path, "--with", "nb201-tinny")
     assert (said.status, "--with: 'nb201-tinny' is not known; did you mean 'nb201-tiny'" in said.sentence) == (2, True)
