@@ -25,7 +25,7 @@ from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
-from diswot.harness.search.judge import expected_draws
+from diswot.harness.search.judge import expected_evaluations
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
@@ -220,7 +220,7 @@ def _picked(
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), search.info.oracles[target], float(reached.std()))
         as_good = int((accuracies >= reached.median()).sum())
-        row["trainings"] = f"{expected_draws(len(accuracies), as_good):,.0f}"
+        row["trainings"] = f"{expected_evaluations(len(accuracies), as_good):,.0f}"
     for name in search.info.targets:
         if name != target and group[name].notna().any():
             row[_short(name)] = f"{group[name].mean():.2f}"

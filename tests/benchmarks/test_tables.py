@@ -716,7 +716,7 @@ def test_targets_take_any_value_of_another_quantity(tmp_path: Path, name: str) -
         ("size [MB]", False, ""),
     ],
 )
-def test_units_tell_costs_and_percent(column: str, cost: bool, sign: str) -> None:
+def test_units_separate_costs_and_percent(column: str, cost: bool, sign: str) -> None:
     assert (units.is_cost(column), units.of(column)) == (cost, sign)
 
 

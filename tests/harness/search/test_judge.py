@@ -168,11 +168,11 @@ def test_random_search_clears_its_own_bar_when_theory_says() -> None:
 
 
 @pytest.mark.parametrize(("total", "good"), [(5, 1), (6, 2), (7, 7), (8, 3)])
-def test_the_expected_number_of_draws_is_that_of_all_orders(total: int, good: int) -> None:
+def test_the_expected_number_of_evaluations_is_that_of_all_orders(total: int, good: int) -> None:
     from itertools import permutations
 
     firsts = [1 + min(order[:good]) for order in permutations(range(total))]  # the places of the good ones
-    assert judge.expected_draws(total, good) == pytest.approx(np.mean(firsts))
+    assert judge.expected_evaluations(total, good) == pytest.approx(np.mean(firsts))
 
 
 def test_nothing_is_said_of_what_is_not_known() -> None:
