@@ -89,7 +89,7 @@ def kinds(
 ) -> Iterator[tuple[str, influence.Estimates]]:
     """Yield everything that has an interval, by name."""
     yield "correlation", correlation[:, 0]
-    yield "given_size", partial[:, 0]
+    yield "partial", partial[:, 0]
     yield "difference_from_meco", correlation[np.flatnonzero(proxies == "meco"), 0] - correlation[:, 0]
     yield "difference_of_targets", correlation[:, 0] - correlation[:, 1]
 

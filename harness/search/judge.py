@@ -216,7 +216,7 @@ def bar_of(cells: int, evaluations: int) -> int:
 
 @cache
 def drawn_at_median(cells: int, good: int, evaluations: int) -> int:
-    """Return how many of the cells random search evaluates until one of the good ones came with a probability of a half."""
+    """Return how many of the cells random search takes until one of the good ones came with a probability of a half."""
     return _first_likely(range(1, evaluations + 1), lambda drawn: stats.hypergeom.sf(0, cells, good, drawn))
 
 

@@ -427,7 +427,7 @@ def proxy_table(results: Results) -> Table:
 def ensemble_table(results: Results) -> Table:
     """Return the ensembles that the evidence has: members, source, and where they differ from it."""
     rows = [(one.name, ", ".join(one.members), one.source, one.differences) for one in ensembles_of(results)]
-    return of_texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Deviations"), rows)
+    return of_texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Differences"), rows)
 
 
 def ensembles_of(results: Results) -> list[Ensemble]:

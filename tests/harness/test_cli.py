@@ -596,7 +596,7 @@ def test_undefined_scores_are_an_answer(cli: Cli, plugin: Callable[..., Path], t
     assert re.search(r"2 scores in \d+ s, 2 undefined$", said.sentence)
 
 
-def test_draws_is_taken_with_a_word_that_it_has_no_effect(cli: Cli, place: Path) -> None:
+def test_option_for_resamples_says_that_it_has_no_effect(cli: Cli, place: Path) -> None:
     said = cli("correlate", "run", "--draws", "200")
     assert said.status == 0
     assert "--draws has no effect: intervals are computed without resampling since 0.2." in said.sentence

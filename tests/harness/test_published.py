@@ -156,7 +156,7 @@ def test_compared_takes_the_closest_target() -> None:
     assert closest(FIGURE, targets) is None
 
 
-def test_run_published_is_the_table_of_beside(run: Path) -> None:
+def test_run_published_is_the_table_of_compared(run: Path) -> None:
     found = diswot.load(run).published(metric="kendall")
     assert list(found.columns) == list(published.COLUMNS)
     assert sorted(found["target"]) == ["s0-diswot:distilled", "s0-diswot:vanilla"]
