@@ -22,7 +22,7 @@ from diswot.harness.cli import _diswot
 from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.metrics import METRICS
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
 
@@ -136,7 +136,7 @@ def _card(proxy: Proxy) -> dict[str, str]:
 
 def _costs() -> dict[str, str]:
     # The measured relative costs by proxy, each with a link to the page that says how they were measured.
-    measured = costs.read(sets.FOLDER / "nb201-cifar10.costs.csv")
+    measured = costs.read(catalogue.FOLDER / "nb201-cifar10.costs.csv")
     assert measured is not None  # the package ships it
     return {proxy: f"[{cost:.2f}](../findings/cost.md)" for proxy, cost in measured["relative_cost"].items()}
 

@@ -66,6 +66,7 @@ NAMES = {
     r"(.*_)?beside(_.*)?": "with, precomputed, compared",
     r"(.*_)units?|units?_.*": "relative_cost of time; score or task of work",
     r"stack_of_.*|(.*_)?(stacks|stacked)": "vectorised_seeds",
+    r"score_?sets?|(of|is|a)_set": "precomputed scores",
     r"(.*_)?draws": "resamples, evaluations",
     r"(.*_)?given_size|(.*_)?(tells?|told)_.*apart": "controlled, significantly different",
     r"(.*_)?(lessons?|lens|lenses|meddl\w+)": "distillation batch, preprocessing, tampered",

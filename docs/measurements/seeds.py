@@ -18,7 +18,7 @@ import pandas as pd
 import diswot
 from diswot.benchmarks import tables
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 
 TARGETS = {"nb201": "analog-nasbench:baseline", "s0": "s0-diswot:distilled"}
@@ -48,7 +48,7 @@ def main(noise: str, cifar10: str) -> None:
 def _scores(name: str, run: str | None = None) -> pd.DataFrame:
     # Scores by cell; columns proxy and seed. Undefined ones are NaN.
     with TemporaryDirectory() as folder:
-        scores = diswot.load(run_folder.show(sets.load(name), Path(folder))).scores
+        scores = diswot.load(run_folder.show(catalogue.load(name), Path(folder))).scores
     if run is not None:
         further = diswot.load(run).scores
         scores = pd.concat([scores[scores["cell"].isin(further["cell"])], further])

@@ -18,7 +18,7 @@ from diswot.harness.check.loading import Subject
 from diswot.harness.check.reference import Conditions, Reference
 from diswot.harness.check.regression import Baseline, Limits
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.settings import Settings
 from diswot.proxies.testing import PROPERTIES
 from diswot.proxies.testing.cost import relative_times
@@ -44,7 +44,7 @@ class Request:
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
         precomputed: name of precomputed scores that it is compared with; None for the stored scores of noise.
-        image_dir: the folder of that set's images; None for the cache.
+        image_dir: the folder of their images; None for the cache.
         out: a run's folder to keep the scores in; None for none.
     """
 
@@ -120,7 +120,7 @@ def answers(request: Request) -> Iterator[Answer]:
 @named("with", "scores")
 def _conditions(request: Request) -> Conditions:
     if request.precomputed is not None:
-        return reference.conditions_of(sets.load(request.precomputed), request.image_dir)
+        return reference.conditions_of(catalogue.load(request.precomputed), request.image_dir)
     if request.image_dir is not None:
         raise InputError("image_dir: a check uses noise, and images only with precomputed scores: --with NAME.")
     return reference.OWN
@@ -128,7 +128,8 @@ def _conditions(request: Request) -> Conditions:
 
 @named("with", "scores")
 def _stored(request: Request) -> Reference:
-    return reference.load() if request.precomputed is None else reference.of_set(sets.load(request.precomputed))
+    one = request.precomputed
+    return reference.load() if one is None else reference.of_precomputed(catalogue.load(one))
 
 
 def _asked(request: Request) -> set[str]:

@@ -48,7 +48,7 @@ TOLERANCE = 2e-3
     "--baseline",
     type=options.PATH,
     help="Baseline to compare with.  [default: NAME.baseline.json next to FILE, if it is there; "
-    "NAME.SET.baseline.json of a check --with SET]",
+    "NAME.SCORES.baseline.json of a check --with SCORES]",
 )
 @click.option(
     "--tolerance",

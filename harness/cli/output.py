@@ -125,11 +125,11 @@ def no_cells(results: Results, subset: str | None) -> str:
 
 
 def origin(results: Results) -> list[str]:
-    """Say so where the correlations came with a set of precomputed scores."""
+    """Say so where the correlations came with precomputed scores."""
     if not results.method.kept:
         return []
     name = results.info.shipped.name if results.info.shipped is not None else ""
-    return [f"Computed when the set {name} was made, of the same scores, accuracies and code, and kept with it."]
+    return [f"Computed with the precomputed scores {name}, of the same scores, accuracies and code, and kept with it."]
 
 
 def overflows(results: Results) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from diswot.harness import earlier, files
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.provenance import Info
 
 #: The file's columns that something is made of.
@@ -30,7 +30,7 @@ def of_run(run: Path, info: Info) -> pd.DataFrame | None:
         info: its ``run.json``.
     """
     own = read(path_of(run))
-    return own if own is not None or info.shipped is None else read(sets.FOLDER / f"{info.shipped.name}.costs.csv")
+    return own if own is not None or info.shipped is None else read(catalogue.FOLDER / f"{info.shipped.name}.costs.csv")
 
 
 def read(path: Path) -> pd.DataFrame | None:

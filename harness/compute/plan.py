@@ -11,7 +11,7 @@ from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
 from diswot.harness.compute import devices
 from diswot.harness.runs import samples
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Plan:
         vectorised_seeds: how many weight seeds of a network are computed in one pass.
         tf32: whether a GPU may use TF32.
         deterministic: whether a GPU must give the same bits each time.
-        sets: the precomputed scores that are taken from.
+        precomputed: names of the precomputed scores that are taken from.
         scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
@@ -64,7 +64,7 @@ class Plan:
     vectorised_seeds: int = 1
     tf32: bool = False
     deterministic: bool = True
-    sets: Sequence[str] = ()
+    precomputed: Sequence[str] = ()
     scheduler: str | None = None
 
     def describe(self, folder: Path) -> str:
@@ -121,7 +121,7 @@ def make(
         vectorised_seeds=vectorised_seeds,
         tf32=tf32,
         deterministic=deterministic,
-        sets=sets.names() if precomputed else (),
+        precomputed=catalogue.names() if precomputed else (),
         **devices.place(device, workers, scheduler),
     )
 

@@ -37,7 +37,7 @@ class Computed(Document):
 class Taken(Document):
     """From which precomputed scores, made on which device, scores of some proxies were taken."""
 
-    set: str
+    name: str = Field(validation_alias=AliasChoices("name", "set"))
     data_hash: str
     device: str = "not recorded"
     proxies: list[str]

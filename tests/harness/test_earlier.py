@@ -16,7 +16,7 @@ from diswot.harness.compute import costs
 from diswot.harness.distillation import recipes
 from diswot.harness.distillation.settings import Settings as DistillationSettings
 from diswot.harness.runs import results
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.settings import Settings, hash_of
 from diswot.harness.runs.stored_search import Winner
 
@@ -75,7 +75,7 @@ def test_winner_of_an_earlier_version_is_read() -> None:
 
 
 def test_card_of_an_earlier_version_is_read() -> None:
-    card = sets.load("nb201-noise").card
+    card = catalogue.load("nb201-noise").card
     assert card.image_source.startswith("drawn from N(0, 1)")
     assert any(proxy.differences for proxy in card.proxies)
 
