@@ -9,12 +9,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 import diswot
 from diswot.harness import files, records
 from diswot.harness.compute import costs
-from diswot.harness.distillation import recipes
+from diswot.harness.distillation import recipes, teacher
 from diswot.harness.distillation.settings import Settings as DistillationSettings
+from diswot.harness.distillation.student_images import Preprocessing
+from diswot.harness.distillation.teacher import Teacher
 from diswot.harness.runs import results
 from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.settings import Settings, hash_of
@@ -87,6 +90,16 @@ def test_distillation_of_an_earlier_version_has_the_hash_of_its_file() -> None:
     read = records.checked(DistillationSettings, earlier, "run")
     assert (read.images_hash, read.hash, read.stored()) == ("0123", now.hash, now.stored())
     assert now.hash == hash_of(earlier)
+
+
+def test_teacher_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path, preprocessing = tmp_path / "teacher.pt", Preprocessing(32, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    numbers = {"accuracy": 70.0, "train_accuracy": 90.0, "seconds": None, "logits": None}
+    made = Teacher(name="resnet20", shortcut="A", classes=10, preprocessing=preprocessing, state_dict={}, **numbers)
+    teacher.save(path, made)
+    stored = torch.load(path, weights_only=True)
+    torch.save(stored | {"lens": stored.pop("preprocessing")}, path)
+    assert teacher.load(path, "cpu") == made
 
 
 def test_settings_of_an_earlier_version_have_the_hash_of_their_file(settings: Settings) -> None:
