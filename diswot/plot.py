@@ -207,7 +207,7 @@ def cost(
     if known is None:
         raise _missing("it has no costs", f"`diswot bench --out {costs.path_of(results.folder)}`")
     evidence = _evidence(results, [target], proxies, "value")
-    data = figure.cost_data(known["units"], evidence, metric_of(evidence))
+    data = figure.cost_data(known["relative_cost"], evidence, metric_of(evidence))
     if data.empty:
         raise _missing("no proxy has both a cost and a correlation", f"`diswot bench --out {results.folder}/costs.csv`")
     with _axes(ax, 3.3, 2.6) as axes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
@@ -61,7 +62,7 @@ def evaluate(
         suite: a suite, such as ``nb201-2026``, which then says what the proxies, their versions, cells, space, images,
             seeds, teacher and batch are.
         **settings: ``batch_size=64``, ``batch_seed=0``, ``augment=False``, ``device="auto"``, ``scheduler=None``,
-            ``stack=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
+            ``vectorised_seeds=1``, ``tf32=False``, ``deterministic=True``, ``plugins=()`` (files with proxies) and
             ``precomputed=True`` (take scores that are shipped instead of computing them), as the options of
             `diswot evaluate`.
 
@@ -71,6 +72,9 @@ def evaluate(
     from diswot.harness.compute import plan
     from diswot.harness.runs import suites
 
+    if "stack" in settings:
+        warnings.warn("write vectorised_seeds=, the name of stack= since 0.3", DeprecationWarning, stacklevel=2)
+        settings["vectorised_seeds"] = settings.pop("stack")
     asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
     asked |= {"seeds": seeds, "teacher": teacher} | settings
     if suite is not None:
@@ -211,13 +215,13 @@ class Run:
             self._results = results.correlate(self.folder, asked, method=Method(metric=metric), undefined=undefined)
         else:
             self._results = suites.correlate(self.folder, suite)
-            metric = self._results.method.measure
+            metric = self._results.method.metric
         evidence = self._results.evidence
         held = evidence[evidence["subset"] == subset]
         chosen = held if len(held) else evidence[evidence["subset"] == "all"]
         first = ["proxy", "family", "direction", "target", "subset", "metric", "value", "low", "high", "n"]
         first += ["n_functions", "undefined", "failed"]
-        tidy = chosen.rename(columns={"measure": "metric"}).assign(value=chosen[metric])
+        tidy = chosen.assign(value=chosen[metric])
         return tidy[[*first, *(name for name in tidy.columns if name not in first)]].reset_index(drop=True)
 
     def published(
@@ -240,7 +244,7 @@ class Run:
         from diswot.harness.runs import published
 
         self.correlate(targets, metric=metric, undefined=undefined)
-        return published.beside(self.results)
+        return published.compared(self.results)
 
     def compare(
         self,

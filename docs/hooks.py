@@ -22,7 +22,7 @@ from diswot.harness.cli import _diswot
 from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.metrics import METRICS
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
 
@@ -30,12 +30,12 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 
 #: Files beside docs/ that its pages link to.
-BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
+ROOT_FILES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not in docs/."""
-    for name in BESIDE:
+    for name in ROOT_FILES:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     pages = {
         "notebook.md": notebook,
@@ -127,7 +127,7 @@ def _card(proxy: Proxy) -> dict[str, str]:
         "depends on live edges only": "yes" if proxy.live_edges_only else "no",
         "independent of": ", ".join(sorted(proxy.independent_of)),
         "source": proxy.source,
-        "differences from the reference": proxy.deviations,
+        "differences from the reference": proxy.differences,
         "expected to fail": "; ".join(f"{check}: {reason}" for check, reason in proxy.expected_failed_checks.items()),
         "defined in": f"proxies/{Path(registry.origin(proxy).rpartition(':')[0]).name}",
     }
@@ -135,10 +135,10 @@ def _card(proxy: Proxy) -> dict[str, str]:
 
 
 def _costs() -> dict[str, str]:
-    # The measured units by proxy, each with a link to the page that says how they were measured.
-    measured = costs.read(sets.FOLDER / "nb201-cifar10.costs.csv")
+    # The measured relative costs by proxy, each with a link to the page that says how they were measured.
+    measured = costs.read(catalogue.FOLDER / "nb201-cifar10.costs.csv")
     assert measured is not None  # the package ships it
-    return {proxy: f"[{units:.2f}](../findings/cost.md)" for proxy, units in measured["units"].items()}
+    return {proxy: f"[{cost:.2f}](../findings/cost.md)" for proxy, cost in measured["relative_cost"].items()}
 
 
 def accuracy_tables() -> Iterator[str]:
@@ -201,7 +201,7 @@ def metrics() -> Iterator[str]:
             "members": ", ".join(ensemble.members),
             "source": _text(ensemble.source),
             "members chosen by": _text(ensemble.chosen_by),
-            "differences": _text(ensemble.deviations),
+            "differences": _text(ensemble.differences),
         }
         for name, ensemble in ENSEMBLES.items()
     )

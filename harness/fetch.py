@@ -61,7 +61,7 @@ def table(name: str, mirror: Path | None) -> Path:
     with contextlib.suppress(InputError):
         published.load()
         return path
-    with _beside(path) as folder:
+    with _new_folder(path) as folder:
         for remote in published.files.values():
             _get(remote, mirror, folder)
         return files.write_table(path, published.convert(folder))
@@ -91,13 +91,13 @@ def images(name: str, image_dir: Path | None, mirror: Path | None) -> Path:
         if missing:
             raise InputError(f"images: {path} is there and lacks {missing[0]}; remove it and fetch {name} again.")
         return path
-    with _beside(path) as folder:
+    with _new_folder(path) as folder:
         archive = _get(layout.archive, mirror, folder)
         return _unpack(archive, layout, folder).rename(path)
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _new_folder(path: Path) -> Iterator[Path]:
     # What is half there lies in a folder of its own, on the same disk. It is removed whatever happens; after a kill, by
     # the next fetch.
     try:
@@ -116,7 +116,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Return whether a folder is one that `_beside` made in a process that has ended."""
+    """Return whether a folder is one that `_new_folder` made in a process that has ended."""
     made = re.fullmatch(r"\.fetch-(.+)-([0-9]{1,9})-\w+", folder.name)
     if made is None:
         return False

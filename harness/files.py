@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError
+from diswot.harness import earlier
 
 try:
     import fcntl
@@ -175,7 +176,7 @@ def read_csv(
 
     with reading(path, argument, hint):
         # The fast parser of pandas before 3 is off by a last digit now and then; Python's is not.
-        frame = pd.read_csv(path, engine="python", encoding="utf-8")
+        frame = pd.read_csv(path, engine="python", encoding="utf-8").rename(columns=earlier.current)
     lacking = [name for name in needed if name not in frame]
     if lacking:
         raise InputError(f"{argument}: {path} cannot be read: it lacks the column {lacking[0]}{hint}.")

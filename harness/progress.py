@@ -33,19 +33,19 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
+def shown(count: int, counted: str, what: str) -> Iterator[Callable[[], None]]:
     """Yield what is to be called when one is done: it moves a bar on a terminal, else prints a line now and then.
 
     Args:
         count: how many there are to do.
-        unit: what is counted, such as ``cell``.
+        counted: what they are, such as ``cell``.
         what: what is made of them, for the bar.
     """
     if _is_quiet.get():
         yield lambda: None
         return
     if sys.stderr.isatty() and count:
-        with tqdm(total=count, unit=unit, desc=what, smoothing=0.05) as bar:
+        with tqdm(total=count, unit=counted, desc=what, smoothing=0.05) as bar:
 
             def step() -> None:
                 bar.update()
@@ -62,6 +62,6 @@ def shown(count: int, unit: str, what: str) -> Iterator[Callable[[], None]]:
         if now - said >= _SECONDS_BETWEEN_LOG_LINES:
             said = now
             left = (now - start) / done * (count - done)
-            print(f"{done} of {count} {unit}s, about {left:.0f} s to go", file=sys.stderr, flush=True)
+            print(f"{done} of {count} {counted}s, about {left:.0f} s to go", file=sys.stderr, flush=True)
 
     yield advance

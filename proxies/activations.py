@@ -33,7 +33,7 @@ _WIDTH = 1532.0**2
     version="1",
     needs=["relu_outputs"],
     source="Mellor et al., ICML 2021, equation 2 (BayesWatch/nas-without-training, score_networks.py)",
-    deviations="every ReLU that runs counts, dead edges' too, as in NASLib and AZ-NAS; the reference counts those "
+    differences="every ReLU that runs counts, dead edges' too, as in NASLib and AZ-NAS; the reference counts those "
     "that the backward pass visits",
 )
 def nwot(trace: Trace) -> Tensor:
@@ -64,7 +64,7 @@ def nwot(trace: Trace) -> Tensor:
     needs=["input_gradients"],
     live_edges_only=True,
     source="Mellor et al., arXiv 2006.04647v1 (zero-cost-nas, measures/jacob_cov.py)",
-    deviations="eigenvalues by the symmetric solver, where the reference's general one may return complex numbers",
+    differences="eigenvalues by the symmetric solver, where the reference's general one may return complex numbers",
 )
 def jacov(trace: Trace) -> Tensor:
     """Score the spectrum of the correlations between images' Jacobians; k = 1e-5."""
@@ -83,7 +83,7 @@ def jacov(trace: Trace) -> Tensor:
     needs=["input_gradients", "logits"],
     live_edges_only=True,
     source="Lopes, Alirezazadeh and Alexandre, EPE-NAS, ICANN 2021 (NASLib, measures/epe_nas.py)",
-    deviations="where the reference hides an exception (a class with one image, over 100 classes), the class is "
+    differences="where the reference hides an exception (a class with one image, over 100 classes), the class is "
     "left out in so many words",
 )
 def epe_nas(trace: Trace) -> Tensor | float:
@@ -111,7 +111,7 @@ def epe_nas(trace: Trace) -> Tensor | float:
     needs=["perturbation"],
     init="gaussian",
     source="Lin et al., Zen-NAS, ICCV 2021, algorithm 1 (idstcv/ZenNAS, ZeroShotProxy/compute_zen_score.py)",
-    deviations="one repeat on the sweep's own batch in place of 32 on noise batches of 16, so that the pass is shared "
+    differences="one repeat on the sweep's own batch in place of 32 on noise batches of 16, so that the pass is shared "
     "with DisWOT; with noise the input is the reference's, and the scores agree with NASLib's by .996; with real "
     "images they do not: on the 9,445 reachable cells its correlation is .002 with images of CIFAR-10, NASLib's .115 "
     "and VKDNW's .103",
@@ -133,7 +133,7 @@ def zen(trace: Trace) -> Tensor:
     fast=False,
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/"
     "linear_region_counter.py; cvlab-yonsei/AZ-NAS, ZeroShotProxy/compute_te_nas_score.py)",
-    deviations="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
+    differences="the whole network on the sweep's batch, as in AZ-NAS's port but for its noise; TE-NAS takes 3,000 "
     "inputs of 1x3x3 and networks of one channel. At usual widths every image has its own region, and cells tie",
 )
 def linear_regions(trace: Trace) -> int:
@@ -156,7 +156,7 @@ def linear_regions(trace: Trace) -> int:
     needs=["relu_outputs"],
     init="gaussian",
     source="Peng et al., SWAP-NAS, ICLR 2024, SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
-    deviations="one draw of weights in place of 32; the codes are of the first 16 images of the sweep's batch, as "
+    differences="one draw of weights in place of 32; the codes are of the first 16 images of the sweep's batch, as "
     "many as the reference's batch has, and normalisation uses the whole batch",
 )
 def swap(trace: Trace) -> int:
@@ -175,7 +175,7 @@ def swap(trace: Trace) -> int:
     needs=["relu_outputs"],
     init="gaussian",
     source="Peng et al., SWAP-NAS, ICLR 2024, regularised SWAP-Score (pym1024/SWAP, src/metrics/swap.py)",
-    deviations="as swap; the preferred size 1532 and the width 1532^2 (thousands of weights) are this project's, since "
+    differences="as swap; the preferred size 1532 and the width 1532^2 (thousands of weights) are this project's, as "
     "the released code has none for NAS-Bench-201",
 )
 def reg_swap(trace: Trace) -> float:
@@ -189,7 +189,7 @@ def reg_swap(trace: Trace) -> float:
     version="1",
     needs=["image_maps"],
     source="Jiang, Wang and Bie, MeCo, NeurIPS 2023 (HamsterMimi/MeCo, correlation/NAS_Bench_201.py)",
-    deviations="the first image of the sweep's batch; each map counts once, where the reference counts it for every "
+    differences="the first image of the sweep's batch; each map counts once, where the reference counts it for every "
     "module that hands it on; eigenvalues by the symmetric solver in float64",
 )
 def meco(trace: Trace) -> Tensor | float:

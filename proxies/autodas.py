@@ -25,7 +25,7 @@ _PAPER = "Sun et al., Auto-DAS, ECCV 2024 (lliai/Auto-DAS,"
     needs=["gradients", "features", "teacher"],
     fast=False,
     source=f"{_PAPER} exps/rank/nb201/eval_rank_jointly.py), the formula found on NAS-Bench-201",
-    deviations="a convolution without a gradient counts as zeros, where the reference gives the whole network -1. "
+    differences="a convolution without a gradient counts as zeros, where the reference gives the whole network -1. "
     "Gradients are small against 1, so that the student's term counts convolutions, dead ones too, and the teacher's "
     "decides among equal counts alone. The formula was found by accuracies of 50 distilled networks",
 )
@@ -50,7 +50,7 @@ def autodas(trace: Trace) -> Tensor:
     needs=["ones_gradients", "logits", "teacher"],
     fast=False,
     source=f"{_PAPER} exps/search_model/nb201/evo_search_model.py), the formula found on NAS-Bench-101",
-    deviations="without the reference's dropout of logits, which makes the score random; a convolution without a "
+    differences="without the reference's dropout of logits, which makes the score random; a convolution without a "
     "gradient counts as zeros",
 )
 def autodas_nb101(trace: Trace) -> Tensor:

@@ -29,7 +29,7 @@ _BATCH = "on the sweep's batch, where the reference draws noise"
     live_edges_only=True,
     fast=False,
     source=f"Lee and Ham, AZ-NAS, CVPR 2024, expressivity ({_CODE})",
-    deviations=f"{_BATCH}; eigenvalues in float64; the reference's -inf for a constant map is an undefined score",
+    differences=f"{_BATCH}; eigenvalues in float64; the reference's -inf for a constant map is an undefined score",
 )
 def az_expressivity(trace: Trace) -> Tensor:
     """Sum over blocks the entropy of the principal components' variances: how evenly a map fills its channels."""
@@ -44,7 +44,7 @@ def az_expressivity(trace: Trace) -> Tensor:
     live_edges_only=True,
     fast=False,
     source=f"Lee and Ham, AZ-NAS, CVPR 2024, progressivity ({_CODE})",
-    deviations="as az_expressivity",
+    differences="as az_expressivity",
 )
 def az_progressivity(trace: Trace) -> Tensor:
     """Take the smallest step that the expressivity makes from one block to the next."""
@@ -59,7 +59,7 @@ def az_progressivity(trace: Trace) -> Tensor:
     live_edges_only=True,
     fast=False,
     source=f"Lee and Ham, AZ-NAS, CVPR 2024, trainability ({_CODE})",
-    deviations=f"{_BATCH}; the signs come from the trace's seed; singular values in float64; the reference's -inf for "
+    differences=f"{_BATCH}; the signs come from the trace's seed; singular values in float64; the reference's -inf for "
     "a block that is the identity, and -1e6 for one that no gradient comes through, are undefined scores",
 )
 def az_trainability(trace: Trace) -> Tensor:

@@ -64,7 +64,7 @@ def live_flops(trace: Trace) -> int:
     needs=["layers"],
     live_edges_only=True,
     source="this project, after the layer count of VKDNW (Tybl and Neumann, CVPR 2025)",
-    deviations="VKDNW counts parameter tensors, dead ones too; this counts convolutions on a live path",
+    differences="VKDNW counts parameter tensors, dead ones too; this counts convolutions on a live path",
 )
 def live_convs(trace: Trace) -> int:
     """Count the convolutions that can change the logits."""
@@ -78,7 +78,7 @@ def live_convs(trace: Trace) -> int:
     version="1",
     needs=["weights"],
     source="Abdelfattah et al., ICLR 2021 (zero-cost-nas, measures/l2_norm.py)",
-    deviations="the reference instantiates all 30 candidate operations of a cell and counts those too; "
+    differences="the reference instantiates all 30 candidate operations of a cell and counts those too; "
     "this counts the operations of the cell, as NASLib does",
 )
 def l2_norm(trace: Trace) -> Tensor | float:

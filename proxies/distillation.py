@@ -23,7 +23,7 @@ def _zero_proxy(
     paper: str,
     *,
     reads: str = "features",
-    deviations: str = "",
+    differences: str = "",
     expected_failed_checks: Mapping[str, str] | None = None,
 ) -> Callable[..., Any]:
     return register(
@@ -32,7 +32,7 @@ def _zero_proxy(
         needs=[reads, "teacher"],
         live_edges_only=True,
         source=f"{paper}; DisWOT release, distiller_zoo",
-        deviations=deviations,
+        differences=differences,
         expected_failed_checks=expected_failed_checks,
     )
 
@@ -40,7 +40,7 @@ def _zero_proxy(
 @_zero_proxy(
     "Hinton, Vinyals and Dean, arXiv 1503.02531",
     reads="logits",
-    deviations="the released script passes the teacher first, which reverses the divergence; this is Hinton's",
+    differences="the released script passes the teacher first, which reverses the divergence; this is Hinton's",
 )
 def kd(trace: Trace) -> Tensor:
     """Minus KL(teacher || student) of the logits at temperature 4."""
@@ -51,7 +51,7 @@ def kd(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Romero et al., FitNets, ICLR 2015",
-    deviations="no regressor between the shapes: they must agree",
+    differences="no regressor between the shapes: they must agree",
 )
 def fitnet(trace: Trace) -> Tensor:
     """Minus the mean squared difference of the pooled vectors."""
@@ -70,7 +70,7 @@ def at(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Tung and Mori, ICCV 2019",
-    deviations="over the whole batch; the released call compares the channels of the first image",
+    differences="over the whole batch; the released call compares the channels of the first image",
 )
 def sp(trace: Trace) -> Tensor:
     """Minus the distance of the images' relations in the last activation map."""
@@ -82,7 +82,7 @@ def sp(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Peng et al., ICCV 2019",
-    deviations="RepDistiller's form, without the paper's kernel and embedding",
+    differences="RepDistiller's form, without the paper's kernel and embedding",
 )
 def cc(trace: Trace) -> Tensor:
     """Minus the mean product of consecutive images' differences between the pooled vectors."""
@@ -94,7 +94,7 @@ def cc(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Park et al., CVPR 2019",
-    deviations="undefined where all pooled vectors are equal; the reference's eps makes them equidistant there",
+    differences="undefined where all pooled vectors are equal; the reference's eps makes them equidistant there",
 )
 def rkd(trace: Trace) -> Tensor:
     """Minus the distance and angle terms between the pooled vectors."""
@@ -106,7 +106,7 @@ def rkd(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Passalis and Tefas, ECCV 2018",
-    deviations="in float64: the value is some 1e-7, of which the reference's float32 keeps two or three digits",
+    differences="in float64: the value is some 1e-7, of which the reference's float32 keeps two or three digits",
 )
 def pkt(trace: Trace) -> Tensor:
     """Minus the divergence of the pooled vectors' similarities read as probabilities."""
@@ -126,7 +126,7 @@ def nst(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Lee, Kim and Song, ECCV 2018",
-    deviations="undefined where a map is the same for every image: a zero map's singular vectors are the solver's; "
+    differences="undefined where a map is the same for every image: a zero map's singular vectors are the solver's; "
     "the reference's score also depends on the signs of singular vectors, which float32 and float64 choose differently",
     expected_failed_checks={"float64": "the score depends on the signs of singular vectors, which are the solver's"},
 )
@@ -143,7 +143,7 @@ def kdsvd(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Yim et al., CVPR 2017",
-    deviations="the release cannot call it; taken over the three feature maps, as RepDistiller does",
+    differences="the release cannot call it; taken over the three feature maps, as RepDistiller does",
 )
 def fsp(trace: Trace) -> Tensor:
     """Minus the distance of the flow matrices between consecutive maps."""
@@ -153,7 +153,7 @@ def fsp(trace: Trace) -> Tensor:
     return -losses.flow(trace.features[:-1], trace.teacher.features[:-1])
 
 
-@_zero_proxy("Liu et al., ICCV 2021", deviations="no embedding convolution: channels must agree")
+@_zero_proxy("Liu et al., ICCV 2021", differences="no embedding convolution: channels must agree")
 def ickd(trace: Trace) -> Tensor:
     """Minus the distance of the channels' relations in the last activation map."""
     from diswot.proxies import losses
@@ -163,7 +163,7 @@ def ickd(trace: Trace) -> Tensor:
 
 @_zero_proxy(
     "Dong, Li and Wei, DisWOT, CVPR 2023",
-    deviations="the release has the loss but no call; taken over the three feature maps",
+    differences="the release has the loss but no call; taken over the three feature maps",
 )
 def rmi(trace: Trace) -> Tensor:
     """Minus (3 - the sum of the linear CKA of the three maps)."""

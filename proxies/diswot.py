@@ -28,7 +28,7 @@ _PAPER = "Dong, Li and Wei, DisWOT, CVPR 2023 (arXiv 2303.15678)"
     init="gaussian",
     live_edges_only=True,
     source=f"{_PAPER}, semantic similarity; README of lilujunai/DisWOT-CVPR2023, channel_similarity",
-    deviations="the teacher's gradient is not piled up over cells; one fixed batch; float32 with eps 1e-12 is kept",
+    differences="the teacher's gradient is not piled up over cells; one fixed batch; float32 with eps 1e-12 is kept",
 )
 def diswot_semantic(trace: Trace) -> Tensor:
     """M_s: minus the distance between the classifier gradients' channel relations, averaged over classes."""
@@ -42,7 +42,7 @@ def diswot_semantic(trace: Trace) -> Tensor:
     init="gaussian",
     live_edges_only=True,
     source=f"{_PAPER}, relation similarity; README of lilujunai/DisWOT-CVPR2023, batch_similarity",
-    deviations="on the last activation map of the whole batch, as the paper means it; the released script takes the "
+    differences="on the last activation map of the whole batch, as the paper means it; the released script takes the "
     "pooled vector of the first image",
 )
 def diswot_relation(trace: Trace) -> Tensor:
@@ -57,7 +57,7 @@ def diswot_relation(trace: Trace) -> Tensor:
     init="gaussian",
     live_edges_only=True,
     source=f"{_PAPER}, the sum of both terms, unweighted",
-    deviations="as its two terms; M_s is some hundred times larger than M_r, so the sum ranks as M_s does",
+    differences="as its two terms; M_s is some hundred times larger than M_r, so the sum ranks as M_s does",
 )
 def diswot(trace: Trace) -> Tensor:
     """M_s + M_r."""

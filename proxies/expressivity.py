@@ -28,7 +28,7 @@ _MAPS += "counts a map for every module that hands it on, and 1 for each vector"
     needs=["activation_rows"],
     fast=False,
     source="NEAR, ICLR 2025 (ReiherGroup/NEAR, src/near_score/near_score.py)",
-    deviations="the rows begin at the first column of the first image, where the reference draws the column: .8 to "
+    differences="the rows begin at the first column of the first image, where the reference draws the column: .8 to "
     "2.6 % lower; one draw of weights; modules alone are seen",
 )
 def near(trace: Trace) -> Tensor | float:
@@ -45,7 +45,7 @@ def near(trace: Trace) -> Tensor | float:
     needs=["image_maps"],
     fast=False,
     source=f"{_DEXTR}, its term of singular values",
-    deviations=f"the sum alone, before its logarithm, which orders alike; {_MAPS}",
+    differences=f"the sum alone, before its logarithm, which orders alike; {_MAPS}",
 )
 def dextr_svd(trace: Trace) -> Tensor:
     """Sum over maps of one image the smallest singular value divided by the largest."""
@@ -58,7 +58,7 @@ def dextr_svd(trace: Trace) -> Tensor:
     needs=["image_maps", "curve"],
     fast=False,
     source=_DEXTR,
-    deviations=f"{_MAPS}; the circle lies in the plane of the first two images and the first ten logits count, where "
+    differences=f"{_MAPS}; the circle lies in the plane of the first two images and the first ten logits count, where "
     "the reference draws a plane of 64x64 images and ten logits. Without a curvature the score is undefined, where the "
     "reference returns its other term. In float32 the curvature is known to .1 %",
 )
@@ -79,7 +79,7 @@ def dextr(trace: Trace) -> Tensor:
     needs=["lone_images"],
     fast=False,
     source="RBFleX-NAS, TNNLS 2025 (tomomasayamasaki/RBFleX-NAS, RBFleX_NAS-Bench-201.py)",
-    deviations="the first three images of the sweep's batch; ReLUs, where the reference also counts modules whose "
+    differences="the first three images of the sweep's batch; ReLUs, where the reference also counts modules whose "
     "class is called ReLUConvBN; determinants without the reference's cancellation. The widths of the kernels add a "
     "constant, so detecting them as the paper does cannot change an order",
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     init="kaiming",
     fast=False,
     source="Tybl and Neumann, VKDNW, CVPR 2025 (ondratybl/VKDNW, ZeroShotProxy/compute_vkdnw_score.py)",
-    deviations="on the sweep's batch, where the reference draws noise; J^T (diag p - p p^T) J, where the reference "
+    differences="on the sweep's batch, where the reference draws noise; J^T (diag p - p p^T) J, where the reference "
     "multiplies J by the covariance's Cholesky factor and not by its transpose; eigenvalues in float64; one number, "
     "which orders as the reference's pair (number of tensors, entropy) does",
 )

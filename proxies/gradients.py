@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     needs=["gradients"],
     live_edges_only=True,
     source="Abdelfattah et al., ICLR 2021 (zero-cost-nas, measures/grad_norm.py)",
-    deviations="AZ-NAS takes one norm over all parameters; this sums the norms of the tensors, as the reference does",
+    differences="AZ-NAS takes one norm over all parameters; this sums the norms of the tensors, as the reference does",
 )
 def grad_norm(trace: Trace) -> Tensor | float:
     """Sum the L2 norms of the loss's gradients."""
@@ -49,7 +49,7 @@ def snip(trace: Trace) -> Tensor | float:
     needs=["weights", "gradients"],
     live_edges_only=True,
     source="Abdelfattah et al., ICLR 2021 (zero-cost-nas, measures/plain.py)",
-    deviations="convolutions in front of a normalisation contribute zero but for rounding, so the classifier decides; "
+    differences="convolutions in front of a normalisation contribute zero but for rounding, so the classifier decides; "
     "the published rank correlation is negative with the direction declared here, which is the reference's",
 )
 def plain(trace: Trace) -> Tensor | float:
@@ -65,7 +65,7 @@ def plain(trace: Trace) -> Tensor | float:
     live_edges_only=True,
     fast=False,
     source="Wang, Zhang and Grosse, GraSP, ICLR 2020 (zero-cost-nas, measures/grasp.py, T = 1)",
-    deviations="the Hessian is multiplied by the weights, not by the gradient: H is symmetric, so that the sum is the "
+    differences="the Hessian is multiplied by the weights, not by the gradient: H is symmetric, so that the sum is the "
     "same but for rounding, and cheaper",
 )
 def grasp(trace: Trace) -> Tensor | float:
@@ -94,7 +94,7 @@ def fisher(trace: Trace) -> Tensor | float:
     needs=["layers"],
     live_edges_only=True,
     source="Tanaka et al., SynFlow, NeurIPS 2020, equation 8 (zero-cost-nas, measures/synflow.py)",
-    deviations="every normalisation is left out, as in NASLib and AZ-NAS; zero-cost-nas keeps those of the two "
+    differences="every normalisation is left out, as in NASLib and AZ-NAS; zero-cost-nas keeps those of the two "
     "reduction blocks, which lowers the value by two to three orders of magnitude",
 )
 def synflow(trace: Trace) -> Tensor | float:
@@ -108,7 +108,7 @@ def synflow(trace: Trace) -> Tensor | float:
     needs=["layers"],
     live_edges_only=True,
     source="NASLib, predictors/zerocost.py: the logarithm of the final synflow sum",
-    deviations="Cavagnero et al. (FreeREA) put the logarithm inside the sum, which ranks differently; "
+    differences="Cavagnero et al. (FreeREA) put the logarithm inside the sum, which ranks differently; "
     "NASLib's -1e8 for log 0 is an undefined score here",
 )
 def logsynflow(trace: Trace) -> Tensor:
@@ -125,16 +125,16 @@ def logsynflow(trace: Trace) -> Tensor:
     needs=["second_batch_gradients"],
     live_edges_only=True,
     source="Li et al., ZiCo, ICLR 2023, equation 5 (SLDGroup/ZiCo, ZeroShotProxy/compute_zico.py)",
-    deviations="the formula is the reference's; the smallest differences of two gradients, which weigh most, are "
+    differences="the formula is the reference's; the smallest differences of two gradients, which weigh most, are "
     "rounding alone, so that the score differs by up to 4e-4 of itself between processors",
 )
 def zico(trace: Trace) -> Tensor | float:
-    """Sum over layers log of the sum over weights of mean |gradient| / deviation of the gradient, over two batches."""
+    """Sum over layers log of the sum over weights of mean |gradient| / std of the gradient, over two batches."""
     total: Tensor | float = 0.0
     for first, second in zip(*trace.second_batch_gradients, strict=True):
-        deviation = (first - second).abs() / 2  # the population standard deviation of two numbers
-        ratios = (first.abs() + second.abs()) / (2 * deviation)
-        layer = ratios.where(deviation != 0, 0).sum()  # NaN is not 0, and stays
+        std = (first - second).abs() / 2  # the population standard deviation of two numbers
+        ratios = (first.abs() + second.abs()) / (2 * std)
+        layer = ratios.where(std != 0, 0).sum()  # NaN is not 0, and stays
         total = total + layer.where(layer != 0, 1).log()
     return total
 
@@ -146,7 +146,7 @@ def zico(trace: Trace) -> Tensor | float:
     live_edges_only=True,
     fast=False,
     source="Zhang and Jia, GradSign, ICLR 2022 (cmu-catalyst/GradSign, measures/grad_conflict.py)",
-    deviations="the sum over weights, as the paper defines it and its rank correlations were made; AZ-NAS and "
+    differences="the sum over weights, as the paper defines it and its rank correlations were made; AZ-NAS and "
     "GradSign's other script take the mean, which dead weights dilute",
 )
 def gradsign(trace: Trace) -> Tensor | float:
@@ -162,7 +162,7 @@ def gradsign(trace: Trace) -> Tensor | float:
     live_edges_only=True,
     fast=False,
     source="Chen, Gong and Wang, TE-NAS, ICLR 2021, section 3.1 (VITA-Group/TENAS, lib/procedures/ntk.py)",
-    deviations="the first 16 images, passed by themselves, where TE-NAS takes 72, which would cost 20 times as much; "
+    differences="the first 16 images, passed by themselves, where TE-NAS takes 72, which would cost 20 times as much; "
     "torch's initialisation, as in AZ-NAS's port, and one draw of it, where TE-NAS averages three of Kaiming's; "
     "eigenvalues in float64; a singular kernel is an undefined score, not infinite or 100000",
 )

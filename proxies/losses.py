@@ -92,8 +92,8 @@ def probabilistic(student: Tensor, teacher: Tensor) -> Tensor:
     eps = 1e-7
     rows = []
     for vectors in (student, teacher):
-        unit = vectors / (vectors.norm(dim=1, keepdim=True) + eps)
-        cosine = (unit @ unit.T + 1) / 2
+        normed = vectors / (vectors.norm(dim=1, keepdim=True) + eps)
+        cosine = (normed @ normed.T + 1) / 2
         rows.append(cosine / cosine.sum(1, keepdim=True))
     return (rows[1] * ((rows[1] + eps) / (rows[0] + eps)).log()).mean()
 

@@ -235,8 +235,8 @@ def lone_images(network: Any, images: Tensor) -> LoneImages:
     shown = showing_calls(network, keep, RELUS)
     with torch.no_grad(), shown, calls(relus, lambda module, call: keep(module, call.output)):
         pooled = [features(network, image)[-1].flatten() for image in images.detach().split(1)]
-    units = torch.cat(outputs) if outputs else images.new_zeros(0)
-    return LoneImages(units.reshape(len(images), -1), torch.stack(pooled))
+    joined = torch.cat(outputs) if outputs else images.new_zeros(0)
+    return LoneImages(joined.reshape(len(images), -1), torch.stack(pooled))
 
 
 def ones_gradients(network: Any, images: Tensor) -> tuple[Tensor, ...]:

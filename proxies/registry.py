@@ -10,6 +10,7 @@ import inspect
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,10 +51,10 @@ class Proxy:
             dead edges, and operations that are done twice over, cannot change it.
         fast: whether it is in the fast suite.
         source: paper, equation or reference file.
-        deviations: where it differs from the reference code, and why.
+        differences: where it differs from the reference code, and why.
         independent_of: what the score does not depend on, out of `declarations.INDEPENDENCES`; nothing is always right.
-        time_limit: the most that it may cost computed alone, in units of one plain forward and backward; None for none.
-        memory_limit: the most memory that it may take at a time, in units of what that takes; None for none.
+        time_limit: the most that it may cost computed alone, relative to one forward and backward pass; None: any.
+        memory_limit: the most memory that it may take at a time, relative to that of such a pass; None: any.
         expected_failed_checks: which of `declarations.CHECKS` it fails on purpose, each with the reason.
     """
 
@@ -67,7 +68,7 @@ class Proxy:
     live_edges_only: bool
     fast: bool
     source: str
-    deviations: str
+    differences: str
     independent_of: frozenset[str] = frozenset()
     time_limit: float | None = None
     memory_limit: float | None = None
@@ -103,14 +104,17 @@ def register(
     init: str = "default",
     live_edges_only: bool = False,
     fast: bool = True,
-    deviations: str = "",
+    differences: str = "",
     independent_of: Sequence[str] = (),
     time_limit: float | None = None,
     memory_limit: float | None = None,
     expected_failed_checks: Mapping[str, str] | None = None,
     name: str | None = None,
+    deviations: str | None = None,
 ) -> Callable[[Callable[[Trace], Any]], Callable[[Trace], Any]]:
     """Register the decorated function of a trace as a proxy; see `Proxy` for the arguments.
+
+    ``deviations`` is what version 0.2 called ``differences``.
 
     Without a version, the hash of the function's source is the version, so that stored scores of older code are
     never taken for those of newer code. A whole number as the version becomes its text.
@@ -119,6 +123,9 @@ def register(
         InputError: if the name is taken, a declaration is not known or of the wrong type, or there is neither a
             version nor a source.
     """
+    if deviations is not None:
+        warnings.warn("write differences=, the name of deviations= since 0.3", DeprecationWarning, stacklevel=2)
+        differences = deviations
 
     def decorate(function: Callable[[Trace], Any]) -> Callable[[Trace], Any]:
         called: Any = getattr(function, "__name__", None) if name is None else name
@@ -132,7 +139,7 @@ def register(
             "init": init,
             "live_edges_only": live_edges_only,
             "fast": fast,
-            "deviations": deviations,
+            "differences": differences,
             "independent_of": independent_of,
             "time_limit": time_limit,
             "memory_limit": memory_limit,
@@ -154,7 +161,7 @@ def register(
                 live_edges_only=live_edges_only,
                 fast=fast,
                 source=source,
-                deviations=deviations,
+                differences=differences,
                 independent_of=frozenset(independent_of),
                 time_limit=time_limit,
                 memory_limit=memory_limit,

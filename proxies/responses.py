@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     needs=["relu_correlations"],
     fast=False,
     source="WRCor, arXiv 2507.08841 (kunjing96/ZSNAS-WRCor, foresight/pruners/measures/act_grad_cor_weighted.py)",
-    deviations="ReLU modules, as a line of the reference that is commented out has it; as released it also counts "
+    differences="ReLU modules, as a line of the reference that is commented out has it; as released it also counts "
     "modules whose class is called ReLUConvBN. A singular matrix is undefined",
 )
 def wrcor(trace: Trace) -> Tensor:
@@ -50,7 +50,7 @@ def wrcor(trace: Trace) -> Tensor:
     init="kaiming",
     source="Akhauri et al., EZNAS, NeurIPS 2022, the program of NDS-DARTS, by which the authors score NAS-Bench-201 "
     "(IntelLabs/Hardware-Aware-Automated-Machine-Learning, EZNAS/evol_utilities.py)",
-    deviations="the program was evolved on accuracies of another search space. Weights have the variance 2 / fan in, "
+    differences="the program was evolved on accuracies of another search space. Weights have the variance 2 / fan in, "
     "and the reference's 2 / fan out: only the shortcuts of reduction blocks see it. Layers are ReLU, convolution and "
     "normalisation in the order of modules; in cells without a convolution the reference takes other triples",
 )
@@ -77,7 +77,7 @@ def eznas(trace: Trace) -> Tensor:
     fast=False,
     source="Shu et al., NASI, ICLR 2022, and HNAS, NeurIPS 2022 (shuyao95/HNAS, foresight/pruners/measures/"
     "ntk_trace.py)",
-    deviations="with batch normalisation an image's row of the kernel is its share of the batch's gradient, as in the "
+    differences="with batch normalisation an image's row of the kernel is its share of the batch's gradient, as in the "
     "reference, and not the gradient of its own logit",
 )
 def ntk_trace(trace: Trace) -> Tensor:

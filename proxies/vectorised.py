@@ -74,9 +74,9 @@ def passes(
 
     found: dict[str, list[Any]] = {}
     with torch.enable_grad():
-        stacked = alike(images).requires_grad_(True)
+        batched = alike(images).requires_grad_(True)
         probes = [images.new_zeros((count, len(images), *shape), requires_grad=True) for shape in shapes]
-        first = forward(stacked, probes if "channel_saliency" in needs else ())
+        first = forward(batched, probes if "channel_saliency" in needs else ())
         features, logits, relu_outputs, outputs, variances = first
         found["features"] = _of_each(features, count)
         found["logits"] = list(logits.detach())
@@ -97,7 +97,7 @@ def passes(
                 for k in range(count)
             ]
         if "input_gradients" in needs:
-            found["input_gradients"] = list(gradient(logits.sum(), [stacked])[0].flatten(2))
+            found["input_gradients"] = list(gradient(logits.sum(), [batched])[0].flatten(2))
         if needs & _NEED_HESSIAN:
             again = gradient(loss, weighted, create_graph=True)
             for name in needs & _NEED_HESSIAN:
@@ -110,7 +110,7 @@ def passes(
     if "perturbation" in needs:
         with torch.no_grad():
             noise = torch.stack([draw_noise(images, seed) for seed in seeds])
-            perturbed, _, _, _, after = forward(stacked + 0.01 * noise)
+            perturbed, _, _, _, after = forward(batched + 0.01 * noise)
             distances = (features[-2] - perturbed[-2]).abs().flatten(2).sum(2).mean(1)
         found["perturbation"] = [
             Perturbation(distance, mixed_variances(initial[k], [v[k] for v in variances], [v[k] for v in after]))
@@ -165,5 +165,5 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([F.cross_entropy(one, labels) for one in logits]).sum()
 
 
-def _of_each(stacked: Sequence[Tensor], count: int) -> list[tuple[Tensor, ...]]:
-    return [tuple(one[k].detach() for one in stacked) for k in range(count)]
+def _of_each(batched: Sequence[Tensor], count: int) -> list[tuple[Tensor, ...]]:
+    return [tuple(one[k].detach() for one in batched) for k in range(count)]

@@ -66,18 +66,19 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     decisive = leading(evidence)
     if decisive.empty:
         return []
-    target, metric = str(decisive["target"].iloc[0]), str(decisive["measure"].iloc[0])
+    target, metric = str(decisive["target"].iloc[0]), str(decisive["metric"].iloc[0])
     ranked = decisive[(decisive["target"] == target) & (decisive["n_functions"] >= FEWEST_FUNCTIONS)]
     ranked = ranked[ranked[metric].notna()].sort_values(metric, ascending=False)
     if ranked.empty:
         return []
     first = ranked.iloc[0]
     chosen = chosen_by(str(first["proxy"]))
-    level = [str(name) for name in ranked.loc[ranked["level_with_best"] == 1, "proxy"] if name != first["proxy"]]
+    same = ranked.loc[ranked["not_significantly_different"] == 1, "proxy"]
+    alike = [str(name) for name in same if name != first["proxy"]]
     if first["proxy"] != first["best"]:
         compared = f"The best of all is {first['best']}, which is not shown."
     else:
-        compared = f"Not significantly worse: {', '.join(level)}." if level else "All others are significantly worse."
+        compared = f"Not significantly worse: {', '.join(alike)}." if alike else "All others are significantly worse."
     return [
         f"{first['proxy']} predicts {target} best: {METRICS[metric].label} {first[metric]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",

@@ -127,9 +127,9 @@ def _cells(results: Results, written: Callable[[str, bool, bool, str], str]) -> 
         if row is None or pd.isna(row[metric]):
             return written("\N{EM DASH}", False, False, "")
         interval = "" if pd.isna(row["low"]) else f"[{_short(row['low'])}, {_short(row['high'])}]"
-        level = bool(pd.notna(row["level_with_best"]) and row["level_with_best"])
+        alike = bool(row["not_significantly_different"] == 1)
         best = row[metric] == highest[target]
-        return written(decimal(float(row[metric])), best, level and proxy != row["best"], interval)
+        return written(decimal(float(row[metric])), best, alike and proxy != row["best"], interval)
 
     # A column's name does where all are of one table.
     one_table = len(set(map(table_of, targets))) == 1

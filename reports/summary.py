@@ -68,7 +68,7 @@ def vanilla_of(results: Results) -> dict[str, str]:
 
 def metric_of(evidence: pd.DataFrame) -> str:
     """Return the metric that intervals, comparisons and the order of proxies are about."""
-    return str(evidence["measure"].iloc[0]) if len(evidence) else "spearman"
+    return str(evidence["metric"].iloc[0]) if len(evidence) else "spearman"
 
 
 def undefined_of(results: Results) -> str:
@@ -84,8 +84,8 @@ def conditions(results: Results, teacher: str | None = None) -> str:
         teacher: another one than the run's; none where it is empty.
     """
     settings = results.info.settings
-    beside = settings.teacher if teacher is None else teacher
-    return f"{settings.images} images, batch of {settings.batch_size}" + (f", teacher {beside}" if beside else "")
+    named = settings.teacher if teacher is None else teacher
+    return f"{settings.images} images, batch of {settings.batch_size}" + (f", teacher {named}" if named else "")
 
 
 def sample(evidence: pd.DataFrame) -> str:
@@ -110,4 +110,4 @@ def troubles(evidence: pd.DataFrame) -> str:
     """Return how many scores of one target's rows are not defined or failed, to follow other words; may be empty."""
     undefined, failed = int(evidence["undefined"].sum()), int(evidence["failed"].sum())
     words = f"; {undefined:,} of {counted(int(evidence['scores'].sum()), 'score')} not defined, ranked worst"
-    return (words if undefined else "") + (f"; {counted(failed, 'unit')} failed, left out" if failed else "")
+    return (words if undefined else "") + (f"; {counted(failed, 'score')} failed, left out" if failed else "")

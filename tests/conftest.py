@@ -72,7 +72,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def image_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """CIFAR-10 in its official layout, in which the class is the colour: 200 images to train on and 100 to test."""
-    folder = tmp_path_factory.mktemp("pictures") / "cifar-10-batches-py"
+    folder = tmp_path_factory.mktemp("images") / "cifar-10-batches-py"
     folder.mkdir()
     random = np.random.default_rng(0)
     colours = random.integers(60, 200, (10, 3))

@@ -12,7 +12,7 @@ import pytest
 from diswot.harness import pool
 from diswot.harness.cli import main
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(first[1], encoding="utf-8")
     (tmp_path / "labels.csv").write_text("proxy,label\nmeco,MeCo\nnwot,NWOT\nsynflow,SynFlow\n", encoding="utf-8")
     for name in ("nb201-cifar10", "s0-noise"):
-        run_folder.show(sets.load(name), tmp_path / "runs" / "default")
+        run_folder.show(catalogue.load(name), tmp_path / "runs" / "default")
     return tmp_path
 
 

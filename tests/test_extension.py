@@ -55,7 +55,7 @@ def test_one_file_and_one_registration_each_extend_every_command(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert "tiny-table" in done.stdout
     evidence = (tmp_path / "run" / "evidence.csv").read_text().splitlines()
-    assert "mine_deviation" in evidence[0]
+    assert "mine_std" in evidence[0]
     assert any("tiny-table:accuracy,pair," in line for line in evidence)
     assert "My own figure" in (tmp_path / "page" / "report.html").read_text()
     assert "first" in (tmp_path / "run" / "search" / "summary.csv").read_text()

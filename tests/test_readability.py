@@ -56,6 +56,43 @@ TERMS = {
     r"shipped (sets?|scores)|sets? of scores": "precomputed scores",
 }
 
+#: Identifiers and stored names that the field calls otherwise, and how: whole words, in any case.
+NAMES = {
+    r"_?measures?|.*_measures?": "metric; evaluate",
+    r"(.*_)?pictures?(_.*)?": "images, drawing, thumbnail",
+    r"(.*_)?deviations?": "std of numbers, differences from a reference",
+    r"(not_)?behind(_.*)?": "gap_to_best, gap",
+    r"level_with_.*": "not_significantly_different",
+    r"(.*_)?beside(_.*)?": "with, precomputed, compared",
+    r"(.*_)units?|units?_.*": "relative_cost of time; score or task of work",
+    r"stack_of_.*|(.*_)?(stacks|stacked)": "vectorised_seeds",
+    r"score_?sets?|(of|is|a)_set": "precomputed scores",
+    r"(.*_)?draws": "resamples, evaluations",
+    r"(.*_)?given_size|(.*_)?(tells?|told)_.*apart": "controlled, significantly different",
+    r"(.*_)?(lessons?|lens|lenses|meddl\w+)": "distillation batch, preprocessing, tampered",
+}
+
+#: Where such a name must stay, and why.
+EXCEPTIONS = {
+    "benchmarks/tables/units.py": "is about units of measurement",
+    "harness/cli/options.py": "takes options of versions 0.1 and 0.2",
+    "harness/distillation/settings.py": "reads a key of version 0.2",
+    "harness/distillation/teacher.py": "reads a key of version 0.2",
+    "harness/earlier.py": "reads columns of version 0.2",
+    "harness/fetch.py": "calls a parameter of tqdm",
+    "harness/runs/provenance.py": "reads keys of version 0.2",
+    "harness/runs/results.py": "reads keys of versions 0.1 and 0.2",
+    "harness/runs/settings.py": "reads a key of version 0.2, and hashes settings under their first names",
+    "harness/runs/stored_search.py": "reads a key of version 0.2",
+    "proxies/registry.py": "takes a keyword of version 0.2",
+    "proxies/testing/environment.py": "seeds a generator by a text; another text would give other images",
+    "tests/fuzz/test_command_lines.py": "types every option, those of version 0.1 too",
+    "tests/harness/test_earlier.py": "reads what version 0.2 wrote",
+    "tests/proxies/test_golden_small.py": "reads a key of a golden file",
+    "tests/proxies/test_registry.py": "types a keyword of version 0.2",
+    "tests/test_readability.py": "has the list",
+}
+
 
 def sentences(markdown: str) -> Iterator[str]:
     """The sentences of a page, without code, tables, headings and the addresses of links."""
@@ -105,6 +142,32 @@ def test_texts_use_the_terms_of_the_field(expression: str, all_prose: list[tuple
     pattern = re.compile(rf"\b({expression})\b", re.IGNORECASE)
     found = [f"{where}: {match[0]}" for where, text in all_prose if (match := pattern.search(" ".join(text.split())))]
     assert not found, f"write {TERMS[expression]!r}: {found}"
+
+
+def names_in(source: str) -> Iterator[tuple[int, str]]:
+    """Where a name stands in Python code, and the name: an identifier, or a text that could be one."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        name = token.string.strip("\"'") if token.type == tokenize.STRING else token.string
+        if token.type in (tokenize.NAME, tokenize.STRING) and name.isidentifier():
+            yield token.start[0], name
+
+
+def test_names_are_those_of_the_field() -> None:
+    forbidden = {re.compile(pattern, re.IGNORECASE): term for pattern, term in NAMES.items()}
+    folders = ("benchmarks", "diswot", "docs", "harness", "proxies", "reports", "tests")
+    wrong: dict[str, list[str]] = {}
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for line, name in names_in(path.read_text("utf-8")):
+            for pattern, term in forbidden.items():
+                if pattern.fullmatch(name):
+                    wrong.setdefault(path.relative_to(ROOT).as_posix(), []).append(f"line {line}: {name}: {term}")
+    unexplained = {path: places for path, places in wrong.items() if path not in EXCEPTIONS}
+    assert not unexplained
+    assert set(wrong) == set(EXCEPTIONS), "an exception that is none any more"
+
+
+def test_names_in_code_are_identifiers_and_texts_that_could_be_one() -> None:
+    assert list(names_in("x = 'measure', 'a b'  # unit\n")) == [(1, "x"), (1, "measure")]
 
 
 @pytest.fixture(scope="module")

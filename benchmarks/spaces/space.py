@@ -79,7 +79,7 @@ class Space:
             accuracy first, then accuracies of every cell where those before do not know all that were evaluated.
         further_targets: by which searches are judged besides, where their tables are there.
         facts: what else is known of a cell, by name.
-        picture: a drawing of a cell, in letters.
+        text_drawing: a drawing of a cell, in letters.
         drawing: how figures and pages draw a cell; None where they do not.
     """
 
@@ -102,5 +102,5 @@ class Space:
     targets: tuple[str, ...] = ()
     further_targets: tuple[str, ...] = ()
     facts: Callable[[int], dict[str, Any]] = lambda cell: {}
-    picture: Callable[[int], str] = lambda cell: ""
+    text_drawing: Callable[[int], str] = lambda cell: ""
     drawing: Graph | Chain | None = None

@@ -177,21 +177,21 @@ def _number(value: object) -> float | None:
 
 
 def _card(path: str | Path, data_hash: str) -> Card:
-    beside = card_path(path)
-    if beside.is_file():
-        return _card_beside(beside, path, data_hash)
+    card = card_path(path)
+    if card.is_file():
+        return _stored_card(card, path, data_hash)
     silent = {field.name: NOT_STATED for field in fields(Card)}
     return Card(**silent | {"source": printable(str(path)), "data_hash": data_hash})
 
 
-def _card_beside(beside: Path, path: str | Path, data_hash: str) -> Card:
+def _stored_card(card: Path, path: str | Path, data_hash: str) -> Card:
     names = {field.name for field in fields(Card)}
     try:
-        record = json.loads(beside.read_text(encoding="utf-8-sig"))
+        record = json.loads(card.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"table: the card '{beside}' cannot be read ({error}); mend or remove it.") from error
+        raise InputError(f"table: the card '{card}' cannot be read ({error}); mend or remove it.") from error
     if not isinstance(record, dict) or set(record) != names or any(type(text) is not str for text in record.values()):
-        raise InputError(f"table: the card '{beside}' must be a JSON object of the texts {', '.join(sorted(names))}.")
+        raise InputError(f"table: the card '{card}' must be a JSON object of the texts {', '.join(sorted(names))}.")
     if record["data_hash"] != data_hash:
-        raise InputError(f"table: '{beside}' is the card of other figures than '{path}' has; mend or remove it.")
+        raise InputError(f"table: '{card}' is the card of other figures than '{path}' has; mend or remove it.")
     return Card(**{name: printable(text) for name, text in record.items()})

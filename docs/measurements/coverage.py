@@ -17,7 +17,7 @@ from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import ensembles, influence, intervals, panel
 from diswot.harness.evidence.panel import Panel
 from diswot.harness.evidence.table import estimates
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")
 ENSEMBLES = ("vote", "diswot_rank")
@@ -58,7 +58,7 @@ def population(table: str, columns: tuple[str, ...]) -> tuple[Panel, np.ndarray,
     frame = tables.load(table).frame[list(columns)].dropna()
     cells = frame.index.to_numpy()
     cells = cells[space.subsets["distinct"].of(cells)]
-    shipped = sets.load("nb201-cifar10")
+    shipped = catalogue.load("nb201-cifar10")
     members = {member for name in ENSEMBLES for member in ensembles.ENSEMBLES[name].members}
     scores = shipped.frame()
     scores = scores[scores["cell"].isin(cells) & scores["proxy"].isin({*PROXIES, *members})]
@@ -89,7 +89,7 @@ def kinds(
 ) -> Iterator[tuple[str, influence.Estimates]]:
     """Yield everything that has an interval, by name."""
     yield "correlation", correlation[:, 0]
-    yield "given_size", partial[:, 0]
+    yield "partial", partial[:, 0]
     yield "difference_from_meco", correlation[np.flatnonzero(proxies == "meco"), 0] - correlation[:, 0]
     yield "difference_of_targets", correlation[:, 0] - correlation[:, 1]
 

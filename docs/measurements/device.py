@@ -17,7 +17,7 @@ import pandas as pd
 
 import diswot
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.reports.figures import search_front
 
 matplotlib.use("Agg")
@@ -31,7 +31,7 @@ DOCS = Path(__file__).parents[1]
 def main() -> None:
     """Search twice, and write what came out."""
     with TemporaryDirectory() as folder:
-        run = diswot.load(run_folder.show(sets.load("nb201-cifar10"), Path(folder)))
+        run = diswot.load(run_folder.show(catalogue.load("nb201-cifar10"), Path(folder)))
         held = run.search(DRIVERS, searches=SEARCHES, budgets={COST: MOST}, targets=TARGETS)
         fronts = run.search(DRIVERS, searches=SEARCHES, cost=COST, targets=TARGETS)
         drawing = search_front.drawings(replace(run.results, search=fronts))[0]
@@ -61,9 +61,9 @@ def _budget_table(summary: pd.DataFrame) -> str:
 
 
 def _accuracy(row: pd.Series) -> tuple[str, str]:
-    deviation = "" if pd.isna(row["accuracy_deviation"]) else f" ± {row['accuracy_deviation']:.2f}"
+    std = "" if pd.isna(row["accuracy_std"]) else f" ± {row['accuracy_std']:.2f}"
     interval = "" if pd.isna(row["regret_low"]) else f" [{row['regret_low']:.2f}, {row['regret_high']:.2f}]"
-    return f"{row['accuracy']:.2f}{deviation}", f"{row['regret']:.2f}{interval}"
+    return f"{row['accuracy']:.2f}{std}", f"{row['regret']:.2f}{interval}"
 
 
 def _front_table(volumes: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from scipy import stats
 import diswot
 from diswot.benchmarks import tables
 from diswot.harness.runs import published, run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 HERE = Path(__file__).parent
 FIGURES = HERE.parent / "figures"
@@ -135,7 +135,7 @@ def _ensembles() -> None:
 
 def _cost() -> None:
     with TemporaryDirectory() as folder:
-        run = diswot.load(run_folder.show(sets.load("nb201-cifar10"), Path(folder)))
+        run = diswot.load(run_folder.show(catalogue.load("nb201-cifar10"), Path(folder)))
         run.correlate()
         axes = diswot.plot.cost(run, target="analog-nasbench:baseline")
     _save(axes.figure, "cost")

@@ -13,7 +13,7 @@ import dots
 
 import diswot
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 SETS = {"noise": "nb201-noise", "cifar10": "nb201-cifar10"}
 TARGET = "analog-nasbench:baseline"
@@ -25,7 +25,7 @@ def main() -> None:
     tables, scores = {}, {}
     with TemporaryDirectory() as folder:
         for images, name in SETS.items():
-            run = diswot.load(run_folder.show(sets.load(name), Path(folder)))
+            run = diswot.load(run_folder.show(catalogue.load(name), Path(folder)))
             correlations = run.correlate()
             of_target = correlations[correlations["target"] == TARGET].set_index("proxy")
             tables[images] = of_target[["value", "low", "high", "n", "n_functions", "undefined"]]

@@ -11,7 +11,7 @@ import matplotlib
 import diswot
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 matplotlib.use("Agg")
 
@@ -19,7 +19,7 @@ matplotlib.use("Agg")
 LEADING, OTHERS = 12, ("diswot", "grad_norm", "kd")
 
 with TemporaryDirectory() as folder:
-    run = diswot.load(run_folder.show(sets.load("nb201-cifar10"), Path(folder)))
+    run = diswot.load(run_folder.show(catalogue.load("nb201-cifar10"), Path(folder)))
     run.correlate()
     targets = ["nb201-kd:distilled", "nb201-kd:vanilla"]
     chosen = [*by_evidence(leading(run.results.evidence))[:LEADING], *OTHERS]

@@ -19,7 +19,7 @@ import pandas as pd
 import diswot
 from diswot.benchmarks import spaces
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 matplotlib.use("Agg")
 
@@ -35,7 +35,7 @@ CSV = DOCS / "measurements" / "robustness.csv"
 def main() -> None:
     """Write the table, the figure and the findings."""
     with TemporaryDirectory() as folder:
-        run = diswot.load(run_folder.show(sets.load(SET), Path(folder)))
+        run = diswot.load(run_folder.show(catalogue.load(SET), Path(folder)))
         run.correlate([f"{TABLE}:{column}" for column in COLUMNS])
         evidence = run.results.evidence
     evidence = evidence[evidence["subset"].isin(SUBSETS)].rename(columns={"spearman": "value"})

@@ -18,7 +18,7 @@ import pandas as pd
 import diswot
 from diswot.benchmarks import tables
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 
 TARGETS = {"nb201": "analog-nasbench:baseline", "s0": "s0-diswot:distilled"}
@@ -42,18 +42,13 @@ def main(noise: str, cifar10: str) -> None:
     label = "Spearman correlation of scores between two weight seeds"
     shown = wide.loc[order, ["nb201 cifar10", "nb201 noise"]].set_axis(["CIFAR-10 images", "noise"], axis=1)
     dots.draw(shown, label, DOCS / "figures" / "seeds.png")
-    print(
-        table.pivot(index="proxy", columns="sample", values=["between_seeds", "deviation"])
-        .loc[order]
-        .round(3)
-        .to_string()
-    )
+    print(table.pivot(index="proxy", columns="sample", values=["between_seeds", "std"]).loc[order].round(3).to_string())
 
 
 def _scores(name: str, run: str | None = None) -> pd.DataFrame:
     # Scores by cell; columns proxy and seed. Undefined ones are NaN.
     with TemporaryDirectory() as folder:
-        scores = diswot.load(run_folder.show(sets.load(name), Path(folder))).scores
+        scores = diswot.load(run_folder.show(catalogue.load(name), Path(folder))).scores
     if run is not None:
         further = diswot.load(run).scores
         scores = pd.concat([scores[scores["cell"].isin(further["cell"])], further])
@@ -82,7 +77,7 @@ def _stability(sample: str, scores: pd.DataFrame) -> pd.DataFrame:
                 "seeds": of.shape[1],
                 "between_seeds": pd.Series(pairs).mean(),
                 "correlation": with_accuracy.mean(),
-                "deviation": with_accuracy.std(),
+                "std": with_accuracy.std(),
                 "undefined": int(of.isna().sum().sum()),
             }
         )

@@ -15,7 +15,7 @@ from diswot.harness.evidence.influence import Estimates
 from diswot.harness.evidence.panel import Panel
 
 #: What correlations are.
-MEASURE = "spearman"
+METRIC = "spearman"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def compare(panel: Panel, accuracies: np.ndarray, sizes: np.ndarray, functions: 
         sizes: (n,), what partial correlations control for.
         functions: (n,), the number of every cell's function, from 0.
     """
-    correlations, partial = table.estimates(panel, accuracies, sizes, functions, MEASURE)
+    correlations, partial = table.estimates(panel, accuracies, sizes, functions, METRIC)
     return Comparison(
         names=panel.proxies,
         n=(~np.isnan(panel.scores)).any(axis=1).sum(axis=1),
@@ -95,11 +95,11 @@ def positive(estimate: Estimate) -> str:
     return "fail" if estimate.high < 0 else "undecided"
 
 
-def within(behind: Estimate, margin: float) -> str:
-    """Decide whether a proxy lies behind by less than a margin: fail where all of the interval is beyond it."""
-    if behind.high < margin:
+def within(gap: Estimate, margin: float) -> str:
+    """Decide whether a gap is less than a margin: fail where all of the interval is beyond it."""
+    if gap.high < margin:
         return "pass"
-    return "fail" if behind.low > margin else "undecided"
+    return "fail" if gap.low > margin else "undecided"
 
 
 def _with_interval(estimates: Estimates, interval: Callable[[Estimates], tuple[np.ndarray, np.ndarray]]) -> Estimate:

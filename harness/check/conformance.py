@@ -14,7 +14,7 @@ from diswot.harness.check.reference import Conditions
 from diswot.harness.compute import sweep
 from diswot.harness.compute.task import score_cell
 from diswot.proxies.testing import PROPERTIES, Environment, Finding, Nonconformity, as_declared, conform
-from diswot.proxies.testing.cost import memory_in_units
+from diswot.proxies.testing.cost import relative_memory
 
 STAGE = "conformance"
 
@@ -57,7 +57,7 @@ def names(quick: bool) -> tuple[str, ...]:
 
 def cost(subject: Subject, times: Sequence[float]) -> Answer:
     """Say what the proxy costs, of which times were measured already."""
-    memory = memory_in_units(subject.proxy)
+    memory = relative_memory(subject.proxy)
     figure = f"{statistics.median(times):.2f} passes, median of {len(times)}; {memory:.2f} times the memory of one"
     return Answer(STAGE, "cost", "pass", figure, subject.command("--only", "cost"), decides=False)
 

@@ -85,7 +85,7 @@ def answers(
         stored: the built-ins'.
         accuracies: as `targets` returns them.
         against: what the user wants it compared with; nothing for `DEFAULT_AGAINST`, which does not decide.
-        margin: how far behind a baseline it may be, as a difference of correlations.
+        margin: the allowed gap to a baseline, as a difference of correlations.
     """
 
     command = subject.command("--only", STAGE)
@@ -118,10 +118,10 @@ def answers(
         figure = f"{held}, controlling for live_flops"
         yield Answer(STAGE, f"partial {target}", comparison.positive(held), figure, command, decides=False)
     for other in others:
-        behind = found.lead(other, name, 0)
-        figure = f"{other} has {found.correlation(other, 0)}, ahead by {behind}; margin {margin:g}, {first}"
-        verdict = comparison.within(behind, margin)
-        yield Answer(STAGE, f"not_behind {other}", verdict, figure, command, decides=bool(against))
+        gap = found.lead(other, name, 0)
+        figure = f"{other} has {found.correlation(other, 0)}, ahead by {gap}; margin {margin:g}, {first}"
+        verdict = comparison.within(gap, margin)
+        yield Answer(STAGE, f"gap_to {other}", verdict, figure, command, decides=bool(against))
     for other in others:
         both = _with(other, name)
         gained = found.lead(both, other, 0)

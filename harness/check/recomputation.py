@@ -65,7 +65,7 @@ def recompute(cells: Sequence[int], workers: int) -> Recomputation:
     known = dict(zip(stored["proxy"], stored["version"], strict=True))
     fast = [proxy for proxy in registry.select("fast") if known.get(proxy.name) == proxy.version]
     with TemporaryDirectory(prefix="diswot-") as folder:
-        found = reference.measure(reference.OWN, fast, cells, (), workers, Path(folder))
+        found = reference.evaluate(reference.OWN, fast, cells, (), workers, Path(folder))
     both = found.merge(stored, on=["proxy", "cell"], suffixes=("", "_stored"))
     value, before = both["value"].to_numpy(float), both["value_stored"].to_numpy(float)
     same = (value == before) | (np.isnan(value) & np.isnan(before))

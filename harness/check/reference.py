@@ -17,7 +17,7 @@ from diswot.harness.compute import sweep
 from diswot.harness.compute.plan import Plan
 from diswot.harness.records import Document
 from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.provenance import Made, ProxyRecord
 from diswot.harness.runs.settings import Settings
 from diswot.proxies import registry
@@ -105,7 +105,7 @@ def load() -> Reference:
     return Reference(pd.read_parquet(path), _frame(card.proxies), card.settings)
 
 
-def of_set(one: ScoreSet) -> Reference:
+def of_precomputed(one: Precomputed) -> Reference:
     """Take the reference from precomputed scores: those of the fixed cells and of a check's weight seed."""
     found = one.frame()
     found = found[found["cell"].isin(cells(quick=False)) & (found["seed"] == _SEED)]
@@ -116,15 +116,15 @@ def _frame(proxies: Sequence[Declared | ProxyRecord]) -> pd.DataFrame:
     return pd.DataFrame([proxy.model_dump(include={*Declared.model_fields}) for proxy in proxies])
 
 
-def conditions_of(one: ScoreSet, image_dir: Path | None) -> Conditions:
+def conditions_of(one: Precomputed, image_dir: Path | None) -> Conditions:
     """Return the conditions of precomputed scores.
 
     Args:
-        one: the set.
+        one: the precomputed scores.
         image_dir: the folder of its image set; None for the cache.
 
     Raises:
-        InputError: if the set is of another space, or lacks the weight seed of a check.
+        InputError: if they are of another space, or lack the weight seed of a check.
     """
     if one.card.space != SPACE or _SEED not in one.card.seeds:
         seeds = ", ".join(map(str, one.card.seeds))
@@ -146,7 +146,7 @@ def refresh(workers: int) -> Path:
     """
     built_in = tuple(one for one in map(registry.get, registry.names()) if registry.is_built_in(one))
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(OWN, built_in, cells(quick=False), (), workers, Path(folder))
+        found = evaluate(OWN, built_in, cells(quick=False), (), workers, Path(folder))
         info = run_folder.read_info(Path(folder))
     failed = found[found["status"] == "failed"]
     if not failed.empty:
@@ -166,7 +166,7 @@ def refresh(workers: int) -> Path:
     return path
 
 
-def measure(
+def evaluate(
     conditions: Conditions,
     proxies: Sequence[Proxy],
     chosen: Sequence[int],

@@ -28,8 +28,8 @@ from diswot.harness.runs.settings import Settings
 STAGE = "regression"
 
 #: Slower is: by this factor and by so many passes, and less likely by chance than this. A smaller factor would find
-#: other machines, on which a unit takes its time elsewhere than a proxy.
-_FACTOR, _UNITS, _SIGNIFICANCE = 2.0, 0.1, 0.01
+#: other machines, on which a pass takes its time elsewhere than a proxy.
+_FACTOR, _PASSES, _SIGNIFICANCE = 2.0, 0.1, 0.01
 
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 
@@ -111,17 +111,17 @@ def limits(texts: Sequence[str]) -> Limits:
     return Limits(**found)
 
 
-def default_path(subject: Subject, beside: str | None) -> Path | None:
+def default_path(subject: Subject, precomputed: str | None) -> Path | None:
     """Return where a baseline is looked for, if there is one there: beside the file, under the proxy's name.
 
     Args:
         subject: the proxy.
-        beside: name of the precomputed scores that it is compared with. The file's name then contains it, since their
-            images make another baseline.
+        precomputed: name of the scores that it is compared with. The file's name then contains it, since their images
+            make another baseline.
     """
     if subject.file is None:
         return None
-    name = subject.proxy.name if beside is None else f"{subject.proxy.name}.{beside}"
+    name = subject.proxy.name if precomputed is None else f"{subject.proxy.name}.{precomputed}"
     path = subject.file.with_name(f"{name}.baseline.json")
     return path if path.is_file() else None
 
@@ -244,12 +244,12 @@ def _correlation(
     both = pd.concat([old.frame.assign(proxy=before), scores.assign(proxy=after)], ignore_index=True)
     records = pd.DataFrame({"name": [before, after], "direction": [old.direction, subject.proxy.direction]})
     found = predictive_value.compared(both[both["cell"].isin(shared)], records, accuracies, ())
-    behind = found.lead(before, after, 0)
+    gap = found.lead(before, after, 0)
     figure = (
-        f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {behind}; "
+        f"{found.correlation(before, 0)} before, {found.correlation(after, 0)} now, lower by {gap}; "
         f"margin {margin:g}, {found.counts(after)}, {accuracies.columns[0]}"
     )
-    return comparison.within(behind, margin), figure
+    return comparison.within(gap, margin), figure
 
 
 def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str, str]:
@@ -259,7 +259,7 @@ def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str
         f"{before:.2f} passes before, {now:.2f} now, medians of {len(old.times)} and {len(new)}; "
         f"Mann-Whitney p {chance:.3g}"
     )
-    factor, least = (_FACTOR, _UNITS) if limit is None else (1 + limit, 0.0)
+    factor, least = (_FACTOR, _PASSES) if limit is None else (1 + limit, 0.0)
     if now <= factor * before or now - before <= least:
         return "pass", figure
     figure += (
@@ -267,7 +267,7 @@ def _time(old: Baseline, new: Sequence[float], limit: float | None) -> tuple[str
     )
     here = devices.machine()
     if old.device != here and now <= _FACTOR * before:
-        # Elsewhere a unit takes its time in other places than a proxy, so a small difference is of the machines.
+        # Elsewhere a pass takes its time in other places than a proxy, so a small difference is of the machines.
         saved_on = "a machine that is not recorded" if old.device is None else old.device
         return "undecided", f"{figure}; saved on {saved_on}, this is {here}: save it where the checks run"
     return ("fail" if chance < _SIGNIFICANCE else "undecided"), figure

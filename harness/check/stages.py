@@ -18,10 +18,10 @@ from diswot.harness.check.loading import Subject
 from diswot.harness.check.reference import Conditions, Reference
 from diswot.harness.check.regression import Baseline, Limits
 from diswot.harness.runs import run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.settings import Settings
 from diswot.proxies.testing import PROPERTIES
-from diswot.proxies.testing.cost import time_in_units
+from diswot.proxies.testing.cost import relative_times
 
 #: How often the time is measured: enough for a test to find a factor of ten significant, and more.
 _REPEATS, _REPEATS_QUICK = 11, 5
@@ -34,8 +34,8 @@ class Request:
     Attributes:
         subject: the proxy.
         quick: whether to use fewer cells and smaller networks.
-        against: built-ins that it must not be behind; none to show the difference to the usual ones.
-        margin: how far behind it may be.
+        against: built-ins to which it must have no gap; none to show the difference to the usual ones.
+        margin: the allowed gap.
         allowed: how much worse than its baseline it may be, where the user says so.
         targets: what its scores are correlated with, as ``--target`` takes them; none for the space's own.
         save: where its baseline is to be written; None for nowhere.
@@ -43,8 +43,8 @@ class Request:
         tolerance: of a baseline that is saved.
         only: one question of conformance, or one stage; None for everything.
         workers: processes.
-        beside: name of precomputed scores that it is compared with; None for the stored scores of noise.
-        image_dir: the folder of that set's images; None for the cache.
+        precomputed: name of precomputed scores that it is compared with; None for the stored scores of noise.
+        image_dir: the folder of their images; None for the cache.
         out: a run's folder to keep the scores in; None for none.
     """
 
@@ -59,7 +59,7 @@ class Request:
     tolerance: float
     only: str | None
     workers: int
-    beside: str | None
+    precomputed: str | None
     image_dir: Path | None
     out: Path | None
 
@@ -79,9 +79,9 @@ def answers(request: Request) -> Iterator[Answer]:
     stored = _stored(request) if only in (None, predictive_value.STAGE) else None
     if stored is not None:
         predictive_value.baselines(request.against, stored)
-        if request.beside is not None and stored.settings.hash != settings.hash:
+        if request.precomputed is not None and stored.settings.hash != settings.hash:
             different = ", ".join(settings.differences(stored.settings))
-            raise InputError(f"with: a check has other settings than {request.beside}: {different}.")
+            raise InputError(f"with: a check has other settings than {request.precomputed}: {different}.")
     old = _baseline(request, settings)
     with _one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
@@ -90,7 +90,7 @@ def answers(request: Request) -> Iterator[Answer]:
                 return
         timed = "cost" in asked or old is not None or request.save
         repeats = _REPEATS_QUICK if request.quick else _REPEATS
-        times = time_in_units(subject.proxy, repeats) if timed else []
+        times = relative_times(subject.proxy, repeats) if timed else []
         if "cost" in asked:
             yield conformance.cost(subject, times)
         if not ("workers" in asked or stored is not None or old is not None or request.save):
@@ -119,8 +119,8 @@ def answers(request: Request) -> Iterator[Answer]:
 
 @named("with", "scores")
 def _conditions(request: Request) -> Conditions:
-    if request.beside is not None:
-        return reference.conditions_of(sets.load(request.beside), request.image_dir)
+    if request.precomputed is not None:
+        return reference.conditions_of(catalogue.load(request.precomputed), request.image_dir)
     if request.image_dir is not None:
         raise InputError("image_dir: a check uses noise, and images only with precomputed scores: --with NAME.")
     return reference.OWN
@@ -128,7 +128,8 @@ def _conditions(request: Request) -> Conditions:
 
 @named("with", "scores")
 def _stored(request: Request) -> Reference:
-    return reference.load() if request.beside is None else reference.of_set(sets.load(request.beside))
+    one = request.precomputed
+    return reference.load() if one is None else reference.of_precomputed(catalogue.load(one))
 
 
 def _asked(request: Request) -> set[str]:
@@ -149,7 +150,7 @@ def _asked(request: Request) -> set[str]:
 
 
 def _baseline(request: Request, settings: Settings) -> Baseline | None:
-    path = request.baseline or regression.default_path(request.subject, request.beside)
+    path = request.baseline or regression.default_path(request.subject, request.precomputed)
     saved = request.save if request.save is not None and request.save.is_file() else None
     asked = request.only in (None, regression.STAGE)
     path = path or saved
@@ -193,7 +194,7 @@ def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> p
     subject = request.subject
     with tempfile.TemporaryDirectory() as folder:  # never one with scores: a proxy may change and keep its version
         place = request.out or Path(folder)
-        scores = reference.measure(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
+        scores = reference.evaluate(conditions, (subject.proxy,), cells, subject.plugins, request.workers, place)
         if request.out is not None:  # for `diswot evaluate --cells`, which puts built-ins beside it
             (request.out / "cells.txt").write_text("".join(f"{cell}\n" for cell in cells))
         return scores

@@ -20,8 +20,8 @@ from diswot.harness.cli import options
 def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     """Measure the cost of each proxy and of the suite, on one thread.
 
-    The cost is in seconds and in units: relative to one forward and backward pass of the same network, batch and
-    machine. It uses the first weight seed. --workers and --stack have no effect here.
+    The cost is in seconds, and relative to one forward and backward pass of the same network, batch and
+    machine. It uses the first weight seed. --workers and --vectorised-seeds have no effect here.
     """
     import torch
 
@@ -39,12 +39,12 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
     pool.keep_freed_memory()  # as the workers of a sweep do
     if plan.devices != ("cpu",):
         torch.cuda.set_device(plan.devices[0])
-    costs = bench.measure(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
+    costs = bench.costs_of(sweep.prepare(plan), [p.name for p in plan.proxies], plan.cells, plan.seeds[0])
     table = bench.as_table(costs)
     if not as_json:
         click.echo(
             f"median over {len(plan.cells)} of the cells of {plan.space}, batch {plan.batch_size} of {plan.images}, "
-            f"one thread on {plan.devices[0]}; shared_units: what the proxy adds to the suite, "
+            f"one thread on {plan.devices[0]}; relative_cost_in_suite: what the proxy adds to the suite, "
             "in the order of `diswot proxies list`"
         )
     shown = table if as_json else table.drop(columns=MACHINE).round(3)

@@ -28,7 +28,7 @@ def command(cell: str, space: str, as_json: bool) -> int:
         return 0
     accuracies = record.pop("accuracies")
     options.show_one(record, as_json)
-    click.echo(chosen.picture(number))
+    click.echo(chosen.text_drawing(number))
     width = max(map(len, accuracies), default=0)
     for name, value in accuracies.items():
         unit = units.of(name.rpartition(":")[2])

@@ -9,7 +9,7 @@ import click
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
 
-#: How far behind a baseline a proxy may be unless something else is asked for.
+#: The gap to a baseline that a proxy may have unless something else is asked for.
 MARGIN = 0.05
 
 #: float32 on other kernels: between processors zico moves by 4e-4 of itself, all others by less than 4e-5.
@@ -38,7 +38,7 @@ TOLERANCE = 2e-3
 @options.target
 @click.option(
     "--with",
-    "beside",
+    "precomputed",
     metavar="NAME",
     help="Compare with these precomputed scores, on their images, instead of the stored scores of noise.",
 )
@@ -48,7 +48,7 @@ TOLERANCE = 2e-3
     "--baseline",
     type=options.PATH,
     help="Baseline to compare with.  [default: NAME.baseline.json next to FILE, if it is there; "
-    "NAME.SET.baseline.json of a check --with SET]",
+    "NAME.SCORES.baseline.json of a check --with SCORES]",
 )
 @click.option(
     "--tolerance",
@@ -76,7 +76,7 @@ def command(
     margin: float,
     fail_on: tuple[str, ...],
     targets: tuple[str, ...],
-    beside: str | None,
+    precomputed: str | None,
     image_dir: Path | None,
     save: Path | None,
     baseline: Path | None,
@@ -119,7 +119,7 @@ def command(
     for text in against:
         options.parts("--against", text)
     allowed = regression.limits(fail_on)
-    chosen = loading.find(file, _repeated(quick, against, margin, fail_on, targets, baseline, beside, image_dir))
+    chosen = loading.find(file, _repeated(quick, against, margin, fail_on, targets, baseline, precomputed, image_dir))
     request = stages.Request(
         subject=chosen,
         quick=quick,
@@ -132,7 +132,7 @@ def command(
         tolerance=tolerance,
         only=only,
         workers=processes,
-        beside=beside,
+        precomputed=precomputed,
         image_dir=image_dir,
         out=out,
     )
@@ -179,7 +179,7 @@ def _repeated(
     fail_on: tuple[str, ...],
     targets: tuple[str, ...],
     baseline: Path | None,
-    beside: str | None,
+    precomputed: str | None,
     image_dir: Path | None,
 ) -> tuple[tuple[str, ...], ...]:
     # What a command that asks one of the questions again must have too.
@@ -189,6 +189,6 @@ def _repeated(
     words += [("--fail-on", text) for text in fail_on]
     words += [("--target", name) for name in targets]
     words += [("--baseline", str(baseline))] if baseline is not None else []
-    words += [("--with", beside)] if beside is not None else []
+    words += [("--with", precomputed)] if precomputed is not None else []
     words += [("--image-dir", str(image_dir))] if image_dir is not None else []
     return tuple(words)

@@ -16,7 +16,7 @@ from diswot.harness.cli import options
 @options.suite
 @click.option(
     "--with",
-    "beside",
+    "precomputed",
     metavar="NAME",
     help="Copy these precomputed scores, of the same cells, seeds and settings, into RUN first.",
 )
@@ -27,7 +27,7 @@ from diswot.harness.cli import options
 )
 @click.option(
     "--published",
-    "beside_published",
+    "with_published",
     is_flag=True,
     help="Compare with published correlations, and name the settings that differ.",
 )
@@ -44,9 +44,9 @@ def command(
     metric: str,
     undefined: str,
     suite: str | None,
-    beside: str | None,
+    precomputed: str | None,
     subset: str | None,
-    beside_published: bool,
+    with_published: bool,
     out: Path | None,
     proxies: str | None,
     labels: Path | None,
@@ -82,7 +82,7 @@ def command(
     if suite is not None:
         options.refuse_idle("without --suite, which says what it is", "targets", "metric", "undefined")
     method = Method(metric=metric)
-    paths = _tables(out, "published" if beside_published else "correlations")
+    paths = _tables(out, "published" if with_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
         known = spaces.get(run_folder.read_info(folder).space).subsets
@@ -90,10 +90,10 @@ def command(
             raise unknown("--subset", subset, known)
     if as_json:
         options.refuse_idle("without --json, which gives all cells", "subset")
-    if beside is not None:
+    if precomputed is not None:
         for folder in folders:
-            taken = reuse.beside(folder, beside)
-            click.echo(f"{taken} precomputed scores of {beside} are copied into {folder}", err=True)
+            taken = reuse.copy_into(folder, precomputed)
+            click.echo(f"{taken} precomputed scores of {precomputed} are copied into {folder}", err=True)
     with named("run", "out"):
         found = [
             suites.correlate(folder, suite)
@@ -101,7 +101,7 @@ def command(
             else results.correlate(folder, targets, method=method, undefined=undefined)
             for folder in folders
         ]
-    tables = [published.beside(one) if beside_published else results.with_intervals(one) for one in found]
+    tables = [published.compared(one) if with_published else results.with_intervals(one) for one in found]
     table = pd.concat(
         [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True
     )
@@ -111,7 +111,7 @@ def command(
                 click.echo(lacking, err=True)
     if as_json:
         click.echo(files.as_json(table))
-    elif beside_published:
+    elif with_published:
         pairs = zip(found, tables, strict=True)
         click.echo("\n\n".join(published_output.shown(one, part, subset, suite) for one, part in pairs))
     elif full:

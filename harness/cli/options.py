@@ -122,7 +122,19 @@ class Finite(click.FloatRange):
 
 
 #: The option for what the Python interface calls otherwise.
-_OPTION_OF = {"driver": "proxy", "measure": "metric"}
+_OPTION_OF = {"driver": "proxy"}
+
+
+#: Options by the names that version 0.2 had for them; version 0.4 need not take these.
+_EARLIER = {"measure": "metric", "stack": "vectorised-seeds"}
+
+
+def current(option: str) -> str:
+    """Return the name that an option has now, without dashes."""
+    now = _EARLIER.get(option, option)
+    if now != option:
+        click.echo(f"--{option} is called --{now} now.", err=True)
+    return now
 
 
 class Command(click.Command):
@@ -131,6 +143,7 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Take what `click.Command` takes, and let `TEXT` check every text."""
         super().__init__(*arguments, **keywords)
+        self.context_settings.setdefault("token_normalize_func", current)
         for parameter in self.params:
             if parameter.type is click.STRING:
                 parameter.type = TEXT
@@ -180,7 +193,8 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
     allowed = {name.lstrip("-"): p for p in options for name in p.opts if name.startswith("--")}
     del allowed["config"]
     defaults: dict[str, Any] = {}
-    for name, value in settings.items():
+    for written, value in settings.items():
+        name = current(written)
         if name not in allowed:
             raise unknown(f"--config: {path}: setting", name, sorted(allowed))
         if isinstance(value, bool) and not allowed[name].is_flag:
@@ -254,8 +268,8 @@ workers = click.option(
     ),
     help="Processes. [default: one a processor, or one a GPU]",
 )
-stack = click.option(
-    "--stack",
+vectorised_seeds = click.option(
+    "--vectorised-seeds",
     type=Whole(min=1, most=1024, reason="the networks of all these seeds share one pass, and fill the memory"),
     default=1,
     show_default=True,
@@ -281,23 +295,22 @@ mirror = click.option("--from", "mirror", type=PATH, help="Folder to take the fi
 target = click.option(
     "--target", "targets", multiple=True, help="table:column, or a table or file for all its columns; repeatable."
 )
-# --measure is what version 0.1 called it.
 metric = click.option(
-    "--metric", "--measure", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
+    "--metric", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
 
 
-def _draws(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
+def _without_resampling(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
     if value is not None:
         click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
 
 
-draws = click.option(
+resamples = click.option(
     "--draws",
     type=Whole(min=1, most=1_000_000, reason="it has no effect any more"),
     hidden=True,
     expose_value=False,
-    callback=_draws,
+    callback=_without_resampling,
 )
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
@@ -317,7 +330,7 @@ def sweep(function: F) -> F:
         config,
         plugin,
         workers,
-        stack,
+        vectorised_seeds,
         deterministic,
         tf32,
         device,
@@ -336,13 +349,13 @@ def sweep(function: F) -> F:
 #: The names of the options of `sweep` that change what is scored.
 SWEEP = (
     *("seeds", "images", "image_dir", "batch_size", "batch_seed", "augment", "teacher"),
-    *("device", "tf32", "deterministic", "stack", "plugins"),
+    *("device", "tf32", "deterministic", "vectorised_seeds", "plugins"),
 )
 
 
 def evidence(function: F) -> F:
     """Add every option that says how correlations are judged."""
-    for option in (undefined, draws, metric, target):
+    for option in (undefined, resamples, metric, target):
         function = option(function)
     return function
 

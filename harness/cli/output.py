@@ -72,7 +72,7 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
     agree = (evidence.groupby("proxy")[["n", "n_functions", "undefined", "failed"]].nunique() <= 1).all(axis=None)
     copies = (evidence["n"] != evidence["n_functions"]).any()
     counts = ["n", *(["n_functions"] if copies else []), "undefined", *(["failed"] if evidence["failed"].any() else [])]
-    metric = str(evidence["measure"].iloc[0])
+    metric = str(evidence["metric"].iloc[0])
     on_all_cells = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[metric]
     has_copies = set(evidence.loc[evidence["subset"] != "all", "target"]) if subset is None else set()
     rows = []
@@ -90,7 +90,7 @@ def correlations(results: Results, subset: str | None = None, suite: str | None 
             if found["n_functions"] < FEWEST_FUNCTIONS:
                 row[metric + mark] = "-"
                 continue
-            star = "*" if pd.notna(found["level_with_best"]) and found["level_with_best"] else ""
+            star = "*" if found["not_significantly_different"] == 1 else ""
             row[metric + mark] = _interval(found, metric) + star
             row["partial" + mark] = decimal(found["partial"], 2)
             if target in has_copies:
@@ -125,11 +125,11 @@ def no_cells(results: Results, subset: str | None) -> str:
 
 
 def origin(results: Results) -> list[str]:
-    """Say so where the correlations came with a set of precomputed scores."""
+    """Say so where the correlations came with precomputed scores."""
     if not results.method.kept:
         return []
     name = results.info.shipped.name if results.info.shipped is not None else ""
-    return [f"Computed when the set {name} was made, of the same scores, accuracies and code, and kept with it."]
+    return [f"Computed with the precomputed scores {name}, of the same scores, accuracies and code, and kept with it."]
 
 
 def overflows(results: Results) -> list[str]:
@@ -185,7 +185,7 @@ def _notes(evidence: pd.DataFrame, has_copies: bool) -> list[str]:
         notes.append("In brackets: the 95 % interval over functions. Copies of a cell are no new evidence.")
     if (evidence["seeds"] > 1).any():
         notes.append("±: standard deviation over weight seeds; undefined is summed over seeds.")
-    if evidence["behind_p"].notna().any():
+    if evidence["gap_to_best_p"].notna().any():
         notes.append("*: not significantly different from the best (5 %, Holm-corrected for all pairs).")
     if evidence["partial"].notna().any():
         notes.append("partial: the partial correlation, controlling for live_flops.")
@@ -306,10 +306,10 @@ def _percent(value: float) -> str:
 def _reached(found: pd.Series | None, mark: str) -> dict[str, str]:
     if found is None or pd.isna(found["accuracy"]):
         return {f"{name}{mark}": "-" for name in ("accuracy", "known", "regret")}
-    deviation = "" if pd.isna(found["accuracy_deviation"]) else f" ± {found['accuracy_deviation']:.2f}"
+    std = "" if pd.isna(found["accuracy_std"]) else f" ± {found['accuracy_std']:.2f}"
     of = found["picks"] if pd.isna(found["searches"]) else found["searches"]
     return {
-        f"accuracy{mark}": f"{found['accuracy']:.2f}{deviation}",
+        f"accuracy{mark}": f"{found['accuracy']:.2f}{std}",
         f"known{mark}": f"{int(found['known'])} of {int(of)}",
         f"regret{mark}": f"{round(found['regret'], 2) + 0.0:.2f}",
     }
@@ -360,7 +360,7 @@ def won(info: Info) -> list[str]:
         sure = "significant" if won.significant else "not significant"
         lead = f"{won.margin:.3f} ahead of {won.runner_up}, {sure}"
     return [
-        f"winner: {won.driver}, {won.measure} {won.chosen:+.3f} with {won.target} on {won.chosen_on} "
+        f"winner: {won.driver}, {won.metric} {won.chosen:+.3f} with {won.target} on {won.chosen_on} "
         f"functions ({lead}); on the other {won.judged_on} {won.judged:+.3f} [{won.judged_low:+.2f}, "
         f"{won.judged_high:+.2f}]"
     ]
@@ -369,7 +369,7 @@ def won(info: Info) -> list[str]:
 def _search_notes(info: Info) -> list[str]:
     oracles = [f"{name} {one.accuracy:.2f} % ({one.known} known)" for name, one in info.oracles.items()]
     notes = [
-        "accuracy: mean in percent ± deviation over searches; known: how many picks have one. No search looks at it.",
+        "accuracy: mean ± standard deviation over searches, percent; known: picks with one. No search looks at it.",
         f"regret: points below the best accuracy of the cells that may be searched: {', '.join(oracles) or 'none'}.",
         "evaluations saved: when random search has a score that half of all random searches reach, by theory, divided "
         "by when this search has it, at the median.",
@@ -388,8 +388,8 @@ def _search_notes(info: Info) -> list[str]:
 def _interval(found: pd.Series, metric: str) -> str:
     if pd.isna(found[metric]):
         return "-"
-    deviation = found[f"{metric}_deviation"]
-    spread = "" if pd.isna(deviation) else f" ± {deviation:.3f}"
+    std = found[f"{metric}_std"]
+    spread = "" if pd.isna(std) else f" ± {std:.3f}"
     if pd.isna(found["low"]):
         return f"{found[metric]:+.3f}{spread}"
     return f"{found[metric]:+.3f}{spread} [{found['low']:+.2f}, {found['high']:+.2f}]"

@@ -22,11 +22,11 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str 
 
     Args:
         results: of the run, with their evidence.
-        table: as `harness.runs.published.beside` returns it.
+        table: as `harness.runs.published.compared` returns it.
         subset: of the cells; None for all that figures were published of.
         suite: the suite of the command, which the last line names.
     """
-    metric = results.method.measure
+    metric = results.method.metric
     chosen = table if subset is None else table[table["subset"] == subset]
     chosen = chosen[chosen["metric"] == metric]
     settings = results.info.settings

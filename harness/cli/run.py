@@ -80,9 +80,9 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
     from diswot.harness import pool, progress
     from diswot.harness.check import recomputation
     from diswot.harness.runs import results, run_folder
-    from diswot.harness.runs.precomputed import sets
+    from diswot.harness.runs.precomputed import catalogue
 
-    chosen = [sets.load(name) for name in PRECOMPUTED]
+    chosen = [catalogue.load(name) for name in PRECOMPUTED]
     folders = [run_folder.show(one, out) for one in chosen]  # what cannot be written to must not show after the work
     for one in chosen:
         count, proxies = one.card.cells, len(one.versions)

@@ -25,9 +25,9 @@ def command() -> None:
 @options.as_json
 def _list(as_json: bool) -> None:
     """List the precomputed scores."""
-    from diswot.harness.runs.precomputed import sets
+    from diswot.harness.runs.precomputed import catalogue
 
-    found = list(map(sets.load, sets.names()))
+    found = list(map(catalogue.load, catalogue.names()))
     if not found and not as_json:
         click.echo("this version has no precomputed scores")
         return
@@ -62,9 +62,9 @@ def _in_words(settings: Settings) -> str:
 @options.as_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of NAME: settings, machine, versions, undefined scores, licence, hash."""
-    from diswot.harness.runs.precomputed import sets
+    from diswot.harness.runs.precomputed import catalogue
 
-    one = sets.load(name)
+    one = catalogue.load(name)
     if as_json:
         options.show_one(one.card.stored(), as_json)
         return

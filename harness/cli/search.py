@@ -19,7 +19,7 @@ SCORES = ("stored", "live")
 
 
 #: The options that are settings of a run, besides the space and the teacher.
-_SETTINGS = ("images", "batch_size", "batch_seed", "augment", "stack", "tf32", "deterministic")
+_SETTINGS = ("images", "batch_size", "batch_seed", "augment", "vectorised_seeds", "tf32", "deterministic")
 
 
 def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) -> Path:
@@ -106,7 +106,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
 @options.batch_seed
 @options.augment
 @click.option("--teacher", show_default="the run's, else the space's", help="One or several, separated by commas.")
-@options.stack
+@options.vectorised_seeds
 @options.tf32
 @options.deterministic
 @options.device

@@ -25,7 +25,7 @@ from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
-from diswot.harness.search.judge import expected_draws
+from diswot.harness.search.judge import expected_evaluations
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
@@ -95,7 +95,7 @@ def correlations(
         none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
         return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
-    metric = str(known["measure"].iloc[0])
+    metric = str(known["metric"].iloc[0])
     own = set(results.proxies.loc[results.proxies["family"] == "plug-in", "name"])
     order = by_evidence(known)
     shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]
@@ -141,13 +141,13 @@ def _row(
     name = str(of["proxy"].iloc[0])
     row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
     if first is not None and pd.notna(first[metric]):
-        star = "*" if first["level_with_best"] is True or first["level_with_best"] == 1 else ""
+        star = "*" if first["not_significantly_different"] == 1 else ""
         row[_short(targets[0])] = f"{first[metric]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
     row["partial"] = "-" if first is None else output.decimal(first["partial"], 2)
     if priced is not None:
         members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
         known = set(members) <= set(priced.index)
-        row["cost"] = f"{priced.loc[list(members), 'units'].sum():.1f}" if known else "-"
+        row["cost"] = f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if known else "-"
     for target in targets[1:]:
         value = float(of[metric].get(target, math.nan))
         row[_short(target)] = output.decimal(value, 3)
@@ -166,9 +166,9 @@ def searched(search: Search, columns: int) -> str:
     """Return how searches were made, what they pick, by every driver and algorithm, and what the picks are."""
     head = _wrapped([output.searched(search), *output.won(search.info)], columns)
     made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
-    beside = made["teacher"].nunique() > 1
+    has_several = made["teacher"].nunique() > 1
     groups = [
-        ({"driver": str(driver), **({"teacher": str(teacher)} if beside else {}), "by": str(by)}, group)
+        ({"driver": str(driver), **({"teacher": str(teacher)} if has_several else {}), "by": str(by)}, group)
         for (teacher, driver, by), group in made.groupby(["teacher", "driver", "algorithm"], sort=False)
     ]
     table, described = _table(search, groups, columns).text(columns), _wrapped(output.picked(search), columns)
@@ -220,7 +220,7 @@ def _picked(
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), search.info.oracles[target], float(reached.std()))
         as_good = int((accuracies >= reached.median()).sum())
-        row["trainings"] = f"{expected_draws(len(accuracies), as_good):,.0f}"
+        row["trainings"] = f"{expected_evaluations(len(accuracies), as_good):,.0f}"
     for name in search.info.targets:
         if name != target and group[name].notna().any():
             row[_short(name)] = f"{group[name].mean():.2f}"

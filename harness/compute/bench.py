@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.seeding import derive
-from diswot.harness import files
+from diswot.harness import earlier, files
 from diswot.harness.compute import devices, task
 from diswot.harness.compute.costs import MACHINE
 from diswot.harness.compute.task import Context
@@ -38,17 +38,17 @@ class Cost:
     Attributes:
         name: a proxy, or what the row is.
         seconds: computed alone, network and trace included.
-        units: the same relative to one pass, cell by cell.
-        shared_units: what it adds inside the suite, where the passes of earlier proxies are there already.
+        relative_cost: the same relative to one pass, cell by cell.
+        relative_cost_in_suite: what it adds inside the suite, where the passes of earlier proxies are there already.
     """
 
     name: str
     seconds: float
-    units: float
-    shared_units: float
+    relative_cost: float
+    relative_cost_in_suite: float
 
 
-def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
+def costs_of(context: Context, names: Sequence[str], cells: Sequence[int], seed: int) -> list[Cost]:
     """Measure each proxy alone, and all of them as a suite, in one run: everything is taken in turn, cell by cell.
 
     Args:
@@ -59,48 +59,48 @@ def measure(context: Context, names: Sequence[str], cells: Sequence[int], seed: 
 
     Returns:
         A row a proxy, dearest first; then ``suite``, the whole as a sweep computes it; ``suite, one by one``, the sum
-        of the proxies alone; ``unit``, in torch's default memory format; and the same network in channels_last, which
-        the suite computes in.
+        of the proxies alone; ``pass``, one forward and backward in torch's default memory format; and the same in
+        channels_last, which the suite computes in.
 
     Raises:
         InputError: if a proxy fails.
     """
     suite = tuple(names)
-    single = context.settings.model_copy(update={"stack": 1})  # a group of seeds would be computed for one
+    single = context.settings.model_copy(update={"vectorised_seeds": 1})  # a group of seeds would be computed for one
     context = replace(context, settings=single)
     _seconds(lambda: task.score_cell(context, cells[0], seed, suite))
-    rows = (*names, "suite", "suite, one by one", "unit", "unit, channels_last")
+    rows = (*names, "suite", "suite, one by one", "pass", "pass, channels_last")
     alone: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
     shared: dict[str, list[float]] = {name: [] for name in names}
     for cell in cells:
-        unit = _unit(context, cell, seed, torch.contiguous_format)
-        faster = _unit(context, cell, seed, torch.channels_last)
+        plain = _seconds_of_pass(context, cell, seed, torch.contiguous_format)
+        faster = _seconds_of_pass(context, cell, seed, torch.channels_last)
         singles = 0.0
         for name in names:
             seconds = _seconds(functools.partial(task.score_cell, context, cell, seed, (name,)))
-            alone[name].append((seconds, seconds / unit))
+            alone[name].append((seconds, seconds / plain))
             singles += seconds
         start = time.perf_counter()
         records = task.score_cell(context, cell, seed, suite)
         whole = time.perf_counter() - start
-        alone["suite"].append((whole, whole / unit))
-        alone["suite, one by one"].append((singles, singles / unit))
-        alone["unit"].append((unit, 1.0))
-        alone["unit, channels_last"].append((faster, faster / unit))
+        alone["suite"].append((whole, whole / plain))
+        alone["suite, one by one"].append((singles, singles / plain))
+        alone["pass"].append((plain, 1.0))
+        alone["pass, channels_last"].append((faster, faster / plain))
         for record in records:
             if record.status == "failed":
                 raise InputError(f"bench: {record.proxy} fails on cell {cell}: {record.cause}.")
-            shared[record.proxy].append(record.seconds / unit)
+            shared[record.proxy].append(record.seconds / plain)
     costs = [
         Cost(
             name=name,
             seconds=statistics.median(seconds for seconds, _ in pairs),
-            units=statistics.median(units for _, units in pairs),
-            shared_units=statistics.median(shared[name]) if name in shared else float("nan"),
+            relative_cost=statistics.median(relative for _, relative in pairs),
+            relative_cost_in_suite=statistics.median(shared[name]) if name in shared else float("nan"),
         )
         for name, pairs in alone.items()
     ]
-    by_cost = sorted(costs[: len(names)], key=lambda cost: -cost.units)
+    by_cost = sorted(costs[: len(names)], key=lambda cost: -cost.relative_cost)
     return by_cost + costs[len(names) :]
 
 
@@ -128,20 +128,20 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measured = measure(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+        measured = costs_of(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
     finally:
         torch.set_num_threads(threads)
     table = as_table(measured)
     if known is not None:
-        earlier = pd.read_csv(costs.path_of(run))
-        table = pd.concat([table, earlier[~earlier["name"].isin(table["name"])]], ignore_index=True)
+        before = pd.read_csv(costs.path_of(run)).rename(columns=earlier.current)
+        table = pd.concat([table, before[~before["name"].isin(table["name"])]], ignore_index=True)
     files.write_table(costs.path_of(run), table)
 
 
-def _unit(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:
+def _seconds_of_pass(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:
     settings = context.settings
     build = functools.partial(spaces.get(settings.space).build, cell, settings.classes)
-    network = task.make_network(build, "default", derive("unit", cell, seed), settings.device)
+    network = task.make_network(build, "default", derive("pass", cell, seed), settings.device)
     network = network.to(memory_format=memory_format).train()  # type: ignore[call-overload]
     images, labels = context.batches[0]
     x = torch.from_numpy(images).to(settings.device).contiguous(memory_format=memory_format)

@@ -11,7 +11,7 @@ from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
 from diswot.harness.compute import devices
 from diswot.harness.runs import samples
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Plan:
         device_name: what that machine part is, for the record.
         workers: processes; on a GPU one a device; None where a cluster says how many there are.
         plugins: plug-in files that the workers load.
-        stack: how many weight seeds of a network are computed in one pass.
+        vectorised_seeds: how many weight seeds of a network are computed in one pass.
         tf32: whether a GPU may use TF32.
         deterministic: whether a GPU must give the same bits each time.
-        sets: the precomputed scores that are taken from.
+        precomputed: names of the precomputed scores that are taken from.
         scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
@@ -61,10 +61,10 @@ class Plan:
     device_name: str
     workers: int | None
     plugins: Sequence[Path] = ()
-    stack: int = 1
+    vectorised_seeds: int = 1
     tf32: bool = False
     deterministic: bool = True
-    sets: Sequence[str] = ()
+    precomputed: Sequence[str] = ()
     scheduler: str | None = None
 
     def describe(self, folder: Path) -> str:
@@ -91,7 +91,7 @@ def make(
     device: str = "auto",
     workers: int | None = None,
     plugins: Iterable[Path] = (),
-    stack: int = 1,
+    vectorised_seeds: int = 1,
     tf32: bool = False,
     deterministic: bool = True,
     precomputed: bool = True,
@@ -118,10 +118,10 @@ def make(
         batch_seed=batch_seed,
         augment=augment,
         teacher=teacher,
-        stack=stack,
+        vectorised_seeds=vectorised_seeds,
         tf32=tf32,
         deterministic=deterministic,
-        sets=sets.names() if precomputed else (),
+        precomputed=catalogue.names() if precomputed else (),
         **devices.place(device, workers, scheduler),
     )
 

@@ -11,8 +11,8 @@ import pandas as pd
 from diswot.benchmarks.errors import InputError, named
 from diswot.harness import progress
 from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import SCORES, Record, Store
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int:
-    """Take from the sets of a plan what its sweep would compute, say so, and return how many scores that are.
+    """Take precomputed scores that a sweep would compute, say so, and return how many that are.
 
     Only a score of the same identity is taken: space, cell, proxy, version, seed, and the hash of all settings.
 
     Args:
-        plan: of the sweep; ``plan.sets`` names the sets.
+        plan: of the sweep; ``plan.precomputed`` names them.
         settings: of the sweep.
         store: of the run.
         folder: of the run, whose ``run.json`` will name what was taken from where.
@@ -34,7 +34,7 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
     asked = len(plan.proxies) * len(plan.cells) * len(plan.seeds)
     versions = {proxy.name: proxy.version for proxy in plan.proxies}
     total = 0
-    for one in map(sets.load, plan.sets):
+    for one in map(catalogue.load, plan.precomputed):
         different = settings.differences(one.card.settings)
         if not different:
             taken = _copy(one, versions, plan.cells, plan.seeds, store, folder)
@@ -47,15 +47,15 @@ def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int
 
 
 @named("with", "scores")
-def beside(folder: Path, name: str) -> int:
-    """Take the scores of a set's proxies, on the cells and with the seeds of a run, into it; return how many are new.
+def copy_into(folder: Path, name: str) -> int:
+    """Copy precomputed scores, on the cells and with the seeds of a run, into it; return how many are new.
 
     A proxy that the run has in another version stays as the run has it.
 
     Raises:
-        InputError: if there is no such set, it was made with other settings, or with none of the run's seeds.
+        InputError: if there are none of this name, they were made with other settings, or with none of the run's seeds.
     """
-    one = sets.load(name)
+    one = catalogue.load(name)
     run = results.load(folder)
     run_folder.refuse_shipped("with", folder, run.info)
     different = run.info.settings.differences(one.card.settings)
@@ -77,7 +77,7 @@ def beside(folder: Path, name: str) -> int:
 
 
 def _copy(
-    one: ScoreSet,
+    one: Precomputed,
     versions: Mapping[str, str],
     cells: Collection[int],
     seeds: Collection[int],
@@ -90,8 +90,8 @@ def _copy(
     settled = store.settled(one.card.settings_hash)
     frame = one.frame(proxies)
     frame = frame[frame["cell"].isin(list(cells)) & frame["seed"].isin(list(seeds))]
-    units = zip(frame["cell"], frame["proxy"], frame["version"], frame["seed"], strict=True)
-    lacking = frame[[unit not in settled for unit in units]]
+    identities = zip(frame["cell"], frame["proxy"], frame["version"], frame["seed"], strict=True)
+    lacking = frame[[identity not in settled for identity in identities]]
     if len(lacking):
         run_folder.forget_derived(folder)
         run_folder.note_taken(folder, store, one, lacking["proxy"])  # first: a kill leaves no score unnoted

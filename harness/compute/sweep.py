@@ -54,7 +54,7 @@ def prepare(plan: Plan) -> Context:
         teacher=teachers.canonical(plan.teacher),
         device="cuda" if plan.devices[0].startswith("cuda") else "cpu",
         batch=drawn.digest(),
-        stack=plan.stack,
+        vectorised_seeds=plan.vectorised_seeds,
         tf32=plan.tf32,
         deterministic=plan.deterministic,
     )
@@ -147,8 +147,8 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         if tasks:
             computed = {name for task in tasks for name, _, _ in task.wanted}
             run_folder.note_computed(folder, session.store, plan.device_name, computed)
-        units = sum(len(cells) for task in tasks for _, _, cells in task.wanted)
-        shown = progress.shown(len(tasks), "network", f"{units} scores")
+        count = sum(len(cells) for task in tasks for _, _, cells in task.wanted)
+        shown = progress.shown(len(tasks), "network", f"{count} scores")
         with _forgetting_derived(folder) if tasks else nullcontext():
             statuses, causes = work.counted(score(session, tasks), shown, "proxy")
     return Tally(before - taken, statuses, causes, time.monotonic() - start)
@@ -164,7 +164,7 @@ def _forgetting_derived(folder: Path) -> Iterator[None]:
 
 
 def missing(plan: Plan, store: Store, settings: Settings) -> tuple[list[Task], int]:
-    """Return the tasks that give every cell and seed what it lacks, and the number of units that are there already."""
+    """Return the tasks that give every cell and seed what it lacks, and the number of scores that are there already."""
     from diswot.harness.compute.task import tasks
 
     settled = store.settled(settings.hash)
@@ -173,5 +173,5 @@ def missing(plan: Plan, store: Store, settings: Settings) -> tuple[list[Task], i
         for seed in plan.seeds
         for cell in plan.cells
     ]
-    units = len(plan.proxies) * len(lacking)
-    return tasks(settings, lacking), units - sum(len(names) for _, _, names in lacking)
+    wanted = len(plan.proxies) * len(lacking)
+    return tasks(settings, lacking), wanted - sum(len(names) for _, _, names in lacking)

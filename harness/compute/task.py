@@ -68,8 +68,8 @@ def tasks(settings: Settings, lacking: Iterable[tuple[int, int, Sequence[str]]])
 
     A proxy that depends on live edges only is computed on the cell that stands for all of the same function, once for
     all of these: with weights drawn by position in that form they have the same score, exactly. Any other proxy is
-    computed on the cell itself. A group holds the same seeds whichever of them are lacking: 0 to ``stack`` - 1, and so
-    on.
+    computed on the cell itself. A group holds the same seeds whichever of them are lacking: from 0 to one below
+    ``vectorised_seeds``, and so on.
 
     Args:
         settings: of the sweep.
@@ -80,12 +80,12 @@ def tasks(settings: Settings, lacking: Iterable[tuple[int, int, Sequence[str]]])
     for cell, seed, names in lacking:
         for name in names:
             network = representative(cell) if registry.get(name).live_edges_only else cell
-            first = seed - seed % settings.stack
+            first = seed - seed % settings.vectorised_seeds
             wanted.setdefault((network, first), {}).setdefault((name, seed), []).append(cell)
     return [
         Task(
             network,
-            tuple(range(first, first + settings.stack)),
+            tuple(range(first, first + settings.vectorised_seeds)),
             tuple((name, seed, tuple(cells)) for (name, seed), cells in scores.items()),
         )
         for (network, first), scores in wanted.items()

@@ -20,16 +20,16 @@ Records = TypeVar("Records", bound="Sequence[Any]")
 
 @dataclass(frozen=True)
 class Tally:
-    """How it went: units stored before and in this call, by status; and which proxies or distillers failed why."""
+    """How it went: results stored before and in this call, by status; and which proxies or distillers failed why."""
 
     before: int
     statuses: Counter[str]
     causes: Counter[tuple[str, str]]
     seconds: float
 
-    def describe(self, folder: Path, unit: str = "score") -> str:
-        """Say how it went; the unit is what was stored."""
-        text = f"{folder}: {errors.counted(sum(self.statuses.values()), unit)} in {self.seconds:.0f} s"
+    def describe(self, folder: Path, what: str = "score") -> str:
+        """Say how it went; ``what`` was stored."""
+        text = f"{folder}: {errors.counted(sum(self.statuses.values()), what)} in {self.seconds:.0f} s"
         text += f", {self.before} were there already" if self.before else ""
         text += "".join(
             f", {self.statuses[status]} {status}" for status in ("undefined", "failed") if self.statuses[status]

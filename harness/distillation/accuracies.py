@@ -125,7 +125,7 @@ def _pairs(seeds: pd.DataFrame) -> dict[str, str]:
 
 def _best(seeds: pd.DataFrame, pair: pd.DataFrame) -> str:
     # The answer hangs on differences at the top that seeds may make, so it is asked again of accuracies drawn around
-    # the measured means with the deviation that seeds were seen to have.
+    # the measured means with the standard deviation that seeds were seen to have.
     best = pair.idxmax()
     rank = int(pair["distilled"].rank(ascending=False, method="min")[best["vanilla"]])
     loss = pair["distilled"].max() - pair["distilled"][best["vanilla"]]
@@ -140,8 +140,8 @@ def _best(seeds: pd.DataFrame, pair: pd.DataFrame) -> str:
         repeated = own[own.count(axis=1) > 1]
         if repeated.empty:
             return f"{text}; one seed only, so how sure that is cannot be said"
-        deviation = np.sqrt(repeated.var(axis=1).mean()) / np.sqrt(own.count(axis=1).to_numpy())
-        picked.append((pair[name].to_numpy() + deviation * random.normal(size=(_RESAMPLES, len(pair)))).argmax(axis=1))
+        std = np.sqrt(repeated.var(axis=1).mean()) / np.sqrt(own.count(axis=1).to_numpy())
+        picked.append((pair[name].to_numpy() + std * random.normal(size=(_RESAMPLES, len(pair)))).argmax(axis=1))
     same = (picked[0] == picked[1]).mean()
     return f"{text}; with the seeds' standard deviation the two are the same in {same:.0%} of {_RESAMPLES} resamples"
 
@@ -167,7 +167,7 @@ def _card(folder: Path, info: sweep.Info, found: pd.DataFrame, said: dict[str, s
     return Card(
         source=f"trained by diswot distill {info.versions['diswot-bench']}, torch {info.versions['torch']}",
         licence="none needed; computed by the project",
-        images=f"{settings.images} of SHA-256 {settings.pictures[:16]}; accuracy on all test images",
+        images=f"{settings.images} of SHA-256 {settings.images_hash[:16]}; accuracy on all test images",
         recipe=describe_students(settings.space, settings, found["distiller"].unique()),
         teacher=_describe_teacher(teacher.load(file, "cpu"), settings) if file.is_file() else "none",
         seeds=said["trainings"],

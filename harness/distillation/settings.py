@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import AliasChoices, Field
+
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.records import SpaceName
 
@@ -12,15 +14,15 @@ class Settings(Recipe):
     Attributes:
         space: the search space.
         images: the image set.
-        pictures: SHA-256 of the training images and of the test images, with their labels.
+        images_hash: SHA-256 of the training images and of the test images, with their labels.
         teacher: its name and recipe, or its name and the hash of its weights; see `teacher.Source`.
         device: its kind, such as ``cpu``.
     """
 
-    consequences = frozenset({"pictures"})
+    consequences = frozenset({"images_hash"})
 
     space: SpaceName
     images: str
-    pictures: str
+    images_hash: str = Field(validation_alias=AliasChoices("images_hash", "pictures"))
     teacher: str
     device: str

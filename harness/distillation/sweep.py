@@ -234,7 +234,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
     return Settings(
         space=plan.space,
         images=plan.images,
-        pictures=digest.hexdigest(),
+        images_hash=digest.hexdigest(),
         **plan.recipe.model_dump(),
         teacher=source.identity(plan.recipe.teacher_recipe),
         device=plan.devices[0].partition(":")[0],

@@ -22,9 +22,6 @@ from diswot.harness.distillation.student_images import LabelledImages, Preproces
 #: The mean and standard deviation of ImageNet, with which many published CIFAR networks were trained.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
-#: What a teacher's file calls its preprocessing.
-_PREPROCESSING = "lens"
-
 _IMAGES_TO_CHOOSE_BY = 1000
 _BATCH = 500
 
@@ -166,7 +163,7 @@ def all_last(network: nn.Module, preprocessing: Preprocessing, labelled: Labelle
 def save(path: Path, teacher: Teacher) -> None:
     """Write a teacher to a file, whole or not at all; other runs take the file for their ``--teacher``."""
     values = {name: getattr(teacher, name) for name in Teacher.__dataclass_fields__}
-    values[_PREPROCESSING] = asdict(values.pop("preprocessing"))
+    values["preprocessing"] = asdict(teacher.preprocessing)
     files.write(path, lambda temporary: torch.save(values, temporary))
 
 
@@ -178,8 +175,9 @@ def load(path: Path, device: str) -> Teacher:
     """
     with files.reading(path, "run", "; without it, the same command trains the teacher anew"):
         values: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        preprocessing = Preprocessing(**values.pop(_PREPROCESSING))
-        return Teacher(**values, preprocessing=preprocessing)
+        if "lens" in values:  # as version 0.2 wrote it
+            values["preprocessing"] = values.pop("lens")
+        return Teacher(**values | {"preprocessing": Preprocessing(**values["preprocessing"])})
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ class Ensemble:
         members: names of proxies.
         combine: from ranks, (members, cells), to scores, (cells,); higher is better.
         source: where it is from.
-        deviations: where it differs from its source.
+        differences: where it differs from its source.
         chosen_by: the accuracies by which its members were chosen, where they were.
     """
 
@@ -31,7 +31,7 @@ class Ensemble:
     members: tuple[str, ...]
     combine: Callable[[np.ndarray], np.ndarray]
     source: str
-    deviations: str = ""
+    differences: str = ""
     chosen_by: str = ""
 
 

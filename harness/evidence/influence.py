@@ -80,7 +80,7 @@ def kendall(x: Column, y: Column) -> tuple[float, np.ndarray]:
     return _ratio(moved.mean() / 2, x_moved.mean() / 2, y_moved.mean() / 2, moved, x_moved, y_moved)
 
 
-def stacked(rows: Sequence[Estimates]) -> Estimates:
+def concatenated(rows: Sequence[Estimates]) -> Estimates:
     """Return estimates of shape (1, T), one below the other."""
     return Estimates(
         np.concatenate([row.value for row in rows]),

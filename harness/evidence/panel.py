@@ -26,9 +26,9 @@ class Panel:
         ensembles: the others, in their order.
         seeds: S of them, ascending.
         cells: (n,).
-        scores: (P, S, n), higher is better; -inf where undefined, NaN where the unit failed or is not there. Those of
+        scores: (P, S, n), higher is better; -inf where undefined, NaN where the score failed or is not there. Those of
             ensembles hold for these cells and no others.
-        failed: (P, S, n), whether the unit failed.
+        failed: (P, S, n), whether the score failed.
     """
 
     proxies: tuple[str, ...]
@@ -57,7 +57,7 @@ def build(
 
     Args:
         scores: as `diswot.harness.runs.results.Results.scores`.
-        proxies: columns name and direction, in the order of the panel; one without any unit is left out.
+        proxies: columns name and direction, in the order of the panel; one without any score is left out.
         undefined: one of `UNDEFINED`.
         others: ensembles of these proxies, beside those of the registry.
     """

@@ -26,9 +26,9 @@ CORRELATION_COLUMNS = (
 )
 
 _UNCERTAINTY = (
-    *("measure", "low", "high", "n_functions"),
+    *("metric", "low", "high", "n_functions"),
     *("partial", "partial_low", "partial_high", "reliability", "ceiling"),
-    *("best", "behind", "behind_low", "behind_high", "behind_p", "level_with_best"),
+    *("best", "gap_to_best", "gap_to_best_low", "gap_to_best_high", "gap_to_best_p", "not_significantly_different"),
     *("over_vanilla", "over_vanilla_low", "over_vanilla_high"),
 )
 
@@ -36,7 +36,7 @@ _UNCERTAINTY = (
 EVIDENCE_COLUMNS = (
     *("space", "subset", "target", "proxy", "family", "direction"),
     *("seeds", "n", "scores", "undefined", "failed"),
-    *(name + suffix for name in METRICS for suffix in ("", "_deviation", "_seeds")),
+    *(name + suffix for name in METRICS for suffix in ("", "_std", "_seeds")),
     *_UNCERTAINTY,
 )
 
@@ -93,7 +93,7 @@ def tables(
         proxies: columns name, family and direction; a score without a row here is an ensemble's.
         targets: what to correlate with; those on the same cells are compared with each other.
         space: knows subsets, functions and sizes.
-        method: how to measure uncertainty.
+        method: how to judge uncertainty.
 
     Returns:
         Two frames: `CORRELATION_COLUMNS`, one row a proxy, target and seed; and `EVIDENCE_COLUMNS`, one row a subset,
@@ -136,7 +136,7 @@ def by_evidence(evidence: pd.DataFrame) -> list[str]:
         return []
     place = evidence[["target", "subset"]].iloc[0]
     first = evidence[(evidence[["target", "subset"]] == place).all(axis=1)]
-    metric = str(first["measure"].iloc[0])
+    metric = str(first["metric"].iloc[0])
     ranked = first.sort_values([metric, "proxy"], ascending=[False, True], na_position="last", kind="stable")
     names = [*ranked["proxy"], *evidence["proxy"]]
     return [str(name) for name in dict.fromkeys(names)]
@@ -259,7 +259,7 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
         failed=("failed", "sum"),
     )
     measured = [
-        groups[name].agg(["mean", "std", "count"]).set_axis([name, f"{name}_deviation", f"{name}_seeds"], axis=1)
+        groups[name].agg(["mean", "std", "count"]).set_axis([name, f"{name}_std", f"{name}_seeds"], axis=1)
         for name in METRICS
     ]
     return pd.concat([counted, *measured], axis=1).reset_index()
@@ -277,7 +277,7 @@ def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.Dat
         by_training_seed = target.seeds.reindex(panel.cells)
         limit = ceiling.of(by_training_seed) if method.metric == "spearman" else np.nan
         columns = {
-            "measure": method.metric,
+            "metric": method.metric,
             "low": low[:, t],
             "high": high[:, t],
             "n_functions": correlation.functions[:, t],
@@ -313,7 +313,6 @@ def estimates(
     Returns:
         Two estimates of shape (P, T).
     """
-    shape = (len(panel.proxies), len(panel.seeds))
     scores = panel.scores.reshape(-1, len(panel.cells))
     influence_on = influence_of(metric)
     xy, xz = (influence.correlate(influence_on, scores, known, functions) for known in (accuracies, sizes[None]))
@@ -325,8 +324,9 @@ def estimates(
         else of_size
         for lacking in np.isnan(scores)
     ]
-    given = influence.partial(xy, xz, influence.stacked(yz))
-    correlation, partial = (influence.mean(found.reshaped((*shape, len(accuracies))), axis=1) for found in (xy, given))
+    controlled = influence.partial(xy, xz, influence.concatenated(yz))
+    shape = (len(panel.proxies), len(panel.seeds), len(accuracies))
+    correlation, partial = (influence.mean(found.reshaped(shape), axis=1) for found in (xy, controlled))
     return correlation, partial
 
 
@@ -338,16 +338,16 @@ def _compared_with_best(correlation: Estimates, proxies: Sequence[str]) -> dict[
     if not np.isfinite(judged).any():
         return {}
     best = int(np.nanargmax(judged))
-    behind = correlation[[best]] - correlation
-    behind_low, behind_high = intervals.of_difference(behind)
+    gap = correlation[[best]] - correlation
+    gap_low, gap_high = intervals.of_difference(gap)
     chance = intervals.compared_with_best(correlation, best)
     return {
         "best": proxies[best],
-        "behind": np.where(np.isfinite(judged), behind.value, np.nan),
-        "behind_low": behind_low,
-        "behind_high": behind_high,
-        "behind_p": chance,
-        "level_with_best": [bool(p > SIGNIFICANCE) if np.isfinite(p) else np.nan for p in chance],
+        "gap_to_best": np.where(np.isfinite(judged), gap.value, np.nan),
+        "gap_to_best_low": gap_low,
+        "gap_to_best_high": gap_high,
+        "gap_to_best_p": chance,
+        "not_significantly_different": [bool(p > SIGNIFICANCE) if np.isfinite(p) else np.nan for p in chance],
     }
 
 

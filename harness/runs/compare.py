@@ -63,7 +63,7 @@ def compare(
     other.
 
     Args:
-        runs: at least two: folders, or names of precomputed sets.
+        runs: at least two: folders, or names of precomputed scores.
         targets: as `results.correlate` takes them; by default the space's own, as far as the common cells have them.
         metric: ``spearman`` or ``kendall``.
         subset: a subset of the space's cells.

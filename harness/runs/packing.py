@@ -17,8 +17,8 @@ from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness import files
 from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import judged, sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.provenance import Card, devices
 from diswot.harness.runs.results import Results
 from diswot.proxies import registry
@@ -34,15 +34,15 @@ _CITATION = "CITATION.cff of diswot-bench, the source of each proxy, and of the 
 _DIGITS_OF_SECONDS = 3
 
 
-def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> ScoreSet:
-    """Write the scores of a run into the package as a set, in place of an older one of that name; return it.
+def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> Precomputed:
+    """Write the scores of a run into the package, in place of older ones of that name; return them.
 
     The same store gives the same bytes with the same version of pyarrow. Scores keep every bit; seconds are rounded to
     three digits.
 
     Args:
         run: the run's folder.
-        name: of the set.
+        name: of the precomputed scores.
         proxies: names of those that are packed; None for all of the run's.
 
     Raises:
@@ -55,9 +55,10 @@ def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> ScoreS
     found = _of(results.load(run), proxies)
     _refuse_unfinished(found)
     ordered = found.scores.sort_values(["proxy", "seed", "cell"], ignore_index=True)
-    path = files.write(sets.data_path(name), lambda temporary: _write(ordered, temporary))
-    files.write_json(sets.card_path(name), _card(name, found, hashlib.sha256(path.read_bytes()).hexdigest()).stored())
-    return sets.load(name)
+    path = files.write(catalogue.data_path(name), lambda temporary: _write(ordered, temporary))
+    data_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+    files.write_json(catalogue.card_path(name), _card(name, found, data_hash).stored())
+    return catalogue.load(name)
 
 
 def _of(found: Results, proxies: Collection[str] | None) -> Results:
@@ -82,7 +83,7 @@ def _refuse_unfinished(found: Results) -> None:
     built_in = {name for name in registry.names() if registry.is_built_in(registry.get(name))}
     own = [name for name in found.proxies["name"] if name not in built_in]
     if own:
-        raise InputError(f"run: {folder} has scores of {', '.join(own)}, and a set holds built-in proxies alone.")
+        raise InputError(f"run: {folder} has scores of {', '.join(own)}, which are not built in.")
     wanted = pd.MultiIndex.from_product([found.proxies["name"], sorted(set(scores["seed"])), space.cells])
     missing = wanted.difference(pd.MultiIndex.from_frame(scores[["proxy", "seed", "cell"]]), sort=False)
     if len(missing) or not len(wanted):
@@ -130,8 +131,8 @@ def _write(ordered: pd.DataFrame, path: Path) -> None:
 
 def _rounded(seconds: np.ndarray) -> np.ndarray:
     digits = np.floor(np.log10(seconds, out=np.zeros_like(seconds), where=seconds > 0))
-    unit = 10.0 ** (_DIGITS_OF_SECONDS - 1 - digits)
-    return np.asarray(np.round(seconds * unit) / unit)
+    scale = 10.0 ** (_DIGITS_OF_SECONDS - 1 - digits)
+    return np.asarray(np.round(seconds * scale) / scale)
 
 
 def _card(name: str, found: Results, data_hash: str) -> Card:
@@ -149,7 +150,7 @@ def _card(name: str, found: Results, data_hash: str) -> Card:
         undefined={str(proxy): int(count) for proxy, count in undefined.items()},
         failed=0,
         hours=round(_seconds_of_computing(found) / 3600, 3),
-        pictures=f"{image_set.source} ({image_set.licence})",
+        image_source=f"{image_set.source} ({image_set.licence})",
         licence=_LICENCE,
         citation=_CITATION,
         data_hash=data_hash,
@@ -173,12 +174,12 @@ def _without_folders(command: str) -> str:
 
 
 def keep_evidence(name: str) -> bool:
-    """Judge a set by the default targets and method, keep that with it, and return whether it was not kept already.
+    """Judge precomputed scores by the default targets and method, keep that, and return whether it was new.
 
     Raises:
-        InputError: if there is no such set.
+        InputError: if there are none of this name.
     """
-    one = sets.load(name)
+    one = catalogue.load(name)
     with tempfile.TemporaryDirectory() as parent:
         found = results.correlate(run_folder.show(one, Path(parent)))
     if not found.method.kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from diswot.harness.records import Document, SpaceName, Whole
 from diswot.harness.runs.arithmetic import Arithmetic
@@ -24,7 +24,7 @@ class ProxyRecord(Document):
     fast: bool = False
     summary: str = ""
     source: str = ""
-    deviations: str = ""
+    differences: str = Field(default="", validation_alias=AliasChoices("differences", "deviations"))
 
 
 class Computed(Document):
@@ -37,7 +37,7 @@ class Computed(Document):
 class Taken(Document):
     """From which precomputed scores, made on which device, scores of some proxies were taken."""
 
-    set: str
+    name: str = Field(validation_alias=AliasChoices("name", "set"))
     data_hash: str
     device: str = "not recorded"
     proxies: list[str]
@@ -117,7 +117,7 @@ class Card(Info):
     undefined: dict[str, Whole] = Field(default_factory=dict)
     failed: Whole = 0
     hours: float | None = None
-    pictures: str = ""
+    image_source: str = Field(default="", validation_alias=AliasChoices("image_source", "pictures"))
     licence: str = ""
     citation: str = ""
     data_hash: str

@@ -30,7 +30,7 @@ LARGE = 0.03
 #: What is said of a larger difference whose cause is not known.
 UNEXPLAINED = "not explained"
 
-#: The columns of `beside`.
+#: The columns of `compared`.
 COLUMNS = (
     *("proxy", "space", "subset", "target", "metric", "ours", "low", "high", "n", "n_functions", "undefined"),
     *("published", "difference", "differs", "details", "explanation", "data_set", "split", "epochs", "source", "place"),
@@ -161,7 +161,7 @@ def accuracy_of(target: str) -> Accuracy | None:
     return Accuracy(data_set, split, int(epochs))
 
 
-def beside(results: Results, published: Iterable[Figure] | None = None) -> pd.DataFrame:
+def compared(results: Results, published: Iterable[Figure] | None = None) -> pd.DataFrame:
     """Put a run's correlations beside the published ones.
 
     Args:
@@ -211,7 +211,7 @@ def _holds_all(results: Results, subset: str, target: str) -> bool:
 def _row(results: Results, figure: Figure, target: str, accuracy: Accuracy, held: dict[Any, Any]) -> dict[str, Any]:
     ours = float(held[figure.metric])
     difference = ours - figure.figure
-    has_interval = held["measure"] == figure.metric
+    has_interval = held["metric"] == figure.metric
     differing = _differences(results, figure, accuracy, held)
     details = [f"{name} {mine} (published: {theirs or 'not stated'})" for name, mine, theirs in differing]
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, named, unknown
@@ -41,14 +41,14 @@ class Answered(Document):
 
     Attributes:
         targets: as they can be asked for again; none before `correlate`.
-        measure: the rank correlation that intervals and comparisons are about.
+        metric: the rank correlation that intervals and comparisons are about.
         undefined: what was done with undefined scores.
         question: a hash of all that the answer depends on; see `diswot.harness.runs.answers`.
         kept: whether the answer came with precomputed scores.
     """
 
     targets: list[str] = Field(default_factory=list)
-    measure: str = "spearman"
+    metric: str = Field(default="spearman", validation_alias=AliasChoices("metric", "measure"))
     undefined: str = "worst"
     question: str = ""
     kept: bool = False
@@ -205,7 +205,7 @@ def correlate(
     question, kept, correlations, evidence = _judged(results, found, method, undefined)
     said = Answered(
         targets=[f"{one.table}:{one.column}" for one in chosen.values()],
-        measure=method.metric,
+        metric=method.metric,
         undefined=undefined,
         question=question,
         kept=kept,
@@ -223,10 +223,10 @@ def correlate(
 def _say_what_is_replaced(folder: Path, said: Answered) -> None:
     # The files of a run's folder hold one answer; that another one takes its place must not go without a word.
     before = _method(folder)
-    same = (before.targets, before.measure, before.undefined) == (said.targets, said.measure, said.undefined)
+    same = (before.targets, before.metric, before.undefined) == (said.targets, said.metric, said.undefined)
     if before.targets and not same:
         progress.say(
-            f"{folder}: the correlations with {', '.join(before.targets)} ({before.measure}) are replaced; "
+            f"{folder}: the correlations with {', '.join(before.targets)} ({before.metric}) are replaced; "
             "--out FOLDER keeps answers side by side"
         )
 
@@ -236,7 +236,8 @@ def with_intervals(results: Results) -> pd.DataFrame:
 
     These columns are of the mean over seeds, so every seed's row repeats them.
     """
-    columns = ["proxy", "target", "measure", "low", "high", "n_functions", "partial", "behind_p", "level_with_best"]
+    columns = ["proxy", "target", "metric", "low", "high", "n_functions", "partial"]
+    columns += ["gap_to_best_p", "not_significantly_different"]
     evidence = results.evidence[results.evidence["subset"] == "all"]
     return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
 
@@ -373,7 +374,7 @@ def _targets(name: str, space: str) -> list[tables.Target]:
 _ANEW = "; `diswot correlate` makes it anew"
 
 #: Columns of texts in what was derived; all others hold numbers or truth values.
-_TEXTS = ("space", "subset", "target", "proxy", "family", "direction", "measure", "metric", "best")
+_TEXTS = ("space", "subset", "target", "proxy", "family", "direction", "metric", "best")
 
 
 def _csv(path: Path, absent: pd.DataFrame) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from diswot.benchmarks.errors import InputError, printable
 from diswot.harness import files, progress, records
 from diswot.harness.runs import arithmetic as arithmetics
 from diswot.harness.runs.arithmetic import Arithmetic
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.provenance import Card, Commanded, Computed, Info, ProxyRecord, Shown, Taken
 from diswot.harness.runs.settings import Identified, Settings
 from diswot.harness.runs.store import SCORES, Kind, Store
@@ -69,15 +69,15 @@ def named(path: Path) -> Path:
     """Return the folder that a user names, who may name the store inside it, or precomputed scores.
 
     Raises:
-        InputError: if a set is meant whose folder, ``runs/NAME``, holds something else.
+        InputError: if precomputed scores are meant whose folder, ``runs/NAME``, holds something else.
     """
     if path == store_path(path.parent) and path.is_file():
         return path.parent
-    is_set = not path.exists() and str(path) in sets.names()
-    return show(sets.load(str(path)), Path("runs")) if is_set else path
+    is_precomputed = not path.exists() and str(path) in catalogue.names()
+    return show(catalogue.load(str(path)), Path("runs")) if is_precomputed else path
 
 
-def show(one: ScoreSet, parent: Path) -> Path:
+def show(one: Precomputed, parent: Path) -> Path:
     """Return the folder, below ``parent``, of a run that shows precomputed scores; it holds derived files only.
 
     Raises:
@@ -97,12 +97,12 @@ def show(one: ScoreSet, parent: Path) -> Path:
     return folder
 
 
-def _shown(one: ScoreSet) -> Card:
+def _shown(one: Precomputed) -> Card:
     # The whole card: a direction may be corrected where no score is another.
     return one.card.model_copy(update={"shipped": Shown(name=one.name, data_hash=one.data_hash)})
 
 
-def shipped(folder: Path, info: Info) -> ScoreSet | None:
+def shipped(folder: Path, info: Info) -> Precomputed | None:
     """Return the precomputed scores that a run's folder shows; None where the run has a store of its own.
 
     Raises:
@@ -110,7 +110,7 @@ def shipped(folder: Path, info: Info) -> ScoreSet | None:
     """
     if info.shipped is None:
         return None
-    one = sets.load(info.shipped.name)
+    one = catalogue.load(info.shipped.name)
     if info != _shown(one):
         raise InputError(
             f"run: {folder} shows {one.name} as another version shipped it; `diswot correlate {one.name}` begins it "
@@ -132,10 +132,10 @@ def refuse_shipped(argument: str, folder: Path, info: Info) -> None:
         )
 
 
-def note_taken(folder: Path, store: Store, one: ScoreSet, proxies: Iterable[str]) -> None:
+def note_taken(folder: Path, store: Store, one: Precomputed, proxies: Iterable[str]) -> None:
     """Note in ``run.json`` which precomputed scores a run took; twice is as good as once.
 
-    There is a note for each device on which the set's scores were made.
+    There is a note for each device on which they were made.
     """
     names = set(proxies)
     with store.locked():
@@ -144,7 +144,7 @@ def note_taken(folder: Path, store: Store, one: ScoreSet, proxies: Iterable[str]
         taken = info.taken
         for device in dict.fromkeys(one.devices[name] for name in sorted(names)):
             made_there = {name for name in names if one.devices[name] == device}
-            note = Taken(set=one.name, data_hash=one.data_hash, device=device, proxies=sorted(made_there))
+            note = Taken(name=one.name, data_hash=one.data_hash, device=device, proxies=sorted(made_there))
             taken = _noted(taken, note)
         added = [proxy for proxy in one.card.proxies if proxy.name in names - known]
         _change(folder, info, taken=taken, proxies=info.proxies + added)
@@ -186,7 +186,7 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     inside = _inside(folder)
     if not inside:
-        hint = f" Precomputed scores may be named instead: {', '.join(sets.names())}." if sets.names() else ""
+        hint = f" Precomputed scores may be named instead: {', '.join(catalogue.names())}." if catalogue.names() else ""
         raise InputError(
             f"run: {folder} is not a run's folder and holds none; `diswot evaluate --out {folder}` makes one.{hint}"
         )

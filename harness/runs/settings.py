@@ -1,4 +1,4 @@
-"""What results depend on besides cell and seed: stated once, hashed into every unit's identity."""
+"""What results depend on besides cell and seed: stated once, hashed into every score's identity."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import hashlib
 import json
 from typing import Any, ClassVar, Literal
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import AliasChoices, Field, ValidationInfo, model_validator
 
 from diswot.harness.records import Document, SpaceName, Whole
 
 #: Settings of a sweep that are arguments of `diswot.evaluate`.
-OPTIONS = {"space", "images", "batch_size", "batch_seed", "augment", "teacher", "stack", "tf32", "deterministic"}
+OPTIONS = {"space", "images", "batch_size", "batch_seed", "augment", "teacher"}
+OPTIONS |= {"vectorised_seeds", "tf32", "deterministic"}
+
+#: Settings whose name has changed are hashed under the first one, so that stored scores keep their identity.
+_HASHED_AS = {"vectorised_seeds": "stack", "images_hash": "pictures"}
 
 
 class Identified(Document):
@@ -42,7 +46,8 @@ class Identified(Document):
 
 def hash_of(settings: dict[str, Any]) -> str:
     """Return the hash of settings that are plain values, as `Identified.hash`."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    hashed = {_HASHED_AS.get(name, name): value for name, value in settings.items()}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(
@@ -69,8 +74,8 @@ class Settings(Identified):
         batch: SHA-256 of the images and labels.
         drawing: how weights derive from cell and seed; raised when that changes. 2: from the cell of which the network
             is, and where only live edges matter that is the one that stands for all of the same function.
-        stack: how many weight seeds of a network are computed in one pass; more than one changes the rounding, which
-            moves ``epe_nas`` by 1 % and ``zico`` and ``fisher`` by .4 % at a batch of 4.
+        vectorised_seeds: how many weight seeds of a network are computed in one pass; more than one changes the
+            rounding, which moves ``epe_nas`` by 1 % and ``zico`` and ``fisher`` by .4 % at a batch of 4.
         tf32: whether a GPU may round what it multiplies to TF32's ten bits.
         deterministic: whether cuDNN must take kernels that give the same bits each time.
     """
@@ -87,7 +92,7 @@ class Settings(Identified):
     device: Literal["cpu", "cuda"]
     batch: str
     drawing: Whole = 2
-    stack: Whole = 1
+    vectorised_seeds: Whole = Field(default=1, validation_alias=AliasChoices("vectorised_seeds", "stack"))
     tf32: bool = False
     deterministic: bool = True
 

@@ -1,4 +1,4 @@
-"""The store of a run: one SQLite file, one row a unit of work, a transaction a chunk.
+"""The store of a run: one SQLite file, one row a score or a training, a transaction a chunk.
 
 There are two kinds: scores of a sweep, and trainings of a distillation. A store may come from anywhere: it is read only
 if it holds exactly the table that this module makes, and every value has its column's type.
@@ -55,7 +55,7 @@ _STORED_AS = {
 
 @dataclass(frozen=True)
 class Record:
-    """A unit of work and what became of it.
+    """A score or a training, and what became of it.
 
     Attributes:
         space: the search space.
@@ -346,7 +346,7 @@ class Store:
             )
 
     def settled(self, settings: str) -> set[tuple[int, str, str, int]]:
-        """Return every unit that needs no further work, as (cell, proxy or distiller, version, seed).
+        """Return every score or training that needs no further work, as (cell, proxy or distiller, version, seed).
 
         Failed ones are tried again.
         """

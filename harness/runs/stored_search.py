@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
@@ -21,7 +21,7 @@ from diswot.harness.runs import run_folder
 #: One row a teacher, driver, algorithm, quantity and number of evaluations, over searches with different seeds.
 CURVE_COLUMNS = (
     *("teacher", "driver", "algorithm", "quantity", "evaluation", "seconds"),
-    *("mean", "deviation", "low", "high", "searches"),
+    *("mean", "std", "low", "high", "searches"),
 )
 
 #: One row a search, or an optimum; further columns are accuracies in percent, named by their targets.
@@ -33,7 +33,7 @@ PICK_COLUMNS = (
 #: One row a teacher, driver, algorithm and target.
 SUMMARY_COLUMNS = (
     *("teacher", "driver", "algorithm", "target", "searches", "picks", "evaluations", "seconds"),
-    *("known", "accuracy", "accuracy_deviation", "accuracy_low", "accuracy_high"),
+    *("known", "accuracy", "accuracy_std", "accuracy_low", "accuracy_high"),
     *("regret", "regret_low", "regret_high", "percentile"),
     *("random_evaluations", "evaluations_saved", "fewer", "fewer_low", "fewer_high"),
     *("training_evaluations", "training_seconds", "seconds_saved"),
@@ -47,7 +47,7 @@ FRONT_COLUMNS = ("teacher", "driver", "algorithm", "seed", "cell", "architecture
 
 #: One row a teacher, driver, algorithm and quantity.
 HYPERVOLUME_COLUMNS = (
-    *("teacher", "driver", "algorithm", "quantity", "searches", "hypervolume", "deviation", "low", "high"),
+    *("teacher", "driver", "algorithm", "quantity", "searches", "hypervolume", "std", "low", "high"),
     *("over_random", "over_random_low", "over_random_high"),
 )
 
@@ -97,7 +97,7 @@ class Winner(Document):
         driver: the proxy or ensemble with the highest correlation on the first half.
         proxy: the proxy with the highest one there; None where only ensembles have one.
         target: the accuracies, ``table:column``.
-        measure: of correlation.
+        metric: of correlation.
         chosen_on: how many functions the first half has.
         chosen: its correlation there.
         undefined: how many of its scores there are not defined, over all weight seeds.
@@ -114,7 +114,7 @@ class Winner(Document):
     driver: str
     proxy: str | None = None
     target: str
-    measure: str
+    metric: str = Field(validation_alias=AliasChoices("metric", "measure"))
     chosen_on: Whole
     chosen: float
     undefined: Whole = 0
@@ -216,7 +216,7 @@ class Search:
     Attributes:
         info: ``search.json``: options, drivers, winner, costs, oracles, machines; see docs/stored-formats.md.
         curves: `CURVE_COLUMNS`. The quantity is ``score``, the driver's score of the current pick, or a target, the
-            accuracy of the current pick in percent. ``mean``, ``deviation`` and the 95 % interval of the mean, ``low``
+            accuracy of the current pick in percent. ``mean``, ``std`` and the 95 % interval of the mean, ``low``
             to ``high``, are over the ``searches`` in which the quantity is known at that point.
         picks: `PICK_COLUMNS`, then targets. ``seed`` is empty for an optimum. ``found_at`` is the number of evaluations
             after which the pick did not change any more.

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).with_name("data")
 _ENDING = ".suite.json"
 
 #: Settings of a sweep that say how it is computed, not of what; they change the rounding alone.
-_ROUNDING = ("device", "stack", "tf32", "deterministic")
+_ROUNDING = ("device", "vectorised_seeds", "tf32", "deterministic")
 
 #: Settings that are options of `diswot evaluate`; the others follow from them.
 _OPTIONS = ("space", "images", "batch_size", "batch_seed", "augment", "teacher")
@@ -141,7 +141,7 @@ def of(found: Results) -> Suite | None:
     return Suite(
         **scored,
         targets=_targets(found),
-        metric=found.method.measure,
+        metric=found.method.metric,
         undefined=found.method.undefined,
     )
 

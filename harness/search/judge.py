@@ -216,7 +216,7 @@ def bar_of(cells: int, evaluations: int) -> int:
 
 @cache
 def drawn_at_median(cells: int, good: int, evaluations: int) -> int:
-    """Return how many of the cells random search draws until one of the good ones came with a probability of a half."""
+    """Return how many of the cells random search takes until one of the good ones came with a probability of a half."""
     return _first_likely(range(1, evaluations + 1), lambda drawn: stats.hypergeom.sf(0, cells, good, drawn))
 
 
@@ -230,7 +230,7 @@ def cleared(one: Found, trail: Trail, bar: float) -> float:
     return next((at for at, cell in enumerate(trail.cells, start=1) if one.judgement[cell] >= bar), math.inf)
 
 
-def expected_draws(total: int, good: int) -> float:
+def expected_evaluations(total: int, good: int) -> float:
     """Return how many of ``total`` cells are drawn without repetition, on average, until one of the ``good`` comes.
 
     The mean of the negative hypergeometric distribution: (total + 1) / (good + 1).
@@ -276,7 +276,7 @@ def _worth(
         highest = accuracies.max()
         row |= {
             "accuracy": over["mean"],
-            "accuracy_deviation": over["deviation"],
+            "accuracy_std": over["std"],
             "accuracy_low": over["low"],
             "accuracy_high": over["high"],
             "regret": highest - over["mean"],
@@ -321,8 +321,8 @@ def _against_training(
 ) -> dict[str, float]:
     if training is None or not len(reached):
         return {}
-    draws = [expected_draws(len(accuracies), int((accuracies >= value).sum())) for value in reached]
-    median = float(np.median(draws))
+    evaluations = [expected_evaluations(len(accuracies), int((accuracies >= value).sum())) for value in reached]
+    median = float(np.median(evaluations))
     return {
         "training_evaluations": median,
         "training_seconds": median * training.seconds,
@@ -331,12 +331,12 @@ def _against_training(
 
 
 def over_searches(values: np.ndarray) -> dict[str, float]:
-    """Return mean, deviation and the 95 % interval of the mean, ``low`` to ``high``, by Student's t.
+    """Return mean, standard deviation and the 95 % interval of the mean, ``low`` to ``high``, by Student's t.
 
     One search has a mean alone.
     """
     mean = float(values.mean())
     if len(values) < 2:
-        return {"mean": mean, "deviation": math.nan, "low": math.nan, "high": math.nan}
+        return {"mean": mean, "std": math.nan, "low": math.nan, "high": math.nan}
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return {"mean": mean, "deviation": float(values.std(ddof=1)), "low": mean - half, "high": mean + half}
+    return {"mean": mean, "std": float(values.std(ddof=1)), "low": mean - half, "high": mean + half}

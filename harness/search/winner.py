@@ -51,19 +51,19 @@ def choose(
         for side in (chooses, ~chooses)
     )
     metric = method.metric
-    compared = set(chosen.index[chosen["behind"].notna()]) & set(judged.index)
+    compared = set(chosen.index[chosen["gap_to_best"].notna()]) & set(judged.index)
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
         raise NoSearchError(
             f"driver: no proxy has a correlation with {target} on half of the functions; name one instead."
         )
     best, second = ranking[0], ranking[1] if len(ranking) > 1 else None
-    chance = None if second is None else _number(chosen.loc[second, "behind_p"])
+    chance = None if second is None else _number(chosen.loc[second, "gap_to_best_p"])
     return Winner(
         driver=best,
         proxy=next((name for name in ranking if name in set(proxies["name"])), None),
         target=target,
-        measure=metric,
+        metric=metric,
         chosen_on=int(chooses.sum()),
         chosen=float(chosen.loc[best, metric]),
         undefined=int(chosen.loc[best, "undefined"]),

@@ -20,22 +20,22 @@ from diswot.proxies.testing.environment import LARGEST, Environment, batches, lo
 SETTINGS = Environment(C=16, N=1, batch_size=64, pixels=32)
 
 
-def time_in_units(proxy: Proxy, repeats: int) -> list[float]:
-    """Measure how long a proxy takes alone, network and trace included, so many times, each beside a unit.
+def relative_times(proxy: Proxy, repeats: int) -> list[float]:
+    """Measure how long a proxy takes alone, network and trace included, so many times, each relative to one plain pass.
 
     The proxy's failure is not looked at: what it took until then is its time.
     """
     look(proxy, LARGEST, SETTINGS)
-    make_unit = _unit()
-    make_unit()
+    plain = _plain_pass()
+    plain()
     found = []
     for _ in range(repeats):
-        unit = min(_seconds(make_unit) for _ in range(2))
-        found.append(_seconds(lambda: look(proxy, LARGEST, SETTINGS)) / unit)
+        least = min(_seconds(plain) for _ in range(2))
+        found.append(_seconds(lambda: look(proxy, LARGEST, SETTINGS)) / least)
     return found
 
 
-def memory_in_units(proxy: Proxy) -> float:
+def relative_memory(proxy: Proxy) -> float:
     """Measure the most bytes in tensors that live at the same time while a proxy is computed alone.
 
     What torch's functions take inside, and other libraries' arrays, are not seen. On the host the figure is the same
@@ -43,10 +43,10 @@ def memory_in_units(proxy: Proxy) -> float:
     """
     with Allocated() as ours:
         look(proxy, LARGEST, SETTINGS)
-    make_unit = _unit()
-    with Allocated() as units:
-        make_unit()
-    return ours.most / units.most
+    plain = _plain_pass()
+    with Allocated() as theirs:
+        plain()
+    return ours.most / theirs.most
 
 
 class Allocated(TorchDispatchMode):
@@ -89,8 +89,8 @@ class Allocated(TorchDispatchMode):
         self._now -= size
 
 
-def _unit() -> Callable[[], None]:
-    made: nn.Module = network(LARGEST, "default", "unit", SETTINGS).train()
+def _plain_pass() -> Callable[[], None]:
+    made: nn.Module = network(LARGEST, "default", "pass", SETTINGS).train()
     images, labels = batches(SETTINGS)[0]
 
     def plain() -> None:

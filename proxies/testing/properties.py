@@ -202,8 +202,8 @@ def device(proxy: Proxy, at: Environment) -> str:
 
 
 def time_limit(proxy: Proxy, at: Environment) -> str:
-    """Measure the time beside a unit, and compare the median with the limit."""
-    median = float(np.median(cost.time_in_units(proxy, _REPEATS)))
+    """Measure the time relative to one pass, and compare the median with the limit."""
+    median = float(np.median(cost.relative_times(proxy, _REPEATS)))
     assert proxy.time_limit is not None
     if median > proxy.time_limit:
         raise Nonconformity(f"it takes {median:.3g} passes, and time_limit is {proxy.time_limit:g}")
@@ -211,8 +211,8 @@ def time_limit(proxy: Proxy, at: Environment) -> str:
 
 
 def memory_limit(proxy: Proxy, at: Environment) -> str:
-    """Count the bytes beside a unit's, and compare with the limit."""
-    found = cost.memory_in_units(proxy)
+    """Count the bytes relative to one pass, and compare with the limit."""
+    found = cost.relative_memory(proxy)
     assert proxy.memory_limit is not None
     if found > proxy.memory_limit:
         raise Nonconformity(

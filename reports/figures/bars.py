@@ -104,8 +104,8 @@ def _draw_whiskers(axes: Axes, middle: np.ndarray, found: pd.DataFrame, metric: 
     centre, half = (low + high)[seen] / 2, (high - low)[seen] / 2
     thin: dict[str, Any] = {"elinewidth": 0.5, "capsize": 1.0, "capthick": 0.5}
     axes.errorbar(centre, middle[seen], xerr=half, fmt="none", ecolor="black", **thin)
-    level = found["level_with_best"].eq(True).to_numpy(bool) & np.isfinite(mean)
-    axes.plot(mean[level], middle[level], "o", color="black", markersize=2.4, markeredgewidth=0)
+    alike = (found["not_significantly_different"] == 1).to_numpy() & np.isfinite(mean)
+    axes.plot(mean[alike], middle[alike], "o", color="black", markersize=2.4, markeredgewidth=0)
     missing = middle[np.isnan(mean) & found["seeds"].notna().to_numpy()]
     axes.plot(np.zeros(len(missing)), missing, "x", color=canvas.UNDEFINED_COLOUR, markersize=3, markeredgewidth=0.7)
 
@@ -148,13 +148,14 @@ def _note(results: Results, data: pd.DataFrame) -> str:
     if len(some):
         counts, scores = (span(int(some[name].min()), int(some[name].max())) for name in ("undefined", "scores"))
         undefined = f"† with scores that are not defined ({counts} of {scores}), ranked worst"
+    alike = data["not_significantly_different"] == 1
     marks = {
         "whiskers: 95 % interval over functions": data[["low", "high"]].notna().all(axis=1).any(),
-        "dots: not significantly different from the best (p > 0.05, Holm)": data["level_with_best"].eq(True).any(),
+        "dots: not significantly different from the best (p > 0.05, Holm)": alike.any(),
         "dashed: ceiling set by the noise of the accuracies": data["ceiling"].notna().any(),
         "\N{MULTIPLICATION SIGN} correlation not defined": data[metric_of(data)].isna().any(),
     }
-    # A failed unit stands in the rows of every target; it is one unit all the same.
+    # A failed score stands in the rows of every target; it is one score all the same.
     failed = int(data.groupby("proxy")["failed"].max().sum())
     shown = [words for words, there in marks.items() if there]
-    return joined(circumstances(results, data), *shown, undefined, left_out(failed, "unit", why="failed,")) + "."
+    return joined(circumstances(results, data), *shown, undefined, left_out(failed, "score", why="failed,")) + "."

@@ -36,7 +36,7 @@ def drawings(results: Results) -> list[Drawing]:
         return []
     target, metric = targets_of(results)[0], metric_of(results.evidence)
     evidence = toward(results, target)
-    data = cost_data(known_costs["units"], evidence, metric)
+    data = cost_data(known_costs["relative_cost"], evidence, metric)
     if data.empty:
         return []
     known = evidence[evidence["proxy"].isin(data["proxy"])]
@@ -64,20 +64,21 @@ def drawings(results: Results) -> list[Drawing]:
     ]
 
 
-def cost_data(units: pd.Series, evidence: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return one row a proxy, cheapest first: its cost in units, its correlation, and whether no cheaper is as good.
+def cost_data(relative_cost: pd.Series, evidence: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return one row a proxy, cheapest first: its relative cost, its correlation, and whether no cheaper is as good.
 
     Args:
-        units: by proxy.
+        relative_cost: by proxy.
         evidence: rows of one target.
         metric: the column of the correlation.
     """
     data = evidence[["proxy", "family"]].assign(
-        units=evidence["proxy"].map(units).astype(float), correlation=evidence[metric].astype(float)
+        relative_cost=evidence["proxy"].map(relative_cost).astype(float),
+        correlation=evidence[metric].astype(float),
     )
     # A logarithmic scale has no place for zero.
-    data = data[(data["units"] > 0) & data["correlation"].notna()]
-    data = data.sort_values(["units", "correlation"], ascending=[True, False], kind="stable", ignore_index=True)
+    data = data[(data["relative_cost"] > 0) & data["correlation"].notna()]
+    data = data.sort_values(["relative_cost", "correlation"], ascending=[True, False], kind="stable", ignore_index=True)
     best_before = data["correlation"].cummax().shift(fill_value=-math.inf)
     return data.assign(front=data["correlation"] > best_before)
 
@@ -85,7 +86,7 @@ def cost_data(units: pd.Series, evidence: pd.DataFrame, metric: str) -> pd.DataF
 def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
     """Draw a dot a proxy, and the front as a line with names; data as `cost_data` makes them."""
     front, others = data[data["front"]], data[~data["front"]]
-    exponents = np.log10(data["units"].to_numpy())
+    exponents = np.log10(data["relative_cost"].to_numpy())
     # At least a decade wide, so that at least one power of ten stands below the axis.
     room = 0.15 + max(0.0, 1.0 - float(np.ptp(exponents))) / 2
     low, high = exponents.min() - room, exponents.max() + room
@@ -99,11 +100,11 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
     above = max(0.05 * (highest - lowest), 0.02)
     axes.set_ylim(lowest - above, highest + above)
     axes.grid()
-    axes.plot(others["units"], others["correlation"], "o", color="#888888", markersize=2.6, markeredgewidth=0)
-    steps = [*front["units"], 10.0**high], [*front["correlation"], front["correlation"].iloc[-1]]
+    axes.plot(others["relative_cost"], others["correlation"], "o", color="#888888", markersize=2.6, markeredgewidth=0)
+    steps = [*front["relative_cost"], 10.0**high], [*front["correlation"], front["correlation"].iloc[-1]]
     axes.step(*steps, where="post", color="#0072B2")
-    axes.plot(front["units"], front["correlation"], "o", color="#0072B2", markersize=4, markeredgewidth=0)
+    axes.plot(front["relative_cost"], front["correlation"], "o", color="#0072B2", markersize=4, markeredgewidth=0)
     canvas.number(axes, "y")
-    axes.set_xlabel("Units of one forward and backward")
-    places = list(zip(front["units"], front["correlation"], strict=True))
+    axes.set_xlabel("Cost relative to one forward and backward")
+    places = list(zip(front["relative_cost"], front["correlation"], strict=True))
     ends.label(axes, places, [labels.get(name, name) for name in front["proxy"]], ["#999999"] * len(front))

@@ -23,7 +23,7 @@ PAGE_COLOURS = 96
 
 
 @dataclass(frozen=True)
-class Picture:
+class Thumbnail:
     """A figure as the page shows it; width and height are the pixels of the PNG."""
 
     stem: str
@@ -40,7 +40,7 @@ class Group:
 
     name: str
     title: str
-    pictures: tuple[Picture, ...]
+    thumbnails: tuple[Thumbnail, ...]
     of_search: bool = False
 
 
@@ -69,21 +69,21 @@ def draw(results: Results, folder: Path, names: Sequence[str] | None = None) -> 
     ]
     with progress.shown(len(possible), "figure kind", f"figures of {results.folder.name}") as step:
         for kind in possible:
-            pictures = []
+            thumbnails = []
             for drawing in kind.draw(results):
                 paths = canvas.save(drawing.figure, folder, drawing.stem, drawing.data)
-                pictures.append(_picture(drawing, paths[0]))
+                thumbnails.append(_thumbnail(drawing, paths[0]))
                 written += paths
-            if pictures:
-                groups.append(Group(kind.name, kind.title, tuple(pictures), kind.of_search))
+            if thumbnails:
+                groups.append(Group(kind.name, kind.title, tuple(thumbnails), kind.of_search))
             step()
     return tuple(groups), written
 
 
-def _picture(drawing: Drawing, large: Path) -> Picture:
+def _thumbnail(drawing: Drawing, large: Path) -> Thumbnail:
     # Half the size is enough for a screen, and a palette keeps forty images small enough for one page.
     with Image.open(large) as image:
         small = image.convert("RGB").reduce(2).quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="PNG", optimize=True)
-    return Picture(drawing.stem, drawing.alternative, drawing.caption, buffer.getvalue(), small.width, small.height)
+    return Thumbnail(drawing.stem, drawing.alternative, drawing.caption, buffer.getvalue(), small.width, small.height)

@@ -59,7 +59,7 @@ def drawings(results: Results) -> list[Drawing]:
 def recall_data(results: Results, target: str, seed: int, proxies: Sequence[str] | None = None) -> pd.DataFrame:
     """Return proxy, k, share (k of the cells), recall, cells and undefined by proxy and k.
 
-    Scores of one seed only; cells whose unit failed are left out, as are undefined scores where correlations do so.
+    Scores of one seed only; cells whose score failed are left out, as are undefined scores where correlations do so.
 
     Args:
         results: the run.

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, file_names, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, with_deviation
+from diswot.reports.style.wording import counted, joined, left_out, with_std
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def scatter_data(
     """Return one row per scored cell and seed: cell, seed, status, score, score_rank, accuracy, accuracy_rank.
 
     Ranks are taken within a seed, 1 is the best, ties share their mean rank, and a score that is undefined or not
-    finite ranks worst or, with ``omit``, has no row. Failed units have no score and no row.
+    finite ranks worst or, with ``omit``, has no row. Failed scores have no value and no row.
 
     Args:
         scores: of one proxy; columns cell, seed, status and value.
@@ -88,7 +88,7 @@ def scatter_data(
 
 def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
-    rho, tau = (with_deviation(row[metric], row[f"{metric}_deviation"]) for metric in ("spearman", "kendall"))
+    rho, tau = (with_std(row[metric], row[f"{metric}_std"]) for metric in ("spearman", "kendall"))
     evidence = row.to_frame().T
     wanted = look.current()
     marks = "circled: the most accurate cells" if wanted.annotate else "margins: histograms, best at right and top"
@@ -99,7 +99,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
         circumstances(results, evidence),
         marks,
         cross if undefined else "",
-        left_out(int(row["failed"]), "unit", why="failed,"),
+        left_out(int(row["failed"]), "score", why="failed,"),
     )
     across = canvas.column(canvas.SINGLE_COLUMN)
     with canvas.style():
@@ -173,14 +173,14 @@ def draw_margins(axes: Axes, points: pd.DataFrame, direction: str) -> None:
     """Draw histograms of scores and accuracies beside the axes, best at the right and at the top, as the ranks are."""
     defined = points[points["status"] == "ok"]
     above = axes.inset_axes((0, 1.02, 1, STRIP))
-    beside = axes.inset_axes((1.02, 0, STRIP, 1))
+    right = axes.inset_axes((1.02, 0, STRIP, 1))
     sign = 1.0 if direction == "higher" else -1.0
     above.stairs(_histogram(sign * defined["score"].to_numpy(float)), fill=True, color=STRIP_COLOUR)
     accuracies = points.drop_duplicates("cell")["accuracy"].to_numpy(float)
-    beside.stairs(_histogram(accuracies), fill=True, color=STRIP_COLOUR, orientation="horizontal")
+    right.stairs(_histogram(accuracies), fill=True, color=STRIP_COLOUR, orientation="horizontal")
     above.set_xlim(0, BINS)
-    beside.set_ylim(0, BINS)
-    for margin in (above, beside):
+    right.set_ylim(0, BINS)
+    for margin in (above, right):
         margin.set_axis_off()
 
 

@@ -107,8 +107,8 @@ def _sheet(data: pd.DataFrame, best: float, note: str) -> Figure:
         figure, (axes, *right) = canvas.sheet(across, body, note, columns=1 + timed, sharey=True)
         draw(axes, data, best, canvas.short(shown, 1.2))
         axes.set_ylabel(typography.elide(axes.get_ylabel(), body - 0.2), loc="top")
-        for beside_it in right:
-            _draw_seconds(beside_it, data, best)
+        for axes_of_seconds in right:
+            _draw_seconds(axes_of_seconds, data, best)
     return figure
 
 

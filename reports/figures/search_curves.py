@@ -24,7 +24,7 @@ MOST, ABREAST = 9, 3
 #: The share of the evaluations after which curves are sure to be inside the axes.
 START = 0.1
 HEIGHT, ALONE = 1.3, 2.2
-NUMBERS = ("evaluation", "seconds", "mean", "deviation", "low", "high")
+NUMBERS = ("evaluation", "seconds", "mean", "std", "low", "high")
 DOTTED = (0, (1, 1.5))
 LOOKS: dict[str, dict[str, Any]] = {
     "evolution": {"color": "#0072B2", "label": "Evolution"},

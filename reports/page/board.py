@@ -24,14 +24,14 @@ class Dot:
         place: of the dot.
         low: of the interval's lower end.
         high: of its upper end.
-        level: whether it is the best one, or not significantly different from it.
+        alike: whether it is the best one, or not significantly different from it.
         words: the number and its interval.
     """
 
     place: float
     low: float
     high: float
-    level: bool
+    alike: bool
     words: str
 
 
@@ -94,8 +94,8 @@ def board(results: Results) -> Board | None:
             return None
         value = float(row[metric])
         below, above = (float(row[end]) if pd.notna(row[end]) else value for end in ("low", "high"))
-        level = proxy == row["best"] or row["level_with_best"] == 1
-        return Dot(place(value), place(below), place(above), bool(level), with_interval(value, row["low"], row["high"]))
+        alike = proxy == row["best"] or row["not_significantly_different"] == 1
+        return Dot(place(value), place(below), place(above), bool(alike), with_interval(value, row["low"], row["high"]))
 
     proxies = list(dict.fromkeys(shown["proxy"]))
     return Board(

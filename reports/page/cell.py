@@ -18,7 +18,7 @@ STEP, NODE, BLOCK, GAP = 84, 12, (54, 12), 4
 CLASSES = {"nor_conv_3x3": "conv3", "nor_conv_1x1": "conv1", "avg_pool_3x3": "pool", "skip_connect": "skip"}
 
 
-def picture(space: str, cell: int | None = None) -> Markup:
+def svg(space: str, cell: int | None = None) -> Markup:
     """Return a cell as SVG, its colours left to the style sheet; empty for a space whose cells are not drawn.
 
     Args:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -46,8 +46,8 @@ from diswot.reports.summary import (
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
 
-#: Behind a correlation that is not significantly different from the best one.
-LEVEL = "*"
+#: After a correlation that is not significantly different from the best one.
+NOT_DIFFERENT = "*"
 
 FAMILY = text("Family", "family", choice=True)
 
@@ -113,7 +113,7 @@ def _best(rows: pd.DataFrame) -> str:
     sentences = [
         f"{best['proxy']}{kind} has the highest {METRICS[metric].label} correlation, {rho} "
         f"(n = {int(best['n']):,}, {seeds}).",
-        _level(rows[rows["proxy"] != best["proxy"]]),
+        _not_different(rows[rows["proxy"] != best["proxy"]]),
         f"Controlling for the network's size, its correlation is {estimated(best, 'partial')}.",
     ]
     if pd.notna(best["ceiling"]):
@@ -128,18 +128,18 @@ def _best(rows: pd.DataFrame) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _level(others: pd.DataFrame) -> str:
+def _not_different(others: pd.DataFrame) -> str:
     if others.empty:
         return ""
-    compared = others[others["behind_p"].notna()]
+    compared = others[others["gap_to_best_p"].notna()]
     if compared.empty:
         return f"A comparison with the others takes {intervals.FEWEST_FUNCTIONS} functions."
-    level = [str(row["proxy"]) for row in compared.to_dict("records") if _holds(row["level_with_best"])]
-    if not level:
+    alike = [str(row["proxy"]) for row in compared.to_dict("records") if row["not_significantly_different"] == 1]
+    if not alike:
         return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
-    if len(level) == len(compared):
+    if len(alike) == len(compared):
         return "None of the others is significantly different from it."
-    return f"Not significantly different from it {_are(len(level))} of the {len(compared)} others: {listed(level)}."
+    return f"Not significantly different from it {_are(len(alike))} of the {len(compared)} others: {listed(alike)}."
 
 
 def _are(count: int) -> str:
@@ -190,18 +190,18 @@ def correlation_table(results: Results) -> Table:
 
 
 def _marked(number: Number, row: Row) -> Number:
-    level = _is_best(row) or bool(pd.notna(row["behind_p"]) and _holds(row["level_with_best"]))
-    return replace(number, text=f"{number.text}{LEVEL}", best=_is_best(row)) if level else number
+    alike = _is_best(row) or bool(pd.notna(row["gap_to_best_p"]) and row["not_significantly_different"] == 1)
+    return replace(number, text=f"{number.text}{NOT_DIFFERENT}", best=_is_best(row)) if alike else number
 
 
-def _measures(names: Iterable[str], leading: str = "") -> list[Field]:
+def _metrics(names: Iterable[str], leading: str = "") -> list[Field]:
     # The leading metric has an interval.
     return [value(METRICS[name].label, partial(_measured, name=name, interval=name == leading)) for name in names]
 
 
 def _measured(row: Row, name: str, interval: bool = False) -> Number:
     low, high = (row["low"], row["high"]) if interval else (None, None)
-    cell = number(row[name], deviation=row[f"{name}_deviation"], low=low, high=high)
+    cell = number(row[name], std=row[f"{name}_std"], low=low, high=high)
     defined, seeds = int(row[f"{name}_seeds"]), int(row["seeds"])
     if pd.isna(row[name]) or defined == seeds:
         return cell
@@ -236,7 +236,7 @@ def reading(results: Results) -> list[str]:
         f"Partial correlation: the partial {label} correlation, controlling for the FLOPs of live edges.",
         "Gap to the best: how much lower the correlation is than the highest one with this target, paired by function. "
         "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm).",
-        f"{LEVEL} not significantly different from the best: p is above {SIGNIFICANCE}. n: how many different "
+        f"{NOT_DIFFERENT} not significantly different from the best: p is above {SIGNIFICANCE}. n: how many different "
         "functions count. Not defined and failed: scores of all seeds.",
     ]
 
@@ -310,10 +310,10 @@ def metric_tables(results: Results) -> list[tuple[str, Table]]:
     metric = metric_of(summary)
     fields = [
         text("Proxy", "proxy"),
-        *_measures([metric, *(name for name in METRICS if name != metric)], metric),
+        *_metrics([metric, *(name for name in METRICS if name != metric)], metric),
         value("Partial correlation", lambda row: estimate(row, "partial")),
-        value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "behind")),
-        value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["behind_p"])),
+        value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "gap_to_best")),
+        value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["gap_to_best_p"])),
         value("Cells", whole, "n"),
         value("Functions", whole, "n_functions"),
         value("Seeds", whole, "seeds"),
@@ -322,7 +322,7 @@ def metric_tables(results: Results) -> list[tuple[str, Table]]:
         (
             target,
             table(
-                f"measures-{place}",
+                f"metrics-{place}",
                 f"All metrics with {target}",
                 _records(summary, target),
                 fields,
@@ -345,27 +345,27 @@ def metric_summaries() -> list[tuple[str, str]]:
 
 
 def problem_table(results: Results) -> Table:
-    """Return what is undefined or failed, by proxy, status and cause: units, cells, and one cell as an example."""
+    """Return what is undefined or failed, by proxy, status and cause: scores, cells, and one cell as an example."""
     bad = results.scores[results.scores["status"] != "ok"]
     causes = bad.assign(
         cause=bad["cause"].astype(object).where(bad["cause"].notna(), "no cause was stored"),
         status=bad["status"].replace("undefined", NOT_DEFINED),
     )
     counts = causes.groupby(["proxy", "status", "cause"], sort=False, as_index=False).agg(
-        units=("cell", "size"), cells=("cell", "nunique"), example=("cell", "min")
+        scores=("cell", "size"), cells=("cell", "nunique"), example=("cell", "min")
     )
     counts = counts.sort_values(
-        ["status", "units", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
+        ["status", "scores", "proxy", "cause"], ascending=[True, False, True, True], kind="stable"
     )
     fields = [
         text("Proxy", "proxy"),
         text("Outcome", "status", choice=True),
-        value("Units", whole, "units"),
+        value("Scores", whole, "scores"),
         value("Cells", whole, "cells"),
         value("For example cell", lambda cell: Number(cell, str(cell)), "example"),
         text("Cause", "cause"),
     ]
-    caption = "Scores that are not defined and units that failed, by proxy and cause"
+    caption = "Scores that are not defined or failed, by proxy and cause"
     return table("problems", caption, counts.to_dict("records"), fields)
 
 
@@ -379,7 +379,7 @@ def rebuilt_by(results: Results) -> list[str]:
     options = [word for name in results.method.targets for word in ("--target", str(name))]
     method = results.method
     for option, asked, usual in (
-        ("--metric", method.measure, Method().metric),
+        ("--metric", method.metric, Method().metric),
         ("--undefined", method.undefined, UNDEFINED[0]),
     ):
         options += [option, asked] if asked != usual else []
@@ -426,8 +426,8 @@ def proxy_table(results: Results) -> Table:
 
 def ensemble_table(results: Results) -> Table:
     """Return the ensembles that the evidence has: members, source, and where they differ from it."""
-    rows = [(one.name, ", ".join(one.members), one.source, one.deviations) for one in ensembles_of(results)]
-    return of_texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Deviations"), rows)
+    rows = [(one.name, ", ".join(one.members), one.source, one.differences) for one in ensembles_of(results)]
+    return of_texts("ensembles", "Ensembles of proxies", ("Ensemble", "Members", "Source", "Differences"), rows)
 
 
 def ensembles_of(results: Results) -> list[Ensemble]:
@@ -453,8 +453,3 @@ def citations(results: Results) -> list[tuple[str, str]]:
 
 def _distilled(summary: pd.DataFrame) -> list[str]:
     return [str(name) for name in summary.loc[summary["over_vanilla"].notna(), "target"].drop_duplicates()]
-
-
-def _holds(value: Any) -> bool:
-    # Where some rows have no answer, a frame holds objects.
-    return bool(pd.notna(value) and value)

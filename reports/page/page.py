@@ -18,7 +18,7 @@ from diswot.reports.page import board, cell, content, explorer, search_content, 
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
-    from diswot.reports.figures.gallery import Group, Picture
+    from diswot.reports.figures.gallery import Group, Thumbnail
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("uPlot.min.css", "report.css")
@@ -68,7 +68,7 @@ def _read(name: str) -> str:
 
 def _run(number: int, section: Section) -> dict[str, Any]:
     results = section.results
-    groups = [group for group in section.groups if group.pictures]
+    groups = [group for group in section.groups if group.thumbnails]
     leaderboard = board.board(results)
     space, pick = results.info.space, answer.pick_of(results.search)
     in_short = answer.in_short(results)
@@ -81,8 +81,8 @@ def _run(number: int, section: Section) -> dict[str, Any]:
         "board": leaderboard,
         "lines": {line.proxy: line for line in leaderboard.lines} if leaderboard else {},
         "pick": pick,
-        "pick_picture": cell.picture(results.search.info.space, pick.cell) if pick and results.search else "",
-        "cell_form": cell.picture(space),
+        "pick_drawing": cell.svg(results.search.info.space, pick.cell) if pick and results.search else "",
+        "cell_form": cell.svg(space),
         "explorer": explorer.data(results),
         "sampled": content.sampled(results),
         "sample": content.sample(results),
@@ -93,8 +93,8 @@ def _run(number: int, section: Section) -> dict[str, Any]:
         "distilled": content.distilled_tables(results),
         "subsets": content.subset_tables(results),
         "subset_summaries": content.subset_summaries(results),
-        "measures": content.metric_tables(results),
-        "measure_summaries": content.metric_summaries(),
+        "metrics": content.metric_tables(results),
+        "metric_summaries": content.metric_summaries(),
         "search": search_content.section(results),
         "groups": [one for one in groups if not one.of_search and one.name not in OF_DISTILLATION],
         "distillation_groups": [one for one in groups if one.name in OF_DISTILLATION],
@@ -125,8 +125,8 @@ def _parts(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "methods", "Data and methods"
 
 
-def _data_address(picture: Picture) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.png).decode()
+def _data_address(thumbnail: Thumbnail) -> str:
+    return "data:image/png;base64," + base64.b64encode(thumbnail.png).decode()
 
 
 def _hash(text: str) -> str:

@@ -75,7 +75,7 @@ def summary_table(search: Search) -> Table:
     """Return what the picks reach: a row a driver, algorithm, target and teacher, the best drivers first."""
     fields = [
         *_who(search, text("Target", "target", choice=True)),
-        value("Accuracy %", lambda row: estimate(row, "accuracy", deviation=True)),
+        value("Accuracy %", lambda row: estimate(row, "accuracy", std=True)),
         value("Picks known", _known),
         value("Regret", lambda row: estimate(row, "regret")),
         value("Better than %", percent, "percentile"),

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
-    beside_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
+    with_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
     found = [
         ("Winner", _winner(search.info.winner)),
-        (f"Best score{beside_first}", _best_score(search)),
-        *((f"{target}{beside_first}", _reached(search, target)) for target in targets(search)),
+        (f"Best score{with_first}", _best_score(search)),
+        *((f"{target}{with_first}", _reached(search, target)) for target in targets(search)),
         ("Other teachers", _teachers(search)),
     ]
     return [(about, sentences) for about, sentences in found if sentences]
@@ -51,8 +51,8 @@ def findings(search: Search) -> list[tuple[str, str]]:
 def _winner(winner: Winner | None) -> str:
     if winner is None:
         return ""
-    metric = METRICS.get(winner.measure)
-    label = metric.label if metric else plain(winner.measure)
+    metric = METRICS.get(winner.metric)
+    label = metric.label if metric else plain(winner.metric)
     sentences = [
         f"{winner.driver} ranks best with {plain(winner.target)} on {counted(winner.chosen_on, 'cell')}, one half of "
         f"those that have an accuracy: {label} correlation {decimal(winner.chosen)}.",
@@ -65,7 +65,7 @@ def _winner(winner: Winner | None) -> str:
         chance = f" (p {said if said.startswith('<') else f'= {said}'})" if math.isfinite(p) else ""
         verdict = "which is significant" if winner.significant else "which is not significant"
         margin = decimal(stored_number(winner.margin))
-        sentences.append(f"The second, {winner.runner_up}, is {margin} behind, {verdict}{chance}.")
+        sentences.append(f"The second, {winner.runner_up}, has a gap of {margin}, {verdict}{chance}.")
     sentences.append(
         f"On the other {counted(winner.judged_on, 'cell')}, which had no part in the choice, its correlation is "
         f"{estimated(winner.model_dump(), 'judged')}."

@@ -50,11 +50,11 @@ def decimal(value: float) -> str:
     return f"{rounded:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
-def with_deviation(mean: float, deviation: float) -> str:
-    """Return ``mean ± deviation``, or the mean alone where there is no deviation (one seed)."""
-    if not math.isfinite(mean) or not math.isfinite(deviation):
+def with_std(mean: float, std: float) -> str:
+    """Return ``mean ± std``, or the mean alone where there is no standard deviation (one seed)."""
+    if not math.isfinite(mean) or not math.isfinite(std):
         return decimal(mean)
-    return f"{decimal(mean)} ± {decimal(deviation)}"
+    return f"{decimal(mean)} ± {decimal(std)}"
 
 
 def interval(low: float, high: float) -> str:
@@ -67,18 +67,18 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{decimal(value)} {interval(low, high)}".rstrip() if math.isfinite(value) else NOT_DEFINED
 
 
-def number(value: object, *, deviation: object = None, low: object = None, high: object = None) -> Number:
-    """Return a stored number with three decimals, its deviation over seeds beside it and its interval below."""
+def number(value: object, *, std: object = None, low: object = None, high: object = None) -> Number:
+    """Return a stored number with three decimals, its standard deviation next to it and its interval below."""
     if not finite(value):
         return UNKNOWN
-    spread = f"± {decimal(deviation)}" if finite(deviation) else ""
+    spread = f"± {decimal(std)}" if finite(std) else ""
     return Number(float(value), decimal(value), spread, interval(stored_number(low), stored_number(high)))
 
 
-def estimate(row: Mapping[Any, Any], name: str, deviation: bool = False) -> Number:
-    """Return what a row holds in a column and its neighbours ``NAME_low``, ``NAME_high`` and ``NAME_deviation``."""
-    spread = row.get(f"{name}_deviation") if deviation else None
-    return number(row.get(name), deviation=spread, low=row.get(f"{name}_low"), high=row.get(f"{name}_high"))
+def estimate(row: Mapping[Any, Any], name: str, std: bool = False) -> Number:
+    """Return what a row holds in a column and its neighbours ``NAME_low``, ``NAME_high`` and ``NAME_std``."""
+    spread = row.get(f"{name}_std") if std else None
+    return number(row.get(name), std=spread, low=row.get(f"{name}_low"), high=row.get(f"{name}_high"))
 
 
 def estimated(row: Mapping[Any, Any], name: str) -> str:

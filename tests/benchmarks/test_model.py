@@ -41,7 +41,7 @@ def test_features_are_those_of_the_function() -> None:
     assert all(model.features(cell) == model.features(cells[0]) for cells in several for cell in cells)
 
 
-def test_features_tell_all_functions_apart() -> None:
+def test_features_separate_all_functions() -> None:
     known = model.feature_table()
     assert len(known) == 5259  # all but the function without a live path
     assert not known.duplicated().any()

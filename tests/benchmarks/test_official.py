@@ -296,7 +296,7 @@ def test_from_api_gives_what_the_object_says(api: Any, content: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("hp", ["12", 200])
-def test_from_api_tells_12_and_200_epochs_apart(api: Any, hp: int | str) -> None:
+def test_from_api_separates_12_and_200_epochs(api: Any, hp: int | str) -> None:
     frame = diswot.tables.from_api(api, hp=hp)
     seeds = {"12": (111, 777), "200": (777, 888, 999)}[str(hp)]
     ends = [f"{hp}", *(f"{hp}-seed{seed}" for seed in seeds)]

@@ -270,20 +270,20 @@ def test_robust_accuracies_are_of_one_network_an_isomorphism_class(shared_data: 
 # Tables of the user's
 
 
-def test_a_card_beside_a_file_is_its_card(tmp_path: Path) -> None:
+def test_a_card_next_to_a_file_is_its_card(tmp_path: Path) -> None:
     path = write(tmp_path, "cell,a\n5,90\n")
     card = dataclasses.replace(tables.load(path).card, source="me", teacher="resnet56")
-    beside = user.card_path(path)
-    beside.write_text(json.dumps(dataclasses.asdict(card)))
+    stored = user.card_path(path)
+    stored.write_text(json.dumps(dataclasses.asdict(card)))
     assert tables.load(path).card == card
     write(tmp_path, "cell,a\n5,91\n")
     with pytest.raises(InputError, match=r"mine\.csv\.card\.json' is the card of other figures than '.*mine\.csv' has"):
         tables.load(path)
     for text in ("[]", "{}", json.dumps(dataclasses.asdict(card) | {"seeds": 1})):
-        beside.write_text(text)
+        stored.write_text(text)
         with pytest.raises(InputError, match="must be a JSON object of the texts citation, data_hash, epochs"):
             tables.load(path)
-    beside.write_text("{")
+    stored.write_text("{")
     with pytest.raises(InputError, match=r"the card '.*' cannot be read \(.*\); mend or remove it"):
         tables.load(path)
 
@@ -339,7 +339,7 @@ def test_a_table_of_s0(tmp_path: Path) -> None:
         tables.load(path, "s1")
 
 
-def test_a_string_beside_an_index_must_agree(tmp_path: Path) -> None:
+def test_a_string_with_an_index_must_agree(tmp_path: Path) -> None:
     cell = Cell.from_index(5)
     path = write(tmp_path, f"index,arch_str,a\n5,{cell},90\n")
     assert tables.load(path).frame["a"].to_dict() == {5: 90.0}
@@ -716,7 +716,7 @@ def test_targets_take_any_value_of_another_quantity(tmp_path: Path, name: str) -
         ("size [MB]", False, ""),
     ],
 )
-def test_units_tell_costs_and_percent(column: str, cost: bool, sign: str) -> None:
+def test_units_separate_costs_and_percent(column: str, cost: bool, sign: str) -> None:
     assert (units.is_cost(column), units.of(column)) == (cost, sign)
 
 

@@ -238,7 +238,7 @@ def _stubbed() -> Iterator[None]:
         patch.setattr(pool, "local", lambda workers, devices: DeadWorkers())
         patch.setattr(pool, "plain", lambda workers: DeadWorkers())
         patch.setattr("diswot.harness.compute.cluster.executor._connect", _no_cluster)
-        patch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+        patch.setattr("diswot.harness.check.stages.relative_times", lambda proxy, repeats: [1.0] * repeats)
         patch.setattr("diswot.harness.compute.bench._seconds", _once)
         patch.setattr(sys, "stdin", io.StringIO())
         yield

@@ -61,7 +61,7 @@ GOOD = {
     "teacher": ("s0:111", "nb201:3", "teacher.pt", "s0:111=teacher.pt", "s0:111,resnet20"),
     "budgets": ("params=1e6", "flops=1e7", "s0-diswot:distilled=90"),
     "cost": ("params", "s0-diswot:distilled"),
-    "beside": ("nb201-cifar10",),
+    "precomputed": ("nb201-cifar10",),
     "figures": ("bars",),
     "image_dir": ("images",),
     "changes": ("epochs=1", "C=4", "samples=64"),

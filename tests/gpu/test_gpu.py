@@ -1,4 +1,4 @@
-"""On a GPU: the CPU's numbers up to rounding, the same numbers twice, stacks, lack of memory. Skipped without one."""
+"""On a GPU: the CPU's numbers up to rounding, the same twice, vectorised seeds, lack of memory. Skipped without one."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_the_same_sweep_twice_gives_the_same_bits(scored: Callable[..., pd.DataF
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
-def test_a_stack_gives_the_scores_of_each(scored: Callable[..., pd.DataFrame]) -> None:
-    assert_agree(scored("stacked", stack=2), scored("plain"), 1e-2)
+def test_vectorised_seeds_give_the_scores_of_each(scored: Callable[..., pd.DataFrame]) -> None:
+    assert_agree(scored("vectorised", vectorised_seeds=2), scored("plain"), 1e-2)
 
 
 def test_a_batch_that_does_not_fit_is_a_failure_with_its_cause(scored: Callable[..., pd.DataFrame]) -> None:

@@ -32,8 +32,8 @@ def test_a_question_is_answered_once(run: Path, monkeypatch: pytest.MonkeyPatch)
     again = results.correlate(run)
     for name in answers.TABLES:
         pd.testing.assert_frame_equal(getattr(again, name), getattr(first, name), check_dtype=False, check_exact=True)
-    assert set(results.correlate(run, method=Method("kendall")).evidence["measure"]) == {"kendall"}
-    assert set(other.evidence["measure"]) == {"kendall"}
+    assert set(results.correlate(run, method=Method("kendall")).evidence["metric"]) == {"kendall"}
+    assert set(other.evidence["metric"]) == {"kendall"}
 
 
 def test_another_score_is_another_question(run: Path) -> None:

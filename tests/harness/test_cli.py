@@ -89,9 +89,9 @@ MISTAKES = {
     "evaluate --plugin empty.py": ("--plugin: ", "empty.py registers no proxy; decorate a function"),
     # counts that nobody means
     "evaluate --workers 100000000": ("'--workers': 100000000 is more than ", "this machine's processors only wait"),
-    "evaluate --stack 1000000": ("'--stack': 1000000 is more than 1024: ", "fill the memory"),
+    "evaluate --vectorised-seeds 1000000": ("'--vectorised-seeds': 1000000 is more than 1024: ", "fill the memory"),
     "evaluate --batch-size 1000000000": ("'--batch-size': 1000000000 is more than 65536: ", "take 64 GB"),
-    f"evaluate --stack 1{'0' * 30}": ("'--stack': 1000000000000000000000000000000 is more than 1024",),
+    f"evaluate --vectorised-seeds 1{'0' * 30}": ("'--vectorised-seeds': 1000000000000000000000000000000 is",),
     # seeds, images, teacher, device
     "evaluate --seeds 0": ("--seeds: '0' is neither a number of seeds, 1 to 1000, nor a list such as 0,1,2",),
     "evaluate --seeds 0,x": ("--seeds: '0,x' is neither a number of seeds",),
@@ -572,7 +572,7 @@ def test_evaluate_says_what_it_does_and_did(cli: Cli, tmp_path: Path) -> None:
     assert timeless(again) == f"{tmp_path}: 0 scores in 0 s, 2 were there already"
 
 
-def test_failed_units_are_told_and_counted_in_the_status(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
+def test_failed_scores_are_named_and_counted(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:
     path = plugin("if trace.logits.shape:\n    raise OSError('no luck')", needs="'logits'")
     run = ["evaluate", *TINY, "--plugin", path, "--proxies", "params,mine", "--out", tmp_path / "run"]
     said = cli(*run)
@@ -596,7 +596,7 @@ def test_undefined_scores_are_an_answer(cli: Cli, plugin: Callable[..., Path], t
     assert re.search(r"2 scores in \d+ s, 2 undefined$", said.sentence)
 
 
-def test_draws_is_taken_with_a_word_that_it_has_no_effect(cli: Cli, place: Path) -> None:
+def test_option_for_resamples_says_that_it_has_no_effect(cli: Cli, place: Path) -> None:
     said = cli("correlate", "run", "--draws", "200")
     assert said.status == 0
     assert "--draws has no effect: intervals are computed without resampling since 0.2." in said.sentence
@@ -688,9 +688,9 @@ def test_the_cost_of_proxies(cli: Cli, tmp_path: Path) -> None:
     said = cli("bench", *TINY, "--proxies", "params,snip", "--json", "--out", tmp_path / "costs.csv")
     names = [row["name"] for row in json.loads(said.out)]
     assert sorted(names[:2]) == ["params", "snip"]
-    assert names[2:] == ["suite", "suite, one by one", "unit", "unit, channels_last"]
+    assert names[2:] == ["suite", "suite, one by one", "pass", "pass, channels_last"]
     kept = pd.read_csv(tmp_path / "costs.csv", engine="python")
-    assert kept["units"].tolist() == [row["units"] for row in json.loads(said.out)]
+    assert kept["relative_cost"].tolist() == [row["relative_cost"] for row in json.loads(said.out)]
     cli("bench", *TINY, "--proxies", "params,snip", "--out", tmp_path / "costs.csv")
     seconds = pd.read_csv(tmp_path / "costs.csv")["seconds"]
     assert (seconds.round(3) != seconds).any()  # what is rounded for the screen is not rounded in the file
@@ -729,8 +729,8 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(cli:
     )
     said = cli("evaluate", "--config", path, "--batch-size", "8")
     assert said.status == 0
-    settings, units = settings_of(tmp_path / "run")
-    assert units == [(113, 2), (113, 4)]
+    settings, scored = settings_of(tmp_path / "run")
+    assert scored == [(113, 2), (113, 4)]
     assert (settings["batch_size"], settings["batch_seed"], settings["images"]) == (8, 9, "noise")
     assert [p["name"] for p in run_folder.read_info(tmp_path / "run").proxies] == ["params", "flops"]
 
@@ -795,7 +795,7 @@ def test_two_tables_of_one_name_are_refused(cli: Cli, place: Path) -> None:
     assert "a/x.csv and b/x.csv would both be called x;" in said.sentence
 
 
-def test_counts_that_differ_between_targets_stand_beside_each(cli: Cli, place: Path) -> None:
+def test_counts_that_differ_between_targets_are_shown_for_each(cli: Cli, place: Path) -> None:
     Path("kd.csv").write_text("cell,vanilla,distilled\n111,60,61\n113,61,\n")
     said = cli("correlate", "run", "--target", "kd.csv:distilled", "--full")
     header, _, row = next(

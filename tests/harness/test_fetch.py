@@ -167,10 +167,10 @@ def test_fetch_names_the_tables_that_can_be_fetched(cli: Cli) -> None:
 def test_images_are_found_where_they_were_fetched_to(
     cli: Cli, mirror: Path, own_cache: Path, tmp_path: Path, name: str, named: bool
 ) -> None:
-    option = ("--image-dir", tmp_path / "pictures") if named else ()
+    option = ("--image-dir", tmp_path / "elsewhere") if named else ()
     said = cli("images", "fetch", name, "--from", mirror, *option)
     layout = cifar.LAYOUTS[name]
-    parent = tmp_path / "pictures" if named else own_cache / "images"
+    parent = tmp_path / "elsewhere" if named else own_cache / "images"
     assert (said.status, said.sentence) == (0, "")
     assert said.out.startswith(f"{name} is there, in {parent / layout.folder}; use it as --images {name}")
     assert files_in(parent) == sorted(f"{layout.folder}/{file}" for file in layout.files)

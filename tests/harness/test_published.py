@@ -102,11 +102,11 @@ def test_accuracy_of_target(target: str, accuracy: Accuracy | None) -> None:
     assert published.accuracy_of(target) == accuracy
 
 
-def test_beside_gives_difference_and_settings_that_differ(run: Path) -> None:
+def test_compared_gives_difference_and_settings_that_differ(run: Path) -> None:
     correlated = results.correlate(run, ("s0-diswot:distilled",))
     evidence = correlated.evidence
     (ours,) = evidence.loc[(evidence["proxy"] == "nwot") & (evidence["target"] == "s0-diswot:distilled"), "kendall"]
-    (found,) = published.beside(correlated, [FIGURE]).to_dict("records")
+    (found,) = published.compared(correlated, [FIGURE]).to_dict("records")
     assert found["difference"] == pytest.approx(ours - 0.3187)
     assert (found["proxy"], found["target"], found["published"]) == ("nwot", "s0-diswot:distilled", 0.3187)
     assert "images noise (published: cifar100)" in found["details"]
@@ -114,36 +114,36 @@ def test_beside_gives_difference_and_settings_that_differ(run: Path) -> None:
     assert pd.isna(found["low"])  # the interval is that of Spearman's
 
 
-def test_beside_marks_what_was_not_stated(run: Path) -> None:
-    found = published.beside(results.correlate(run), [replace(FIGURE, images="", seeds="")]).iloc[0]
+def test_compared_marks_what_was_not_stated(run: Path) -> None:
+    found = published.compared(results.correlate(run), [replace(FIGURE, images="", seeds="")]).iloc[0]
     assert {"images?", "seeds?"} <= set(found["differs"].split(", "))
-    free = published.beside(results.correlate(run), [replace(FIGURE, images="none", seeds="any")]).iloc[0]
+    free = published.compared(results.correlate(run), [replace(FIGURE, images="none", seeds="any")]).iloc[0]
     assert not {"images", "images?", "seeds"} & set(free["differs"].split(", "))
 
 
-def test_beside_explains_large_differences_only(run: Path) -> None:
+def test_compared_explains_large_differences_only(run: Path) -> None:
     correlated = results.correlate(run)
-    ours = published.beside(correlated, [FIGURE])["ours"].iloc[0]
+    ours = published.compared(correlated, [FIGURE])["ours"].iloc[0]
     for away, text, said in (
         (0.02, "the images", ""),
         (0.2, "the images", "the images"),
         (0.2, "", published.UNEXPLAINED),
     ):
         figure = replace(FIGURE, figure=ours - away, explanation=text)
-        assert published.beside(correlated, [figure])["explanation"].tolist() == [said]
+        assert published.compared(correlated, [figure])["explanation"].tolist() == [said]
 
 
-def test_beside_leaves_out_what_the_run_lacks(run: Path) -> None:
+def test_compared_leaves_out_what_the_run_lacks(run: Path) -> None:
     correlated = results.correlate(run)
     others = [
         replace(FIGURE, proxy="meco"),
         replace(FIGURE, space="nb201"),
         replace(FIGURE, accuracy=Accuracy("cifar10", "test", 200)),
     ]
-    assert published.beside(correlated, others).empty
+    assert published.compared(correlated, others).empty
 
 
-def test_beside_takes_the_closest_target() -> None:
+def test_compared_takes_the_closest_target() -> None:
     targets = {
         "analog-nasbench:baseline": published.accuracy_of("analog-nasbench:baseline"),
         "nb201:cifar10-valid-test": published.accuracy_of("nb201:cifar10-valid-test"),
@@ -156,15 +156,15 @@ def test_beside_takes_the_closest_target() -> None:
     assert closest(FIGURE, targets) is None
 
 
-def test_run_published_is_the_table_of_beside(run: Path) -> None:
+def test_run_published_is_the_table_of_compared(run: Path) -> None:
     found = diswot.load(run).published(metric="kendall")
     assert list(found.columns) == list(published.COLUMNS)
     assert sorted(found["target"]) == ["s0-diswot:distilled", "s0-diswot:vanilla"]
-    pd.testing.assert_frame_equal(found, published.beside(results.load(run)))
+    pd.testing.assert_frame_equal(found, published.compared(results.load(run)))
 
 
 def test_cli_shows_published_figures(cli: Callable[..., Any], run: Path, tmp_path: Path) -> None:
-    written = tmp_path / "beside.csv"
+    written = tmp_path / "published.csv"
     answer = cli("correlate", run, "--published", "--metric", "kendall", "--out", written)
     assert answer.status == 0
     assert "DisWOT, CVPR 2023 (figure 1" in answer.out

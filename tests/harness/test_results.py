@@ -71,7 +71,7 @@ def test_correlations_with_the_spaces_own_targets_are_stored(run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["s0-diswot:vanilla", "s0-diswot:distilled", "s0-diswot"])
-def test_the_vanilla_and_the_distilled_accuracy_stand_beside_each_other(run: Path, name: str) -> None:
+def test_the_vanilla_and_the_distilled_accuracy_bring_each_other(run: Path, name: str) -> None:
     found = results.correlate(run, (name,))
     assert set(found.targets["target"]) == {"s0-diswot:distilled", "s0-diswot:vanilla", "s0-diswot:gain"}
 

@@ -248,7 +248,7 @@ def test_a_folder_that_becomes_a_run_has_its_names_already(tmp_path: Path) -> No
         ({"proxies": []}, "it has no proxies"),
         ({"proxies": [3]}, r"proxies\[0\] is 3, and must be an object"),
         ({"commands": "x"}, "commands is 'x', and must be a valid array"),
-        ({"taken": [{}]}, r"taken\[0\] lacks set, data_hash, proxies"),
+        ({"taken": [{}]}, r"taken\[0\] lacks name, data_hash, proxies"),
         ({"shipped": {"name": 1}}, "shipped.name is 1, and must be a valid string"),
     ],
 )

@@ -12,7 +12,7 @@ OTHER = {
     "augment": True,
     "classes": 10,
     "drawing": 1,
-    "stack": 2,
+    "vectorised_seeds": 2,
     "tf32": True,
     "deterministic": False,
 }
@@ -41,7 +41,7 @@ def test_the_batch_is_not_named_where_something_else_explains_it(settings: Setti
 
 
 def test_a_run_without_a_setting(settings: Settings) -> None:
-    older = {name: value for name, value in settings.stored().items() if name != "stack"}
+    older = {name: value for name, value in settings.stored().items() if name != "vectorised_seeds"}
     read = Settings.model_validate_json(json.dumps(older))
-    assert settings.differences(read) == ["stack 1 (there: None)"]
+    assert settings.differences(read) == ["vectorised_seeds 1 (there: None)"]
     assert read.hash == hash_of(older) != settings.hash

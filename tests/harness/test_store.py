@@ -56,7 +56,7 @@ def test_an_empty_store_has_an_empty_frame(path: Path) -> None:
         assert store.settled("any") == set()
 
 
-def test_a_unit_is_stored_once(path: Path, record: Make) -> None:
+def test_a_score_is_stored_once(path: Path, record: Make) -> None:
     with Store(path, create=True) as store:
         store.write([record(value=1.0)])
         store.write([record(value=2.0)])
@@ -72,7 +72,7 @@ def test_every_part_of_the_identity_counts(path: Path, record: Make, change: dic
         assert len(store.frame()) == 2
 
 
-def test_settled_units_are_those_of_the_settings_that_did_not_fail(path: Path, record: Make) -> None:
+def test_settled_scores_are_those_of_the_settings_that_did_not_fail(path: Path, record: Make) -> None:
     version = record().version
     with Store(path, create=True) as store:
         store.write(

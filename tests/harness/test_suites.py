@@ -14,7 +14,7 @@ import pytest
 import diswot
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import results, suites
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.suites import Suite
 from diswot.proxies import registry
 
@@ -67,7 +67,7 @@ def mine(folder: Path, run: Path) -> Suite:
 def test_shipped_suite_is_frozen() -> None:
     suite = suites.load("nb201-2026")
     assert suite.hash == "e4cd048ebfab79c1"
-    assert suite.proxies == sets.load("nb201-cifar10").versions
+    assert suite.proxies == catalogue.load("nb201-cifar10").versions
     assert {registry.get(name).version for name in suite.proxies} <= {"1", "2"}
     assert suite.arguments["cells"] == "all"
 

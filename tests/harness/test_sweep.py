@@ -68,7 +68,7 @@ def assert_same(one: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(scores(one), scores(other), check_exact=True)
 
 
-def test_every_unit_is_stored(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+def test_every_score_is_stored(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
     plan = make_plan(seeds=(0, 7))
     tally = run(plan, tmp_path)
     assert (tally.before, dict(tally.statuses), dict(tally.causes)) == (0, {"ok": 16}, {})
@@ -108,8 +108,8 @@ def test_neither_order_nor_company_changes_a_score(
     for name in names:
         run(make_plan(name, space=space, cells=cells[1:], seeds=(1,)), tmp_path / "alone")
     alone = scores(tmp_path / "alone")
-    beside = scores(tmp_path / "one").merge(alone[["cell", "proxy", "seed"]])
-    pd.testing.assert_frame_equal(beside, alone, check_exact=True)
+    both = scores(tmp_path / "one").merge(alone[["cell", "proxy", "seed"]])
+    pd.testing.assert_frame_equal(both, alone, check_exact=True)
 
 
 def test_what_is_dead_changes_only_what_counts_it(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_bad_proxy_is_an_outcome_and_nobody_elses_trouble(
     pd.testing.assert_frame_equal(others, scores(tmp_path / "without"), check_exact=True)
 
 
-def test_a_failed_unit_is_tried_again(
+def test_a_failed_score_is_tried_again(
     run: Sweep, make_plan: MakePlan, plugin: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = plugin(f"if not os.path.exists({str(tmp_path / 'mended')!r}):\n    raise OSError('not yet')\nreturn 2.0")
@@ -518,14 +518,14 @@ def test_whatever_a_plug_in_raises_is_its_own_and_the_sweep_goes_on(
     assert scores(tmp_path / "alone").set_index("proxy").equals(found.loc[["params", "snip"]])
 
 
-def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
+def test_vectorised_seeds_give_the_scores_of_each(run: Sweep, make_plan: MakePlan, tmp_path: Path) -> None:
     # Not plain, kdsvd: the first cancels to its rounding, the second depends on signs that rounding chooses.
     built_in = (name for name in registry.names() if registry.is_built_in(registry.get(name)))
     names = ",".join(name for name in built_in if name not in ("plain", "kdsvd"))
     plan = make_plan(names, cells=(113,), seeds=(0, 1), batch_size=8)
     run(plan, tmp_path / "plain")
-    run(replace(plan, stack=2), tmp_path / "stacked")
-    one, other = (scores(tmp_path / name) for name in ("plain", "stacked"))
+    run(replace(plan, vectorised_seeds=2), tmp_path / "vectorised")
+    one, other = (scores(tmp_path / name) for name in ("plain", "vectorised"))
     assert list(one["status"]) == list(other["status"])
     # The kernels add up in another order. pkt's terms cancel; zico divides by differences between two batches'
     # gradients, the smallest of which, with the fewest digits, weigh most.
@@ -535,12 +535,12 @@ def test_a_stack_of_seeds_gives_the_scores_of_each(run: Sweep, make_plan: MakePl
         assert mine["value"].to_numpy() == pytest.approx(expected, rel=loose.get(str(name), 1e-3), nan_ok=True), name
 
 
-def test_a_stack_is_the_same_whichever_of_its_seeds_is_asked_for(
+def test_vectorised_seeds_are_the_same_whichever_of_its_seeds_is_asked_for(
     run: Sweep, make_plan: MakePlan, tmp_path: Path
 ) -> None:
-    run(make_plan(seeds=(0, 1, 2), stack=2), tmp_path / "together")
+    run(make_plan(seeds=(0, 1, 2), vectorised_seeds=2), tmp_path / "together")
     for seed in (2, 1, 0):
-        run(make_plan(seeds=(seed,), stack=2), tmp_path / "apart")
+        run(make_plan(seeds=(seed,), vectorised_seeds=2), tmp_path / "apart")
     assert_same(tmp_path / "apart", tmp_path / "together")
 
 
@@ -549,11 +549,11 @@ def test_tampering_with_vectorised_seeds_changes_nothing_for_others(
 ) -> None:
     registry.load_file(plugin("trace.logits.add_(1)\nreturn 1.0", name="aaa", needs="'logits'"))
     registry.load_file(plugin("return trace.logits.sum()", name="zzz", file="other.py", needs="'logits'"))
-    run(make_plan("zzz", seeds=(0, 1), stack=2), tmp_path / "alone")
-    run(make_plan("aaa,zzz", seeds=(0, 1), stack=2), tmp_path / "beside")
-    beside = scores(tmp_path / "beside")
-    assert set(beside[beside["proxy"] == "aaa"]["status"]) == {"failed"}
-    mine = beside[beside["proxy"] == "zzz"].reset_index(drop=True)
+    run(make_plan("zzz", seeds=(0, 1), vectorised_seeds=2), tmp_path / "alone")
+    run(make_plan("aaa,zzz", seeds=(0, 1), vectorised_seeds=2), tmp_path / "both")
+    both = scores(tmp_path / "both")
+    assert set(both[both["proxy"] == "aaa"]["status"]) == {"failed"}
+    mine = both[both["proxy"] == "zzz"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, scores(tmp_path / "alone"))
 
 
@@ -569,14 +569,14 @@ def test_nothing_of_a_network_outlives_its_task(make_plan: MakePlan) -> None:
     assert tensors[1:] == [tensors[0]] * 2
 
 
-@pytest.mark.parametrize("stack", [1, 6])
+@pytest.mark.parametrize("vectorised_seeds", [1, 6])
 def test_a_teacher_is_made_once_a_seed_and_those_of_earlier_seeds_go(
-    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: int
+    run: Sweep, make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectorised_seeds: int
 ) -> None:
     made: list[object] = []
     real = task.trace_teacher
     monkeypatch.setattr(task, "trace_teacher", lambda *given: made.append(given) or real(*given))
     task._teachers.cache_clear()
-    run(make_plan("kd", cells=(111, 113, 131), seeds=tuple(range(6)), stack=stack), tmp_path)
+    run(make_plan("kd", cells=(111, 113, 131), seeds=tuple(range(6)), vectorised_seeds=vectorised_seeds), tmp_path)
     assert len(made) == 6
     assert task._teachers.cache_info().currsize <= 4

@@ -89,7 +89,7 @@ def test_adapt_draws_the_weights_that_the_network_itself_would_get(network: Make
     assert found == pytest.approx(own, rel=0, abs=0, nan_ok=True)
 
 
-def test_adapt_runs_in_a_stack_of_networks(network: Maker, batch: Batch) -> None:
+def test_adapt_runs_in_vectorised_networks(network: Maker, batch: Batch) -> None:
     images, labels = batch
     needs = frozenset(vectorised.PASSES)
 

@@ -218,7 +218,7 @@ def test_a_whole_number_as_version_becomes_its_text(version: Any, text: str) -> 
         ({"direction": 1}, "proxy p: direction=1 is not allowed"),
         ({"family": None}, "proxy p: family=a NoneType is not allowed"),
         ({"init": b"default"}, "proxy p: init=a bytes is not allowed"),
-        ({"deviations": 3}, "proxy p: deviations=3 is not allowed"),
+        ({"differences": 3}, "proxy p: differences=3 is not allowed"),
         ({"live_edges_only": "yes"}, "proxy p: live_edges_only='yes' is not allowed; give True or False."),
         ({"fast": 1}, "proxy p: fast=1 is not allowed; give True or False."),
         ({"time_limit": "3"}, "proxy p: time_limit='3' is not allowed; give a number above 0, or None."),
@@ -240,6 +240,13 @@ def test_register_refuses_an_argument_of_the_wrong_type_in_one_sentence(
     assert str(raised.value).startswith(sentence)
     assert "\n" not in str(raised.value)
     assert names() == before
+
+
+def test_register_takes_the_name_that_differences_had() -> None:
+    with pytest.warns(DeprecationWarning, match="write differences="):
+        decorate = register(needs=[], source="x", version="1", name="earlier", deviations="float32")
+    decorate(lambda trace: 1.0)
+    assert get("earlier").differences == "float32"
 
 
 def test_register_takes_a_callable_object_and_refuses_what_cannot_be_called() -> None:

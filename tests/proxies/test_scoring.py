@@ -35,7 +35,7 @@ POOLS = Cell(("avg_pool_3x3",) * 6).index
 LARGEST = Cell(("nor_conv_3x3",) * 6).index
 DEAD_EDGES = 13
 DEAD_BRANCH = Cell(("nor_conv_3x3", *("none",) * 5)).index  # a convolution runs and leads nowhere
-DEAD_BESIDE = Cell(("nor_conv_3x3", "none", "none", "nor_conv_1x1", "none", "none")).index  # and one beside it is live
+ONE_DEAD = Cell(("nor_conv_3x3", "none", "none", "nor_conv_1x1", "none", "none")).index  # and one beside it is live
 ALL = names()
 
 
@@ -110,7 +110,7 @@ def test_other_classes_sizes_and_batches(network: Maker, classes: int, pixels: i
 
 def test_what_depends_on_live_edges_only_says_so_truthfully(network: Maker, batch: Batch) -> None:
     teacher = network(seed=1)
-    cells = map(Cell.from_index, (DEAD_EDGES, DEAD_BRANCH, DEAD_BESIDE))
+    cells = map(Cell.from_index, (DEAD_EDGES, DEAD_BRANCH, ONE_DEAD))
     forms = [[score_all(network(form), batch, teacher, init="default") for form in (cell, cell.live)] for cell in cells]
 
     def is_same(full: float | str, live: float | str) -> bool:
@@ -451,10 +451,10 @@ def test_a_teacher_with_other_feature_maps_is_refused_by_the_proxy_s_name(
         proxies.score(network(), *batch, [name], teacher=Offers(network(seed=1), 2))
 
 
-COMPARES_PICTURES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation", "diswot", "jacov", "ntk_cond")
+COMPARES_IMAGES = ("sp", "pkt", "cc", "rkd", "kdsvd", "rmi", "diswot_relation", "diswot", "jacov", "ntk_cond")
 
 
-@pytest.mark.parametrize("name", COMPARES_PICTURES)
+@pytest.mark.parametrize("name", COMPARES_IMAGES)
 def test_one_image_has_nothing_to_be_compared_with(network: Maker, name: str) -> None:
     image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with pytest.raises(UndefinedScore, match=f"^{name}: it compares images, and the batch has one$"):

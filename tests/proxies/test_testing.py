@@ -59,7 +59,7 @@ def proxy(function: Callable[[Any], Any], **changes: Any) -> Proxy:
         live_edges_only=False,
         fast=True,
         source="this test",
-        deviations="",
+        differences="",
     )
     return replace(record, **{**changes, "needs": frozenset(changes.get("needs", record.needs))})
 
@@ -365,13 +365,13 @@ def test_memory_is_that_of_tensors_that_live_together() -> None:
     assert one.most == 2 * 4000
     at = cost.SETTINGS
     assert batches(at)[0][0].shape == (64, 3, 32, 32)
-    assert 0.1 < cost.memory_in_units(proxy(good)) < 1
+    assert 0.1 < cost.relative_memory(proxy(good)) < 1
 
 
-def test_times_are_in_units() -> None:
-    at_most = cost.time_in_units(proxy(good), 2)
+def test_times_are_relative_to_a_pass() -> None:
+    at_most = cost.relative_times(proxy(good), 2)
     assert len(at_most) == 2
-    assert all(0 < units < 20 for units in at_most)
+    assert all(0 < relative < 20 for relative in at_most)
 
 
 def test_networks_have_the_environment_s_shape() -> None:

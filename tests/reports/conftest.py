@@ -83,15 +83,16 @@ def make_run(
             "direction": "higher",
             "family": "family",
             "source": "Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340",
-            "deviations": "",
+            "differences": "",
             "needs": [["features", "gradients"] for _ in names],
             "default_init": "kaiming",
             "live_edges_only": False,
         }
     )
     folder.mkdir(parents=True, exist_ok=True)
-    units = [0.01 * 1.7 ** ((place * 5) % 11) for place in range(len(names))]
-    pd.DataFrame({"name": list(names), "seconds": 1.0, "units": units}).to_csv(folder / "costs.csv", index=False)
+    costs = [0.01 * 1.7 ** ((place * 5) % 11) for place in range(len(names))]
+    priced = pd.DataFrame({"name": list(names), "seconds": 1.0, "relative_cost": costs})
+    priced.to_csv(folder / "costs.csv", index=False)
     found = [
         evidence_table.Target(
             str(name),
@@ -112,7 +113,7 @@ def make_run(
         scores=scores,
         correlations=correlations,
         evidence=evidence,
-        method=Answered(targets=list(targets), measure=method.metric, undefined="worst"),
+        method=Answered(targets=list(targets), metric=method.metric, undefined="worst"),
         targets=accuracies,
         proxies=proxies,
         cards={
@@ -137,9 +138,9 @@ PROXIES = (
 
 
 def over_searches(values: np.ndarray) -> dict[str, float]:
-    mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
-    half = 2 * deviation / len(values) ** 0.5
-    return {"mean": mean, "deviation": deviation, "low": mean - half, "high": mean + half}
+    mean, std = values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
+    half = 2 * std / len(values) ** 0.5
+    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
 
 
 def trail(random: np.random.Generator, good: np.ndarray, bias: float, evaluations: int) -> list[int]:
@@ -157,7 +158,7 @@ def worth(accuracies: pd.Series, ends: np.ndarray, seconds: float) -> dict[str, 
     if not len(reached):
         return row
     over, highest = over_searches(reached), accuracies.max()
-    row |= {f"accuracy_{name}": over[name] for name in ("deviation", "low", "high")}
+    row |= {f"accuracy_{name}": over[name] for name in ("std", "low", "high")}
     row |= {"accuracy": over["mean"], "regret": highest - over["mean"], "percentile": 97.25}
     row |= {"regret_low": highest - over["high"], "regret_high": highest - over["low"]}
     return row | {"training_evaluations": 80.0, "training_seconds": 72000.0, "seconds_saved": 72000 / seconds}
@@ -195,7 +196,7 @@ def search_info(
 ) -> stored_search.Info:
     target = next(iter(asked["targets"]), "")
     chosen = stored_search.Winner(
-        **{"driver": drivers[0], "target": target, "measure": "spearman", "chosen_on": 300, "chosen": 0.81},
+        **{"driver": drivers[0], "target": target, "metric": "spearman", "chosen_on": 300, "chosen": 0.81},
         **{"undefined": 0, "runner_up": "kd", "margin": 0.012, "margin_p": 0.34, "significant": False},
         **{"judged_on": 300, "judged": 0.79, "judged_low": 0.74, "judged_high": 0.83},
     )
@@ -390,7 +391,7 @@ TWO_OBJECTIVES = (
 
 def nothing_known(search: Search) -> Search:
     """Return the search with every number that may be missing missing."""
-    numeric = {"mean", "deviation", "low", "high", "seconds", "score", "params", "flops", "found_at", "spearman"}
+    numeric = {"mean", "std", "low", "high", "seconds", "score", "params", "flops", "found_at", "spearman"}
     numeric |= {"same_pick", "searches", "picks", "evaluations", "known", *search.summary.columns[9:]}
     tables = {}
     for name in ("curves", "picks", "summary", "teachers"):

@@ -18,9 +18,9 @@ DRAWN = [name for name, space in spaces.SPACES.items() if space.drawing is not N
 @pytest.mark.parametrize("name", DRAWN)
 def test_page_form_holds_what_every_cell_shows(name: str) -> None:
     space = spaces.get(name)
-    form = re.findall(r'data-place="(\d+)" data-option="([\d ]+)" hidden', page.picture(name))
+    form = re.findall(r'data-place="(\d+)" data-option="([\d ]+)" hidden', page.svg(name))
     for number in list(space.cells)[:: len(space.cells) // 7]:
-        shown = re.findall(r'data-place="(\d+)" data-option="([\d ]+)">', page.picture(name, number))
+        shown = re.findall(r'data-place="(\d+)" data-option="([\d ]+)">', page.svg(name, number))
         options = space.encode(number)
         assert shown == [(place, some) for place, some in form if str(options[int(place)]) in some.split()]
 
@@ -41,5 +41,5 @@ def test_figure_draws_what_the_space_says(name: str) -> None:
         assert len(axes.patches) == len(space.drawing.of(space.encode(number))) + arrows
 
 
-def test_space_without_a_drawing_has_no_picture() -> None:
-    assert page.picture("nowhere") == ""
+def test_space_without_a_drawing_has_no_drawing() -> None:
+    assert page.svg("nowhere") == ""

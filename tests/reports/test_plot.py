@@ -126,11 +126,11 @@ def test_recall_draws_a_curve_a_proxy_that_ends_at_one(results: Results) -> None
     assert [line.get_ydata()[-1] for line in axes.lines] == [1, 1, 1]
 
 
-def test_cost_draws_units_against_correlations(results: Results) -> None:
+def test_cost_draws_relative_costs_against_correlations(results: Results) -> None:
     axes = diswot.plot.cost(results, target=VANILLA)
-    units = pd.read_csv(results.folder / "costs.csv").set_index("name")["units"]
+    costs = pd.read_csv(results.folder / "costs.csv").set_index("name")["relative_cost"]
     dots = [point for line in axes.lines if line.get_marker() == "o" for point in zip(*line.get_data(), strict=True)]
-    expected = [(units[name], evidence(results, VANILLA).loc[name, "spearman"]) for name in PROXIES]
+    expected = [(costs[name], evidence(results, VANILLA).loc[name, "spearman"]) for name in PROXIES]
     assert np.allclose(sorted(dots), sorted(expected))
 
 

@@ -32,7 +32,7 @@ def _facts(index: int) -> dict[str, Any]:
     }
 
 
-def _picture(index: int) -> str:
+def _text_drawing(index: int) -> str:
     cell = Cell.from_index(index)
     lines = ["", "node 0 is the input, node 3 the output:"]
     for operation, (source, target), live in zip(cell.operations, EDGES, cell.live_edges, strict=True):
@@ -84,7 +84,7 @@ SPACE = Space(
     targets=("nb201-kd:distilled", "analog-nasbench:baseline"),
     further_targets=("analog-nasbench:baseline", "nb201:cifar10-valid-test", "nb201:cifar100-test"),
     facts=_facts,
-    picture=_picture,
+    text_drawing=_text_drawing,
     drawing=Graph(
         "3\N{MULTIPLICATION SIGN}3 and 1\N{MULTIPLICATION SIGN}1: convolutions, pool: 3\N{MULTIPLICATION SIGN}3 "
         "average pooling, skip: identity; node 0 is the cell's input, 3 its output; edges with none are not drawn, "

@@ -113,8 +113,8 @@ class Cluster(Executor):
         self._link = _Link(client, self._demand)
         self._lock = threading.Lock()  # no task may come in while the last ones are given up
         self._end: Exception | None = None
-        self._waiting: deque[_Unit] = deque()
-        self._suspects: deque[_Unit] = deque()
+        self._waiting: deque[_Pending] = deque()
+        self._suspects: deque[_Pending] = deque()
         self._worker_seen = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         self._thread.start()
@@ -122,13 +122,13 @@ class Cluster(Executor):
     def submit(self, function: Callable[..., R], /, *arguments: Any, **named: Any) -> Future[R]:
         """Take a function and its one argument; both can be pickled."""
         (task,) = arguments
-        unit = _Unit(function, task, Future())
+        pending = _Pending(function, task, Future())
         with self._lock:
             if self._end is not None:
                 raise self._end
-            self._waiting.append(unit)
+            self._waiting.append(pending)
         self._link.reports.put(None)
-        return unit.future
+        return pending.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster, which drops what is not done."""
@@ -155,11 +155,11 @@ class Cluster(Executor):
                     self._reconnect()
         except Exception as error:  # noqa: BLE001 - it is raised where a result is waited for
             self._finish(error)
-        for unit in (*self._link.units(), *self._waiting, *self._suspects):
+        for pending in (*self._link.pending(), *self._waiting, *self._suspects):
             if isinstance(self._end, CancelledError):
-                unit.future.cancel()
+                pending.future.cancel()
             else:
-                unit.future.set_exception(self._end)
+                pending.future.set_exception(self._end)
 
     def _hand_out(self) -> None:
         # To every thread that has none, a chunk: Dask itself would let some wait behind others that take long.
@@ -177,7 +177,7 @@ class Cluster(Executor):
             elif self._suspects and not self._link.running:  # alone, so that no other can be the cause
                 self._link.send([self._suspects.popleft()], worker)
 
-    def _chunk(self, size: int) -> list[_Unit]:
+    def _chunk(self, size: int) -> list[_Pending]:
         chunk = [self._waiting.popleft()]
         while len(chunk) < size and self._waiting and self._waiting[0].function is chunk[0].function:
             chunk.append(self._waiting.popleft())
@@ -198,21 +198,21 @@ class Cluster(Executor):
         elif chunk[0].is_suspect:
             error = pool.WorkerDeathError()
         else:
-            chunk = [replace(unit, is_suspect=True) for unit in chunk]
+            chunk = [replace(pending, is_suspect=True) for pending in chunk]
         del self._link.running[done.key]
-        for unit, result in zip(chunk, results, strict=False):
-            _resolve(unit.future, result)
+        for pending, result in zip(chunk, results, strict=False):
+            _resolve(pending.future, result)
         chunk = chunk[len(results) :]
         if error is not None:
             chunk.pop(0).future.set_exception(error)
         self._put_back(chunk)
 
-    def _put_back(self, units: Iterable[_Unit]) -> None:
-        for unit in units:
-            (self._suspects if unit.is_suspect else self._waiting).appendleft(unit)
+    def _put_back(self, tasks: Iterable[_Pending]) -> None:
+        for pending in tasks:
+            (self._suspects if pending.is_suspect else self._waiting).appendleft(pending)
 
     def _reconnect(self) -> None:
-        self._put_back(self._link.units())
+        self._put_back(self._link.pending())
         self._link.running.clear()
         self._link.close()
         print(
@@ -234,7 +234,7 @@ class Cluster(Executor):
 
 
 @dataclass(frozen=True, eq=False)
-class _Unit:
+class _Pending:
     # A task until its result is there.
     function: Callable[[Any], Any]
     task: Any
@@ -245,7 +245,7 @@ class _Unit:
 @dataclass(eq=False)
 class _Sent:
     # Tasks that travel together, to a worker that has time for them; another one does them where it dies.
-    chunk: list[_Unit]
+    chunk: list[_Pending]
     worker: str
     future: distributed.Future | None = None  # who drops it gives the tasks up
 
@@ -283,14 +283,14 @@ class _Link:
             self._seen |= found.keys()
         return found
 
-    def send(self, chunk: list[_Unit], worker: str) -> None:
+    def send(self, chunk: list[_Pending], worker: str) -> None:
         key = f"chunk-{uuid.uuid4().hex}"
         sent = self.running[key] = _Sent(chunk, worker)  # before it is sent: it must not be lost with the connection
         sent.future = self.client.submit(
             carry_out,
             self._demand,
             self._ship(chunk[0].function),
-            [pickle.dumps(unit.task) for unit in chunk],
+            [pickle.dumps(pending.task) for pending in chunk],
             key=key,
             workers=[worker],
             allow_other_workers=True,
@@ -307,8 +307,8 @@ class _Link:
         except queue.Empty:
             return [one for one in found if one is not None]
 
-    def units(self) -> list[_Unit]:
-        return [unit for sent in self.running.values() for unit in sent.chunk]
+    def pending(self) -> list[_Pending]:
+        return [pending for sent in self.running.values() for pending in sent.chunk]
 
     def forget_function(self) -> None:
         self._shipped = None

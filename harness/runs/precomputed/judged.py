@@ -14,8 +14,8 @@ from diswot.benchmarks.errors import InputError
 from diswot.harness import files, records
 from diswot.harness.records import Document
 from diswot.harness.runs.answers import TABLES
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 
 class Kept(Document):
@@ -25,8 +25,8 @@ class Kept(Document):
     data_hashes: dict[str, str]
 
 
-def read(one: ScoreSet, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the correlations and the evidence that came with a set; None where they answer another question.
+def read(one: Precomputed, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the correlations and the evidence that came with scores; None where they answer another question.
 
     Raises:
         InputError: if they are damaged.
@@ -44,11 +44,11 @@ def read(one: ScoreSet, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     return correlations, judged
 
 
-def write(one: ScoreSet, answered: str, correlations: pd.DataFrame, judged: pd.DataFrame) -> None:
-    """Keep evidence with a set.
+def write(one: Precomputed, answered: str, correlations: pd.DataFrame, judged: pd.DataFrame) -> None:
+    """Keep evidence with precomputed scores.
 
     Args:
-        one: the set.
+        one: the scores.
         answered: the question that it answers.
         correlations: as `diswot.harness.runs.results.Results.correlations`.
         judged: as `diswot.harness.runs.results.Results.evidence`.
@@ -61,13 +61,13 @@ def write(one: ScoreSet, answered: str, correlations: pd.DataFrame, judged: pd.D
 
 
 def card_path(name: str) -> Path:
-    """Return the file that says which question a set's evidence answers."""
-    return sets.FOLDER / f"{name}.evidence.json"
+    """Return the file that says which question the evidence of precomputed scores answers."""
+    return catalogue.FOLDER / f"{name}.evidence.json"
 
 
 def table_path(name: str, table: str) -> Path:
-    """Return the file of a table of a set's evidence, one of `TABLES`."""
-    return sets.FOLDER / f"{name}.{table}.parquet"
+    """Return the file of a table of that evidence, one of `TABLES`."""
+    return catalogue.FOLDER / f"{name}.{table}.parquet"
 
 
 def _read(name: str, table: str, data_hash: str) -> pd.DataFrame:

@@ -350,10 +350,10 @@ function explore(part) {
       entry.append(term, words);
       return entry;
     }));
-    picture(place);
+    showDrawing(place);
   }
 
-  function picture(place) {
+  function showDrawing(place) {
     const options = optionsOf(place);
     const live = data.graph ? arrayOf(data.graph.live)[place] : -1;
     for (const one of about.querySelectorAll("[data-place]")) {

@@ -44,7 +44,7 @@ def test_the_starting_file_passes(cli: Cli, started: Path) -> None:
     assert {answer["verdict"] for answer in answers.values() if answer["decides"]} == {"pass", "skipped"}
     skipped = {name for name, answer in answers.items() if answer["verdict"] == "skipped"}
     assert skipped == {name for name, one in PROPERTIES.items() if not one.applies(registry.get("mine"))}
-    assert {*PROPERTIES, "workers", "scores", "direction nb201-kd:distilled", "not_behind live_flops"} <= set(answers)
+    assert {*PROPERTIES, "workers", "scores", "direction nb201-kd:distilled", "gap_to live_flops"} <= set(answers)
     assert len(ElementTree.parse("answers.xml").getroot()) == 3
     assert "| conformance | order | pass |" in Path("answers.md").read_text()
     assert len(json.loads(Path("mine.baseline.json").read_text())["scores"]) == intervals.FEWEST_FUNCTIONS
@@ -116,11 +116,11 @@ def as_live_flops(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = reference.load().scores
     rows = stored[stored["proxy"] == "live_flops"]
 
-    def measure(conditions: Any, proxies: Any, cells: Any, *others: Any) -> Any:
+    def evaluate(conditions: Any, proxies: Any, cells: Any, *others: Any) -> Any:
         return rows[rows["cell"].isin(cells)].assign(proxy="mine", version=proxies[0].version, value=-rows["value"])
 
-    monkeypatch.setattr(reference, "measure", measure)
-    monkeypatch.setattr("diswot.harness.check.stages.time_in_units", lambda proxy, repeats: [1.0] * repeats)
+    monkeypatch.setattr(reference, "evaluate", evaluate)
+    monkeypatch.setattr("diswot.harness.check.stages.relative_times", lambda proxy, repeats: [1.0] * repeats)
 
 
 @pytest.mark.usefixtures("as_live_flops")
@@ -219,7 +219,7 @@ def test_the_page_names_every_question_and_key() -> None:
         "scores",
         "direction",
         "partial",
-        "not_behind NAME",
+        "gap_to NAME",
         "adds_to NAME",
     ):
         assert f"`{name}`" in page
@@ -279,13 +279,13 @@ def test_a_baseline_that_the_proxy_fails_is_not_overwritten(
     line = ("check", path, "--quick", "--only", "regression", "--baseline", kept, "--save", kept)
     assert cli("check", path, "--quick", "--only", "side_effects", "--save", kept).status == 0
     before = kept.read_bytes()
-    measured = reference.measure
-    monkeypatch.setattr(reference, "measure", lambda *given: measured(*given).assign(value=1.0))
+    measured = reference.evaluate
+    monkeypatch.setattr(reference, "evaluate", lambda *given: measured(*given).assign(value=1.0))
     said = cli(*line)
     assert said.status == 1
     assert "not saved: values failed; what is meant takes another version" in " ".join(said.out.split())
     assert kept.read_bytes() == before
-    monkeypatch.setattr(reference, "measure", measured)
+    monkeypatch.setattr(reference, "evaluate", measured)
     assert cli(*line).status == 0
 
 

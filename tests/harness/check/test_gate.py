@@ -38,7 +38,7 @@ def population() -> tuple[np.ndarray, np.ndarray]:
 
 
 def true_difference(noise: float) -> float:
-    """How far the noisy one is behind on all cells; a mean over ten draws of the noise."""
+    """How much lower the noisy one is on all cells; a mean over ten samples of the noise."""
     ranks, accuracies = population()
     whole = stats.spearmanr(ranks, accuracies).statistic
     random = np.random.default_rng(0)
@@ -156,4 +156,4 @@ if __name__ == "__main__":
         for noise in NOISE:
             said = verdicts(noise, cells, simulations)
             shares = ", ".join(f"{name} {said[name] / simulations:.3f}" for name in ("pass", "fail", "undecided"))
-            print(f"n = {cells}, noise {noise}: truly behind by {true_difference(noise):+.3f}: {shares}", flush=True)
+            print(f"n = {cells}, noise {noise}: truly lower by {true_difference(noise):+.3f}: {shares}", flush=True)

@@ -68,7 +68,7 @@ def test_what_is_saved_is_read_to_the_last_digit(old: Baseline, scores: Scores, 
     assert old.settings == settings
 
 
-def test_a_baseline_beside_the_file_is_found(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
+def test_a_baseline_next_to_the_file_is_found(old: Baseline, subject: Subjects, tmp_path: Path) -> None:
     one = subject()
     assert regression.default_path(one, None) == tmp_path / "mine.baseline.json"
     assert regression.default_path(replace(one, file=None), None) is None
@@ -159,7 +159,7 @@ def test_slower_needs_a_factor_and_a_test(
     assert "Mann-Whitney p" in answer.figure
 
 
-def test_nobody_notices_a_few_hundredths_of_a_unit(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
+def test_nobody_notices_a_few_hundredths_of_a_pass(old: Baseline, subject: Subjects, accuracies: pd.DataFrame) -> None:
     cheap = old.model_copy(update={"times": [0.01] * 5})
     assert ask(subject(), cheap, old.frame, accuracies, (0.05,) * 5)["time"].verdict == "pass"
 

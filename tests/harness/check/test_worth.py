@@ -42,11 +42,11 @@ def test_the_targets_are_distilled_and_vanilla_on_all_fixed_cells(accuracies: pd
     assert accuracies.notna().all(axis=None)
 
 
-def test_a_copy_of_the_best_is_not_behind_and_adds_nothing(judge: Any, subject: Subjects, scores: Scores) -> None:
+def test_a_copy_of_the_best_has_no_gap_and_adds_nothing(judge: Any, subject: Subjects, scores: Scores) -> None:
     found = judge(subject(), scores("meco"), "meco", "best")
     assert {answer.verdict for answer in found.values() if answer.decides} == {"pass"}
-    assert found["not_behind meco"].decides
-    assert "ahead by +0.000 [+0.00, +0.00]; margin 0.05" in found["not_behind meco"].figure
+    assert found["gap_to meco"].decides
+    assert "ahead by +0.000 [+0.00, +0.00]; margin 0.05" in found["gap_to meco"].figure
     assert found["adds_to meco"].verdict == "undecided"
     assert not found["adds_to meco"].decides
     assert "n = 100, 0 undefined" in found[f"direction {DISTILLED}"].figure
@@ -65,18 +65,18 @@ def test_the_wrong_direction_is_found(judge: Any, subject: Subjects, scores: Sco
     assert right.verdict == "pass"
 
 
-def test_what_predicts_nothing_is_undecided_and_behind(judge: Any, subject: Subjects, scores: Scores) -> None:
+def test_what_predicts_nothing_is_undecided_and_has_a_gap(judge: Any, subject: Subjects, scores: Scores) -> None:
     rows = scores()
     noise = rows.assign(value=np.random.default_rng(3).normal(size=len(rows)))
     found = judge(subject(), noise, "live_flops")
     assert found[f"direction {DISTILLED}"].verdict == "undecided"
-    assert found["not_behind live_flops"].verdict == "fail"
+    assert found["gap_to live_flops"].verdict == "fail"
 
 
 def test_what_is_not_asked_for_does_not_decide(judge: Any, subject: Subjects, scores: Scores) -> None:
     found = judge(subject(), scores("rkd"))
     assert {name for name, answer in found.items() if answer.decides} == {"scores", f"direction {DISTILLED}"}
-    assert [name for name in found if name.startswith("not_behind")] == ["not_behind meco", "not_behind live_flops"]
+    assert [name for name in found if name.startswith("gap_to")] == ["gap_to meco", "gap_to live_flops"]
 
 
 def test_a_proxy_that_fails_somewhere_fails(judge: Any, subject: Subjects, scores: Scores) -> None:

@@ -22,7 +22,7 @@ from diswot.harness.cli import run as run_command
 from diswot.harness.cli import summary
 from diswot.harness.cli.run import DRIVERS, PRECOMPUTED
 from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.search import live_proof, study
 from diswot.harness.search.live_proof import Proof
 from diswot.harness.search.plan import NoSearchError
@@ -88,7 +88,7 @@ def test_run_warns_where_this_machine_computes_other_numbers(
 def test_run_warns_where_a_live_search_goes_another_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = run_folder.show(sets.load("s0-noise"), tmp_path)
+    shown = run_folder.show(catalogue.load("s0-noise"), tmp_path)
     one = replace(results.correlate(shown), search=object())  # type: ignore[arg-type]
     monkeypatch.setattr(live_proof, "prove", lambda *_: replace(PROOF, live=111, is_same=False))
     run_command._prove(one, None)
@@ -111,7 +111,7 @@ def test_recompute_compares_with_what_is_stored(monkeypatch: pytest.MonkeyPatch)
     assert set(cells) <= set(reference.cells(quick=False))
     fast = [proxy.name for proxy in registry.select("fast") if registry.is_built_in(proxy)]
     chosen = stored[stored["cell"].isin(cells) & stored["proxy"].isin(fast)].copy()
-    monkeypatch.setattr(reference, "measure", lambda *_: chosen)
+    monkeypatch.setattr(reference, "evaluate", lambda *_: chosen)
     same = recomputation.recompute(cells, 1)
     assert (same.scores, same.identical) == (2 * len(fast), 2 * len(fast))
     assert same.differences.max() == 0

@@ -91,7 +91,7 @@ def test_what_a_task_raises_is_raised_here(cluster: Any) -> None:
         run(cluster.address, ["1", "1/0", "2"])
 
 
-def test_one_thread_a_task_and_nobody_draws_beside_it(cluster: Any) -> None:
+def test_one_thread_a_task_and_nothing_else_changes_the_random_state(cluster: Any) -> None:
     state = "__import__('random').getstate()"
     tasks = ["__import__('torch').get_num_threads()", f"({state}, __import__('time').sleep(1.2), {state})"]
     results = dict(run(cluster.address, tasks))

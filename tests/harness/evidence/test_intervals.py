@@ -13,7 +13,7 @@ from scipy import stats
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import influence, intervals
 from diswot.harness.evidence.metrics import influence_of
-from diswot.harness.runs.precomputed import sets
+from diswot.harness.runs.precomputed import catalogue
 
 PROXIES = ("meco", "jacov", "live_flops", "zico", "diswot")
 
@@ -29,7 +29,7 @@ def population() -> tuple[np.ndarray, np.ndarray]:
     """
     accuracies = tables.load("nb201-kd").frame["distilled"]
     known = accuracies.index[spaces.get("nb201").subsets["distinct"].of(accuracies.index.to_numpy())]
-    shipped = sets.load("nb201-cifar10").frame()
+    shipped = catalogue.load("nb201-cifar10").frame()
     wide = shipped[shipped["proxy"].isin(PROXIES)].pivot(index="cell", columns="proxy", values="value")
     return wide.loc[known, list(PROXIES)].fillna(-np.inf).to_numpy(float).T, accuracies[known].to_numpy()
 

@@ -165,7 +165,7 @@ def test_weighted_tau_of_independent_scores_with_ties_is_zero(levels: int) -> No
 
 @few
 @given(pairs(accuracies=percents, most=6), st.sampled_from([1, 5, 10, 30, 50]))
-def test_the_measures_of_the_top_are_means_over_all_ways_to_break_ties(
+def test_the_metrics_of_the_top_are_means_over_all_ways_to_break_ties(
     pair: tuple[np.ndarray, np.ndarray], percent: int
 ) -> None:
     scores, accuracies = pair
@@ -227,7 +227,7 @@ def test_the_order_of_cells_does_not_matter(pair: tuple[np.ndarray, np.ndarray],
 
 @few
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=8))
-def test_measures_are_within_bounds_and_without_warnings(scores: list[float]) -> None:
+def test_metrics_are_within_bounds_and_without_warnings(scores: list[float]) -> None:
     for name, value in judged(scores, np.arange(len(scores), dtype=float)).items():
         bound = len(scores) if name == "regret" else 1 + TOLERANCE
         assert math.isnan(value) or abs(value) <= bound, name

@@ -12,8 +12,8 @@ from diswot.benchmarks import spaces
 from diswot.harness.compute import sweep
 from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import packing, run_folder
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.store import Record, Store
 from diswot.proxies import registry
 
@@ -51,13 +51,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where sets lie: a folder that is not there yet. What is derived goes into the test's folder."""
-    monkeypatch.setattr(sets, "FOLDER", tmp_path / "package" / "data")
+    """Where precomputed scores lie: a folder that is not there yet. What is derived goes into the test's folder."""
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path / "package" / "data")
     monkeypatch.chdir(tmp_path)
-    return sets.FOLDER
+    return catalogue.FOLDER
 
 
 @pytest.fixture
-def shipped(finished: Path, shelf: Path) -> ScoreSet:
+def shipped(finished: Path, shelf: Path) -> Precomputed:
     """The set."""
     return packing.pack(finished, NAME)

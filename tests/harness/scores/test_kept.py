@@ -15,8 +15,8 @@ from diswot.harness import evidence
 from diswot.harness.evidence import table
 from diswot.harness.evidence.table import Method, Target
 from diswot.harness.runs import answers, packing, results, run_folder
-from diswot.harness.runs.precomputed import judged, sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 #: What a table of evidence takes from the record of a proxy.
 SHOWN = ("name", "family", "direction")
@@ -25,7 +25,7 @@ FILES = ("targets.csv", "correlations.csv", "evidence.csv", "cards.json")
 
 
 def test_kept_evidence_is_what_would_be_computed(
-    finished: Path, shipped: ScoreSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, shipped: Precomputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_run = tmp_path / "run"
     shutil.copytree(finished, of_run)
@@ -42,25 +42,25 @@ def test_kept_evidence_is_what_would_be_computed(
         assert (folder / name).read_bytes() == (of_run / name).read_bytes()
 
 
-def test_another_question_is_computed(shipped: ScoreSet, tmp_path: Path) -> None:
+def test_another_question_is_computed(shipped: Precomputed, tmp_path: Path) -> None:
     packing.keep_evidence(shipped.name)
     folder = run_folder.show(shipped, tmp_path)
     found = results.correlate(folder, method=Method("kendall"))
     assert not found.method.kept
-    assert set(found.evidence["measure"]) == {"kendall"}
+    assert set(found.evidence["metric"]) == {"kendall"}
     assert results.correlate(folder, ("s0-diswot:distilled",)).method.kept  # what the default stands for
 
 
-def question(one: ScoreSet, targets: list[Target], method: Method, undefined: str) -> str:
+def question(one: Precomputed, targets: list[Target], method: Method, undefined: str) -> str:
     return answers.question(one.data_hash, pd.DataFrame(map(dict, one.card.proxies)), targets, method, undefined)
 
 
 def test_a_question_depends_on_all_that_an_answer_does(
-    shipped: ScoreSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shipped: Precomputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accuracies = pd.Series([1.0, 2.0], index=[111, 113])
     target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
-    other = ScoreSet(shipped.name, shipped.path, shipped.card.model_copy(update={"data_hash": "0"}))
+    other = Precomputed(shipped.name, shipped.path, shipped.card.model_copy(update={"data_hash": "0"}))
     asked = [
         question(shipped, [target], Method(), "worst"),
         question(other, [target], Method(), "worst"),
@@ -84,18 +84,18 @@ def test_a_question_depends_on_all_that_an_answer_does(
     assert len(set(asked)) == len(asked)
 
 
-def with_proxy(one: ScoreSet, **changes: str) -> ScoreSet:
+def with_proxy(one: Precomputed, **changes: str) -> Precomputed:
     """The set with another record of its first proxy."""
     first, *others = one.card.proxies
     return replace(one, card=one.card.model_copy(update={"proxies": [first.model_copy(update=changes), *others]}))
 
 
-def test_a_corrected_direction_reaches_the_answer(shipped: ScoreSet, tmp_path: Path) -> None:
+def test_a_corrected_direction_reaches_the_answer(shipped: Precomputed, tmp_path: Path) -> None:
     packing.keep_evidence(shipped.name)
     folder = run_folder.show(shipped, tmp_path)
     before = results.correlate(folder)
     corrected = with_proxy(shipped, direction="lower")
-    sets.card_path(shipped.name).write_text(json.dumps(corrected.card.stored()))
+    catalogue.card_path(shipped.name).write_text(json.dumps(corrected.card.stored()))
     with pytest.raises(InputError, match=r"shows s0-noise as another version shipped it; `diswot correlate s0-noise`"):
         results.load(folder)
     assert run_folder.show(corrected, tmp_path) == folder
@@ -107,7 +107,7 @@ def test_a_corrected_direction_reaches_the_answer(shipped: ScoreSet, tmp_path: P
     assert new == pytest.approx(-old, abs=1e-12)  # the same ranks from the other end
 
 
-def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> None:
+def test_precomputed_without_evidence_is_judged(shipped: Precomputed, tmp_path: Path) -> None:
     assert not results.correlate(run_folder.show(shipped, tmp_path)).method.kept
 
 
@@ -120,7 +120,7 @@ def test_a_set_without_evidence_is_judged(shipped: ScoreSet, tmp_path: Path) -> 
         lambda name: judged.card_path(name).write_text("[]"),
     ],
 )
-def test_damaged_evidence_is_told(shipped: ScoreSet, tmp_path: Path, damage: Callable[[str], Any]) -> None:
+def test_damaged_evidence_is_told(shipped: Precomputed, tmp_path: Path, damage: Callable[[str], Any]) -> None:
     packing.keep_evidence(shipped.name)
     damage(shipped.name)
     with pytest.raises(InputError, match=r"scores: .*s0-noise\.evidence\.json or what it names is damaged"):
@@ -132,5 +132,6 @@ def test_the_evidence_of_what_is_shipped_is_up_to_date(tmp_path: Path, monkeypat
         raise AssertionError("`diswot scores judge NAME` brings the evidence of a set up to date")
 
     monkeypatch.setattr(table, "tables", judge)
-    kept_with = [results.correlate(run_folder.show(sets.load(name), tmp_path)).method.kept for name in sets.names()]
+    shown = [run_folder.show(catalogue.load(name), tmp_path) for name in catalogue.names()]
+    kept_with = [results.correlate(run).method.kept for run in shown]
     assert all(kept_with)

@@ -1,4 +1,4 @@
-"""A set named where a run's folder is expected, and the commands that show what sets there are."""
+"""Precomputed scores named where a run's folder is expected, and the commands that show which there are."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import packing, results, run_folder
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 Cli = Callable[..., Any]
 
 
 @pytest.fixture
-def complete(shipped: ScoreSet) -> ScoreSet:
+def complete(shipped: Precomputed) -> Precomputed:
     """The set with its evidence."""
     packing.keep_evidence(shipped.name)
     return shipped
@@ -31,16 +31,16 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_a_set_is_correlated_by_its_name(cli: Cli, finished: Path, complete: ScoreSet, tmp_path: Path) -> None:
-    before = contents(sets.FOLDER)
-    assert "Computed when the set s0-noise was made" in cli("correlate", "s0-noise").out
+def test_precomputed_is_correlated_by_its_name(cli: Cli, finished: Path, complete: Precomputed, tmp_path: Path) -> None:
+    before = contents(catalogue.FOLDER)
+    assert "Computed with the precomputed scores s0-noise" in cli("correlate", "s0-noise").out
     said = cli("correlate", "s0-noise", "--full")
     assert said.status == 0
-    note = "\nComputed when the set s0-noise was made, of the same scores, accuracies and code, and kept with it."
+    note = "\nComputed with the precomputed scores s0-noise, of the same scores, accuracies and code, and kept with it."
     assert note in said.out
     shutil.copytree(finished, tmp_path / "run")
     assert cli("correlate", "run", "--full").out == said.out.replace(note, "")
-    assert contents(sets.FOLDER) == before
+    assert contents(catalogue.FOLDER) == before
     assert not run_folder.store_path(tmp_path / "runs" / "s0-noise").exists()
     loaded = results.load("runs/s0-noise")
     assert len(loaded.scores) == 128
@@ -49,13 +49,13 @@ def test_a_set_is_correlated_by_its_name(cli: Cli, finished: Path, complete: Sco
     assert cli("correlate", "s0-noise", "--json").out == cli("correlate", "runs/s0-noise", "--json").out
 
 
-def test_another_method_is_computed_and_does_not_claim_to_be_kept(cli: Cli, complete: ScoreSet) -> None:
+def test_another_method_is_computed_and_does_not_claim_to_be_kept(cli: Cli, complete: Precomputed) -> None:
     said = cli("correlate", "s0-noise", "--metric", "kendall")
     assert "kendall with s0-diswot:distilled" in said.out
     assert "kept with it" not in said.out
 
 
-def test_the_page_of_a_set(cli: Cli, complete: ScoreSet, tmp_path: Path) -> None:
+def test_the_page_of_precomputed(cli: Cli, complete: Precomputed, tmp_path: Path) -> None:
     said = cli("report", "s0-noise", "--figures", "bars")
     assert said.status == 0
     assert f"{complete.path}, runs/s0-noise/correlations.csv" in said.out
@@ -64,19 +64,19 @@ def test_the_page_of_a_set(cli: Cli, complete: ScoreSet, tmp_path: Path) -> None
     assert (tmp_path / "runs" / "s0-noise" / "figures").is_dir()
 
 
-def test_a_search_follows_a_set(cli: Cli, complete: ScoreSet, tmp_path: Path) -> None:
+def test_a_search_follows_precomputed(cli: Cli, complete: Precomputed, tmp_path: Path) -> None:
     said = cli("search", "s0-noise", "--proxy", "nwot", "--seeds", "2")
     assert said.status == 0
     assert (tmp_path / "runs" / "s0-noise" / "search" / "search.json").is_file()
 
 
-def test_no_torch_is_loaded(complete: ScoreSet, tmp_path: Path) -> None:
+def test_no_torch_is_loaded(complete: Precomputed, tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
 from diswot.harness.cli import main
-from diswot.harness.runs.precomputed import sets
-sets.FOLDER = Path({str(sets.FOLDER)!r})
+from diswot.harness.runs.precomputed import catalogue
+catalogue.FOLDER = Path({str(catalogue.FOLDER)!r})
 for command in "scores list", "scores show s0-noise", "scores list --json":
     assert main(command.split()) == 0
 assert "scipy" not in sys.modules
@@ -91,7 +91,7 @@ assert "torch" not in sys.modules
     assert replaced.endswith("(spearman) are replaced; --out FOLDER keeps answers side by side")
 
 
-def test_a_sets_name_is_loaded_as_a_run(complete: ScoreSet) -> None:
+def test_a_precomputed_name_is_loaded_as_a_run(complete: Precomputed) -> None:
     assert len(results.load("s0-noise").scores) == 128
     assert not results.correlate("s0-noise").evidence.empty
     assert results.load("s0-noise").folder == Path("runs/s0-noise")
@@ -99,14 +99,14 @@ def test_a_sets_name_is_loaded_as_a_run(complete: ScoreSet) -> None:
         results.load("s0-nois")
 
 
-def test_a_folder_of_that_name_comes_first(complete: ScoreSet, tmp_path: Path) -> None:
+def test_a_folder_of_that_name_comes_first(complete: Precomputed, tmp_path: Path) -> None:
     assert run_folder.named(Path("s0-noise")) == Path("runs/s0-noise")
     (tmp_path / "s0-noise").mkdir()
     assert run_folder.named(Path("s0-noise")) == Path("s0-noise")
     assert run_folder.named(Path("other")) == Path("other")
 
 
-def test_a_run_of_ones_own_is_left_alone(cli: Cli, finished: Path, complete: ScoreSet, tmp_path: Path) -> None:
+def test_a_run_of_ones_own_is_left_alone(cli: Cli, finished: Path, complete: Precomputed, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "runs" / "s0-noise")
     before = contents(tmp_path / "runs")
     said = cli("correlate", "s0-noise")
@@ -118,7 +118,7 @@ def test_a_run_of_ones_own_is_left_alone(cli: Cli, finished: Path, complete: Sco
     assert contents(tmp_path / "runs") == before
 
 
-def test_a_set_of_another_version_is_begun_anew(cli: Cli, complete: ScoreSet, tmp_path: Path) -> None:
+def test_precomputed_of_another_version_is_begun_anew(cli: Cli, complete: Precomputed, tmp_path: Path) -> None:
     cli("correlate", "s0-noise")
     folder = tmp_path / "runs" / "s0-noise"
     info = run_folder.read_info(folder).stored()
@@ -132,7 +132,7 @@ def test_a_set_of_another_version_is_begun_anew(cli: Cli, complete: ScoreSet, tm
     assert results.load(folder).evidence.empty  # what was derived of the other one is gone
 
 
-def test_who_names_nothing_learns_what_there_is(cli: Cli, complete: ScoreSet) -> None:
+def test_who_names_nothing_learns_what_there_is(cli: Cli, complete: Precomputed) -> None:
     for command in ("correlate", "report", "search"):
         said = cli(command)
         assert said.status == 2
@@ -142,7 +142,7 @@ def test_who_names_nothing_learns_what_there_is(cli: Cli, complete: ScoreSet) ->
         assert said.sentence.endswith("Precomputed scores may be named instead: s0-noise.\n")
 
 
-def test_sets_are_listed_and_shown(cli: Cli, complete: ScoreSet) -> None:
+def test_precomputed_are_listed_and_shown(cli: Cli, complete: Precomputed) -> None:
     listed = cli("scores", "list").out
     for text in ("s0-noise", "images noise, batch_size 4, batch_seed 0, teacher s0:111, device cpu"):
         assert text in listed
@@ -164,7 +164,7 @@ def test_no_set_is_told(cli: Cli, shelf: Path) -> None:
     assert cli("correlate").sentence.endswith("`diswot evaluate --out runs/evaluate` makes one.\n")
 
 
-def test_a_set_is_packed_and_judged_by_one_command(cli: Cli, finished: Path, shelf: Path) -> None:
+def test_precomputed_is_packed_and_judged_by_one_command(cli: Cli, finished: Path, shelf: Path) -> None:
     said = cli("scores", "pack", finished, "s0-noise")
     assert said.status == 0
     assert said.out.count("wrote ") == 2

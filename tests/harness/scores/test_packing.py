@@ -17,18 +17,18 @@ from pyarrow import parquet
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import packing, results, run_folder
-from diswot.harness.runs.precomputed import sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.store import Record, Store
 
 
-def test_the_same_store_gives_the_same_bytes(finished: Path, shipped: ScoreSet) -> None:
+def test_the_same_store_gives_the_same_bytes(finished: Path, shipped: Precomputed) -> None:
     again = packing.pack(finished, "again")
     assert again.path.read_bytes() == shipped.path.read_bytes()
     assert again.data_hash == shipped.data_hash == hashlib.sha256(shipped.path.read_bytes()).hexdigest()
 
 
-def test_the_card_says_how_it_was_made(finished: Path, shipped: ScoreSet) -> None:
+def test_the_card_says_how_it_was_made(finished: Path, shipped: Precomputed) -> None:
     info, scores = run_folder.read_info(finished).stored(), results.load(finished).scores
     card = shipped.card.stored()
     for name in ("settings", "settings_hash", "versions", "device", "git_revision", "proxies", "hashes"):
@@ -77,7 +77,7 @@ def test_a_card_keeps_the_device_of_what_was_taken(finished: Path, shelf: Path, 
     assert packing.pack(run, "x").devices == {"live_flops": "test", "nwot": "another"}
 
 
-def test_a_proxy_is_a_row_group(shipped: ScoreSet) -> None:
+def test_a_proxy_is_a_row_group(shipped: Precomputed) -> None:
     metadata = parquet.ParquetFile(shipped.path).metadata
     first = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
     assert [(one.min, one.max) for one in first] == [("live_flops", "live_flops"), ("nwot", "nwot")]
@@ -115,7 +115,7 @@ def test_an_unfinished_run_is_refused(
         change(store, replace(record, cell=int(record.cell), seed=int(record.seed)))
     with pytest.raises(InputError, match=says):
         packing.pack(run, "x")
-    assert sets.names() == ()
+    assert catalogue.names() == ()
 
 
 def test_a_proxy_of_ones_own_is_not_shipped(finished: Path, shelf: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_proxy_of_ones_own_is_not_shipped(finished: Path, shelf: Path, tmp_pat
     info = run_folder.read_info(run).stored()
     info["proxies"].append(info["proxies"][0] | {"name": "mine"})
     run_folder.info_path(run).write_text(json.dumps(info))
-    with pytest.raises(InputError, match="has scores of mine, and a set holds built-in proxies alone"):
+    with pytest.raises(InputError, match="has scores of mine, which are not built in"):
         packing.pack(run, "x")
 
 

@@ -61,17 +61,17 @@ def test_curves_hold_the_score_and_the_accuracy_of_the_pick_so_far() -> None:
             row = mine.loc[at]
             interval = stats.ttest_1samp(expected, 0).confidence_interval()
             assert row["mean"] == pytest.approx(np.mean(expected))
-            assert row["deviation"] == pytest.approx(np.std(expected, ddof=1))
+            assert row["std"] == pytest.approx(np.std(expected, ddof=1))
             assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
             assert (row["seconds"], row["searches"]) == (0.5 * at, 12)
 
 
-def test_one_search_has_no_deviation_and_an_unknown_accuracy_no_point() -> None:
+def test_one_search_has_no_std_and_an_unknown_accuracy_no_point() -> None:
     found = made(1)
     known = [cell for cell in CELLS if cell != found.trails["random", 0].pick(2)]
     curves = judge.curves([found], truth(ACCURACY[known]))
     points = sum(found.trails[name, 0].pick(at) in known for name in SEARCHES for at in range(1, 17))
-    assert curves["deviation"].isna().all()
+    assert curves["std"].isna().all()
     assert len(curves[curves["quantity"] == "score"]) == 2 * 16
     assert len(curves[curves["quantity"] != "score"]) == points < 2 * 16
 
@@ -128,7 +128,7 @@ def test_the_best_of_all_is_no_sample_of_searches() -> None:
     assert row["picks"] == row["known"] == 32
     best = [cell for cell, score in scores.items() if score]
     assert row["regret"] == pytest.approx(ACCURACY.max() - ACCURACY.loc[best].mean())
-    assert row[["accuracy_deviation", "accuracy_low", "accuracy_high", "regret_low", "regret_high"]].isna().all()
+    assert row[["accuracy_std", "accuracy_low", "accuracy_high", "regret_low", "regret_high"]].isna().all()
 
 
 def test_what_is_saved_is_measured_at_a_bar_that_random_search_clears_by_theory() -> None:
@@ -168,11 +168,11 @@ def test_random_search_clears_its_own_bar_when_theory_says() -> None:
 
 
 @pytest.mark.parametrize(("total", "good"), [(5, 1), (6, 2), (7, 7), (8, 3)])
-def test_the_expected_number_of_draws_is_that_of_all_orders(total: int, good: int) -> None:
+def test_the_expected_number_of_evaluations_is_that_of_all_orders(total: int, good: int) -> None:
     from itertools import permutations
 
     firsts = [1 + min(order[:good]) for order in permutations(range(total))]  # the places of the good ones
-    assert judge.expected_draws(total, good) == pytest.approx(np.mean(firsts))
+    assert judge.expected_evaluations(total, good) == pytest.approx(np.mean(firsts))
 
 
 def test_nothing_is_said_of_what_is_not_known() -> None:

@@ -293,7 +293,7 @@ def found_nothing(run: Path) -> bool:
     return results.load(run).search is None
 
 
-def test_teachers_are_searched_beside_each_other(cli: Cli, tmp_path: Path) -> None:
+def test_search_takes_several_teachers(cli: Cli, tmp_path: Path) -> None:
     run = tmp_path / "run"
     line = ("search", run, "--proxy", "diswot", *SMALL, *LIVE, "--teacher", "s0:111,s0:311,s0:0111")
     assert cli(*line).status == 0
@@ -387,7 +387,7 @@ def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) ->
     assert f"among 4 cells, {cost} not known of 60 cells, left out" in " ".join(said.out.split())
 
 
-def test_stored_scores_beside_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
+def test_stored_scores_with_several_teachers_are_searched_on_the_cells_that_all_know(cli: Cli, run: Path) -> None:
     other = live_folder(run, "s0:311")
     shutil.copytree(run, other)
     info = run_folder.read_info(other).stored()
@@ -442,18 +442,18 @@ def test_an_evaluation_costs_what_its_networks_cost_that_have_exactly_its_member
 def test_drivers_that_share_a_proxy_score_it_once(cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(run_folder.store_path(run))) as connection, connection:
         connection.execute("DELETE FROM scores WHERE proxy = 'diswot_relation' OR cell > 300")
-    units: list[tuple[str, int]] = []
+    scored: list[tuple[str, int]] = []
     real = sweep.score
 
     def counted(session: Any, tasks: Any) -> Any:
-        units.extend((name, cell) for task in tasks for name, _, cells in task.wanted for cell in cells)
+        scored.extend((name, cell) for task in tasks for name, _, cells in task.wanted for cell in cells)
         return real(session, tasks)
 
     monkeypatch.setattr(sweep, "score", counted)
     line = ("search", run, "--proxy", "diswot_rank,diswot_semantic,diswot_relation", *SMALL, "--scores", "live")
     assert cli(*line, "--device", "cpu", "--workers", "1").status == 0
-    assert len(units) == len(set(units)) > 0
-    assert all(name == "diswot_relation" or cell > 300 for name, cell in units)
+    assert len(scored) == len(set(scored)) > 0
+    assert all(name == "diswot_relation" or cell > 300 for name, cell in scored)
 
 
 def test_failed_scores_of_a_live_search_are_told_and_counted_in_the_status(

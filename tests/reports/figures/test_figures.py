@@ -147,8 +147,8 @@ def test_a_run_gets_the_figures_that_were_asked_for_in_the_order_of_the_page(
     groups, paths = gallery.draw(results, tmp_path, ["cost", "bars"])
     assert [group.name for group in groups] == ["bars", "cost"]
     assert [path.name for path in paths[:4]] == [f"correlations.{end}" for end in ("png", "pdf", "svg", "csv")]
-    assert groups[0].pictures[0].png.startswith(b"\x89PNG")
-    assert 490 <= groups[0].pictures[0].width <= 500
+    assert groups[0].thumbnails[0].png.startswith(b"\x89PNG")
+    assert 490 <= groups[0].thumbnails[0].width <= 500
     with pytest.raises(InputError, match="figures: 'bar' is not known; did you mean 'bars'"):
         gallery.draw(results, tmp_path, ["bar"])
 
@@ -184,15 +184,15 @@ def test_bars_show_means_and_whiskers_the_interval_over_functions(run: Callable[
     assert "ceiling" in " ".join(words(figure).split())
 
 
-def test_bars_follow_the_measure_of_the_evidence(run: Callable[..., Results]) -> None:
+def test_bars_follow_the_metric_of_the_evidence(run: Callable[..., Results]) -> None:
     results = run(names=["snip"], cells=20, trainings=2)
-    results.evidence["measure"] = "kendall"
+    results.evidence["metric"] = "kendall"
     figure = only(bars.drawings(results)).figure
     assert figure.axes[0].get_xlabel() == "Kendall correlation"
     assert figure.axes[0].patches[0].get_width() == pytest.approx(bars.bar_data(results)["kendall"].iloc[0])
 
 
-def test_gains_have_no_bars_beside_the_accuracies_that_they_are_made_of(run: Callable[..., Results]) -> None:
+def test_gains_have_no_bars_next_to_the_accuracies_that_they_are_made_of(run: Callable[..., Results]) -> None:
     targets = [TARGET, "s0-diswot:vanilla", "s0-diswot:gain"]
     assert set(bars.bar_data(run(targets=targets))["target"]) == set(targets[:2])
     assert set(bars.bar_data(run(targets=targets[2:]))["target"]) == set(targets[2:])
@@ -253,16 +253,16 @@ def test_ensembles_have_bars_but_no_scatter(run: Callable[..., Results]) -> None
     assert len(scatter.drawings(results)) == 2
 
 
-def test_failed_units_are_left_out_and_counted(run: Callable[..., Results]) -> None:
+def test_failed_scores_are_left_out_and_counted(run: Callable[..., Results]) -> None:
     results = run(cells=5, targets=[TARGET])
     results.scores.loc[0, "status"] = "failed"
     results.scores.loc[0, "value"] = np.nan
     results.evidence["failed"] = 1
     drawing = only(scatter.drawings(results))
     assert len(drawing.data) == 4
-    assert "1 unit failed" in drawing.caption
+    assert "1 score failed" in drawing.caption
     for figure in (drawing.figure, only(bars.drawings(results)).figure):
-        assert "1 unit failed" in words(figure)
+        assert "1 score failed" in words(figure)
 
 
 def test_undefined_scores_have_a_marker_of_their_own_and_are_counted(run: Callable[..., Results]) -> None:
@@ -321,7 +321,7 @@ def test_alike_proxies_stand_side_by_side(run: Callable[..., Results]) -> None:
 def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]) -> None:
     results = run(names=["a", "b", "c", "d"], cells=10, targets=[TARGET])
     costs = results.folder / "costs.csv"
-    pd.DataFrame({"name": list("abcd"), "seconds": 1.0, "units": [1.0, 2.0, 3.0, 0.0]}).to_csv(costs, index=False)
+    costs.write_text("name,seconds,relative_cost\na,1,1\nb,1,2\nc,1,3\nd,1,0\n")
     results.evidence["spearman"] = results.evidence["proxy"].map({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.9})
     drawing = only(cost.drawings(results))
     assert drawing.data.set_index("proxy")["front"].to_dict() == {"a": True, "b": False, "c": True}

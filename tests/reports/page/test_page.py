@@ -258,11 +258,11 @@ def test_a_page_of_many_proxies_is_small(make: Callable[..., Any], tmp_path: Pat
     assert len(page.render([page.Section(results, ())])) < 2_000_000
 
 
-def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[..., Any]) -> None:
+def test_findings_name_the_best_its_interval_and_who_is_not_different(run: Callable[..., Any]) -> None:
     results = run(names=["snip", "zen", "at"], cells=30, seeds=2, targets=["s0-diswot:vanilla"])
     columns = ["best", "spearman", "low", "high", "partial", "partial_low", "partial_high", "ceiling"]
     results.evidence[columns] = ["zen", 0.8, 0.7, 0.9, 0.4, 0.3, 0.5, 0.95]
-    results.evidence["level_with_best"] = results.evidence["proxy"] != "at"
+    results.evidence["not_significantly_different"] = results.evidence["proxy"] != "at"
     [(target, words)] = content.findings(results)
     assert target == "s0-diswot:vanilla"
     assert words == (
@@ -272,11 +272,11 @@ def test_findings_name_the_best_its_interval_and_who_is_level(run: Callable[...,
         "The accuracies differ from one training seed to the next, which lets no proxy correlate much higher than "
         "about 0.950."
     )
-    results.evidence["level_with_best"] = True
+    results.evidence["not_significantly_different"] = True
     assert "None of the others is significantly different from it." in content.findings(results)[0][1]
-    results.evidence["level_with_best"] = False
+    results.evidence["not_significantly_different"] = False
     assert "All others are significantly worse" in content.findings(results)[0][1]
-    results.evidence["behind_p"] = float("nan")
+    results.evidence["gap_to_best_p"] = float("nan")
     assert "A comparison with the others takes 10 functions." in content.findings(results)[0][1]
 
 
@@ -303,14 +303,14 @@ def test_distilled_is_compared_with_vanilla(run: Callable[..., Any]) -> None:
     }
 
 
-def test_gain_stands_beside_distilled_and_vanilla(run: Callable[..., Any]) -> None:
+def test_gain_stands_with_distilled_and_vanilla(run: Callable[..., Any]) -> None:
     targets = [f"mine:{name}" for name in ("distilled", "vanilla", "gain")]
     [(_, table)] = content.distilled_tables(run(cells=8, targets=targets))
     assert table.columns[4].label == "Spearman, gain"
     assert content.distilled_tables(run(cells=8, targets=targets[1:])) == []
 
 
-def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
+def test_page_has_every_subset(run: Callable[..., Any]) -> None:
     results = run(names=["snip"], cells=12)
     assert content.subset_tables(results) == []
     results = with_subset(replace(results, info=results.info.model_copy(update={"space": "nb201"})), "connected", 9)
@@ -321,7 +321,7 @@ def test_subsets_stand_beside_each_other(run: Callable[..., Any]) -> None:
     assert "without the 341 cells" in rendered(results).text
 
 
-def test_other_measures_are_explained(built: Page) -> None:
+def test_other_metrics_are_explained(built: Page) -> None:
     assert "share of the top 5 % by score that are in the top 5 % by accuracy; higher is better" in built.text
 
 
@@ -329,7 +329,7 @@ def test_the_commands_make_the_same_again(run: Callable[..., Any]) -> None:
     results = replace(run(cells=5), method=Answered(targets=["s0-diswot:vanilla"]))
     again = f"{results.folder} --target s0-diswot:vanilla"
     assert content.rebuilt_by(results) == [f"diswot correlate {again}", f"diswot report {again}"]
-    other = replace(results, method=Answered(targets=["a/b.csv:x"], measure="kendall", undefined="omit"))
+    other = replace(results, method=Answered(targets=["a/b.csv:x"], metric="kendall", undefined="omit"))
     asked = "--target a/b.csv:x --metric kendall --undefined omit"
     assert content.rebuilt_by(other)[0] == f"diswot correlate {results.folder} {asked}"
     assert content.made_by(results) == ["diswot evaluate --space s0 --images cifar100"]

@@ -51,7 +51,7 @@ def test_the_findings_say_how_the_winner_was_chosen_and_judged(searched: Callabl
     found = dict(findings(searched()))
     assert found["Winner"] == (
         "diswot ranks best with nb201-kd:distilled on 300 cells, one half of those that have an accuracy: Spearman "
-        "correlation 0.810. The second, kd, is 0.012 behind, which is not significant (p = 0.340). On the other 300 "
+        "correlation 0.810. The second, kd, has a gap of 0.012, which is not significant (p = 0.340). On the other 300 "
         "cells, which had no part in the choice, its correlation is 0.790 [0.740, 0.830]."
     )
     assert "Winner" not in dict(findings(searched(winner=False)))

@@ -19,8 +19,8 @@ def test_durations_are_written_in_the_unit_that_suits_them(seconds: float, text:
 def test_numbers_are_written_alike() -> None:
     assert wording.decimal(-0.12345) == "\N{MINUS SIGN}0.123"
     assert wording.decimal(-0.0001) == "0.000"
-    assert wording.with_deviation(0.5, float("nan")) == "0.500"
-    assert wording.with_deviation(float("nan"), 0.1) == "not defined"
+    assert wording.with_std(0.5, float("nan")) == "0.500"
+    assert wording.with_std(float("nan"), 0.1) == "not defined"
     assert wording.counted(15625, "cell") == "15,625 cells"
     assert wording.with_interval(0.5, 0.25, 0.75) == "0.500 [0.250, 0.750]"
     assert wording.with_interval(0.5, float("nan"), 0.75) == "0.500"

@@ -16,7 +16,7 @@ from diswot.harness.runs.store import SCORES
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Where the sets lie. There may be none, and then there need not be a folder.
+#: Where they lie. There may be none, and then there need not be a folder.
 FOLDER = Path(__file__).with_name("data")
 
 _CARD = ".card.json"
@@ -25,11 +25,11 @@ _TEXTS = ("proxy", "version", "status", "cause")
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreSet:
+class Precomputed:
     """The scores of some proxies on all cells of a space, made with the same settings.
 
     Attributes:
-        name: of the set.
+        name: which stands for a run.
         path: of the Parquet file, one row a score, in the order of proxy, seed and cell.
         card: how the scores were made; its fields stand in docs/scores.md.
     """
@@ -59,7 +59,7 @@ class ScoreSet:
         Raises:
             InputError: if the file is missing, or is not that of the card.
         """
-        import pandas as pd  # the names of the sets are asked for where nothing heavy is loaded
+        import pandas as pd  # the names are asked for where nothing heavy is loaded
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -85,7 +85,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(_CARD) for path in FOLDER.glob(f"*{_CARD}")))
 
 
-def load(name: str) -> ScoreSet:
+def load(name: str) -> Precomputed:
     """Return precomputed scores by name; the values are read on first use.
 
     Raises:
@@ -95,11 +95,11 @@ def load(name: str) -> ScoreSet:
         raise InputError(f"scores: {name!r} is not known; this version has no precomputed scores.")
     if name not in names():
         raise unknown("scores", name, names())
-    return ScoreSet(name, data_path(name), records.read(Card, card_path(name), "scores"))
+    return Precomputed(name, data_path(name), records.read(Card, card_path(name), "scores"))
 
 
 def data_path(name: str) -> Path:
-    """Return the file of a set's scores."""
+    """Return the file of the scores."""
     return FOLDER / f"{name}.parquet"
 
 

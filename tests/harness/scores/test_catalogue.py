@@ -12,8 +12,8 @@ import pytest
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs import results
-from diswot.harness.runs.precomputed import judged, sets
-from diswot.harness.runs.precomputed.sets import ScoreSet
+from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_no_set_needs_no_folder(shelf: Path) -> None:
     assert not shelf.exists()
-    assert sets.names() == ()
+    assert catalogue.names() == ()
     with pytest.raises(InputError, match="'nb201' is not known; this version has no precomputed scores"):
-        sets.load("nb201")
+        catalogue.load("nb201")
 
 
-def test_a_set_holds_what_the_run_holds(finished: Path, shipped: ScoreSet) -> None:
+def test_precomputed_holds_what_the_run_holds(finished: Path, shipped: Precomputed) -> None:
     expected = results.load(finished).scores
     found = shipped.frame()
     assert list(found) == list(expected)
@@ -40,21 +40,21 @@ def test_a_set_holds_what_the_run_holds(finished: Path, shipped: ScoreSet) -> No
     assert found["seconds"].to_numpy() == pytest.approx(expected["seconds"].to_numpy(), rel=5e-3)
 
 
-def test_some_proxies_can_be_read_alone(shipped: ScoreSet) -> None:
+def test_some_proxies_can_be_read_alone(shipped: Precomputed) -> None:
     whole = shipped.frame()
     part = whole[whole["proxy"] == "nwot"].reset_index(drop=True)
     pd.testing.assert_frame_equal(shipped.frame(["nwot"]), part, check_exact=True)
 
 
-def test_sets_are_found_by_name(shipped: ScoreSet) -> None:
-    assert sets.names() == (shipped.name,)
-    assert sets.load(shipped.name).card == shipped.card
+def test_precomputed_are_found_by_name(shipped: Precomputed) -> None:
+    assert catalogue.names() == (shipped.name,)
+    assert catalogue.load(shipped.name).card == shipped.card
     with pytest.raises(InputError, match="scores: 's0-nois' is not known; did you mean 's0-noise'"):
-        sets.load("s0-nois")
+        catalogue.load("s0-nois")
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:-1]), Path.unlink])
-def test_a_damaged_file_is_told(shipped: ScoreSet, damage: Callable[[Path], Any]) -> None:
+def test_a_damaged_file_is_told(shipped: Precomputed, damage: Callable[[Path], Any]) -> None:
     damage(shipped.path)
     with pytest.raises(
         InputError, match=r"s0-noise\.parquet is missing or damaged, .* or evaluate with --no-shipped\."
@@ -74,29 +74,30 @@ def test_a_damaged_file_is_told(shipped: ScoreSet, damage: Callable[[Path], Any]
         (None, "cannot be read"),
     ],
 )
-def test_a_damaged_card_is_told(shipped: ScoreSet, change: Callable[[Any], Any] | None, says: str) -> None:
-    path = sets.card_path(shipped.name)
+def test_a_damaged_card_is_told(shipped: Precomputed, change: Callable[[Any], Any] | None, says: str) -> None:
+    path = catalogue.card_path(shipped.name)
     path.write_text("{" if change is None else json.dumps(change(shipped.card.stored())))
     with pytest.raises(InputError, match=rf"scores: .*s0-noise\.card\.json {says}"):
-        sets.load(shipped.name)
+        catalogue.load(shipped.name)
 
 
 def test_what_is_shipped_is_whole_and_small_enough_for_a_wheel() -> None:
-    files = sorted(sets.FOLDER.glob("*"))
+    files = sorted(catalogue.FOLDER.glob("*"))
     assert sum(path.stat().st_size for path in files) < 20 * 2**20
-    named = [sets.load(name) for name in sets.names()]
+    named = [catalogue.load(name) for name in catalogue.names()]
     for one in named:
         assert len(one.frame()) == one.card.scores
-    known = {path(one.name) for one in named for path in (sets.data_path, sets.card_path, judged.card_path)}
+    known = {path(one.name) for one in named for path in (catalogue.data_path, catalogue.card_path, judged.card_path)}
     known |= {judged.table_path(one.name, table) for one in named for table in judged.TABLES}
     # What proxies cost is measured by `diswot bench`, and may come with a set.
-    known |= {path for one in named if (path := sets.FOLDER / f"{one.name}.costs.csv") in files}
+    known |= {path for one in named if (path := catalogue.FOLDER / f"{one.name}.costs.csv") in files}
     assert set(files) == known, "`diswot scores pack` writes the other five files of a set"
 
 
 def test_the_package_holds_its_sets() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     held = project["tool"]["setuptools"]["package-data"]["diswot.harness.runs.precomputed"]
-    for path in (sets.data_path("x"), sets.card_path("x"), judged.card_path("x"), judged.table_path("x", "evidence")):
-        relative = path.relative_to(Path(sets.__file__).parent)
+    judgement = (judged.card_path("x"), judged.table_path("x", "evidence"))
+    for path in (catalogue.data_path("x"), catalogue.card_path("x"), *judgement):
+        relative = path.relative_to(Path(catalogue.__file__).parent)
         assert any(fnmatch(relative.as_posix(), pattern) for pattern in held)
