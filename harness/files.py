@@ -106,15 +106,13 @@ def write_json(path: Path, value: Any) -> Path:
 
 
 def json_of(path: Path, argument: str, hint: str = "") -> Any:
-    """Return what a JSON file holds; its texts can be written as UTF-8.
+    """Return what a JSON file holds.
 
     Raises:
         InputError: if it is missing or damaged.
     """
     with reading(path, argument, hint):
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        json.dumps(content, ensure_ascii=False).encode()  # half a character, as in "\\ud800", would fail later
-    return content
+        return json.loads(path.read_text(encoding="utf-8-sig"))
 
 
 @contextmanager
