@@ -322,9 +322,8 @@ class Run:
         """
         from diswot.benchmarks import spaces
         from diswot.benchmarks import teachers as architectures
-        from diswot.harness.compute import devices
         from diswot.harness.runs import samples
-        from diswot.harness.search import budget, study
+        from diswot.harness.search import study
         from diswot.harness.search.plan import Plan as StudyPlan
 
         chosen = None
@@ -341,14 +340,12 @@ class Run:
                 crossover=crossover,
                 searches=searches,
                 cells=chosen,
-                budgets=tuple(budget.Budget(name, most) for name, most in (budgets or {}).items()),
+                budgets=dict(budgets or {}),
                 cost=cost,
                 targets=tuple(targets),
                 weight_seed=weight_seed,
                 teachers=tuple(dict.fromkeys(map(architectures.canonical, teachers))),
                 live=self._live() if live is True else live or None,
-                command=run_folder.command(),
-                machine=devices.machine(),
             )
         )
         if self._results is not None:

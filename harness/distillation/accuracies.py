@@ -21,6 +21,7 @@ from diswot.harness.distillation import distillers, recipes, sweep, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs import run_folder
 from diswot.harness.runs.store import TRAININGS, Store
 
 _RESAMPLES = 10_000
@@ -35,7 +36,7 @@ def trainings(folder: Path) -> pd.DataFrame:
         InputError: if the folder holds no distillation, or is damaged.
     """
     info = sweep.read_info(folder)
-    with Store(sweep.store_path(folder), create=False, kind=TRAININGS) as store:
+    with Store(run_folder.store_path(folder, TRAININGS), create=False, kind=TRAININGS) as store:
         frame = store.frame()
     versions = frame["distiller"].map({name: distillers.version(name) for name in frame["distiller"].unique()})
     current = (frame["settings"] == info.settings_hash) & (frame["version"] == versions)

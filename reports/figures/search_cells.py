@@ -162,16 +162,8 @@ def _lines(one: Pick, search: Search, width: float) -> tuple[list[str], list[str
 
 def _wrapped(head: str, items: list[str], width: float) -> list[str]:
     # Items stay whole, unless one alone is too long.
-    if not items:
-        return []
-    lines = [typography.elide(head, width)] if head else []
-    for number, item in enumerate(items, start=1):
-        piece = typography.elide(item, width - typography.width(",")) + ("," if number < len(items) else "")
-        if lines and typography.width(f"{lines[-1]} {piece}") <= width:
-            lines[-1] = f"{lines[-1]} {piece}"
-        else:
-            lines.append(piece)
-    return lines
+    pieces = [*(f"{item}," for item in items[:-1]), *items[-1:]]
+    return typography.wrap([head, *pieces] if head and items else pieces, width)
 
 
 def _size(row: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, nu
 from diswot.reports.searches import ALGORITHMS, as_numbers, circumstances, drivers, of, teachers, with_teacher
 from diswot.reports.style import canvas, file_names, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.summary import column_of
 
 if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
@@ -107,7 +108,7 @@ def _sheet(search: Search, driver: str, target: str | None, data: pd.DataFrame, 
         )
         for axes, quantity in zip(sheet, quantities, strict=False):
             draw(axes, of(data, quantity=quantity), looks)
-            axes.set_xlabel(typography.elide(cost.rpartition(":")[2], canvas.DOUBLE_COLUMN / 3 - 0.4))
+            axes.set_xlabel(typography.elide(column_of(cost), canvas.DOUBLE_COLUMN / 3 - 0.4))
             label = f"{driver}, cells no better, %" if quantity == "score" else f"{quantity}, %"
             axes.set_ylabel(typography.elide(label, HEIGHT), loc="top")
         curves = as_numbers(

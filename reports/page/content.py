@@ -139,11 +139,8 @@ def _level(others: pd.DataFrame) -> str:
         return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(level) == len(compared):
         return "None of the others is significantly different from it."
-    return f"Not significantly different from it {_are(len(level))} of the {len(compared)} others: {listed(level)}."
-
-
-def _are(count: int) -> str:
-    return "is 1" if count == 1 else f"are {count}"
+    are = f"are {len(level)}" if len(level) > 1 else "is 1"
+    return f"Not significantly different from it {are} of the {len(compared)} others: {listed(level)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:

@@ -32,7 +32,6 @@ def data(results: Results) -> Markup | None:
         return None
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
-        "space": space.name,
         "metric": METRICS[metric_of(results.evidence)].label,
         "undefined": undefined_of(results),
         "cells": _array(cells, "u4"),
@@ -43,7 +42,6 @@ def data(results: Results) -> Markup | None:
         "sizes": _sizes(results, space, cells),
         "subsets": {name: _array(subset.of(cells), "u1") for name, subset in space.subsets.items()},
         "evidence": _evidence(results),
-        "drawn": space.drawing is not None,
         "graph": _graph(space, cells),
     }
     # No name can end the element, whatever it holds.
