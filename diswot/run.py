@@ -8,7 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,8 @@ def evaluate(
     asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
     asked |= {"seeds": seeds, "teacher": teacher} | settings
     if suite is not None:
-        usual = {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
+        usual = {field.name: field.default for field in fields(plan.Plan)}
+        usual |= {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
         asked = suites.arguments(suite, asked, usual)
     made = plan.make(
         image_dir=None if image_dir is None else expanded("image_dir", image_dir),

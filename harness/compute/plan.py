@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
@@ -84,9 +84,9 @@ class Plan(Computation):
     """
 
     proxies: Sequence[Proxy]
-    batch_size: int
-    batch_seed: int
-    augment: bool
+    batch_size: int = 64
+    batch_seed: int = 0
+    augment: bool = False
     plugins: Sequence[Path] = ()
     stack: int = 1
     tf32: bool = False
@@ -110,20 +110,15 @@ def make(
     seeds: int | str | Iterable[int] = 1,
     images: str = "noise",
     image_dir: Path | None = None,
-    batch_size: int = 64,
-    batch_seed: int = 0,
-    augment: bool = False,
     teacher: str | None = None,
     device: str = "auto",
     workers: int | None = None,
     plugins: Iterable[Path] = (),
-    stack: int = 1,
-    tf32: bool = False,
-    deterministic: bool = True,
     precomputed: bool = True,
     scheduler: str | None = None,
+    **settings: Any,
 ) -> Plan:
-    """Make a plan of what a user wrote; see `diswot.run.evaluate` for the arguments.
+    """Make a plan of what a user wrote; see `diswot.run.evaluate` for the arguments. Settings are fields of `Plan`.
 
     Raises:
         InputError: if one of them stands for nothing.
@@ -140,15 +135,10 @@ def make(
         seeds=samples.seeds(seeds),
         images=_image_set(images, image_dir),
         image_dir=image_dir,
-        batch_size=batch_size,
-        batch_seed=batch_seed,
-        augment=augment,
         teacher=teacher,
-        stack=stack,
-        tf32=tf32,
-        deterministic=deterministic,
         sets=sets.names() if precomputed else (),
         **devices.place(device, workers, scheduler),
+        **settings,
     )
 
 

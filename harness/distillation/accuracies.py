@@ -37,10 +37,7 @@ def trainings(folder: Path) -> pd.DataFrame:
     """
     info = sweep.read_info(folder)
     with Store(run_folder.store_path(folder, TRAININGS), create=False, kind=TRAININGS) as store:
-        frame = store.frame()
-    versions = frame["distiller"].map({name: distillers.version(name) for name in frame["distiller"].unique()})
-    current = (frame["settings"] == info.settings_hash) & (frame["version"] == versions)
-    return frame[current].reset_index(drop=True)
+        return store.current(info.settings_hash, distillers.version)
 
 
 def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[str, str]:

@@ -137,10 +137,8 @@ def scored(run: Path | str) -> Results:
 def _of_store(folder: Path, info: Info, proxies: pd.DataFrame) -> pd.DataFrame:
     path = run_folder.store_path(folder)
     with Store(path, create=False) as store:
-        frame = store.frame()
-    frame = frame[frame["settings"] == info.settings_hash].drop(columns="settings")
-    current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
-    frame = frame[current].reset_index(drop=True)
+        versions = dict(zip(proxies["name"], proxies["version"], strict=True))
+        frame = store.current(info.settings_hash, versions).drop(columns="settings")
     strange = frame[(frame["space"] != info.space) | ~frame["cell"].isin(spaces.get(info.space).cells)]
     if len(strange):
         space, cell = strange.iloc[0][["space", "cell"]]

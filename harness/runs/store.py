@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -379,6 +379,12 @@ class Store:
         frame = pd.DataFrame(rows, columns=list(columns), dtype=object)  # texts stay texts and no cause stays None
         numbers = {"cell": "int64", "seed": "int64", "value": "float64", "accuracy": "float64", "seconds": "float64"}
         return frame.astype({name: kind for name, kind in numbers.items() if name in columns})
+
+    def current(self, settings: str, versions: Mapping[Any, str] | Callable[[str], str]) -> pd.DataFrame:
+        """Return the records of some settings and of the current versions of what scored or taught; see `frame`."""
+        frame = self.frame()
+        newest = frame[self.kind.identity[2]].map(versions) == frame["version"]
+        return frame[(frame["settings"] == settings) & newest].reset_index(drop=True)
 
     def _refuse_damage(self) -> None:
         # SQLite's own check sees broken pages and rows that contradict the table's conditions. A column takes values of
