@@ -115,6 +115,11 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal; an empty text where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as JSON."""
     return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
@@ -227,7 +232,7 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
     def fill(temporary: Path) -> None:
         table = make()
         WRITERS[path.suffix](table.frame.reset_index(), temporary)
-        card = replace(table.card, data_hash=hashlib.sha256(temporary.read_bytes()).hexdigest())
+        card = replace(table.card, data_hash=digest(temporary))
         write_json(user.card_path(path), asdict(card))  # first: figures without it would pass for ones of no source
         made.append(replace(table, card=card))
 

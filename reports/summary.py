@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diswot.benchmarks.tables import Target
 from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness.evidence.table import by_evidence, leading
+from diswot.harness.runs.results import Results
 from diswot.reports.style import look
 from diswot.reports.style.wording import counted, joined, span
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 
 def on_all_cells(results: Results) -> pd.DataFrame:

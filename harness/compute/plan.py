@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
@@ -14,9 +14,7 @@ from diswot.harness.runs import arithmetic, samples
 from diswot.harness.runs.arithmetic import Arithmetic
 from diswot.harness.runs.precomputed import sets
 from diswot.proxies import registry
-
-if TYPE_CHECKING:
-    from diswot.proxies.registry import Proxy
+from diswot.proxies.registry import Proxy
 
 #: How many cells are sampled unless something else is asked for, where the space has as many.
 DEFAULT_CELLS = 100

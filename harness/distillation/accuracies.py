@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import combinations
@@ -89,7 +88,7 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
     if (found["status"] == "ok").any():
         table = by_cell(found, space).round(4).reset_index()
         path = files.write_table(folder / ACCURACIES, table)
-        card = _card(folder, info, found, said, hashlib.sha256(path.read_bytes()).hexdigest())
+        card = _card(folder, info, found, said, files.digest(path))
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
     return paths, said
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
 import tempfile
@@ -56,7 +55,7 @@ def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> ScoreS
     _refuse_unfinished(found)
     ordered = found.scores.sort_values(["proxy", "seed", "cell"], ignore_index=True)
     path = files.write(sets.data_path(name), lambda temporary: _write(ordered, temporary))
-    files.write_json(sets.card_path(name), _card(name, found, hashlib.sha256(path.read_bytes()).hexdigest()).stored())
+    files.write_json(sets.card_path(name), _card(name, found, files.digest(path)).stored())
     return sets.load(name)
 
 

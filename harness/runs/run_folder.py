@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shlex
@@ -271,7 +270,7 @@ def claim(
         InputError: if the folder has a run with other settings, or cannot be written to.
     """
     described = {proxy.name: describe(proxy) for proxy in proxies}
-    hashes = {"batch": settings.batch} | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
+    hashes = {"batch": settings.batch} | {str(path): files.digest(path) for path in plugins}
 
     def read(path: Path) -> Info:
         info = read_info(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,16 +11,14 @@ from matplotlib.figure import Figure
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph, Space
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out
 from diswot.reports.summary import column_of, table_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST, ABREAST, MOST_TARGETS = 12, 3, 6
 GAP, HEAD, BETWEEN = 0.2, 0.2, 0.16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import ALGORITHMS, as_numbers, circumstances, drivers, of, teachers, with_teacher
 from diswot.reports.style import canvas, file_names, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import column_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST, HEIGHT, POINTS = 3, 1.9, 120
 #: How far below the best accuracy the axis reaches, in percent points.

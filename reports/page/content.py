@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
+from diswot.harness.runs.results import Results
 from diswot.reports.page.tables import Field, Row, Table, flat, of_texts, table, text, value
 from diswot.reports.searches import of
 from diswot.reports.style.wording import (
@@ -42,9 +43,6 @@ from diswot.reports.summary import (
     targets_of,
     undefined_of,
 )
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 #: Behind a correlation that is not significantly different from the best one.
 LEVEL = "*"

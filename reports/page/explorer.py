@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.spaces import Graph
+from diswot.benchmarks.spaces import Graph, Space
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs.results import Results
 from diswot.reports.summary import best_first, metric_of, targets_of, undefined_of
-
-if TYPE_CHECKING:
-    from diswot.benchmarks.spaces import Space
-    from diswot.harness.runs.results import Results
 
 
 def data(results: Results) -> Markup | None:

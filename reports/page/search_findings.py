@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs.stored_search import Oracle, Search, Winner
 from diswot.reports.searches import (
     drivers,
     higher_is_better,
@@ -31,9 +32,6 @@ from diswot.reports.style.wording import (
     rough,
     stored_number,
 )
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.stored_search import Oracle, Search, Winner
 
 
 def findings(search: Search) -> list[tuple[str, str]]:
