@@ -22,19 +22,13 @@ _FOLDER = f"https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/{_CO
 #: The published files, by the name that their images have in the columns.
 FILES = {
     "cifar10-valid": Remote(
-        f"{_FOLDER}/nasbench201_cifar10.csv",
-        "sha256",
-        "c82e70b5ffb0dba0f09d88ecc8df5a6d3ce8da8a99ad223285104f4537314033",
+        f"{_FOLDER}/nasbench201_cifar10.csv", "c82e70b5ffb0dba0f09d88ecc8df5a6d3ce8da8a99ad223285104f4537314033"
     ),
     "cifar100": Remote(
-        f"{_FOLDER}/nasbench201_cifar100.csv",
-        "sha256",
-        "87a42005d7005fdb5e4a938ed83dd306d907523f23e70af907dfd276dd5fe35d",
+        f"{_FOLDER}/nasbench201_cifar100.csv", "87a42005d7005fdb5e4a938ed83dd306d907523f23e70af907dfd276dd5fe35d"
     ),
     "imagenet16-120": Remote(
-        f"{_FOLDER}/nasbench201_ImageNet16-120.csv",
-        "sha256",
-        "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b",
+        f"{_FOLDER}/nasbench201_ImageNet16-120.csv", "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b"
     ),
 }
 _SPLITS = {"val": "validation accuracy", "test": "test accuracy"}

@@ -28,20 +28,12 @@ _DEVICES = (
 )
 #: By the prefix of the columns; those of CIFAR-10, on which most searches are, have none.
 HARDWARE_FILES = {
-    "": Remote(
-        f"{_ADDRESS}/hw_cifar10.csv",
-        "sha256",
-        "71e56e00ce03525aaccdb5bac4f9856b8733ed12741ff09e12784d30fa21a602",
-    ),
+    "": Remote(f"{_ADDRESS}/hw_cifar10.csv", "71e56e00ce03525aaccdb5bac4f9856b8733ed12741ff09e12784d30fa21a602"),
     "cifar100-": Remote(
-        f"{_ADDRESS}/hw_cifar100.csv",
-        "sha256",
-        "43e66dff2c02fd36f655c989615c95ae366b97a60f289410c802c5b8b87a1cb8",
+        f"{_ADDRESS}/hw_cifar100.csv", "43e66dff2c02fd36f655c989615c95ae366b97a60f289410c802c5b8b87a1cb8"
     ),
     "imagenet16-120-": Remote(
-        f"{_ADDRESS}/hw_ImageNet16-120.csv",
-        "sha256",
-        "c0d10fa8da52bcf8880496c22fa126cce39d8acf3c9224670170e31ef0294a0c",
+        f"{_ADDRESS}/hw_ImageNet16-120.csv", "c0d10fa8da52bcf8880496c22fa126cce39d8acf3c9224670170e31ef0294a0c"
     ),
 }
 # What the published files have where a network was not measured: 4,699 cells on the Edge TPU.
@@ -65,9 +57,7 @@ ROBUSTNESS_COLUMNS = {
 }
 ROBUSTNESS_FILES = {
     "robustness": Remote(
-        f"{_ADDRESS}/robustness_targets.csv",
-        "sha256",
-        "1aafefcad84cebfb2eda6ee734a5f49baa18746bb57e5d63ac4fb96f5dec984f",
+        f"{_ADDRESS}/robustness_targets.csv", "1aafefcad84cebfb2eda6ee734a5f49baa18746bb57e5d63ac4fb96f5dec984f"
     )
 }
 
