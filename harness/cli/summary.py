@@ -257,7 +257,8 @@ def _further(search: Search, group: pd.DataFrame) -> dict[str, str]:
     # What a full table says besides: of each target how many picks are known and what they lack, and what is saved.
     keys = ["teacher", "driver", "algorithm"]
     of = search.summary[(search.summary[keys] == group[keys].iloc[0]).all(axis=1)].set_index("target")
-    row = {name: f"{of[name].max():.3g}" for name in ("evaluations", "seconds")}
+    seconds = of["seconds"].iloc[0]
+    row = {"evaluations": str(int(of["evaluations"].max())), "seconds": "-" if pd.isna(seconds) else f"{seconds:.3g}"}
     for target, entry in of.iterrows():
         searches = entry["picks"] if pd.isna(entry["searches"]) else entry["searches"]
         row[f"known {_short(str(target), search.info.targets)}"] = f"{int(entry['known'])} of {int(searches)}"
