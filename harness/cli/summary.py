@@ -120,6 +120,7 @@ def correlations(
         f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
         "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
     ]
+    notes += [] if columns else [f"Targets: {', '.join(targets)}."]
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
