@@ -89,7 +89,7 @@ def printable(value: object) -> str:
         text = f"a {type(value).__name__} whose text cannot be made"
     if text.isprintable():  # nearly all are, and a sweep stores millions
         return text
-    return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
+    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
 
 
 def described(error: BaseException) -> str:
@@ -97,7 +97,3 @@ def described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return printable(f"it calls sys.exit({printable(error.code)})")
     return printable(f"{type(error).__name__}: {printable(error)}")
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()

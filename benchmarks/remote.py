@@ -11,13 +11,13 @@ class Remote:
 
     Attributes:
         url: where it is; its last part is the file's name.
-        algorithm: of the hash, as `hashlib` calls it.
         digest: the hash, in hexadecimal.
+        algorithm: of the hash, as `hashlib` calls it.
     """
 
     url: str
-    algorithm: str
     digest: str
+    algorithm: str = "sha256"
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,8 @@ def evaluate(
     asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
     asked |= {"seeds": seeds, "teacher": teacher} | settings
     if suite is not None:
-        usual = {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
+        usual = {field.name: field.default for field in fields(plan.Plan)}
+        usual |= {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
         asked = suites.arguments(suite, asked, usual)
     made = plan.make(
         image_dir=None if image_dir is None else expanded("image_dir", image_dir),
@@ -326,9 +327,8 @@ class Run:
         """
         from diswot.benchmarks import spaces
         from diswot.benchmarks import teachers as architectures
-        from diswot.harness.compute import devices
         from diswot.harness.runs import samples
-        from diswot.harness.search import budget, study
+        from diswot.harness.search import study
         from diswot.harness.search.plan import Plan as StudyPlan
 
         chosen = None
@@ -345,14 +345,12 @@ class Run:
                 crossover=crossover,
                 searches=searches,
                 cells=chosen,
-                budgets=tuple(budget.Budget(name, most) for name, most in (budgets or {}).items()),
+                budgets=dict(budgets or {}),
                 cost=cost,
                 targets=tuple(targets),
                 weight_seed=weight_seed,
                 teachers=tuple(dict.fromkeys(map(architectures.canonical, teachers))),
                 live=self._live() if live is True else live or None,
-                command=run_folder.command(),
-                machine=devices.machine(),
             )
         )
         if self._results is not None:

@@ -6,10 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import http.client
-import os
-import re
 import shutil
-import socket
 import tarfile
 import tempfile
 import time
@@ -102,33 +99,14 @@ def _new_folder(path: Path) -> Iterator[Path]:
     # the next fetch.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(".fetch-*"):
-            if _is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
-        prefix = f".fetch-{socket.gethostname()}-{os.getpid()}-"
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
+        files.forget_abandoned(path.parent)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=files.temporary_prefix("fetch")) as folder:
             yield Path(folder)
     except InputError:
         raise
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path} cannot be written: {reason}; {VARIABLE} names another cache folder.") from error
-
-
-def _is_abandoned(folder: Path) -> bool:
-    """Return whether a folder is one that `_new_folder` made in a process that has ended."""
-    made = re.fullmatch(r"\.fetch-(.+)-([0-9]{1,9})-\w+", folder.name)
-    if made is None:
-        return False
-    if made[1] == socket.gethostname():
-        try:
-            with contextlib.suppress(PermissionError):  # it runs, and is another user's
-                os.kill(int(made[2]), 0)
-        except ProcessLookupError:
-            return True
-        return False
-    # Of another machine's process nothing is known, but that a file takes no longer than this.
-    return time.time() - folder.lstat().st_mtime > 2 * _MOST_SECONDS
 
 
 def _get(remote: Remote, mirror: Path | None, folder: Path) -> Path:

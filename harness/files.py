@@ -9,9 +9,11 @@ import json
 import os
 import platform
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from diswot.benchmarks.tables import Table
+
+_DAY = 86_400.0
 
 #: How a table is written, by the ending of its file.
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
@@ -52,7 +56,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}{_mark(os.getpid())}", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path.stem), suffix=path.suffix)
     except OSError as error:
         raise InputError(f"out: {path.parent} cannot be written to: {error.strerror}.") from error
     os.close(handle)
@@ -68,13 +72,24 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     return path
 
 
+def temporary_prefix(stem: str) -> str:
+    """Return how the name of a temporary file or folder of this process begins."""
+    return f".{stem}{_mark(os.getpid())}"
+
+
 def forget_abandoned(folder: Path) -> None:
-    """Remove the temporary files that processes of this machine left in a folder when they were killed."""
-    marked = re.compile(r"\..*" + _mark(r"(\d+)") + "[^~]*")
+    """Remove the temporary files and folders that processes left in a folder when they were killed.
+
+    Of another machine's process nothing is known, but that nothing temporary is written for a day.
+    """
     for path in folder.glob(".*~*"):
-        match = marked.fullmatch(path.name)
-        if match is not None and not _is_alive(int(match[1])):
-            path.unlink(missing_ok=True)
+        match = re.fullmatch(r"\..*~(\w+)~([0-9]{1,9})~[^~]*", path.name)
+        if match is None:
+            continue
+        with suppress(FileNotFoundError):  # another process may have removed it meanwhile
+            abandoned = time.time() - path.lstat().st_mtime > _DAY
+            if not _is_alive(int(match[2])) if match[1] == _machine() else abandoned:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _mark(process: object) -> str:
@@ -101,21 +116,24 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal; an empty text where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as JSON."""
     return write(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n"))
 
 
 def json_of(path: Path, argument: str, hint: str = "") -> Any:
-    """Return what a JSON file holds; its texts can be written as UTF-8.
+    """Return what a JSON file holds.
 
     Raises:
         InputError: if it is missing or damaged.
     """
     with reading(path, argument, hint):
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        json.dumps(content, ensure_ascii=False).encode()  # half a character, as in "\\ud800", would fail later
-    return content
+        return json.loads(path.read_text(encoding="utf-8-sig"))
 
 
 @contextmanager
@@ -215,7 +233,7 @@ def write_with_card(path: Path, make: Callable[[], Table]) -> Table:
     def fill(temporary: Path) -> None:
         table = make()
         WRITERS[path.suffix](table.frame.reset_index(), temporary)
-        card = replace(table.card, data_hash=hashlib.sha256(temporary.read_bytes()).hexdigest())
+        card = replace(table.card, data_hash=digest(temporary))
         write_json(user.card_path(path), asdict(card))  # first: figures without it would pass for ones of no source
         made.append(replace(table, card=card))
 

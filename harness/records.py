@@ -87,7 +87,10 @@ def checked(model: type[T], content: Any, source: str, hint: str = "") -> T:
             raise InputError(f"{source} has schema {number!r:.40}; this version reads {form}{hint}.")
         content = {name: value for name, value in content.items() if name != "schema"}
     try:
-        return TypeAdapter(model).validate_json(json.dumps(content))  # a list may stand for a tuple in JSON alone
+        # A list may stand for a tuple in JSON alone. Half a character, as in "\\ud800", would fail when it is written.
+        return TypeAdapter(model).validate_json(json.dumps(content, ensure_ascii=False).encode())
+    except UnicodeEncodeError as error:
+        raise InputError(f"{source} is damaged: it holds half a character{hint}.") from error
     except ValidationError as error:
         raise InputError(f"{source} is damaged: {_said(model, error.errors(include_url=False))}{hint}.") from error
 

@@ -49,12 +49,17 @@ def build(
 
     if not results:
         raise ValueError("a report needs at least one run")
+
+    def address(figures: Path) -> str:
+        # As a link in a page in the folder writes it.
+        return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))
+
     wanted = look.Look() if wanted is None else wanted
     results = [paper.chosen(run, wanted.proxies) for run in results]
     with look.using(wanted):
         drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]
         sections = [
-            page.Section(run, groups, _address(figures_folder(run, folder), folder))
+            page.Section(run, groups, address(figures_folder(run, folder)))
             for run, (groups, _) in zip(results, drawn, strict=True)
         ]
         html = page.render(sections)
@@ -67,8 +72,3 @@ def figures_folder(run: Results, folder: Path) -> Path:
     """Return where the figures of a run lie whose page lies in ``folder``."""
     page, own = folder.resolve(), run.folder.resolve()
     return (run.folder if page in (own, *own.parents) else folder / run.folder.name) / "figures"
-
-
-def _address(figures: Path, folder: Path) -> str:
-    # As a link in a page in the folder writes it.
-    return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.harness.runs.results import Results
 from diswot.reports.style import look
 from diswot.reports.style.wording import decimal
 from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 _MARKS = {mark: f"\\{mark}" for mark in "&%#_{}$"} | {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import DriverRecord, Search
 from diswot.reports.style.wording import counted, joined, plain
 from diswot.reports.summary import conditions
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import DriverRecord, Search
 
 #: What an algorithm is called.
 ALGORITHMS = {

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from diswot.benchmarks.tables import Target
+from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness.evidence.table import by_evidence, leading
+from diswot.harness.runs.results import Results
 from diswot.reports.style import look
 from diswot.reports.style.wording import counted, joined, span
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 
 def on_all_cells(results: Results) -> pd.DataFrame:
@@ -51,19 +50,19 @@ def targets_of(results: Results) -> list[str]:
 
 def table_of(target: str) -> str:
     """Return the table's name of a target ``table:column``."""
-    return target.rpartition(":")[0] or target
+    return Target.named(target).table
 
 
 def column_of(target: str) -> str:
     """Return the column's name of a target ``table:column``."""
-    return target.rpartition(":")[2]
+    return Target.named(target).column
 
 
 def vanilla_of(results: Results) -> dict[str, str]:
     """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
-    targets = targets_of(results)
-    pairs = {f"{table_of(target)}:distilled": f"{table_of(target)}:vanilla" for target in targets}
-    return {distilled: vanilla for distilled, vanilla in pairs.items() if {distilled, vanilla} <= set(targets)}
+    targets = list(map(Target.named, targets_of(results)))
+    distilled = [one for one in targets if one.column == DISTILLED and one.counterpart in targets]
+    return {target.name: target.beside(VANILLA).name for target in distilled}
 
 
 def metric_of(evidence: pd.DataFrame) -> str:

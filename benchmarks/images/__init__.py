@@ -49,6 +49,20 @@ class ImageSet:
     reader: Callable[[str, str, str | Path | None], tuple[np.ndarray, np.ndarray]] | None
 
 
+def _cifar(name: str, classes: int, mean: tuple[float, float, float], std: tuple[float, float, float]) -> ImageSet:
+    return ImageSet(
+        name=name,
+        classes=classes,
+        size=32,
+        mean=_of_255(*mean),
+        std=_of_255(*std),
+        padding=4,
+        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        licence="no formal licence",
+        reader=cifar.load,
+    )
+
+
 def _of_255(red: float, green: float, blue: float) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
@@ -65,28 +79,8 @@ _OWN = (
         licence="none needed",
         reader=None,
     ),
-    ImageSet(
-        name="cifar10",
-        classes=10,
-        size=32,
-        mean=_of_255(125.3, 123.0, 113.9),
-        std=_of_255(63.0, 62.1, 66.7),
-        padding=4,
-        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        licence="no formal licence",
-        reader=cifar.load,
-    ),
-    ImageSet(
-        name="cifar100",
-        classes=100,
-        size=32,
-        mean=_of_255(129.3, 124.1, 112.4),
-        std=_of_255(68.2, 65.4, 70.4),
-        padding=4,
-        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        licence="no formal licence",
-        reader=cifar.load,
-    ),
+    _cifar("cifar10", 10, mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
+    _cifar("cifar100", 100, mean=(129.3, 124.1, 112.4), std=(68.2, 65.4, 70.4)),
     ImageSet(
         name="imagenet16-120",
         classes=120,

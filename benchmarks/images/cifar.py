@@ -51,7 +51,7 @@ class Layout:
 #: The sets, by name.
 LAYOUTS = {
     "cifar10": Layout(
-        archive=Remote(f"{_SITE}/cifar-10-python.tar.gz", "md5", "c58f30108f718f92721af3b59e74349a"),
+        archive=Remote(f"{_SITE}/cifar-10-python.tar.gz", "c58f30108f718f92721af3b59e74349a", "md5"),
         folder="cifar-10-batches-py",
         splits={"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)},
         meta="batches.meta",
@@ -59,7 +59,7 @@ LAYOUTS = {
         classes=10,
     ),
     "cifar100": Layout(
-        archive=Remote(f"{_SITE}/cifar-100-python.tar.gz", "md5", "eb9058c3a382ffc7106e4002c42a8d85"),
+        archive=Remote(f"{_SITE}/cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85", "md5"),
         folder="cifar-100-python",
         splits={"train": ("train",), "test": ("test",)},
         meta="meta",

@@ -55,7 +55,8 @@ def entries(path: Path) -> dict[str, object]:
     content = unpickle.load(path, unpickle.ARRAYS, encoding="bytes")
     if not isinstance(content, dict):
         raise InputError(f"'{path}' holds a {type(content).__name__}; the official file holds a dictionary.")
-    return {_name(key): np.asarray(value) if isinstance(value, np.ndarray) else value for key, value in content.items()}
+    names = {key: key.decode("latin1") if isinstance(key, bytes) else str(key) for key in content}
+    return {names[key]: np.asarray(value) if isinstance(value, np.ndarray) else value for key, value in content.items()}
 
 
 def pixels(content: Mapping[str, object], path: Path, size: int) -> np.ndarray:
@@ -116,10 +117,6 @@ def joined(
             raise InputError(f"'{path}' holds the same images as {original.name}; get both files again.")
     images, labels = zip(*(parts[path] for path in paths), strict=True)
     return np.concatenate(images), np.concatenate(labels)
-
-
-def _name(key: object) -> str:
-    return key.decode("latin1") if isinstance(key, bytes) else str(key)
 
 
 def _absent(value: object) -> str:

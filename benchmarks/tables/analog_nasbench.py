@@ -19,7 +19,7 @@ import pandas as pd
 from diswot.benchmarks import unpickle
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell
-from diswot.benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.table import Table, packaged_card
 
 NAME = "analog-nasbench"
 SPACE = "nb201"
@@ -87,23 +87,6 @@ def read(path: Path, version: str) -> Table:
         raise InputError(f"'{path}' is not laid out as {_PACKAGE} 0.1.3 is ({error}).") from error
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS), dtype="float64")
     frame.index.name = "cell"
-    return Table(NAME, SPACE, frame.sort_index(), _card(hashlib.sha256(path.read_bytes()).hexdigest(), version))
-
-
-def _card(data_hash: str, version: str) -> Card:
-    return Card(
-        source=f"{_FILE} of the PyPI package {_PACKAGE} {version} (github.com/IBM/analog-nas, folder analognasbench)",
-        licence="not stated by the package; read from the installed copy and not redistributed",
-        images="CIFAR-10",
-        recipe=(
-            "baseline: digital training; ptq, qat: post-training and quantisation-aware 8-bit quantisation; noisy: the "
-            "digital weights on simulated analog hardware; analog: hardware-aware training. From the example script of "
-            "the repository: SGD 0.9 with Nesterov momentum, weight decay 5e-4, rate 0.1 with a cosine schedule, batch "
-            "256, crop and flip, applied to the test images too, and accuracies averaged over 25 such passes"
-        ),
-        teacher="none",
-        seeds="1 training",
-        epochs="200 (20 more for qat)",
-        citation="AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory Computing. 2025. arXiv:2506.18495",
-        data_hash=data_hash,
-    )
+    source = f"{_FILE} of the PyPI package {_PACKAGE} {version} (github.com/IBM/analog-nas, folder analognasbench)"
+    card = packaged_card(NAME, source=source, data_hash=hashlib.sha256(path.read_bytes()).hexdigest())
+    return Table(NAME, SPACE, frame.sort_index(), card)

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pandas as pd
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import nbmacro
-from diswot.benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.table import Table, packaged, packaged_card
 
 NAME = "nas-bench-macro"
 SPACE = "nbmacro"
@@ -39,12 +38,13 @@ def load() -> Table:
 
     It has 430 networks: all that compute one of the 268 functions whose training is shipped.
     """
-    content = (files("diswot.benchmarks.tables") / "data" / f"{NAME}.csv").read_bytes()
+    content = packaged(f"{NAME}.csv")
     trained = pd.read_csv(io.BytesIO(content), index_col="cell")
     cells = [cell for cell in nbmacro.NUMBERS if nbmacro.representative(cell) in trained.index]
     frame = trained.loc[[nbmacro.representative(cell) for cell in cells]].set_axis(pd.Index(cells, name="cell"))
     source = f"{_SOURCE}: the first 268 of its 3,969 trainings, each for all networks of its function"
-    return Table(NAME, SPACE, _with_mean(frame), _card(source, hashlib.sha256(content).hexdigest()))
+    card = packaged_card(NAME, source=source, data_hash=hashlib.sha256(content).hexdigest())
+    return Table(NAME, SPACE, _with_mean(frame), card)
 
 
 def count(path: Path) -> int:
@@ -85,7 +85,8 @@ def read(path: Path, step: Callable[[], object] = lambda: None) -> Table:
             raise InputError(f"table: '{path}' has no such network {name} as published ({detail}); {_WHAT}.") from error
         step()
     frame = pd.DataFrame(accuracies, index=pd.Index(nbmacro.NUMBERS, name="cell"), columns=_SEEDS)
-    return Table(path.stem, SPACE, _with_mean(frame), _card(_SOURCE, hashlib.sha256(content).hexdigest()))
+    card = packaged_card(NAME, source=_SOURCE, data_hash=hashlib.sha256(content).hexdigest())
+    return Table(path.stem, SPACE, _with_mean(frame), card)
 
 
 def _accuracies(cell: int, record: Any) -> list[float]:
@@ -101,23 +102,3 @@ def _accuracies(cell: int, record: Any) -> list[float]:
 
 def _with_mean(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame.mean(axis="columns").rename("test"), frame], axis="columns").astype("float64")
-
-
-def _card(source: str, data_hash: str) -> Card:
-    return Card(
-        source=source,
-        licence="Apache-2.0",
-        images="CIFAR-10",
-        recipe=(
-            "SGD with momentum 0.9, weight decay 5e-4, rate 0.1 with a cosine schedule to 0, batch 256, crop, flip, on "
-            "all training images (train/train.py); an accuracy is the highest of all epochs on the test images"
-        ),
-        teacher="none",
-        seeds="3 trainings of one network of each function; test is their mean",
-        epochs="50",
-        citation=(
-            "Xiu Su, Tao Huang, Yanxi Li, Shan You, Fei Wang, Chen Qian, Changshui Zhang, Chang Xu. Prioritized "
-            "Architecture Sampling with Monto-Carlo Tree Search. CVPR 2021. arXiv:2103.11922"
-        ),
-        data_hash=data_hash,
-    )

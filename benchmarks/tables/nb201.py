@@ -14,18 +14,7 @@ from diswot.benchmarks.remote import Remote
 from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.benchmarks.tables import readers
 from diswot.benchmarks.tables.fetched import Fetched
-from diswot.benchmarks.tables.table import Card
-
-#: How the networks of NAS-Bench-201 were trained, and on which images (its paper, sections 2.2 and 2.3).
-RECIPE = (
-    "SGD 0.9 with Nesterov momentum, weight decay 5e-4, rate 0.1 with a cosine schedule to 0, batch 256, crop, flip. "
-    "cifar10-valid: trained on half of CIFAR-10's training images, val is the other half, test the official test "
-    "images; cifar100, imagenet16-120: trained on all training images, val and test are halves of the test images"
-)
-CITATION = (
-    "Xuanyi Dong, Yi Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search. ICLR 2020. "
-    "arXiv:2001.00326"
-)
+from diswot.benchmarks.tables.table import packaged_card
 
 _COMMIT = "1f8fd621c60a48728fcc890818b6b94eee62e4dc"
 _FOLDER = f"https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/{_COMMIT}/data"
@@ -33,19 +22,13 @@ _FOLDER = f"https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/{_CO
 #: The published files, by the name that their images have in the columns.
 FILES = {
     "cifar10-valid": Remote(
-        f"{_FOLDER}/nasbench201_cifar10.csv",
-        "sha256",
-        "c82e70b5ffb0dba0f09d88ecc8df5a6d3ce8da8a99ad223285104f4537314033",
+        f"{_FOLDER}/nasbench201_cifar10.csv", "c82e70b5ffb0dba0f09d88ecc8df5a6d3ce8da8a99ad223285104f4537314033"
     ),
     "cifar100": Remote(
-        f"{_FOLDER}/nasbench201_cifar100.csv",
-        "sha256",
-        "87a42005d7005fdb5e4a938ed83dd306d907523f23e70af907dfd276dd5fe35d",
+        f"{_FOLDER}/nasbench201_cifar100.csv", "87a42005d7005fdb5e4a938ed83dd306d907523f23e70af907dfd276dd5fe35d"
     ),
     "imagenet16-120": Remote(
-        f"{_FOLDER}/nasbench201_ImageNet16-120.csv",
-        "sha256",
-        "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b",
+        f"{_FOLDER}/nasbench201_ImageNet16-120.csv", "f5225573584977b283f473b0ded7fe51ae599a67063b3bd02b18de36b29fcd6b"
     ),
 }
 _SPLITS = {"val": "validation accuracy", "test": "test accuracy"}
@@ -59,7 +42,7 @@ def convert(folder: Path) -> pd.DataFrame:
 
 
 def _part(path: Path, images: str) -> pd.DataFrame:
-    published = readers.read(path).columns
+    published = readers.read(path)
     cells = [Cell.from_string(str(text)).index for text in published["arch str"]]
     columns = {f"{images}-{split}": [float(str(text)) for text in published[name]] for split, name in _SPLITS.items()}
     return pd.DataFrame(columns, index=pd.Index(cells, name="cell", dtype="int64"), dtype="float64")
@@ -71,18 +54,12 @@ TABLE = Fetched(
     columns=COLUMNS,
     files=FILES,
     convert=convert,
-    card=Card(
+    card=packaged_card(
+        "nb201",
         source=(
             f"github.com/Zhenhan-Huang/NASGraph-Public, commit {_COMMIT[:7]}, folder data: "
             f"{', '.join(remote.name for remote in FILES.values())}"
         ),
-        licence="Apache-2.0",
-        images="CIFAR-10, CIFAR-100, ImageNet16-120",
-        recipe=RECIPE,
-        teacher="none",
-        seeds="means over 1 to 3 trainings",
-        epochs="200",
-        citation=CITATION,
         # Of the three files one after the other: unlike that of the Parquet file it does not depend on who wrote it.
         data_hash="8dc7b5f298e9697bc41bf01cf162d05bd23bfc9f5704ae1469a697f045bef235",
     ),

@@ -9,14 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import json
-from dataclasses import replace
-from importlib.resources import files
 
 import pandas as pd
 
 from diswot.benchmarks.tables import trainings
-from diswot.benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.table import Table, packaged, packaged_card
 
 NAME = "nb201-kd"
 SPACE = "nb201"
@@ -36,14 +33,10 @@ def seconds() -> dict[str, float]:
 def load() -> Table:
     """Return the table: ``vanilla`` and ``distilled``, means over seeds in percent, and every seed, ``vanilla-0``."""
     frame = trainings.by_cell(_trainings(), SPACE).round(4)
-    card = Card(**json.loads(_read(f"{NAME}.card.json")))
-    return Table(NAME, SPACE, frame, replace(card, data_hash=hashlib.sha256(_read(f"{NAME}.csv")).hexdigest()))
+    data_hash = hashlib.sha256(packaged(f"{NAME}.csv")).hexdigest()
+    return Table(NAME, SPACE, frame, packaged_card(NAME, data_hash=data_hash))
 
 
 @functools.cache
 def _trainings() -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(_read(f"{NAME}.csv")))
-
-
-def _read(name: str) -> bytes:
-    return (files("diswot.benchmarks.tables") / "data" / name).read_bytes()
+    return pd.read_csv(io.BytesIO(packaged(f"{NAME}.csv")))

@@ -7,13 +7,11 @@ The packaged file has one row a function; ``docs/measurements/model.py`` makes i
 from __future__ import annotations
 
 import io
-import json
-from importlib.resources import files
 
 import pandas as pd
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.tables.table import Card, Table
+from diswot.benchmarks.tables.table import Table, packaged, packaged_card
 
 NAME = "nb201-kd-model"
 SPACE = "nb201"
@@ -22,11 +20,7 @@ SPACE = "nb201"
 def load() -> Table:
     """Return the table: 15,625 cells; ``vanilla``, ``distilled`` and ``gain`` in percent, each with its ``-std``."""
     known = spaces.get(SPACE)
-    by_function = pd.read_parquet(io.BytesIO(_read(f"{NAME}.parquet"))).set_index("cell")
+    by_function = pd.read_parquet(io.BytesIO(packaged(f"{NAME}.parquet"))).set_index("cell")
     cells = pd.Index(known.cells, name="cell", dtype="int64")
     frame = by_function.loc[[known.representative(cell) for cell in cells]].set_axis(cells)
-    return Table(NAME, SPACE, frame.astype("float64").round(3), Card(**json.loads(_read(f"{NAME}.parquet.card.json"))))
-
-
-def _read(name: str) -> bytes:
-    return (files("diswot.benchmarks.tables") / "data" / name).read_bytes()
+    return Table(NAME, SPACE, frame.astype("float64").round(3), packaged_card(f"{NAME}.parquet"))

@@ -276,16 +276,16 @@ def _card(path: Path) -> Card:
     benchmark = "NATS-Bench, topology search space" if path.is_dir() else "NAS-Bench-201"
     which = f"of its {len(files)} files of cells, one after the other" if path.is_dir() else "of the file"
     source = f"{path.resolve().name}: the official results of {benchmark}; SHA-256 {which}: {digest.hexdigest()}"
-    return card(source, digest.hexdigest(), _NATS if path.is_dir() else nb201.CITATION)
+    return card(source, digest.hexdigest(), _NATS if path.is_dir() else nb201.TABLE.card.citation)
 
 
-def card(source: str, data_hash: str, citation: str = nb201.CITATION) -> Card:
+def card(source: str, data_hash: str, citation: str = nb201.TABLE.card.citation) -> Card:
     """Return the card of the official results, read from anywhere."""
     return Card(
         source=source,
         licence="MIT",
         images="CIFAR-10, CIFAR-100, ImageNet16-120",
-        recipe=f"{nb201.RECIPE}. cifar10: trained on all of CIFAR-10's training images",
+        recipe=f"{nb201.TABLE.card.recipe}. cifar10: trained on all of CIFAR-10's training images",
         teacher="none",
         seeds="1 to 3 trainings a cell: a column that ends in -seedN is one of them, the others are means over all",
         epochs="12 or 200, as the columns say, each with a schedule of its own",

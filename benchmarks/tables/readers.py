@@ -11,7 +11,6 @@ import reprlib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -37,19 +36,6 @@ _SHORT.maxstring = _SHORT.maxother = 60
 _JSON_FORMS = "{cell: accuracy}, {cell: {column: accuracy}}, or a list of {'cell': ..., column: accuracy}"
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The columns of a file.
-
-    Attributes:
-        columns: the values of every column, row by row.
-        places: how to name each row to the user ("line 5", "key '713'").
-    """
-
-    columns: dict[str, list[object]]
-    places: list[str]
-
-
 def stem(path: str | Path) -> str:
     """Return the name of a file without folder and suffix; bytes that are no UTF-8 stand as escapes.
 
@@ -69,8 +55,11 @@ def quoted(value: object) -> str:
     return _SHORT.repr(text)
 
 
-def read(path: str | Path) -> Rows:
+def read(path: str | Path) -> pd.DataFrame:
     """Read a file by its suffix.
+
+    Returns:
+        Its columns as they stand. The index says how to name each row to the user: ``line 5``, ``key '713'``.
 
     Raises:
         InputError: if the file is missing, damaged, empty, too large, has another suffix, or a column twice.
@@ -122,7 +111,7 @@ def _refuse_large(size: int) -> None:
         raise InputError(f"is too large; a table has at most {MOST_BYTES >> 20} MiB, also when it is unpacked.")
 
 
-def _csv(file: IO[bytes] | gzip.GzipFile) -> Rows:
+def _csv(file: IO[bytes] | gzip.GzipFile) -> pd.DataFrame:
     # utf-8-sig, because spreadsheets write a mark in front that would become part of the first name.
     text = io.TextIOWrapper(io.BytesIO(_content(file)), encoding="utf-8-sig", newline="")
     lines = csv.reader(_bounded(text), strict=True)
@@ -140,10 +129,10 @@ def _csv(file: IO[bytes] | gzip.GzipFile) -> Rows:
         values.append(fields)
         places.append(f"line {lines.line_num}")
         _refuse_long(len(values), len(header))
-    return Rows({name: [fields[number] for fields in values] for number, name in enumerate(header)}, places)
+    return pd.DataFrame(values, places, header, dtype=object)
 
 
-def _csv_gz(file: IO[bytes]) -> Rows:
+def _csv_gz(file: IO[bytes]) -> pd.DataFrame:
     with gzip.open(file) as unpacked:
         return _csv(unpacked)
 
@@ -155,7 +144,7 @@ def _bounded(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _parquet(file: IO[bytes]) -> Rows:
+def _parquet(file: IO[bytes]) -> pd.DataFrame:
     from pyarrow import parquet, types
 
     content = io.BytesIO(_content(file))
@@ -172,20 +161,16 @@ def _parquet(file: IO[bytes]) -> Rows:
     frame = parquet.ParquetFile(content, read_dictionary=texts).read().to_pandas()
     if any(name is not None for name in frame.index.names):  # a cell index that pandas stored beside the columns
         frame = frame.reset_index()
-    names = _header([str(name) for name in frame.columns])
-    columns = {name: _unpacked(frame.iloc[:, number]) for number, name in enumerate(names)}
-    return Rows(columns, [f"row {number}" for number in range(1, len(frame) + 1)])
+    frame.columns = pd.Index(_header([str(name) for name in frame.columns]))
+    texts = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)]
+    return frame.astype(dict.fromkeys(texts, object)).set_axis([f"row {number + 1}" for number in range(len(frame))])
 
 
-def _unpacked(column: pd.Series) -> list[object]:
-    if not isinstance(column.dtype, pd.CategoricalDtype):
-        return column.tolist()
-    texts = [*column.cat.categories.tolist(), None]  # None has the code -1
-    return [texts[code] for code in column.cat.codes]
+def _json(file: IO[bytes]) -> pd.DataFrame:
+    def whole(digits: str) -> int | str:
+        return int(digits) if len(digits) <= MOST_DIGITS else digits
 
-
-def _json(file: IO[bytes]) -> Rows:
-    content = json.loads(_content(file).decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_whole)
+    content = json.loads(_content(file).decode("utf-8-sig"), object_pairs_hook=_object, parse_int=whole)
     if isinstance(content, list):
         return _records(content)
     if not isinstance(content, dict):
@@ -202,7 +187,7 @@ def _json(file: IO[bytes]) -> Rows:
     return _by_name([{"cell": key, **row} for key, row in rows.items()], [f"key {quoted(key)}" for key in rows])
 
 
-def _records(rows: list[object]) -> Rows:
+def _records(rows: list[object]) -> pd.DataFrame:
     if not rows:
         raise InputError(f"is empty; it must be {_JSON_FORMS}.")
     _refuse_long(len(rows), 1)
@@ -212,20 +197,16 @@ def _records(rows: list[object]) -> Rows:
     return _by_name(records, [f"record {number}" for number in range(1, len(records) + 1)])
 
 
-def _by_name(rows: list[dict[str, object]], places: list[str]) -> Rows:
+def _by_name(rows: list[dict[str, object]], places: list[str]) -> pd.DataFrame:
     written = list(dict.fromkeys(name for row in rows for name in row))
     names = _header(written)
     _refuse_long(len(rows), len(names))
-    return Rows({name: [row.get(key) for row in rows] for key, name in zip(written, names, strict=True)}, places)
+    return pd.DataFrame(rows, places, written, dtype=object).set_axis(names, axis="columns")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     _refuse_twice([key for key, _ in pairs])
     return dict(pairs)
-
-
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) <= MOST_DIGITS else digits
 
 
 def _header(names: list[str]) -> list[str]:
@@ -259,7 +240,7 @@ def _refuse_twice(names: list[str]) -> None:
         raise InputError(f"has {quoted(twice[0])} twice.")
 
 
-_READERS: dict[str, Callable[[IO[bytes]], Rows]] = {
+_READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {
     ".csv": _csv,
     ".csv.gz": _csv_gz,
     ".parquet": _parquet,

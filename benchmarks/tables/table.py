@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import ClassVar
 
 import pandas as pd
@@ -66,3 +68,13 @@ class Table:
     space: str
     frame: pd.DataFrame
     card: Card
+
+
+def packaged(name: str) -> bytes:
+    """Return a file of the folder ``data`` that the package brings."""
+    return (files("diswot.benchmarks.tables") / "data" / name).read_bytes()
+
+
+def packaged_card(name: str, **computed: str) -> Card:
+    """Return the card ``NAME.card.json`` of that folder, with fields that are computed, such as the hash."""
+    return Card(**json.loads(packaged(f"{name}.card.json")) | computed)

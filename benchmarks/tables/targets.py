@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.tables import readers, units, user
 from diswot.benchmarks.tables.registry import load, names
+
+#: Columns with a role: a distilled accuracy is compared with its table's vanilla one; the gain is their difference.
+DISTILLED, VANILLA, GAIN = "distilled", "vanilla", "gain"
 
 
 @dataclass(frozen=True)
@@ -15,18 +18,39 @@ class Target:
     """One column of one table.
 
     Attributes:
-        table: a built-in's name, or the path of a file as the user gave it.
+        table: a table's name, or the path of a file as the user gave it.
         column: one of the table's columns.
     """
 
     table: str
     column: str
 
+    @classmethod
+    def named(cls, name: str) -> Target:
+        """Return the target that has a name, as runs store it; its table is known by its name then."""
+        table, _, column = name.rpartition(":")
+        return cls(table or name, column)
+
+    @property
+    def called(self) -> str:
+        """The table's name; a path is shortened to it: see `user.name_of`."""
+        is_file = self.table not in names() and self.table.lower().endswith(readers.SUFFIXES)
+        return user.name_of(self.table) if is_file else self.table
+
     @property
     def name(self) -> str:
-        """``table:column``, in which a path is shortened to the table's name; see `user.name_of`."""
-        table = self.table if self.table in names() else user.name_of(self.table)
-        return f"{table}:{self.column}"
+        """``table:column``, with the table's name."""
+        return f"{self.called}:{self.column}"
+
+    def beside(self, column: str) -> Target:
+        """Return another column of the same table."""
+        return replace(self, column=column)
+
+    @property
+    def counterpart(self) -> Target | None:
+        """The vanilla accuracy of a distilled one, and the other way round; None for any other column."""
+        other = {DISTILLED: VANILLA, VANILLA: DISTILLED}.get(self.column)
+        return None if other is None else self.beside(other)
 
 
 def parse_target(spec: str) -> tuple[str, str | None]:

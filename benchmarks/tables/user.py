@@ -26,7 +26,7 @@ from diswot.benchmarks.errors import InputError, printable, some
 from diswot.benchmarks.paths import expanded
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import readers, trainings
-from diswot.benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, Rows, quoted
+from diswot.benchmarks.tables.readers import CELL_COLUMNS, MOST_LETTERS, quoted
 from diswot.benchmarks.tables.table import NOT_STATED, Card, Table
 
 _UNKNOWN = ("", "nan", "na", "null")
@@ -85,7 +85,7 @@ def card_path(path: str | Path) -> Path:
     return file.with_name(f"{file.name}.card.json")
 
 
-def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
+def _accuracy_columns(rows: pd.DataFrame, path: str | Path) -> list[str]:
     columns = [column for column in rows.columns if column not in CELL_COLUMNS]
     if not columns:
         raise InputError(f"table: '{path}' has no accuracy column beside {some(rows.columns)}; give it at least one.")
@@ -99,18 +99,17 @@ def _accuracy_columns(rows: Rows, path: str | Path) -> list[str]:
     return columns
 
 
-def _cells(rows: Rows, path: str | Path, space: Space) -> list[int]:
+def _cells(rows: pd.DataFrame, path: str | Path, space: Space) -> list[int]:
     present = [column for column in CELL_COLUMNS if column in rows.columns]
     if not present:
         raise InputError(
             f"table: '{path}' has no cell column among {some(map(quoted, rows.columns))}; "
             f"it must be called {', '.join(CELL_COLUMNS[:-1])} or {CELL_COLUMNS[-1]}."
         )
-    if not rows.places:
+    if rows.empty:
         raise InputError(f"table: '{path}' is empty; it has no row.")
     seen: dict[int, str] = {}
-    for number, place in enumerate(rows.places):
-        values = [rows.columns[column][number] for column in present]
+    for place, *values in zip(rows.index, *(rows[column].tolist() for column in present), strict=True):
         cells = [
             _cell(value, f"table: '{path}', {place}, column {quoted(column)}", space)
             for value, column in zip(values, present, strict=True)
@@ -141,9 +140,9 @@ def _whole(value: object) -> int | None:
     return int(value) if isinstance(value, (int, float)) and math.isfinite(value) and value == int(value) else None
 
 
-def _accuracies(rows: Rows, column: str, path: str | Path) -> list[float]:
+def _accuracies(rows: pd.DataFrame, column: str, path: str | Path) -> list[float]:
     accuracies = []
-    for value, place in zip(rows.columns[column], rows.places, strict=True):
+    for place, value in zip(rows.index, rows[column].tolist(), strict=True):
         try:
             accuracies.append(_accuracy(value))
         except ValueError as error:

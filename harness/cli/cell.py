@@ -16,7 +16,7 @@ from diswot.harness.cli import options
 def command(cell: str, space: str, as_json: bool) -> int:
     """Show one cell: an index, an architecture string, in s0 three depths such as 713, in nbmacro 02012100."""
     from diswot.benchmarks import spaces
-    from diswot.benchmarks.tables import units
+    from diswot.benchmarks.tables import Target, units
 
     chosen = spaces.get(space)
     number = chosen.parse(cell)
@@ -31,7 +31,7 @@ def command(cell: str, space: str, as_json: bool) -> int:
     click.echo(chosen.text_drawing(number))
     width = max(map(len, accuracies), default=0)
     for name, value in accuracies.items():
-        unit = units.of(name.rpartition(":")[2])
+        unit = units.of(Target.named(name).column)
         click.echo(f"{name:<{width}}  {'unknown' if value is None else f'{value:.2f} {unit}'.rstrip()}")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -71,16 +72,9 @@ TOLERANCE = 2e-3
 @named("--image-dir", "count")
 def command(
     file: str | None,
-    quick: bool,
     against: tuple[str, ...],
-    margin: float,
     fail_on: tuple[str, ...],
-    targets: tuple[str, ...],
-    precomputed: str | None,
-    image_dir: Path | None,
     save: Path | None,
-    baseline: Path | None,
-    tolerance: float,
     undecided: str,
     only: str | None,
     workers: int | None,
@@ -89,6 +83,7 @@ def command(
     markdown: Path | None,
     out: Path | None,
     refresh_reference: bool,
+    **asked: Any,
 ) -> int:
     """Regression-test a proxy: FILE.py, FILE.py:NAME, or the name of an installed one.
 
@@ -119,22 +114,9 @@ def command(
     for text in against:
         options.parts("--against", text)
     allowed = regression.limits(fail_on)
-    chosen = loading.find(file, _repeated(quick, against, margin, fail_on, targets, baseline, precomputed, image_dir))
+    chosen = loading.find(file, _repeated())
     request = stages.Request(
-        subject=chosen,
-        quick=quick,
-        against=against,
-        margin=margin,
-        allowed=allowed,
-        targets=targets,
-        save=save,
-        baseline=baseline,
-        tolerance=tolerance,
-        only=only,
-        workers=processes,
-        precomputed=precomputed,
-        image_dir=image_dir,
-        out=out,
+        subject=chosen, against=against, allowed=allowed, save=save, only=only, workers=processes, out=out, **asked
     )
     found: list[Answer] = []
     try:
@@ -172,23 +154,16 @@ def _refuse_idle(only: str | None, file: str | None, save: Path | None) -> None:
             options.refuse_idle(f"with --only {' or '.join(sorted(parts))}, or without --only", names[option])
 
 
-def _repeated(
-    quick: bool,
-    against: tuple[str, ...],
-    margin: float,
-    fail_on: tuple[str, ...],
-    targets: tuple[str, ...],
-    baseline: Path | None,
-    precomputed: str | None,
-    image_dir: Path | None,
-) -> tuple[tuple[str, ...], ...]:
+def _repeated() -> tuple[tuple[str, ...], ...]:
     # What a command that asks one of the questions again must have too.
-    words: list[tuple[str, ...]] = [("--quick",)] if quick else []
-    words += [("--against", name) for name in against]
-    words += [("--margin", f"{margin:g}")] if margin != MARGIN else []
-    words += [("--fail-on", text) for text in fail_on]
-    words += [("--target", name) for name in targets]
-    words += [("--baseline", str(baseline))] if baseline is not None else []
-    words += [("--with", precomputed)] if precomputed is not None else []
-    words += [("--image-dir", str(image_dir))] if image_dir is not None else []
+    context = click.get_current_context()
+    words: list[tuple[str, ...]] = []
+    for parameter in options.given(
+        "quick", "against", "margin", "fail_on", "targets", "baseline", "precomputed", "image_dir"
+    ):
+        option, value = options.typed(parameter), context.params[str(parameter.name)]
+        if value is True:
+            words.append((option,))
+        else:
+            words += [(option, str(part)) for part in (value if parameter.multiple else [value])]
     return tuple(words)

@@ -114,10 +114,8 @@ def command(
     elif with_published:
         pairs = zip(found, tables, strict=True)
         click.echo("\n\n".join(published_output.shown(one, part, subset, suite) for one, part in pairs))
-    elif full:
-        click.echo("\n\n".join(output.correlations(one, subset, suite) for one in found))
     else:
-        columns = summary.width()
+        columns = None if full else summary.width()
         for one in found:
             shown_of = summary.correlations(one, columns, subset, suite=suite)
             parts = (f"{summary.heading(one)}\n", shown_of.text(columns), summary.limits(one, columns))

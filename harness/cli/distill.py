@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,10 +71,7 @@ def command(
     compare: str | None,
     merged: tuple[Path, ...],
     out: Path,
-    images: str,
-    image_dir: Path | None,
-    teacher: str,
-    checkpoint_every: float,
+    **settings: Any,
 ) -> int:
     """Train students with and without a teacher, from the same weights and with the same batches.
 
@@ -89,20 +87,16 @@ def command(
     walked = spaces.classes_of(spaces.get(space))
     with named("--compare", "table", "targets"):
         compared = tables.targets(compare, space)[0] if compare is not None else None
-    place = devices.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,
         cells=samples.cells(cells, walked),
         seeds=samples.seeds(seeds),
         distillers=registry.select(distillers),
         recipe=recipes.get(recipe, changes),
-        images=images,
-        image_dir=image_dir,
-        teacher=teacher,
-        checkpoint_every=checkpoint_every,
-        **place,
+        **settings,
+        **devices.place(device, workers, scheduler),
     )
-    click.echo(output.distillation_plan(plan, out), err=True)
+    click.echo(plan.describe(out), err=True)
     tally = sweep.run(plan, out, merge=merged)
     click.echo(tally.describe(out, "training"), err=True)
     written, measured = accuracies.write(out, compared)

@@ -200,8 +200,8 @@ def _print(found: Sequence[Results], full: bool, out: Path) -> None:
     for place, one in enumerate(found):
         click.echo(f"\n{summary.heading(one)}\n")
         if full:
-            searched = "" if one.search is None else f"\n\n{output.search(one.search)}"
-            click.echo(output.correlations(one) + searched)
+            text = f"{summary.correlations(one, None).text(None)}\n{summary.limits(one, None)}".strip()
+            click.echo(text if one.search is None else f"{text}\n\n{summary.searched(one.search, None)}")
             continue
         parts = [summary.correlations(one, columns, most=summary.LEADING // (2 if place else 1))]
         parts += [] if one.search is None else [summary.picks(one.search, columns)]
@@ -220,8 +220,6 @@ def _live_search(plan: Plan, one: Results, targets: tuple[str, ...]) -> SearchPl
 
 
 def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
-    from diswot.harness.compute import devices
-    from diswot.harness.runs import run_folder
     from diswot.harness.search.plan import WINNER, WINNING_PROXY
     from diswot.harness.search.plan import Plan as SearchPlan
 
@@ -229,19 +227,7 @@ def _replayed_search(one: Results, targets: tuple[str, ...]) -> SearchPlan:
     return SearchPlan(
         run=one.folder,
         drivers=(WINNER, WINNING_PROXY, *(name for name in DRIVERS if name in known)),
-        algorithms=("evolution", "random"),
-        evaluations=None,
-        population=None,
-        tournament=None,
-        crossover=0.0,
         searches=SEARCHES,
-        cells=None,
-        budgets=(),
-        cost=None,
         targets=targets,
         weight_seed=int(one.scores["seed"].min()),
-        teachers=(),
-        live=None,
-        command=run_folder.command(),
-        machine=devices.machine(),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,14 @@ from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
 
 if TYPE_CHECKING:
-    from diswot.harness.search.budget import Budget
+    pass
 
 #: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
 SCORES = ("stored", "live")
 
+
+#: The options that are arguments of `Run.search` as they stand.
+_ASKED = ("searches", "evaluations", "cost", "population", "tournament", "crossover", "cells", "targets", "weight_seed")
 
 #: The options that are settings of a run, besides the space and the teacher.
 _SETTINGS = ("images", "batch_size", "batch_seed", "augment", "vectorised_seeds", "tf32", "deterministic")
@@ -122,16 +124,7 @@ def command(
     proxy: str,
     scores: str,
     algorithm: str | None,
-    evaluations: int | None,
-    population: int | None,
-    tournament: int | None,
-    crossover: float,
-    searches: int,
-    weight_seed: int,
-    cells: str | None,
     budgets: tuple[str, ...],
-    cost: str | None,
-    targets: tuple[str, ...],
     space: str,
     teacher: str | None,
     plugins: tuple[Path, ...],
@@ -152,6 +145,7 @@ def command(
     from diswot.harness.search import budget
     from diswot.run import Run
 
+    asked = {name: settings.pop(name) for name in _ASKED}
     if scores not in SCORES:
         raise unknown("--scores", scores, SCORES)
     if scores == "stored":
@@ -167,35 +161,21 @@ def command(
     live = None
     if scores == "live":
         live = plan.make("params", space=space, cells=1, teacher=teachers[0], plugins=plugins, **settings)
+    limits = list(map(budget.parse, budgets))
     found = Run(run).search(
         options.parts("--proxy", proxy),
-        searches=searches,
-        evaluations=evaluations,
-        budgets=_smallest(map(budget.parse, budgets)),
-        cost=cost,
+        budgets={name: min(most for same, most in limits if same == name) for name, _ in limits},
         algorithms=algorithms,
-        population=population,
-        tournament=tournament,
-        crossover=crossover,
-        cells=cells,
-        targets=targets,
-        weight_seed=weight_seed,
         teachers=teachers,
         live=live or False,
+        **asked,
     )
     if as_json:
         click.echo(files.as_json(found.summary))
     else:
-        click.echo(output.search(found) if full else summary.searched(found, summary.width()))
+        click.echo(summary.searched(found, None if full else summary.width()))
     click.echo(output.failures(found), nl=False, err=True)
     return 1 if found.info.failed else 0
-
-
-def _smallest(budgets: Iterable[Budget]) -> dict[str, float]:
-    limits: dict[str, float] = {}
-    for budget in budgets:
-        limits[budget.name] = min(budget.most, limits.get(budget.name, budget.most))
-    return limits
 
 
 def _refuse_other_settings(run: Path, given: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""What commands print without `--full`: correlations, the picks of searches, and the answer in sentences.
+"""What commands print: correlations, the picks of searches, and the answer in sentences.
 
-No line is wider than the terminal: a narrower one gets fewer columns.
+No line is wider than the terminal: a narrower one gets fewer columns. With `--full` there are no bounds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from diswot.benchmarks.errors import counted
+from diswot.benchmarks.tables import Target
 from diswot.harness.cli import output
 from diswot.harness.compute import costs
 from diswot.harness.evidence.ensembles import ENSEMBLES
@@ -68,19 +69,19 @@ class Shown:
     table: str
     notes: tuple[str, ...] = ()
 
-    def text(self, columns: int, said: Collection[str] = ()) -> str:
+    def text(self, columns: int | None, said: Collection[str] = ()) -> str:
         """Return the table and its notes, without those that were said before."""
         return "\n".join([self.table, *_wrapped([note for note in self.notes if note not in said], columns)])
 
 
 def correlations(
-    results: Results, columns: int, subset: str | None = None, most: int | None = None, suite: str | None = None
+    results: Results, columns: int | None, subset: str | None = None, most: int | None = None, suite: str | None = None
 ) -> Shown:
     """Return the correlations with the first target in full, and those with the other targets as numbers.
 
     Args:
         results: with their evidence.
-        columns: how wide a line may be.
+        columns: how wide a line may be; None for all columns, of every target.
         subset: which cells; None for the rows that decide, in which each function counts once.
         most: how many proxies, beside those of the user's own, which are always shown; all by default.
         suite: that was asked for; None to look for one that is equal.
@@ -89,7 +90,7 @@ def correlations(
     evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
     if evidence.empty:
         return Shown(output.no_cells(results, subset))
-    known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS]
+    known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS] if columns else evidence
     if known.empty:
         found = int(evidence["n_functions"].max())
         none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
@@ -100,16 +101,26 @@ def correlations(
     order = by_evidence(known)
     shown = [name for place, name in enumerate(order) if most is None or place < most or name in own]
     priced = costs.of_run(results.folder, results.info)
-    rows = [_row(known[known["proxy"] == name].set_index("target"), targets, metric, own, priced) for name in shown]
+    of_all = everything[everything["subset"] == "all"].set_index(["proxy", "target"])[metric]
+    rows = []
+    for name in shown:
+        of = known[known["proxy"] == name].set_index("target")
+        row = {"proxy": f"> {name}" if name in own else _marked(name)}
+        for place, target in enumerate(targets):
+            entry = of.loc[target] if target in of.index else None
+            row |= _correlation(entry, _short(target, targets), metric, place == 0, None if columns else of_all)
+            row |= {} if place or priced is None else {"cost": _cost(name, priced)}
+        rows.append(row)
     hidden = len(order) - len(shown)
     counts = ", ".join(
-        f"{_short(name)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
+        f"{_short(name, targets)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
     )
     of = "" if subset is None else f" on {subset} cells"
     notes = [
         f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
         "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
     ]
+    notes += [] if columns else [f"Targets: {', '.join(targets)}."]
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
@@ -123,7 +134,7 @@ def correlations(
     return Shown(fitting(rows, columns), tuple(notes))
 
 
-def limits(results: Results, columns: int) -> str:
+def limits(results: Results, columns: int | None) -> str:
     """Say how far the noise of the trainings limits a correlation, and where the correlations are from."""
     return "\n".join(_wrapped([*output.agreement(leading(results.evidence)), *output.origin(results)], columns))
 
@@ -134,36 +145,49 @@ def _caveats(results: Results, evidence: pd.DataFrame) -> list[str]:
     return [*(f"{what} scores: {of}." for what, of in listed.items() if of), *output.overflows(results)]
 
 
-def _row(
-    of: pd.DataFrame, targets: Sequence[str], metric: str, own: set[str], priced: pd.DataFrame | None
+def _correlation(
+    entry: pd.Series | None, target: str, metric: str, is_first: bool, of_all: pd.Series | None
 ) -> dict[str, str]:
-    first = of.loc[targets[0]] if targets[0] in of.index else None
-    name = str(of["proxy"].iloc[0])
-    row = {"proxy": f"> {name}" if name in own else _marked(name), _short(targets[0]): "-"}
-    if first is not None and pd.notna(first[metric]):
-        star = "*" if first["not_significantly_different"] == 1 else ""
-        row[_short(targets[0])] = f"{first[metric]:+.3f} [{first['low']:+.2f}, {first['high']:+.2f}]{star}"
-    row["partial"] = "-" if first is None else output.decimal(first["partial"], 2)
-    if priced is not None:
-        members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
-        known = set(members) <= set(priced.index)
-        row["cost"] = f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if known else "-"
-    for target in targets[1:]:
-        value = float(of[metric].get(target, math.nan))
-        row[_short(target)] = output.decimal(value, 3)
+    # The columns of one target: of the first its interval and the partial correlation too, and all with ``of_all``.
+    if entry is None or entry["n_functions"] < FEWEST_FUNCTIONS or pd.isna(entry[metric]):
+        row = {target: "-", **({"partial": "-"} if is_first else {})}
+    elif not is_first and of_all is None:
+        row = {target: output.decimal(entry[metric], 3)}
+    else:
+        std = math.nan if of_all is None else entry[f"{metric}_std"]
+        spread = "" if pd.isna(std) else f" ± {std:.3f}"
+        star = "*" if entry["not_significantly_different"] == 1 else ""
+        row = {target: f"{entry[metric]:+.3f}{spread} [{entry['low']:+.2f}, {entry['high']:+.2f}]{star}"}
+        row[f"partial{'' if is_first else f' {target}'}"] = output.decimal(entry["partial"], 2)
+    if entry is not None and of_all is not None:
+        counts = {name: str(int(entry[name])) for name in ("n", "n_functions", "undefined", "failed")}
+        counts["all cells"] = output.decimal(of_all.get((entry["proxy"], entry.name), math.nan), 2)
+        row |= {f"{name} {target}": value for name, value in counts.items()}
     return row
+
+
+def _cost(name: str, priced: pd.DataFrame) -> str:
+    members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
+    return f"{priced.loc[list(members), 'units'].sum():.1f}" if set(members) <= set(priced.index) else "-"
 
 
 def _marked(name: str) -> str:
     return f"{name} ‡" if chosen_by(name) else name
 
 
-def _short(target: str) -> str:
-    return _SHORT.get(target, target.rpartition(":")[2])
+def _short(target: str, targets: Sequence[str]) -> str:
+    # Without the table, unless columns of two tables have one name.
+    same = [other for other in targets if Target.named(other).column == Target.named(target).column]
+    return _SHORT.get(target, Target.named(target).column if len(same) < 2 else target)
 
 
-def searched(search: Search, columns: int) -> str:
-    """Return how searches were made, what they pick, by every driver and algorithm, and what the picks are."""
+def searched(search: Search, columns: int | None) -> str:
+    """Return how searches were made, what they pick, by every driver and algorithm, and what the picks are.
+
+    Args:
+        search: the search.
+        columns: how wide a line may be; None for all columns.
+    """
     head = _wrapped([output.searched(search), *output.won(search.info)], columns)
     made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
     has_several = made["teacher"].nunique() > 1
@@ -175,7 +199,7 @@ def searched(search: Search, columns: int) -> str:
     return "\n".join([*head, "", table, "", *described, *output.fronts(search, partial(fitting, columns=columns))])
 
 
-def picks(search: Search, columns: int) -> Shown:
+def picks(search: Search, columns: int | None) -> Shown:
     """Return what evolution picks by each driver, beside a random cell and the best one.
 
     Args:
@@ -185,12 +209,15 @@ def picks(search: Search, columns: int) -> Shown:
     return _table(search, [({"driver": driver}, group) for driver, group in by_driver(search)], columns)
 
 
-def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]], columns: int) -> Shown:
+def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]], columns: int | None) -> Shown:
     target = judging(search)
     if target is None:
         return Shown("No pick has an accuracy.")
     accuracies = search.accuracies(target)
-    rows = [_picked(head, group, target, accuracies, search) for head, group in groups]
+    rows = [
+        _picked(head, group, target, accuracies, search) | ({} if columns else _further(search, group))
+        for head, group in groups
+    ]
     best = search.info.oracles[target]  # of the cells that may be searched, by budgets and --cells too
     of_all = " of all" if best.known < len(accuracies) else ""
     rows.append({"driver": f"a random cell{of_all}", "percentile": "50.0", **_reached(accuracies.mean(), best)})
@@ -207,7 +234,7 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
         "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
         "until one is as accurate as the median pick.",
     ]
-    return Shown(fitting(rows, columns), tuple(notes))
+    return Shown(fitting(rows, columns), (*notes, *([] if columns else output.further(search.info))))
 
 
 def _picked(
@@ -223,8 +250,22 @@ def _picked(
         row["trainings"] = f"{expected_evaluations(len(accuracies), as_good):,.0f}"
     for name in search.info.targets:
         if name != target and group[name].notna().any():
-            row[_short(name)] = f"{group[name].mean():.2f}"
+            row[_short(name, search.info.targets)] = f"{group[name].mean():.2f}"
     return row
+
+
+def _further(search: Search, group: pd.DataFrame) -> dict[str, str]:
+    # What a full table says besides: of each target how many picks are known and what they lack, and what is saved.
+    keys = ["teacher", "driver", "algorithm"]
+    of = search.summary[(search.summary[keys] == group[keys].iloc[0]).all(axis=1)].set_index("target")
+    seconds = of["seconds"].iloc[0]
+    row = {"evaluations": str(int(of["evaluations"].max())), "seconds": "-" if pd.isna(seconds) else f"{seconds:.3g}"}
+    for target, entry in of.iterrows():
+        searches = entry["picks"] if pd.isna(entry["searches"]) else entry["searches"]
+        row[f"known {_short(str(target), search.info.targets)}"] = f"{int(entry['known'])} of {int(searches)}"
+        row[f"regret {_short(str(target), search.info.targets)}"] = output.decimal(entry["regret"], 2).lstrip("+")
+    saved = {f"{what} saved": of[f"{what}_saved"].dropna() for what in ("evaluations", "seconds")}
+    return row | {name: f"x {known.iloc[0]:.3g}" if len(known) else "-" for name, known in saved.items()}
 
 
 def _reached(accuracy: float, best: Oracle, spread: float | None = None) -> dict[str, str]:
@@ -237,8 +278,8 @@ def answer(results: Results, columns: int) -> str:
     return "\n".join(_wrapped([" ".join(sentences(results))], columns))
 
 
-def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:
-    """Return a table without the last columns that a line has no room for."""
+def fitting(rows: Sequence[Mapping[str, str]], columns: int | None) -> str:
+    """Return a table without the last columns that a line has no room for; None bounds no line."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     while True:
         body = tabulate(
@@ -247,12 +288,14 @@ def fitting(rows: Sequence[Mapping[str, str]], columns: int) -> str:
             tablefmt="simple",
             disable_numparse=True,
         )
-        if len(names) <= 2 or max(map(len, body.splitlines())) <= columns:
+        if columns is None or len(names) <= 2 or max(map(len, body.splitlines())) <= columns:
             return body
         names = names[:-1]
 
 
-def _wrapped(sentences: Sequence[str], columns: int) -> list[str]:
+def _wrapped(sentences: Sequence[str], columns: int | None) -> list[str]:
+    if columns is None:
+        return list(sentences)
     return [
         line
         for text in sentences

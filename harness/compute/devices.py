@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from typing import Any
 
-from diswot.benchmarks.errors import InputError, counted, unknown
+from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness import pool
 from diswot.harness.compute.cluster import executor
 from diswot.harness.runs.run_folder import processor
@@ -77,9 +76,3 @@ def name_of(device: str) -> str:
 def machine() -> str:
     """Return what of this machine explains how long something takes: the processor and how many there are."""
     return f"{processor()} ({platform.machine()}), {os.cpu_count()} processors"
-
-
-def described(devices: Sequence[str], workers: int | None, scheduler: str | None) -> str:
-    """Say in words where something is computed."""
-    computing = f"workers of {scheduler}" if workers is None else counted(workers, "worker")
-    return f"{computing} on {', '.join(devices)}"

@@ -5,74 +5,98 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
 from diswot.harness.compute import devices
-from diswot.harness.runs import samples
+from diswot.harness.runs import arithmetic, samples
+from diswot.harness.runs.arithmetic import Arithmetic
 from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
-
-if TYPE_CHECKING:
-    from diswot.proxies.registry import Proxy
+from diswot.proxies.registry import Proxy
 
 #: How many cells are sampled unless something else is asked for, where the space has as many.
 DEFAULT_CELLS = 100
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a sweep is asked to do.
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What a sweep and a distillation are asked alike: which networks, images and teacher, and where to compute.
 
     Attributes:
         space: the search space's name.
         cells: the cells' numbers.
-        proxies: the proxies' records.
-        seeds: the weights' seeds.
+        seeds: of the weights; in a distillation also of the order of the images.
         images: the image set's name.
         image_dir: the folder of the image set; None for noise.
-        batch_size: images in a batch.
-        batch_seed: which images.
-        augment: whether to augment them.
-        teacher: the teacher's name.
+        teacher: the teacher's name; in a distillation, a name or a file of weights.
         devices: where to compute, such as ``("cpu",)`` or ``("cuda:0", "cuda:1")``.
         device_name: what that machine part is, for the record.
         workers: processes; on a GPU one a device; None where a cluster says how many there are.
-        plugins: plug-in files that the workers load.
-        vectorised_seeds: how many weight seeds of a network are computed in one pass.
-        tf32: whether a GPU may use TF32.
-        deterministic: whether a GPU must give the same bits each time.
-        precomputed: names of the precomputed scores that are taken from.
         scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
     space: str
     cells: Sequence[int]
-    proxies: Sequence[Proxy]
     seeds: Sequence[int]
     images: str
     image_dir: Path | None
-    batch_size: int
-    batch_seed: int
-    augment: bool
     teacher: str
     devices: Sequence[str]
     device_name: str
     workers: int | None
+    scheduler: str | None = None
+
+    @property
+    def device(self) -> Literal["cpu", "cuda"]:
+        """The kind of device."""
+        return "cuda" if self.devices[0].startswith("cuda") else "cpu"
+
+    @property
+    def arithmetic(self) -> Arithmetic | None:
+        """What decides the numbers; None where other machines compute."""
+        return None if self.scheduler else arithmetic.here(self.device)
+
+    @property
+    def where(self) -> str:
+        """The teacher, the workers and their devices, in words."""
+        workers = f"workers of {self.scheduler}" if self.workers is None else counted(self.workers, "worker")
+        return f"teacher {self.teacher}, {workers} on {', '.join(self.devices)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Computation):
+    """Everything that a sweep is asked to do.
+
+    Attributes:
+        proxies: the proxies' records.
+        batch_size: images in a batch.
+        batch_seed: which images.
+        augment: whether to augment them.
+        plugins: plug-in files that the workers load.
+        vectorised_seeds: how many weight seeds of a network are computed in one pass.
+        tf32: whether a GPU may use TF32.
+        deterministic: whether a GPU must give the same bits each time.
+        precomputed: names of the precomputed scores that are taken from.
+    """
+
+    proxies: Sequence[Proxy]
+    batch_size: int = 64
+    batch_seed: int = 0
+    augment: bool = False
     plugins: Sequence[Path] = ()
     vectorised_seeds: int = 1
     tf32: bool = False
     deterministic: bool = True
     precomputed: Sequence[str] = ()
-    scheduler: str | None = None
 
     def describe(self, folder: Path) -> str:
         """Say what the sweep will do."""
         return (
             f"{self.space}: {counted(len(self.proxies), 'proxy', 'proxies')} x {counted(len(self.cells), 'cell')} x "
-            f"{counted(len(self.seeds), 'seed')}, {self.batch_size} images of {self.images}, teacher {self.teacher}, "
-            f"{devices.described(self.devices, self.workers, self.scheduler)}, into {folder}"
+            f"{counted(len(self.seeds), 'seed')}, {self.batch_size} images of {self.images}, {self.where}, "
+            f"into {folder}"
         )
 
 
@@ -84,20 +108,15 @@ def make(
     seeds: int | str | Iterable[int] = 1,
     images: str = "noise",
     image_dir: Path | None = None,
-    batch_size: int = 64,
-    batch_seed: int = 0,
-    augment: bool = False,
     teacher: str | None = None,
     device: str = "auto",
     workers: int | None = None,
     plugins: Iterable[Path] = (),
-    vectorised_seeds: int = 1,
-    tf32: bool = False,
-    deterministic: bool = True,
     precomputed: bool = True,
     scheduler: str | None = None,
+    **settings: Any,
 ) -> Plan:
-    """Make a plan of what a user wrote; see `diswot.run.evaluate` for the arguments.
+    """Make a plan of what a user wrote; see `diswot.run.evaluate` for the arguments. Settings are fields of `Plan`.
 
     Raises:
         InputError: if one of them stands for nothing.
@@ -114,15 +133,10 @@ def make(
         seeds=samples.seeds(seeds),
         images=_image_set(images, image_dir),
         image_dir=image_dir,
-        batch_size=batch_size,
-        batch_seed=batch_seed,
-        augment=augment,
         teacher=teacher,
-        vectorised_seeds=vectorised_seeds,
-        tf32=tf32,
-        deterministic=deterministic,
         precomputed=catalogue.names() if precomputed else (),
         **devices.place(device, workers, scheduler),
+        **settings,
     )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError, named
 from diswot.harness import progress
+from diswot.harness.compute.plan import Plan
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import SCORES, Record, Store
-
-if TYPE_CHECKING:
-    from diswot.harness.compute.plan import Plan
 
 
 def for_sweep(plan: Plan, settings: Settings, store: Store, folder: Path) -> int:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diswot.benchmarks import images, spaces, teachers
-from diswot.harness import files, progress
+from diswot.harness import progress
 from diswot.harness.compute import reuse, work
-from diswot.harness.compute.cluster.executor import executors
 from diswot.harness.compute.plan import Plan
-from diswot.harness.compute.work import Tally
-from diswot.harness.runs import arithmetic, run_folder
-from diswot.harness.runs.settings import Settings
-from diswot.harness.runs.store import Record, Store
+from diswot.harness.compute.work import Session, Tally
+from diswot.harness.runs import run_folder
+from diswot.harness.runs.settings import OPTIONS, Settings
+from diswot.harness.runs.store import SCORES, Record, Store
 from diswot.proxies import by_value, registry
 
 if TYPE_CHECKING:
@@ -44,20 +40,8 @@ def prepare(plan: Plan) -> Context:
         classes=classes,
         augment=plan.augment,
     )
-    settings = Settings(
-        space=plan.space,
-        images=plan.images,
-        batch_size=plan.batch_size,
-        batch_seed=plan.batch_seed,
-        augment=plan.augment,
-        classes=classes,
-        teacher=teachers.canonical(plan.teacher),
-        device="cuda" if plan.devices[0].startswith("cuda") else "cpu",
-        batch=drawn.digest(),
-        vectorised_seeds=plan.vectorised_seeds,
-        tf32=plan.tf32,
-        deterministic=plan.deterministic,
-    )
+    chosen = {name: getattr(plan, name) for name in OPTIONS} | {"teacher": teachers.canonical(plan.teacher)}
+    settings = Settings(**chosen, classes=classes, device=plan.device, batch=drawn.digest())
     batches = tuple((b.images.numpy(), b.labels.numpy()) for b in drawn.split(plan.batch_size, plan.batch_size))
     return Context(
         settings=settings,
@@ -68,27 +52,10 @@ def prepare(plan: Plan) -> Context:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Session:
-    """A sweep under way.
-
-    Attributes:
-        plan: of the sweep.
-        context: what its tasks share.
-        store: where the scores go.
-        make_executor: makes a pool of so many workers.
-    """
-
-    plan: Plan
-    context: Context
-    store: Store
-    make_executor: Callable[[int], Executor]
-
-
 @contextmanager
 def opened(
     plan: Plan, folder: Path, context: Context, make_executor: Callable[[int], Executor] | None = None
-) -> Iterator[Session]:
+) -> Iterator[Session[Context]]:
     """Begin a sweep, or take it up again.
 
     Any executor will do: tasks carry all that they need. The default is what the plan says: processes on this machine,
@@ -109,26 +76,17 @@ def opened(
         plan.proxies,
         device=plan.device_name,
         plugins=context.plugins,
-        arithmetic=None if plan.scheduler else arithmetic.here(context.settings.device),
+        arithmetic=plan.arithmetic,
     )
-    files.forget_abandoned(folder)
-    with Store(run_folder.store_path(folder), create=True) as store:
-        yield Session(plan, context, store, make_executor or executors(plan.devices, plan.scheduler, context.plugins))
+    with work.opened(plan, folder, context, SCORES, make_executor, context.plugins) as session:
+        yield session
 
 
-def score(session: Session, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
+def score(session: Session[Context], tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
     """Carry out tasks, and yield the records of each when they are stored, in the order of completion."""
     from diswot.harness.compute.task import failed, score_network
 
-    context = session.context
-    return work.stored(
-        functools.partial(score_network, context),
-        tasks,
-        session.store,
-        make_executor=session.make_executor,
-        workers=session.plan.workers,
-        failed=functools.partial(failed, context),
-    )
+    return session.carry_out(score_network, tasks, failed)
 
 
 def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | None = None) -> Tally:
@@ -139,7 +97,6 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    start = time.monotonic()
     context = prepare(plan)
     with opened(plan, folder, context, make_executor) as session:
         taken = reuse.for_sweep(plan, context.settings, session.store, folder)
@@ -150,8 +107,7 @@ def run(plan: Plan, folder: Path, *, make_executor: Callable[[int], Executor] | 
         count = sum(len(cells) for task in tasks for _, _, cells in task.wanted)
         shown = progress.shown(len(tasks), "network", f"{count} scores")
         with _forgetting_derived(folder) if tasks else nullcontext():
-            statuses, causes = work.counted(score(session, tasks), shown, "proxy")
-    return Tally(before - taken, statuses, causes, time.monotonic() - start)
+            return session.counted(before - taken, score(session, tasks), shown)
 
 
 @contextmanager

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from diswot.benchmarks import initialisation, spaces, teachers
 from diswot.benchmarks.errors import described, printable
@@ -20,11 +21,7 @@ from diswot.harness.runs.store import Record
 from diswot.proxies import by_value, registry, vectorised
 from diswot.proxies.registry import Proxy
 from diswot.proxies.scoring import Batch, Outcome, all_needs, evaluate, trace_teacher
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from diswot.proxies.trace import Trace
+from diswot.proxies.trace import Trace
 
 
 @dataclass(frozen=True)

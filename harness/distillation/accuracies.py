@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import combinations
@@ -21,6 +20,7 @@ from diswot.harness.distillation import distillers, recipes, sweep, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs import run_folder
 from diswot.harness.runs.store import TRAININGS, Store
 
 _RESAMPLES = 10_000
@@ -35,11 +35,8 @@ def trainings(folder: Path) -> pd.DataFrame:
         InputError: if the folder holds no distillation, or is damaged.
     """
     info = sweep.read_info(folder)
-    with Store(sweep.store_path(folder), create=False, kind=TRAININGS) as store:
-        frame = store.frame()
-    versions = frame["distiller"].map({name: distillers.version(name) for name in frame["distiller"].unique()})
-    current = (frame["settings"] == info.settings_hash) & (frame["version"] == versions)
-    return frame[current].reset_index(drop=True)
+    with Store(run_folder.store_path(folder, TRAININGS), create=False, kind=TRAININGS) as store:
+        return store.current(info.settings_hash, distillers.version)
 
 
 def measured(found: pd.DataFrame, space: str, compared: Target | None) -> dict[str, str]:
@@ -91,7 +88,7 @@ def write(folder: Path, compared: Target | None) -> tuple[list[Path], dict[str, 
     if (found["status"] == "ok").any():
         table = by_cell(found, space).round(4).reset_index()
         path = files.write_table(folder / ACCURACIES, table)
-        card = _card(folder, info, found, said, hashlib.sha256(path.read_bytes()).hexdigest())
+        card = _card(folder, info, found, said, files.digest(path))
         paths += [path, files.write_json(path.with_name(f"{path.name}.card.json"), asdict(card))]
     return paths, said
 

@@ -61,7 +61,7 @@ class Recipe(Identified):
     temperature: _Above0
     kd_weight: _Real
     label_weight: _Real
-    teacher_recipe: Literal["paper", "autodas", "mini", "mini-teacher"]
+    teacher_recipe: str
 
     @field_validator("milestones", mode="before")
     @classmethod
@@ -156,12 +156,15 @@ def get(name: str, changes: Sequence[str] = ()) -> Recipe:
     recipe = RECIPES[name]
     changed = dict(_change(text) for text in changes)
     try:
-        return Recipe.model_validate(recipe.model_dump() | changed, strict=False)
+        made = Recipe.model_validate(recipe.model_dump() | changed, strict=False)
     except ValidationError as error:
         wrong = error.errors()[0]
         field = str(wrong["loc"][0])
         must = wrong["msg"].replace("Input should", "must").partition(", unable")[0]
         raise InputError(f"changes: {field} is {quoted(changed[field])}; it {must}.") from error
+    if made.teacher_recipe not in RECIPES:
+        raise unknown("changes: teacher_recipe", made.teacher_recipe, RECIPES)
+    return made
 
 
 def _change(text: str) -> tuple[str, str]:

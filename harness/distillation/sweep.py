@@ -6,7 +6,6 @@ import functools
 import hashlib
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -15,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks import images, spaces
-from diswot.benchmarks.errors import InputError, named
-from diswot.benchmarks.tables import readers, trainings
+from diswot.benchmarks.errors import InputError, counted, named
+from diswot.benchmarks.tables import readers
 from diswot.harness import files, pool, progress, records
 from diswot.harness.compute import work
-from diswot.harness.compute.cluster.executor import executors
+from diswot.harness.compute.plan import Computation
 from diswot.harness.compute.work import Tally
 from diswot.harness.distillation import distillers, teacher
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
-from diswot.harness.runs import arithmetic as arithmetics
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.provenance import Commanded
 from diswot.harness.runs.store import TRAININGS, Store, Training
@@ -43,49 +41,26 @@ class Info(Commanded):
     settings: Settings
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a distillation is asked to do.
+@dataclass(frozen=True, kw_only=True)
+class Plan(Computation):
+    """Everything that a distillation is asked to do; one training serves all cells that compute the same function.
 
     Attributes:
-        space: the search space's name.
-        cells: the cells' numbers; one training serves all that compute the same function.
-        seeds: of the students' weights and the order of their images.
         distillers: such as ``none``, ``kd`` and ``kd+diswot``.
         recipe: of the training.
-        images: the image set's name.
-        image_dir: its folder.
-        teacher: a name or a file, as `teacher.parse` reads it.
-        devices: where to compute.
-        device_name: what that machine part is, for the record.
-        workers: processes; None where a cluster says how many there are.
         checkpoint_every: seconds between two checkpoints of a training.
-        scheduler: address of the cluster whose workers do it; None for processes on this machine.
     """
 
-    space: str
-    cells: Sequence[int]
-    seeds: Sequence[int]
     distillers: Sequence[str]
     recipe: Recipe
-    images: str
-    image_dir: Path | None
-    teacher: str
-    devices: Sequence[str]
-    device_name: str
-    workers: int | None
     checkpoint_every: float
-    scheduler: str | None = None
 
-
-def store_path(folder: Path) -> Path:
-    """Return where a distillation keeps its accuracies."""
-    return folder / "trainings.sqlite"
-
-
-def info_path(folder: Path) -> Path:
-    """Return where a distillation keeps its provenance."""
-    return folder / trainings.INFO
+    def describe(self, folder: Path) -> str:
+        """Say what the distillation will do."""
+        return (
+            f"{self.space}: {counted(len(self.cells), 'class', 'classes')} x {counted(len(self.seeds), 'seed')} x "
+            f"{', '.join(self.distillers)}; {self.images}, {self.where}, into {folder}"
+        )
 
 
 def run(
@@ -114,29 +89,18 @@ def run(
     source = teacher.parse(plan.teacher)
     image_dir = plan.image_dir and plan.image_dir.resolve()
     context = Context(_settings(plan, source), image_dir, folder.resolve(), plan.checkpoint_every)
-    claim(folder, context.settings, plan.device_name, plan.scheduler)
-    make_executor = make_executor or executors(plan.devices, plan.scheduler)
-    start = time.monotonic()
-    with Store(store_path(folder), create=True, kind=TRAININGS) as store:
+    run_folder.claimed(Info, folder, TRAININGS, context.settings, plan.device_name, plan.arithmetic, read_info)
+    with work.opened(plan, folder, context, TRAININGS, make_executor) as session:
         for path in merge:
-            store.write(same_settings(path, context.settings.hash))
-        tasks, before = missing(plan, store, context.settings.hash)
-        files.forget_abandoned(folder)
+            session.store.write(same_settings(path, context.settings.hash))
+        tasks, before = missing(plan, session.store, context.settings.hash)
         files.forget_abandoned(context.checkpoints)
         if any(task.distiller != distillers.NONE for task in tasks) and not context.teacher_file.is_file():
-            _prepare(functools.partial(prepare_teacher, context), source, make_executor)
+            _prepare(functools.partial(prepare_teacher, context), source, session.make_executor)
             if not context.teacher_file.is_file():
                 raise InputError(f"out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
-        results = work.stored(
-            functools.partial(train_student, context),
-            tasks,
-            store,
-            make_executor=make_executor,
-            workers=plan.workers,
-            failed=functools.partial(failed, context),
-        )
-        statuses, causes = work.counted(results, progress.shown(len(tasks), "training", "trainings"), "distiller")
-    return Tally(before, statuses, causes, time.monotonic() - start)
+        results = session.carry_out(train_student, tasks, failed)
+        return session.counted(before, results, progress.shown(len(tasks), "training", "trainings"))
 
 
 def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:
@@ -170,15 +134,13 @@ def same_settings(path: Path, settings: str) -> list[Training]:
         InputError: if it cannot be read, or holds no training of these settings.
     """
     try:
-        rows = readers.read(path)
-        by_row = zip(*(rows.columns[name] for name in TRAININGS.columns), strict=True)
+        rows = readers.read(path)[list(TRAININGS.columns)]
     except (InputError, KeyError) as error:
         raise InputError(f"merge: {path} cannot be read as trainings: {error}") from error
-    by_name = [dict(zip(TRAININGS.columns, row, strict=True)) for row in by_row]
+    good = rows[(rows["settings"] == settings) & (rows["status"] == "ok")]
     same = [
         _training(record, f"merge: {path}, {place}")
-        for record, place in zip(by_name, rows.places, strict=True)
-        if record["settings"] == settings and record["status"] == "ok"
+        for place, record in zip(good.index, good.to_dict("records"), strict=True)
     ]
     if not same:
         raise InputError(f"merge: {path} holds no training of the same settings, {settings}.")
@@ -197,24 +159,13 @@ def _training(record: Mapping[str, Any], where: str) -> Training:
     return Training(**{**record, **numbers, "cause": None})
 
 
-def claim(folder: Path, settings: Settings, device: str, scheduler: str | None = None) -> None:
-    """Begin or continue a distillation: refuse another one's folder, write or extend its provenance.
-
-    Raises:
-        InputError: if the folder has a distillation with other settings, or cannot be written to.
-    """
-    arithmetic = None if scheduler else arithmetics.here(settings.device)
-    paths = info_path(folder), store_path(folder)
-    run_folder.claimed(Info, *paths, TRAININGS, settings, device, arithmetic, read_info)
-
-
 def read_info(folder: Path) -> Info:
     """Return ``distillation.json``.
 
     Raises:
         InputError: if it is missing, damaged or of another schema.
     """
-    return records.read(Info, info_path(folder), "run")
+    return records.read(Info, run_folder.info_path(folder, TRAININGS), "run")
 
 
 @named("changes", "size", "samples")
@@ -237,7 +188,7 @@ def _settings(plan: Plan, source: Source) -> Settings:
         images_hash=digest.hexdigest(),
         **plan.recipe.model_dump(),
         teacher=source.identity(plan.recipe.teacher_recipe),
-        device=plan.devices[0].partition(":")[0],
+        device=plan.device,
     )
 
 

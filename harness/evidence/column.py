@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,10 +59,11 @@ class Column:
         return total
 
 
+@lru_cache(maxsize=1)  # both of Kendall's taus ask for the same pair
 def concordance(x: Column, y: Column) -> np.ndarray:
     """Return for every cell how many others are in the same order in both columns, less how many are in the opposite.
 
-    Half of the sum is the numerator of Kendall's tau. O(n log n).
+    Half of the sum is the numerator of Kendall's tau. O(n log n). The array must not be changed.
     """
     cells = len(x.values)
     # Of the cells above in x, some are above in y, some tie and the rest is below; of those above in y likewise. Of the

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -67,12 +66,16 @@ def oriented(scores: np.ndarray) -> Column:
 
 def spearman(scores: Column, accuracies: Column) -> float:
     """Return Spearman's rho, ties averaged."""
-    return _coefficient(stats.pearsonr, scores.ranks, accuracies.ranks)
+    return _pearson(scores.ranks, accuracies.ranks)
 
 
 def kendall(scores: Column, accuracies: Column) -> float:
     """Return Kendall's tau-b."""
-    return _coefficient(stats.kendalltau, scores.ranks, accuracies.ranks)
+    if scores.is_constant or accuracies.is_constant:
+        return math.nan
+    roots = [math.sqrt((len(column.values) - column.tied).sum() // 2) for column in (scores, accuracies)]
+    tau = concordance(scores, accuracies).sum() // 2 / roots[0] / roots[1]
+    return float(np.clip(tau, -1, 1))
 
 
 def weighted_kendall(scores: Column, accuracies: Column) -> float:
@@ -97,7 +100,7 @@ def weighted_kendall(scores: Column, accuracies: Column) -> float:
 def pearson(scores: Column, accuracies: Column) -> float:
     """Return Pearson's r over the defined scores; it has no place for an undefined one."""
     defined = np.isfinite(scores.values)
-    return _coefficient(stats.pearsonr, scores.values[defined], accuracies.values[defined])
+    return _pearson(scores.values[defined], accuracies.values[defined])
 
 
 def precision(scores: Column, accuracies: Column, *, percent: float) -> float:
@@ -157,7 +160,7 @@ def ndcg(scores: Column, accuracies: Column, *, depth: Callable[[int], int]) -> 
 def kendall_at_top(scores: Column, accuracies: Column, *, percent: float) -> float:
     """Return Kendall's tau-b among the truly best cells; all that tie at the edge are among them."""
     best = accuracies.above < top(len(accuracies.values), percent)
-    return _coefficient(stats.kendalltau, scores.values[best], accuracies.values[best])
+    return kendall(Column.of(scores.values[best]), Column.of(accuracies.values[best]))
 
 
 def regret(scores: Column, accuracies: Column) -> float:
@@ -176,14 +179,14 @@ def _says_something(scores: Column) -> bool:
     return bool(np.isfinite(scores.values).any())
 
 
-def _coefficient(function: Callable[..., Any], scores: np.ndarray, accuracies: np.ndarray) -> float:
+def _pearson(scores: np.ndarray, accuracies: np.ndarray) -> float:
     # scipy warns and returns NaN for constant input; the NaN says it already, and two points are the least it takes.
     if len(scores) < 2 or np.ptp(accuracies) == 0 or (scores == scores[0]).all():
         return math.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         try:
-            return float(function(scores, accuracies).statistic)
+            return float(stats.pearsonr(scores, accuracies).statistic)
         except RuntimeWarning:  # nearly constant, or too large to subtract: the number could not be trusted
             return math.nan
 

@@ -12,6 +12,8 @@ import pandas as pd
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
+from diswot.benchmarks.tables import Target as TableColumn
+from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness import pool, progress
 from diswot.harness.evidence import ceiling, influence, intervals
 from diswot.harness.evidence.column import Column
@@ -358,10 +360,11 @@ def _over(difference: Estimates) -> dict[str, np.ndarray]:
 
 def _vanilla_of(names: Sequence[str]) -> dict[int, int]:
     # By the position of a distilled accuracy, that of the vanilla one of the same table.
+    targets = list(map(TableColumn.named, names))
     return {
-        place: names.index(name[: -len("distilled")] + "vanilla")
-        for place, name in enumerate(names)
-        if name.endswith(":distilled") and name[: -len("distilled")] + "vanilla" in names
+        place: targets.index(target.beside(VANILLA))
+        for place, target in enumerate(targets)
+        if target.column == DISTILLED and target.beside(VANILLA) in targets
     }
 
 

@@ -160,17 +160,14 @@ def _panels(first: Results, second: Results, undefined: str) -> tuple[Panel, Pan
             where = " on the cells that both have" if column == "proxy" else ""
             raise InputError(f"run: {first.folder} and {second.folder} have no {column} in common{where}.")
         chosen = [frame[frame[column].isin(common)] for frame in chosen]
+    order = [name for name in first.proxies["name"] if name in set(second.proxies["name"])]
     one, other = (
-        panel.build(frame, _in_order(first.proxies["name"], run.proxies), undefined=undefined)
+        panel.build(frame, run.proxies.set_index("name").loc[order].reset_index(), undefined=undefined)
         for frame, run in zip(chosen, (first, second), strict=True)
     )
     seeds = [(seed, seed) for seed in one.seeds if seed in other.seeds] or list(product(one.seeds, other.seeds))
     mine, its = zip(*seeds, strict=True)
     return _of_seeds(one, mine), _of_seeds(other, its)
-
-
-def _in_order(names: pd.Series, proxies: pd.DataFrame) -> pd.DataFrame:
-    return proxies.set_index("name").reindex(names[names.isin(proxies["name"])]).reset_index()
 
 
 def _of_seeds(one: Panel, seeds: Sequence[int]) -> Panel:

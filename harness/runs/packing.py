@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
 import tempfile
@@ -56,8 +55,7 @@ def pack(run: Path, name: str, proxies: Collection[str] | None = None) -> Precom
     _refuse_unfinished(found)
     ordered = found.scores.sort_values(["proxy", "seed", "cell"], ignore_index=True)
     path = files.write(catalogue.data_path(name), lambda temporary: _write(ordered, temporary))
-    data_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-    files.write_json(catalogue.card_path(name), _card(name, found, data_hash).stored())
+    files.write_json(catalogue.card_path(name), _card(name, found, files.digest(path)).stored())
     return catalogue.load(name)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.tables import Target
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
@@ -154,7 +155,7 @@ def _figure(number: int, line: dict[str, str]) -> Figure:
 
 def accuracy_of(target: str) -> Accuracy | None:
     """Return which accuracies a target ``table:column`` holds; None where no publication uses such."""
-    known = _OFFICIAL.fullmatch(target.rpartition(":")[2])
+    known = _OFFICIAL.fullmatch(Target.named(target).column)
     if known is None:
         return _TARGETS.get(target)
     data_set, split, epochs = known.groups(default="200")

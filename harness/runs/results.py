@@ -14,7 +14,8 @@ from pydantic import AliasChoices, Field, model_validator
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
-from diswot.benchmarks.tables import units
+from diswot.benchmarks.tables import Target, units
+from diswot.benchmarks.tables.targets import DISTILLED, GAIN, VANILLA
 from diswot.harness import files, progress, records
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
@@ -32,8 +33,6 @@ ENOUGH_CELLS = 30
 
 #: How far an accuracy may be from the mean of its seeds, in percent: tables round to two decimals.
 _ROUNDED = 0.011
-
-_COUNTERPARTS = {"distilled": "vanilla", "vanilla": "distilled"}
 
 
 class Answered(Document):
@@ -138,10 +137,8 @@ def scored(run: Path | str) -> Results:
 def _of_store(folder: Path, info: Info, proxies: pd.DataFrame) -> pd.DataFrame:
     path = run_folder.store_path(folder)
     with Store(path, create=False) as store:
-        frame = store.frame()
-    frame = frame[frame["settings"] == info.settings_hash].drop(columns="settings")
-    current = frame["proxy"].map(proxies.set_index("name")["version"]) == frame["version"]
-    frame = frame[current].reset_index(drop=True)
+        versions = dict(zip(proxies["name"], proxies["version"], strict=True))
+        frame = store.current(info.settings_hash, versions).drop(columns="settings")
     strange = frame[(frame["space"] != info.space) | ~frame["cell"].isin(spaces.get(info.space).cells)]
     if len(strange):
         space, cell = strange.iloc[0][["space", "cell"]]
@@ -295,19 +292,18 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
 
     Seeds are paired, since both students begin alike.
     """
-    by_name = {one.name: one for one in found}
+    by_target = {Target.named(one.name): one for one in found}
     made = []
-    for name, distilled in by_name.items():
-        table, _, column = name.rpartition(":")
-        vanilla = by_name.get(f"{table}:vanilla")
-        if column == "distilled" and vanilla is not None and f"{table}:gain" not in by_name:
+    for target, distilled in by_target.items():
+        vanilla = by_target.get(target.beside(VANILLA))
+        if target.column == DISTILLED and vanilla is not None and target.beside(GAIN) not in by_target:
             gain = (distilled.accuracies - vanilla.accuracies).dropna()
             ones, others = (seeds.reindex(gain.index) for seeds in distilled.seeds.align(vanilla.seeds))
             seeds = (ones - others).dropna(axis=1, how="all")
             uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
             gain = gain.mask(uneven, seeds.mean(axis=1))
             by_function = distilled.by_function and vanilla.by_function
-            made.append(evidence_table.Target(f"{table}:gain", gain, seeds, by_function))
+            made.append(evidence_table.Target(target.beside(GAIN).name, gain, seeds, by_function))
     return [one for one in made if not one.accuracies.empty]
 
 
@@ -342,7 +338,7 @@ def targets_of(space: str, target_names: tuple[str, ...]) -> dict[str, tables.Ta
     of_table: dict[str, str] = {}
     for name in target_names:
         for target in _targets(name, space):
-            called = target.name.rpartition(":")[0]
+            called = target.called
             if of_table.setdefault(called, target.table) != target.table:
                 raise InputError(
                     f"targets: {of_table[called]} and {target.table} would both be called {called}; rename one of the "
@@ -364,10 +360,9 @@ def say_fractions(chosen: Iterable[tables.Target], space: str) -> None:
 
 def _targets(name: str, space: str) -> list[tables.Target]:
     asked = tables.targets(name, space)
-    others = [other for target in asked if (other := _COUNTERPARTS.get(target.column))]
-    table = asked[0].table
-    columns = tables.load(table, space).frame.columns if others else ()
-    brought = [tables.targets(f"{table}:{other}", space) for other in others if other in columns]
+    others = [target.counterpart for target in asked if target.counterpart is not None]
+    columns = tables.load(asked[0].table, space).frame.columns if others else ()
+    brought = [tables.targets(f"{other.table}:{other.column}", space) for other in others if other.column in columns]
     return asked + [target for found in brought for target in found]
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shlex
@@ -25,7 +24,7 @@ from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.provenance import Card, Commanded, Computed, Info, ProxyRecord, Shown, Taken
 from diswot.harness.runs.settings import Identified, Settings
-from diswot.harness.runs.store import SCORES, Kind, Store
+from diswot.harness.runs.store import SCORES, TRAININGS, Kind, Store
 from diswot.proxies.registry import Proxy
 
 M = TypeVar("M", bound=Commanded)
@@ -37,32 +36,24 @@ _DERIVED = (
     "search/search.json",
 )
 
-#: What commands write into a run's folder, besides its store. A folder that has one of them and no ``run.json`` is
-#: somebody's own.
-_WRITTEN = (*(name for name in _DERIVED if "/" not in name), "answers", "search", "figures", "report.html")
-
-#: Every file and folder of a run, and of a distillation, by the file that tells which of the two a folder is.
-_KEPT = {
-    "run.json": frozenset({"run.json", "scores.sqlite", "scores.sqlite-wal", "scores.sqlite-shm", *_WRITTEN}),
-    "distillation.json": frozenset(
-        {
-            *("distillation.json", "trainings.sqlite", "trainings.sqlite-wal", "trainings.sqlite-shm"),
-            *("teacher.pt", "checkpoints", "trainings.csv", "accuracies.csv", "accuracies.csv.card.json"),
-        }
-    ),
+#: What commands write into the folder of a run, and of a distillation, besides its store and the file that tells which
+#: of the two it is. A folder that has one of them and no such file is somebody's own.
+_WRITTEN = {
+    SCORES.info: (*(name for name in _DERIVED if "/" not in name), "answers", "search", "figures", "report.html"),
+    TRAININGS.info: ("teacher.pt", "checkpoints", "trainings.csv", "accuracies.csv", "accuracies.csv.card.json"),
 }
 
 _PACKAGES = ("diswot-bench", "torch", "numpy", "scipy", "pandas", "analog-nasbench")
 
 
-def store_path(folder: Path) -> Path:
-    """Return where a run keeps its scores."""
-    return folder / "scores.sqlite"
+def store_path(folder: Path, kind: Kind = SCORES) -> Path:
+    """Return where a run keeps its scores, or a distillation its trainings."""
+    return folder / kind.file
 
 
-def info_path(folder: Path) -> Path:
-    """Return where a run keeps its provenance."""
-    return folder / "run.json"
+def info_path(folder: Path, kind: Kind = SCORES) -> Path:
+    """Return where a run or a distillation keeps its provenance."""
+    return folder / kind.info
 
 
 def named(path: Path) -> Path:
@@ -224,9 +215,11 @@ def refuse_kept(argument: str, path: Path, *begun: Path) -> None:
     """
     target = path.resolve()
     for folder in target.parents:
-        kept = [names for marker, names in _KEPT.items() if (folder / marker).is_file()]
-        kept += [_KEPT["run.json"]] if folder in [place.resolve() for place in begun] else []
-        if target.relative_to(folder).parts[0] in frozenset().union(*kept):
+        kept = [kind for kind in (SCORES, TRAININGS) if info_path(folder, kind).is_file()]
+        kept += [SCORES] if folder in [place.resolve() for place in begun] else []
+        stores = [f"{kind.file}{ending}" for kind in kept for ending in ("", "-wal", "-shm")]
+        others = [name for kind in kept for name in (kind.info, *_WRITTEN[kind.info])]
+        if target.relative_to(folder).parts[0] in (*stores, *others):
             raise InputError(
                 f"{argument}: {path} is a file that the run in {folder} keeps; choose another name or folder."
             )
@@ -234,8 +227,7 @@ def refuse_kept(argument: str, path: Path, *begun: Path) -> None:
 
 def _refuse_somebodys(argument: str, folder: Path, marker: str) -> None:
     # Files of a run's names in a folder that is no run's would be written over or removed.
-    names = sorted(set(_WRITTEN) if marker == "run.json" else _KEPT[marker])
-    there = [name for name in names if (folder / name).exists() and not name.startswith("trainings.sqlite")]
+    there = [name for name in sorted(_WRITTEN[marker]) if (folder / name).exists()]
     if there:
         raise InputError(
             f"{argument}: {folder} holds {', '.join(there)} and no {marker}, so it is no run's folder, and a run would "
@@ -278,7 +270,7 @@ def claim(
         InputError: if the folder has a run with other settings, or cannot be written to.
     """
     described = {proxy.name: describe(proxy) for proxy in proxies}
-    hashes = {"batch": settings.batch} | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
+    hashes = {"batch": settings.batch} | {str(path): files.digest(path) for path in plugins}
 
     def read(path: Path) -> Info:
         info = read_info(path)
@@ -300,13 +292,12 @@ def claim(
         raise InputError(
             f"out: {folder} holds several runs; name one of {', '.join(map(str, inside))}, or another folder."
         )
-    claimed(Info, info_path(folder), store_path(folder), SCORES, settings, device, arithmetic, read, changes)
+    claimed(Info, folder, SCORES, settings, device, arithmetic, read, changes)
 
 
 def claimed(
     model: type[M],
-    path: Path,
-    store: Path,
+    folder: Path,
     kind: Kind,
     settings: Identified,
     device: str,
@@ -318,9 +309,8 @@ def claimed(
 
     Args:
         model: of the record.
-        path: of the record.
-        store: of the store.
-        kind: what the store holds.
+        folder: of the run or the distillation.
+        kind: what its store holds.
         settings: of the run.
         device: the processor's name.
         arithmetic: as `claim` takes it.
@@ -330,7 +320,7 @@ def claimed(
     Raises:
         InputError: if the folder has other settings, or cannot be written to.
     """
-    folder = path.parent
+    path = info_path(folder, kind)
 
     def begun() -> M | None:
         if not path.is_file():
@@ -341,7 +331,7 @@ def claimed(
         return info
 
     begun()  # what is refused is refused before a store is made
-    with Store(store, create=True, kind=kind) as opened, opened.locked():
+    with Store(store_path(folder, kind), create=True, kind=kind) as opened, opened.locked():
         before = begun()
         if before is None and not opened.is_empty():
             raise InputError(f"out: {folder} has a store but no {path.name}; choose another folder.")

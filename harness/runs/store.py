@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -116,13 +116,15 @@ class Kind:
     """What a store holds.
 
     Attributes:
-        table: the name of its table.
+        table: the name of its table; the store is the file ``TABLE.sqlite``.
+        info: the file beside it that says how the records were made.
         record: the dataclass of its rows; the first six fields are the identity.
         create: the SQL that makes the table.
         made_by: the command that makes such a store.
     """
 
     table: str
+    info: str
     record: type[Record] | type[Training]
     create: str
     made_by: str
@@ -137,36 +139,38 @@ class Kind:
         """The columns of the primary key."""
         return self.columns[:6]
 
+    @property
+    def file(self) -> str:
+        """The name of the store's file."""
+        return f"{self.table}.sqlite"
+
+
+def _create(table: str, what: str, value: str, statuses: str) -> str:
+    return f"""
+CREATE TABLE {table} (
+    space TEXT NOT NULL, cell INTEGER NOT NULL, {what} TEXT NOT NULL, version TEXT NOT NULL,
+    settings TEXT NOT NULL, seed INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ({statuses})),
+    {value} REAL, cause TEXT, seconds REAL NOT NULL,
+    CHECK ((status = 'ok') = ({value} IS NOT NULL)),
+    PRIMARY KEY (space, cell, {what}, version, settings, seed)
+) WITHOUT ROWID
+"""
+
 
 SCORES = Kind(
     table="scores",
+    info="run.json",
     record=Record,
-    create="""
-CREATE TABLE scores (
-    space TEXT NOT NULL, cell INTEGER NOT NULL, proxy TEXT NOT NULL, version TEXT NOT NULL,
-    settings TEXT NOT NULL, seed INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('ok', 'undefined', 'failed')),
-    value REAL, cause TEXT, seconds REAL NOT NULL,
-    CHECK ((status = 'ok') = (value IS NOT NULL)),
-    PRIMARY KEY (space, cell, proxy, version, settings, seed)
-) WITHOUT ROWID
-""",
+    create=_create("scores", "proxy", "value", "'ok', 'undefined', 'failed'"),
     made_by="diswot evaluate",
 )
 
 TRAININGS = Kind(
     table="trainings",
+    info="distillation.json",
     record=Training,
-    create="""
-CREATE TABLE trainings (
-    space TEXT NOT NULL, cell INTEGER NOT NULL, distiller TEXT NOT NULL, version TEXT NOT NULL,
-    settings TEXT NOT NULL, seed INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
-    accuracy REAL, cause TEXT, seconds REAL NOT NULL,
-    CHECK ((status = 'ok') = (accuracy IS NOT NULL)),
-    PRIMARY KEY (space, cell, distiller, version, settings, seed)
-) WITHOUT ROWID
-""",
+    create=_create("trainings", "distiller", "accuracy", "'ok', 'failed'"),
     made_by="diswot distill",
 )
 
@@ -322,7 +326,10 @@ class Store:
         with self._written(), self._transaction():
             self._connection.executemany(
                 f"INSERT OR REPLACE INTO {self.kind.table} ({', '.join(columns)}) VALUES ({marks})",
-                [tuple(map(_storable, row(record))) for record in records],
+                [
+                    tuple(printable(value) if isinstance(value, str) else value for value in row(record))
+                    for record in records
+                ],
             )
 
     def is_empty(self) -> bool:
@@ -373,6 +380,12 @@ class Store:
         numbers = {"cell": "int64", "seed": "int64", "value": "float64", "accuracy": "float64", "seconds": "float64"}
         return frame.astype({name: kind for name, kind in numbers.items() if name in columns})
 
+    def current(self, settings: str, versions: Mapping[Any, str] | Callable[[str], str]) -> pd.DataFrame:
+        """Return the records of some settings and of the current versions of what scored or taught; see `frame`."""
+        frame = self.frame()
+        newest = frame[self.kind.identity[2]].map(versions) == frame["version"]
+        return frame[(frame["settings"] == settings) & newest].reset_index(drop=True)
+
     def _refuse_damage(self) -> None:
         # SQLite's own check sees broken pages and rows that contradict the table's conditions. A column takes values of
         # any type, so types are looked at here.
@@ -415,10 +428,6 @@ class Store:
 
 def _words(sql: str | None) -> list[str]:
     return (sql or "").split()
-
-
-def _storable(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -335,7 +335,10 @@ def read(run: Path) -> Search | None:
     if not path.is_file():
         return None
     info = records.read(Info, path, "run", _ANEW)
-    tables = {name: _read(folder / f"{name}.csv", columns) for name, columns in _tables_of(info).items()}
+    tables = {
+        name: files.read_csv(folder / f"{name}.csv", _TEXTS, "run", _ANEW, needed=columns)
+        for name, columns in _tables_of(info).items()
+    }
     cells = tables["picks"]["cell"]
     if not cells.isin(spaces.get(info.space).cells).all():
         raise InputError(f"run: {folder / 'picks.csv'} is damaged: a cell is not one of {info.space}{_ANEW}.")
@@ -344,7 +347,3 @@ def read(run: Path) -> Search | None:
 
 def _tables_of(info: Info) -> dict[str, tuple[str, ...]]:
     return _TABLES if info.cost is None else _TABLES | _WITH_COST
-
-
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    return files.read_csv(path, _TEXTS, "run", _ANEW, needed=columns)

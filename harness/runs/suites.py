@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.tables.targets import GAIN, Target
 from diswot.harness import files, records
 from diswot.harness.evidence.table import Method
 from diswot.harness.records import Document, Whole
@@ -198,5 +199,5 @@ def _require(name: str, suite: Suite, scored: dict[str, Any] | None) -> None:
 
 def _targets(found: Results) -> dict[str, str]:
     # The gain follows from two others.
-    chosen = [name for name in found.evidence["target"].unique() if not name.endswith(":gain")]
-    return {name: found.cards[name.rpartition(":")[0]].data_hash for name in chosen}
+    chosen = map(Target.named, found.evidence["target"].unique())
+    return {target.name: found.cards[target.table].data_hash for target in chosen if target.column != GAIN}

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 
 
-@dataclass(frozen=True)
-class Budget:
-    """The most that something may be.
-
-    Attributes:
-        name: one of the space's costs, or ``table:column``.
-        most: the highest value that is allowed.
-    """
-
-    name: str
-    most: float
-
-
-def parse(text: str) -> Budget:
-    """Return the budget that ``params=500000`` or ``FILE.csv:latency=3.5`` stands for.
+def parse(text: str) -> tuple[str, float]:
+    """Return the name of the cost, and the most of it, that ``params=500000`` or ``FILE.csv:latency=3.5`` stands for.
 
     Raises:
         InputError: if it is none.
@@ -37,35 +23,31 @@ def parse(text: str) -> Budget:
         most = math.nan
     if not equals or not name or not math.isfinite(most):
         raise InputError(f"budgets: {text!r} is not NAME=NUMBER, such as params=500000 or latency.csv:gpu=3.5.")
-    return Budget(name.strip(), most)
+    return name.strip(), most
 
 
 @named("budgets", "table", "targets")
-def held(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> tuple[int, ...]:
+def held(space: Space, cells: Sequence[int], budgets: Mapping[str, float], classes: int) -> tuple[int, ...]:
     """Return the cells that hold all budgets, in their order; one whose cost is not known holds none.
 
     Raises:
         InputError: if a cost is not known, or no cell holds the budgets.
     """
-    for budget in budgets:
-        costs = costs_of(space, cells, budget.name, classes)
-        cells = [cell for cell in cells if costs.get(cell, math.inf) <= budget.most]
+    for name, most in budgets.items():
+        costs = costs_of(space, cells, name, classes)
+        cells = [cell for cell in cells if costs.get(cell, math.inf) <= most]
         if not cells:
             known = [cost for cost in costs.values() if math.isfinite(cost)]
             least = f"the least there is {min(known):g}" if known else "it is known of none of them"
-            raise InputError(
-                f"budgets: no cell that may be scored has {budget.name} of {budget.most:g} or less; {least}."
-            )
+            raise InputError(f"budgets: no cell that may be scored has {name} of {most:g} or less; {least}.")
     return tuple(cells)
 
 
 @named("budgets", "table", "targets")
-def unknown_costs(space: Space, cells: Sequence[int], budgets: Sequence[Budget], classes: int) -> dict[str, int]:
+def unknown_costs(space: Space, cells: Sequence[int], budgets: Iterable[str], classes: int) -> dict[str, int]:
     """Return by budget how many of the cells have no known cost; budgets of which every cost is known are left out."""
     counts = {
-        budget.name: len(cells) - len(costs_of(space, cells, budget.name, classes))
-        for budget in budgets
-        if budget.name not in space.costs
+        name: len(cells) - len(costs_of(space, cells, name, classes)) for name in budgets if name not in space.costs
     }
     return {name: count for name, count in counts.items() if count}
 

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from diswot.harness.runs.stored_search import CURVE_COLUMNS, FRONT_COLUMNS, HYPERVOLUME_COLUMNS
-from diswot.harness.search.judge import Found, Truth, evaluation_grid, over_searches
+from diswot.harness.search.judge import Found, Truth, curve_point, evaluation_grid, over_searches
 
 
 def efficient(cells: Iterable[int], good: Mapping[int, float], costs: Mapping[int, float]) -> list[int]:
@@ -128,16 +128,7 @@ def _curves(study: Found, truth: Truth) -> Iterator[dict[str, Any]]:
     for algorithm, trails in study.algorithms().items():
         for at in evaluation_grid(trails):
             values = np.array([plane.covered(trail.cells[:at]) for trail in trails.values()])
-            yield {
-                "teacher": study.teacher,
-                "driver": study.driver.name,
-                "algorithm": algorithm,
-                "quantity": "hypervolume",
-                "evaluation": at,
-                "seconds": math.nan if study.seconds is None else study.seconds * at,
-                **over_searches(values),
-                "searches": len(values),
-            }
+            yield curve_point(study, algorithm, "hypervolume", at, values)
 
 
 class _Plane:

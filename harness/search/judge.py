@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,19 +117,22 @@ def curves(found: Sequence[Found], truth: Truth) -> pd.DataFrame:
                 for at, column in zip(grid, table.T, strict=True):
                     defined = column[np.isfinite(column)]
                     if len(defined):
-                        rows.append(
-                            {
-                                "teacher": one.teacher,
-                                "driver": one.driver.name,
-                                "algorithm": algorithm,
-                                "quantity": quantity,
-                                "evaluation": at,
-                                "seconds": math.nan if one.seconds is None else one.seconds * at,
-                                **over_searches(defined),
-                                "searches": len(defined),
-                            }
-                        )
+                        rows.append(curve_point(one, algorithm, quantity, at, defined))
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+
+
+def curve_point(study: Found, algorithm: str, quantity: str, at: int, values: np.ndarray) -> dict[str, Any]:
+    """Return `CURVE_COLUMNS` after so many evaluations, of the values that searches have there."""
+    return {
+        "teacher": study.teacher,
+        "driver": study.driver.name,
+        "algorithm": algorithm,
+        "quantity": quantity,
+        "evaluation": at,
+        "seconds": math.nan if study.seconds is None else study.seconds * at,
+        **over_searches(values),
+        "searches": len(values),
+    }
 
 
 def evaluation_grid(trails: Mapping[int, Trail]) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness.compute.plan import Plan as SweepPlan
-from diswot.harness.search.budget import Budget
 
 #: The driver that stands for the one that ranks best.
 WINNER = "winner"
@@ -34,30 +34,26 @@ class Plan:
         crossover: how likely a child has two parents.
         searches: how many, with seeds from 0, for every driver and algorithm.
         cells: that may be searched; None for all that may be scored.
-        budgets: that every one of them holds.
+        budgets: the most that each of them may cost, by the names of the costs.
         cost: the second objective, of which less is better, named as a budget is; None for a search by score alone.
         targets: accuracies to judge picks by; empty for the space's own.
         weight_seed: of the weights whose scores are followed.
         teachers: the study is done with each; empty for the run's own.
         live: how to score what the run does not know; None to search among what it knows.
-        command: for the record.
-        machine: likewise.
     """
 
     run: Path
     drivers: tuple[str, ...]
-    algorithms: tuple[str, ...]
-    evaluations: int | None
-    population: int | None
-    tournament: int | None
-    crossover: float
-    searches: int
-    cells: tuple[int, ...] | None
-    budgets: tuple[Budget, ...]
-    cost: str | None
-    targets: tuple[str, ...]
-    weight_seed: int
-    teachers: tuple[str, ...]
-    live: SweepPlan | None
-    command: str
-    machine: str
+    algorithms: tuple[str, ...] = ("evolution", "random")
+    evaluations: int | None = None
+    population: int | None = None
+    tournament: int | None = None
+    crossover: float = 0.0
+    searches: int = 10
+    cells: tuple[int, ...] | None = None
+    budgets: Mapping[str, float] = field(default_factory=dict)
+    cost: str | None = None
+    targets: tuple[str, ...] = ()
+    weight_seed: int = 0
+    teachers: tuple[str, ...] = ()
+    live: SweepPlan | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from diswot.harness import pool
 from diswot.harness.compute import costs, sweep
 from diswot.harness.compute.cluster.executor import executors
 from diswot.harness.compute.plan import Plan
+from diswot.harness.compute.work import Session
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import Settings
@@ -23,6 +25,13 @@ from diswot.harness.runs.stored_search import folder_of
 from diswot.harness.search import driver as drivers
 from diswot.harness.search.driver import Driver, Scores
 from diswot.proxies import registry
+
+if TYPE_CHECKING:
+    from diswot.harness.compute.task import Context
+
+
+def _refuse_scoring(driver: Driver, advance: Callable[[], None], cells: list[int]) -> None:
+    raise AssertionError(f"{len(cells)} cells without a score of {driver.name} were asked for")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +41,11 @@ class Source:
     Attributes:
         known: what is known, by driver.
         provide: scores cells for a driver, calling the second argument for each, and adds them to what is known of all;
-            a score that fails counts as undefined in this search.
+            a score that fails counts as undefined in this search. Not called where all is known.
     """
 
     known: dict[str, Scores]
-    provide: Callable[[Driver, Callable[[], None], list[int]], None]
+    provide: Callable[[Driver, Callable[[], None], list[int]], None] = _refuse_scoring
 
 
 def live_folder(run: Path, teacher: str) -> Path:
@@ -195,7 +204,7 @@ def mean_seconds(scores: pd.DataFrame, members: Sequence[str]) -> float | None:
 
 
 def _provide(
-    session: sweep.Session,
+    session: Session[Context],
     driven: tuple[Driver, ...],
     values: dict[str, dict[int, float | None]],
     known: dict[str, Scores],

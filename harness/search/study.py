@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,8 +16,9 @@ from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
+from diswot.benchmarks.tables.targets import DISTILLED
 from diswot.harness import evidence, search
-from diswot.harness.compute import sweep
+from diswot.harness.compute import devices, sweep
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import answers, results, run_folder, stored_search
 from diswot.harness.runs.results import Results
@@ -31,6 +32,7 @@ from diswot.harness.search.driver import Driver, Scores
 from diswot.harness.search.judge import Found, Truth
 from diswot.harness.search.plan import WINNER, WINNING_PROXY, NoSearchError, Plan
 from diswot.harness.search.side_by_side import Trail
+from diswot.harness.search.sources import Source
 from diswot.proxies import registry
 
 
@@ -66,12 +68,16 @@ def study(plan: Plan) -> Search:
     if prepared is None:
         known = {teacher: sources.stored(base, teacher, driven, plan.weight_seed) for teacher in teachers}
         options, truth = _prepared(plan, space, _known_to_all(plan, space, known), settings.classes)
-        for teacher in teachers:
-            found += _replayed(base, teacher, driven, known[teacher], options, truth, keys)
     else:
         options, truth = prepared
-        for teacher in teachers:
-            found += _live(plan, base, teacher, driven, options, truth, keys, failed)
+    for teacher in teachers:
+        opened = (
+            nullcontext(Source(known[teacher]))
+            if plan.live is None
+            else sources.live(base, teacher, driven, plan.weight_seed, plan.live, failed)
+        )
+        with opened as source:
+            found += _searched(source, base, teacher, driven, options, truth, keys, failed)
     _refuse_unknown(plan, found, truth)
     picked = judge.picks(found, truth)
     made = Search(
@@ -125,24 +131,8 @@ def _second_objective(cost: str, space: Space, cells: Sequence[int], classes: in
     return costs
 
 
-def _replayed(
-    base: Results,
-    teacher: str,
-    driven: Sequence[Driver],
-    known: Mapping[str, Scores],
-    options: Options,
-    truth: Truth,
-    keys: Sequence[replay.Key],
-) -> Iterator[Found]:
-    for driver in driven:
-        scores = known[driver.name]
-        trails = replay.replay(truth.space.name, truth.cells, options, driver, scores, keys)
-        _refuse_undefined(driver, trails, {})
-        yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
-
-
-def _live(
-    plan: Plan,
+def _searched(
+    source: Source,
     base: Results,
     teacher: str,
     driven: Sequence[Driver],
@@ -151,13 +141,11 @@ def _live(
     keys: Sequence[replay.Key],
     failed: Counter[tuple[str, str]],
 ) -> Iterator[Found]:
-    assert plan.live is not None
-    with sources.live(base, teacher, driven, plan.weight_seed, plan.live, failed) as source:
-        for driver in driven:
-            trails = replay.live(truth.space.name, truth.cells, options, driver, source, keys)
-            _refuse_undefined(driver, trails, failed)
-            scores = source.known[driver.name]
-            yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
+    for driver in driven:
+        trails = replay.carry_out(truth.space, truth.cells, options, driver, source, keys)
+        _refuse_undefined(driver, trails, failed)
+        scores = source.known[driver.name]
+        yield Found(teacher, driver, scores, trails, *sources.seconds(base, teacher, driver), truth.cells)
 
 
 def _options(plan: Plan, cells: int, costs: Mapping[int, float] | None) -> Options:
@@ -232,8 +220,7 @@ def _question(plan: Plan, base: Results, space: Space, teachers: Sequence[str]) 
     # Empty where what is computed depends on more than the scores and the accuracies.
     if plan.live is not None or plan.budgets or plan.cost is not None:
         return ""
-    meant = replace(plan, run=Path(), command="", machine="")
-    found = hashlib.sha256(repr(meant).encode())
+    found = hashlib.sha256(repr(replace(plan, run=Path())).encode())
     found.update(sources.read_from(base, teachers))
     found.update(base.proxies.to_json().encode())
     for name, target in results.targets_of(space.name, _judging(plan, space)).items():
@@ -254,7 +241,7 @@ def _stored(run: Path, asked: str) -> Search | None:
 
 
 def _judging(plan: Plan, space: Space) -> tuple[str, ...]:
-    fetched = [name for name in space.further_targets if tables.is_there(name.partition(":")[0])]
+    fetched = [name for name in space.further_targets if tables.is_there(tables.Target.named(name).table)]
     return plan.targets or (*space.targets, *_modelled(space), *fetched)
 
 
@@ -292,7 +279,7 @@ def _refuse_costs(plan: Plan, space: Space) -> None:
 def _modelled(space: Space) -> list[str]:
     # Distilled accuracies that a model predicts of every cell: they judge picks, and take no part in correlations.
     provided = [tables.TABLES[name] for name in tables.names()]
-    return [f"{one.name}:distilled" for one in provided if one.is_modelled and one.space == space.name]
+    return [tables.Target(one.name, DISTILLED).name for one in provided if one.is_modelled and one.space == space.name]
 
 
 def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
@@ -300,7 +287,7 @@ def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
     visited = {cell for one in found for trail in one.trails.values() for cell in trail.cells}
     for name, accuracies in truth.accuracies.items():
         if plan.targets and not visited & set(accuracies.index):
-            table = name.rpartition(":")[0]
+            table = tables.Target.named(name).table
             hint = f"; --cells {table} keeps them to its cells" if table in tables.names() else ""
             raise NoSearchError(
                 f"targets: {name} has an accuracy for none of the {len(visited)} cells that the searches scored{hint}."
@@ -332,18 +319,15 @@ def _info(
     return stored_search.Info(
         question=asked,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        commands=[plan.command],
+        commands=[run_folder.command()],
         space=truth.space.name,
         scores="stored" if plan.live is None else "live",
         options=stored_search.Options(
-            evaluations=options.evaluations,
-            population=options.population,
-            tournament=options.tournament,
-            crossover=options.crossover,
+            **{name: value for name, value in vars(options).items() if name != "costs"},
             searches=plan.searches,
             algorithms=list(plan.algorithms),
         ),
-        budgets={one.name: one.most for one in plan.budgets},
+        budgets=dict(plan.budgets),
         unknown_costs=dict(truth.unknown_costs),
         cost=plan.cost,
         cells=len(truth.cells),
@@ -364,5 +348,5 @@ def _info(
         },
         failed=[Failure(proxy=proxy, cause=cause, scores=n) for (proxy, cause), n in failed.most_common()],
         trainings=dict(truth.trainings),
-        machine=plan.machine,
+        machine=devices.machine(),
     )

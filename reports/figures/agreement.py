@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,14 +9,12 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from diswot.harness.evidence import panel
+from diswot.harness.runs.results import Results
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, joined
 from diswot.reports.summary import conditions, undefined_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 FEWEST_CELLS = 3
 LARGEST, SMALLEST, COLOUR_BAR = 0.4, 0.118, 0.72

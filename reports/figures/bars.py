@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,13 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, look, typography
 from diswot.reports.style.wording import counted, joined, left_out, span
 from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of, vanilla_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 ABREAST = 3
 BAR, THINNEST_ROW = 0.062, 0.145

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from diswot.harness.compute import costs
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, typography
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 LOWEST = 2.1
 

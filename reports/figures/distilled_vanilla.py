@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,12 @@ from matplotlib.figure import Figure
 
 from diswot.harness.evidence import metrics
 from diswot.harness.evidence.column import Column
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
 from diswot.reports.style import canvas, file_names, typography
 from diswot.reports.style.wording import counted, decimal
 from diswot.reports.summary import table_of, vanilla_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 FENCE = 3
 BEST: dict[str, dict[str, Any]] = {

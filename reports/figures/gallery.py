@@ -6,18 +6,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from diswot.harness import progress
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
 from diswot.reports.style import canvas
 from diswot.reports.summary import on_all_cells, targets_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 PAGE_COLOURS = 96
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from diswot.benchmarks.registry import Registry
+from diswot.harness.runs.results import Results
 from diswot.reports.figures import (
     agreement,
     bars,
@@ -24,9 +24,6 @@ from diswot.reports.figures import (
     seeds,
 )
 from diswot.reports.figures.drawing import Drawing
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, file_names
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 COLUMNS = ["over_vanilla", "over_vanilla_low", "over_vanilla_high"]
 CLEAR, UNCLEAR = "#0072B2", "#777777"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,11 @@ from matplotlib.ticker import StrMethodFormatter
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.metrics import oriented, share_found
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas
 from diswot.reports.style.wording import counted, joined
 from diswot.reports.summary import conditions, targets_of, toward, undefined_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 MOST, POINTS = 6, 120
 HEIGHT = 2.1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.summary import conditions
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 NETWORKS = {"teacher": "Teacher", "good": "Good student", "bad": "Bad student"}
 MATRICES = {"relation": "Relations of images", "semantic": "Relations of classes"}

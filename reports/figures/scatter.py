@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, file_names, look, typography
 from diswot.reports.style.wording import counted, joined, left_out, with_std
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 #: Of how many of the best proxies there is a figure.
 MOST = 6

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import (
@@ -26,10 +28,6 @@ from diswot.reports.searches import (
 )
 from diswot.reports.style import canvas, ends, file_names, scales, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST, MOST_TARGETS = 7, 3
 #: The share of searches in which an accuracy is known, below which a curve would be about something else.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,16 +11,14 @@ from matplotlib.figure import Figure
 
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph, Space
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out
 from diswot.reports.summary import column_of, table_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST, ABREAST, MOST_TARGETS = 12, 3, 6
 GAP, HEAD, BETWEEN = 0.2, 0.2, 0.16
@@ -162,16 +160,8 @@ def _lines(one: Pick, search: Search, width: float) -> tuple[list[str], list[str
 
 def _wrapped(head: str, items: list[str], width: float) -> list[str]:
     # Items stay whole, unless one alone is too long.
-    if not items:
-        return []
-    lines = [typography.elide(head, width)] if head else []
-    for number, item in enumerate(items, start=1):
-        piece = typography.elide(item, width - typography.width(",")) + ("," if number < len(items) else "")
-        if lines and typography.width(f"{lines[-1]} {piece}") <= width:
-            lines[-1] = f"{lines[-1]} {piece}"
-        else:
-            lines.append(piece)
-    return lines
+    pieces = [*(f"{item}," for item in items[:-1]), *items[-1:]]
+    return typography.wrap([head, *pieces] if head and items else pieces, width)
 
 
 def _size(row: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import as_numbers, circumstances, drivers, higher_is_better, of, teachers, with_teacher
 from diswot.reports.style import canvas, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST, ABREAST = 9, 3
 #: The share of the evaluations after which curves are sure to be inside the axes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
 from diswot.reports.searches import ALGORITHMS, as_numbers, circumstances, drivers, of, teachers, with_teacher
 from diswot.reports.style import canvas, file_names, scales, typography
 from diswot.reports.style.wording import counted, joined, left_out
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
+from diswot.reports.summary import column_of
 
 MOST, HEIGHT, POINTS = 3, 1.9, 120
 #: How far below the best accuracy the axis reaches, in percent points.
@@ -107,7 +106,7 @@ def _sheet(search: Search, driver: str, target: str | None, data: pd.DataFrame, 
         )
         for axes, quantity in zip(sheet, quantities, strict=False):
             draw(axes, of(data, quantity=quantity), looks)
-            axes.set_xlabel(typography.elide(cost.rpartition(":")[2], canvas.DOUBLE_COLUMN / 3 - 0.4))
+            axes.set_xlabel(typography.elide(column_of(cost), canvas.DOUBLE_COLUMN / 3 - 0.4))
             label = f"{driver}, cells no better, %" if quantity == "score" else f"{quantity}, %"
             axes.set_ylabel(typography.elide(label, HEIGHT), loc="top")
         curves = as_numbers(

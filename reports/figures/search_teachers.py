@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import as_numbers, circumstances, drivers, highest, of, targets, teachers
 from diswot.reports.style import canvas, file_names, typography
 from diswot.reports.style.wording import counted, finite, joined, left_out, plain, span
 from diswot.reports.summary import arranged
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 MOST_PAIRS, MOST_TEACHERS, MOST_TARGETS = 12, 7, 3
 COLOUR_BAR, HEAD, ROW = 0.52, 0.27, 0.17

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
 from diswot.reports.style.wording import counted, joined, left_out
 from diswot.reports.summary import arranged, circumstances, metric_of, targets_of, toward, troubles
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 _LINE = {"color": "#333333", "linewidth": 0.6}
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from diswot.harness.runs.results import Results
 from diswot.reports.style.file_names import stem
 from diswot.reports.style.wording import decimal, with_interval
 from diswot.reports.summary import best_first, column_of, metric_of, targets_of, vanilla_of
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 
 @dataclass(frozen=True)

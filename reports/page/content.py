@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +15,7 @@ from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
 from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
+from diswot.harness.runs.results import Results
 from diswot.reports.page.tables import Field, Row, Table, flat, of_texts, table, text, value
 from diswot.reports.searches import of
 from diswot.reports.style.wording import (
@@ -42,9 +42,6 @@ from diswot.reports.summary import (
     targets_of,
     undefined_of,
 )
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
 
 #: After a correlation that is not significantly different from the best one.
 NOT_DIFFERENT = "*"
@@ -139,11 +136,8 @@ def _not_different(others: pd.DataFrame) -> str:
         return f"All others are significantly worse (p < {SIGNIFICANCE}, corrected for all pairs of proxies)."
     if len(alike) == len(compared):
         return "None of the others is significantly different from it."
-    return f"Not significantly different from it {_are(len(alike))} of the {len(compared)} others: {listed(alike)}."
-
-
-def _are(count: int) -> str:
-    return "is 1" if count == 1 else f"are {count}"
+    are = f"are {len(alike)}" if len(alike) > 1 else "is 1"
+    return f"Not significantly different from it {are} of the {len(compared)} others: {listed(alike)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:

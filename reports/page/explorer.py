@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from diswot.benchmarks import spaces
-from diswot.benchmarks.spaces import Graph
+from diswot.benchmarks.spaces import Graph, Space
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs.results import Results
 from diswot.reports.summary import best_first, metric_of, targets_of, undefined_of
-
-if TYPE_CHECKING:
-    from diswot.benchmarks.spaces import Space
-    from diswot.harness.runs.results import Results
 
 
 def data(results: Results) -> Markup | None:
@@ -32,7 +29,6 @@ def data(results: Results) -> Markup | None:
         return None
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
-        "space": space.name,
         "metric": METRICS[metric_of(results.evidence)].label,
         "undefined": undefined_of(results),
         "cells": _array(cells, "u4"),
@@ -43,7 +39,6 @@ def data(results: Results) -> Markup | None:
         "sizes": _sizes(results, space, cells),
         "subsets": {name: _array(subset.of(cells), "u1") for name, subset in space.subsets.items()},
         "evidence": _evidence(results),
-        "drawn": space.drawing is not None,
         "graph": _graph(space, cells),
     }
     # No name can end the element, whatever it holds.

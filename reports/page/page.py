@@ -7,18 +7,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from diswot.harness.runs.results import Results
 from diswot.reports import answer
+from diswot.reports.figures.gallery import Group, Thumbnail
 from diswot.reports.page import board, cell, content, explorer, search_content, tables
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.reports.figures.gallery import Group, Thumbnail
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("uPlot.min.css", "report.css")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from diswot.harness.runs.results import Results
+from diswot.harness.runs.stored_search import Search
 from diswot.reports.page.search_findings import findings
 from diswot.reports.page.tables import Column, Field, Row, Table, table, text, value
 from diswot.reports.searches import (
@@ -34,10 +36,6 @@ from diswot.reports.style.wording import (
     whole,
 )
 from diswot.reports.summary import arranged
-
-if TYPE_CHECKING:
-    from diswot.harness.runs.results import Results
-    from diswot.harness.runs.stored_search import Search
 
 #: Of how many different cells that a driver's searches end with a row is shown.
 MOST_PICKS = 3

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from diswot.harness.evidence.metrics import METRICS
+from diswot.harness.runs.stored_search import Oracle, Search, Winner
 from diswot.reports.searches import (
     drivers,
     higher_is_better,
@@ -32,15 +33,12 @@ from diswot.reports.style.wording import (
     stored_number,
 )
 
-if TYPE_CHECKING:
-    from diswot.harness.runs.stored_search import Oracle, Search, Winner
-
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
     with_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
     found = [
-        ("Winner", _winner(search.info.winner)),
+        ("Winner", "" if search.info.winner is None else winner(search.info.winner)),
         (f"Best score{with_first}", _best_score(search)),
         *((f"{target}{with_first}", _reached(search, target)) for target in targets(search)),
         ("Other teachers", _teachers(search)),
@@ -48,27 +46,26 @@ def findings(search: Search) -> list[tuple[str, str]]:
     return [(about, sentences) for about, sentences in found if sentences]
 
 
-def _winner(winner: Winner | None) -> str:
-    if winner is None:
-        return ""
-    metric = METRICS.get(winner.metric)
-    label = metric.label if metric else plain(winner.metric)
+def winner(record: Winner) -> str:
+    """Return how a winner was chosen on one half of the functions, and how it did on the other, in sentences."""
+    metric = METRICS.get(record.metric)
+    label = metric.label if metric else plain(record.metric)
     sentences = [
-        f"{winner.driver} ranks best with {plain(winner.target)} on {counted(winner.chosen_on, 'cell')}, one half of "
-        f"those that have an accuracy: {label} correlation {decimal(winner.chosen)}.",
+        f"{record.driver} ranks best with {plain(record.target)} on {counted(record.chosen_on, 'cell')}, one half of "
+        f"those that have an accuracy: {label} correlation {decimal(record.chosen)}.",
     ]
-    if winner.undefined > 0:
-        sentences.append(f"Of its scores there {winner.undefined:,} are not defined, and rank worst.")
-    if winner.runner_up:
-        p = stored_number(winner.margin_p)
+    if record.undefined > 0:
+        sentences.append(f"Of its scores there {record.undefined:,} are not defined, and rank worst.")
+    if record.runner_up:
+        p = stored_number(record.margin_p)
         said = probability(p).text
         chance = f" (p {said if said.startswith('<') else f'= {said}'})" if math.isfinite(p) else ""
-        verdict = "which is significant" if winner.significant else "which is not significant"
-        margin = decimal(stored_number(winner.margin))
-        sentences.append(f"The second, {winner.runner_up}, has a gap of {margin}, {verdict}{chance}.")
+        verdict = "which is significant" if record.significant else "which is not significant"
+        margin = decimal(stored_number(record.margin))
+        sentences.append(f"The second, {record.runner_up}, has a gap of {margin}, {verdict}{chance}.")
     sentences.append(
-        f"On the other {counted(winner.judged_on, 'cell')}, which had no part in the choice, its correlation is "
-        f"{estimated(winner.model_dump(), 'judged')}."
+        f"On the other {counted(record.judged_on, 'cell')}, which had no part in the choice, its correlation is "
+        f"{estimated(record.model_dump(), 'judged')}."
     )
     return " ".join(sentences)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def sheet(
         pad: the empty inches around axes.
         options: of `matplotlib.figure.Figure.subplots`.
     """
-    lines = typography.wrap(note, across - 2 * MARGIN) if look.current().caption else []
+    lines = typography.wrap(note.split(), across - 2 * MARGIN) if look.current().caption else []
     foot = MARGIN + LINE * len(lines) + 0.02 if lines else 0.0
     up = foot + body
     engine = ConstrainedLayoutEngine(w_pad=pad, h_pad=0.8 * pad, rect=(0, foot / up, 1, body / up))
@@ -151,8 +152,7 @@ def save(figure: Figure, folder: Path, stem: str, data: pd.DataFrame) -> list[Pa
     figure.set_layout_engine("none")  # laying out takes as long as drawing; the first time is enough
     contents = {ending: content(figure, ending) for ending in _ENDINGS}
     contents["csv"] = data.to_csv(index=False, lineterminator="\n").encode()
-    return [_write(folder / f"{stem}.{ending}", written) for ending, written in contents.items()]
-
-
-def _write(path: Path, written: bytes) -> Path:
-    return files.write(path, lambda temporary: temporary.write_bytes(written))
+    return [
+        files.write(folder / f"{stem}.{ending}", partial(Path.write_bytes, data=written))
+        for ending, written in contents.items()
+    ]

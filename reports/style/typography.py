@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
@@ -34,12 +35,11 @@ def elide(text: str, available: float, size: float = 7) -> str:
     return "…"
 
 
-def wrap(text: str, available: float, size: float = 7) -> list[str]:
-    """Break a text at its spaces into lines that fit into the available inches; a longer word is elided."""
+def wrap(pieces: Iterable[str], available: float) -> list[str]:
+    """Put pieces of a text, such as words, into lines that fit into the available inches; a longer piece is elided."""
     lines: list[str] = []
-    for word in text.split():
-        piece = elide(word, available, size)
-        if lines and width(f"{lines[-1]} {piece}", size) <= available:
+    for piece in (elide(piece, available) for piece in pieces):
+        if lines and width(f"{lines[-1]} {piece}") <= available:
             lines[-1] = f"{lines[-1]} {piece}"
         else:
             lines.append(piece)

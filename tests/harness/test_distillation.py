@@ -485,7 +485,7 @@ def test_the_paper_s_recipe_is_the_paper_s() -> None:
         ("momentum=nan", "must be "),
         ("nesterov=maybe", "must be a valid boolean"),
         ("schedule=cosine", "must be 'one-cycle' or 'steps'"),
-        ("teacher_recipe=x", "must be 'paper', 'autodas', 'mini' or 'mini-teacher'"),
+        ("teacher_recipe=mini-techer", "teacher_recipe: 'mini-techer' is not known; did you mean 'mini-teacher'?"),
     ],
 )
 def test_a_wrong_change_is_one_sentence(change: str, sentence: str) -> None:

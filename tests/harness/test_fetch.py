@@ -12,7 +12,6 @@ import json
 import os
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -36,7 +35,7 @@ from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.images import cifar
 from diswot.benchmarks.spaces.nb201 import SIZE, Cell
 from diswot.benchmarks.tables import nb201
-from diswot.harness import fetch
+from diswot.harness import fetch, files
 
 Cli = Callable[..., Any]
 
@@ -363,19 +362,18 @@ def test_fetch_ends_when_a_file_takes_too_long(
 def test_fetch_removes_what_killed_ones_left(cli: Cli, mirror: Path, own_cache: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    host, folder = socket.gethostname(), own_cache / "tables"
+    folder = own_cache / "tables"
     left = {
-        f".fetch-{host}-{ended.pid}-abcd_123": False,
-        f".fetch-{host}-{os.getpid()}-abcd_123": True,
-        f".fetch-{host}-1-abcd_123": True,
-        f".fetch-not-{host}-{ended.pid}-abcd_123": True,
-        f".fetch-not-{host}-{ended.pid}-since_1970": False,
+        f".fetch{files._mark(ended.pid)}abcd_123": False,
+        f".fetch{files._mark(os.getpid())}abcd_123": True,
+        f".fetch~another~{ended.pid}~abcd_123": True,
+        f".fetch~another~{ended.pid}~since_1970": False,
         ".fetch-mine": True,
     }
     for name in left:
         (folder / name).mkdir(parents=True)
         (folder / name / "part").touch()
-    os.utime(folder / f".fetch-not-{host}-{ended.pid}-since_1970", (0, 0))
+    os.utime(folder / f".fetch~another~{ended.pid}~since_1970", (0, 0))
     assert cli("tables", "fetch", "nb201", "--from", mirror).status == 0
     assert sorted(path.name for path in folder.glob(".*")) == sorted(name for name, stays in left.items() if stays)
 

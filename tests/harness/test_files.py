@@ -140,7 +140,7 @@ def test_a_table_of_another_ending(tmp_path: Path) -> None:
         files.write_table(tmp_path / "x.txt", FRAME)
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"schema": 1, "x": "\\ud800"}', b"\xff", b"", b'{"schema": 1'])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"", b'{"schema": 1'])
 def test_damaged_json_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)

@@ -49,6 +49,7 @@ def test_read_keeps_what_the_file_states(tmp_path: Path) -> None:
         ({"schema": 3, "name": "x"}, "is damaged: it lacks space, parts"),
         (GOOD | {"nam": 1}, "is damaged: the key of it: 'nam' is not known; did you mean 'name'?"),
         (GOOD | {"name": 7}, "is damaged: name is 7, and must be a valid string"),
+        (GOOD | {"name": "\ud800"}, "is damaged: it holds half a character"),
         (GOOD | {"name": None}, "is damaged: name is None, and must be a valid string"),
         (GOOD | {"space": "s1"}, "is damaged: space is 's1', and must be one of nb201, s0"),
         (GOOD | {"parts": {}}, "is damaged: parts is {}, and must be a valid array"),

@@ -255,7 +255,8 @@ def _representatives() -> dict[Cell, Cell]:
     live = {cell: cell.live for cell in _official_order()}
     functions = {cell: _like_function(cell) for cell in live if cell == live[cell]}
     chosen: dict[str, Cell] = {}
-    for cell in sorted(functions, key=lambda cell: (_operations_that_cost(cell), cell.index)):
+    free = ("none", "skip_connect")
+    for cell in sorted(functions, key=lambda cell: (sum(one not in free for one in cell.operations), cell.index)):
         chosen.setdefault(functions[cell], cell)
     return {cell: chosen[functions[live[cell]]] for cell in live}
 
@@ -265,10 +266,6 @@ def _like_function(live: Cell) -> str:
     first, _, second, _, third, _ = live.operations
     is_used_twice = first in _CONVOLUTIONS and second != "none" and third != "none"
     return _function_with(live, {0: 0} if is_used_twice else {})
-
-
-def _operations_that_cost(cell: Cell) -> int:
-    return sum(operation not in ("none", "skip_connect") for operation in cell.operations)
 
 
 @functools.cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import importlib
 import importlib.util
 import logging
@@ -26,6 +25,7 @@ from urllib.parse import urlsplit
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
 from diswot.harness.compute.cluster.worker import Demand, carry_out, unfit, versions
+from diswot.harness.files import digest
 
 if TYPE_CHECKING:
     import distributed
@@ -102,7 +102,7 @@ class Cluster(Executor):
         """
         check(scheduler)
         self._scheduler = scheduler
-        hashes = tuple((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)
+        hashes = tuple((str(path), digest(path)) for path in files)
         self._demand = Demand(versions(), hashes, devices)
         client = _connect(scheduler, SECONDS_TO_CONNECT)
         try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError
-from diswot.harness import pool
+from diswot.harness import files, pool
 from diswot.harness.runs import run_folder
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def unfit(demand: Demand) -> str | None:
         if found != wanted:
             return f"has {name} {found}, and this machine has {wanted}; install the same there and restart it."
     for name, digest in demand.files:
-        path = Path(name)
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if files.digest(Path(name)) != digest:
             return f"does not have {name} as this machine has it; put the file there too, or install what is in it."
     if demand.devices != ("cpu",):
         import torch

@@ -5,7 +5,6 @@ It is taken where it answers exactly the question that is asked; see `harness.ru
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -56,7 +55,7 @@ def write(one: Precomputed, answered: str, correlations: pd.DataFrame, judged: p
     hashes = {}
     for table, frame in zip(TABLES, (correlations, judged), strict=True):
         path = files.write_table(table_path(one.name, table), frame)
-        hashes[table] = hashlib.sha256(path.read_bytes()).hexdigest()
+        hashes[table] = files.digest(path)
     files.write_json(card_path(one.name), Kept(question=answered, data_hashes=hashes).stored())
 
 
@@ -72,6 +71,6 @@ def table_path(name: str, table: str) -> Path:
 
 def _read(name: str, table: str, data_hash: str) -> pd.DataFrame:
     path = table_path(name, table)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != data_hash:
+    if files.digest(path) != data_hash:
         raise ValueError(f"{path.name} is another file")
     return pd.read_parquet(path)

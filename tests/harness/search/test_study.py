@@ -173,11 +173,7 @@ def test_the_same_seed_gives_the_same_trajectory_replayed_and_live(cli: Cli, run
 def test_a_live_search_proves_the_replayed_one(cli: Cli, run: Path) -> None:
     cli("search", run, "--proxy", "diswot", *SMALL)
     replayed = found(run)
-    plan = Plan(
-        **{"run": run, "drivers": ("diswot",), "algorithms": ("evolution", "random"), "evaluations": 12},
-        **{"population": 4, "tournament": None, "crossover": 0.0, "searches": 2, "cells": None, "budgets": ()},
-        **{"targets": (), "weight_seed": 0, "teachers": (), "live": None, "cost": None, "command": "", "machine": ""},
-    )
+    plan = Plan(run=run, drivers=("diswot",), evaluations=12, population=4, searches=2)
     proof = live_proof.prove(replayed, results.load(run), plan, 1)
     first = replayed.picks.query("algorithm == 'evolution' and seed == 0").iloc[0]
     assert proof == live_proof.Proof("diswot", 12, first["cell"], first["cell"], is_same=True)

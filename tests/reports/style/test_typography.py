@@ -9,5 +9,5 @@ from diswot.reports.style import typography
 def test_elided_and_wrapped_text_fits(available: float) -> None:
     text = "some words and an_exceedingly_long_word_without_any_space in one line"
     assert typography.width(typography.elide(text, available)) <= available
-    assert all(typography.width(line) <= available for line in typography.wrap(text, available))
+    assert all(typography.width(line) <= available for line in typography.wrap(text.split(), available))
     assert typography.elide("short", 5) == "short"
