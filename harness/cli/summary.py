@@ -168,7 +168,7 @@ def _correlation(
 
 def _cost(name: str, priced: pd.DataFrame) -> str:
     members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
-    return f"{priced.loc[list(members), 'units'].sum():.1f}" if set(members) <= set(priced.index) else "-"
+    return f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if set(members) <= set(priced.index) else "-"
 
 
 def _marked(name: str) -> str:

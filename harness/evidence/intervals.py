@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from diswot.harness.evidence.influence import Estimates
 
@@ -36,7 +36,7 @@ def p_values(differences: Estimates) -> np.ndarray:
     # Scores of the same order differ by rounding alone.
     same = np.abs(differences.value) < 1e-9
     distance = np.divide(np.abs(differences.value), error, out=np.zeros(error.shape), where=(error > 0) & ~same)
-    chance: np.ndarray = 2 * stats.t.sf(distance, freedom)
+    chance: np.ndarray = 2 * scipy.stats.t.sf(distance, freedom)
     return np.where(np.isfinite(differences.value), chance, np.nan)
 
 
@@ -85,7 +85,7 @@ def _enough(estimates: Estimates) -> np.ndarray:
 
 def _reach(estimates: Estimates) -> np.ndarray:
     error, freedom = _error(estimates)
-    reach: np.ndarray = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    reach: np.ndarray = scipy.stats.t.ppf((1 + LEVEL) / 2, freedom) * error
     return reach
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from diswot.benchmarks.errors import unknown
 from diswot.benchmarks.registry import Registry
@@ -186,7 +186,7 @@ def _pearson(scores: np.ndarray, accuracies: np.ndarray) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         try:
-            return float(stats.pearsonr(scores, accuracies).statistic)
+            return float(scipy.stats.pearsonr(scores, accuracies).statistic)
         except RuntimeWarning:  # nearly constant, or too large to subtract: the number could not be trusted
             return math.nan
 

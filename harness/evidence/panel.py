@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from diswot.harness.evidence import ensembles
 from diswot.harness.evidence.ensembles import Ensemble
@@ -95,7 +95,9 @@ def build(
 
 def ranked(values: np.ndarray) -> np.ndarray:
     """Return ranks along the last axis, 1 the lowest, ties averaged; NaN stays NaN and counts for nothing."""
-    ranks: np.ndarray = stats.rankdata(values, axis=-1, nan_policy="omit" if np.isnan(values).any() else "propagate")
+    ranks: np.ndarray = scipy.stats.rankdata(
+        values, axis=-1, nan_policy="omit" if np.isnan(values).any() else "propagate"
+    )
     return ranks
 
 

@@ -91,8 +91,8 @@ def test_replayed_search_is_read_again_until_its_inputs_change(
     assert cli(*line).status == 0
     first = found(run)
     replays = []
-    replay = study.replay.replay
-    monkeypatch.setattr(study.replay, "replay", lambda *arguments: replays.append(1) or replay(*arguments))
+    carry_out = study.replay.carry_out
+    monkeypatch.setattr(study.replay, "carry_out", lambda *arguments: replays.append(1) or carry_out(*arguments))
     said = cli(*line)
     assert said.status == 0, said.sentence
     assert not replays
