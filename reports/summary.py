@@ -62,7 +62,7 @@ def vanilla_of(results: Results) -> dict[str, str]:
     """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
     targets = list(map(Target.named, targets_of(results)))
     distilled = [one for one in targets if one.column == DISTILLED and one.counterpart in targets]
-    return {target.name: target.beside(VANILLA).name for target in distilled}
+    return {target.name: target.with_column(VANILLA).name for target in distilled}
 
 
 def metric_of(evidence: pd.DataFrame) -> str:

@@ -42,7 +42,7 @@ class Target:
         """``table:column``, with the table's name."""
         return f"{self.called}:{self.column}"
 
-    def beside(self, column: str) -> Target:
+    def with_column(self, column: str) -> Target:
         """Return another column of the same table."""
         return replace(self, column=column)
 
@@ -50,7 +50,7 @@ class Target:
     def counterpart(self) -> Target | None:
         """The vanilla accuracy of a distilled one, and the other way round; None for any other column."""
         other = {DISTILLED: VANILLA, VANILLA: DISTILLED}.get(self.column)
-        return None if other is None else self.beside(other)
+        return None if other is None else self.with_column(other)
 
 
 def parse_target(spec: str) -> tuple[str, str | None]:

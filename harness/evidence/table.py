@@ -362,9 +362,9 @@ def _vanilla_of(names: Sequence[str]) -> dict[int, int]:
     # By the position of a distilled accuracy, that of the vanilla one of the same table.
     targets = list(map(TableColumn.named, names))
     return {
-        place: targets.index(target.beside(VANILLA))
+        place: targets.index(target.with_column(VANILLA))
         for place, target in enumerate(targets)
-        if target.column == DISTILLED and target.beside(VANILLA) in targets
+        if target.column == DISTILLED and target.with_column(VANILLA) in targets
     }
 
 

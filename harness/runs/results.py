@@ -295,15 +295,15 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
     by_target = {Target.named(one.name): one for one in found}
     made = []
     for target, distilled in by_target.items():
-        vanilla = by_target.get(target.beside(VANILLA))
-        if target.column == DISTILLED and vanilla is not None and target.beside(GAIN) not in by_target:
+        vanilla = by_target.get(target.with_column(VANILLA))
+        if target.column == DISTILLED and vanilla is not None and target.with_column(GAIN) not in by_target:
             gain = (distilled.accuracies - vanilla.accuracies).dropna()
             ones, others = (seeds.reindex(gain.index) for seeds in distilled.seeds.align(vanilla.seeds))
             seeds = (ones - others).dropna(axis=1, how="all")
             uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
             gain = gain.mask(uneven, seeds.mean(axis=1))
             by_function = distilled.by_function and vanilla.by_function
-            made.append(evidence_table.Target(target.beside(GAIN).name, gain, seeds, by_function))
+            made.append(evidence_table.Target(target.with_column(GAIN).name, gain, seeds, by_function))
     return [one for one in made if not one.accuracies.empty]
 
 

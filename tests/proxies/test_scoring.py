@@ -804,8 +804,8 @@ def test_built_ins_change_nothing_which_is_why_a_sweep_does_not_watch_them(netwo
         assert watched.status == "ok", (name, watched.error)
         assert watched.value == unwatched[name].value
     for function in (leaves_hook, draws_globally, writes_to_the_trace):
-        meddled = replace(get("l2_norm"), function=function)
-        assert evaluated(meddled, watch_built_ins=True)["l2_norm"].status == "failed"
+        tampered = replace(get("l2_norm"), function=function)
+        assert evaluated(tampered, watch_built_ins=True)["l2_norm"].status == "failed"
     assert evaluated(replace(get("l2_norm"), function=leaves_hook))["l2_norm"].status == "ok"  # nobody looks
 
 
