@@ -36,6 +36,7 @@ from diswot.harness.cli import options
     show_default=True,
     help="A name, trained first by the recipe's teacher_recipe; a file of weights; or NAME=FILE.",
 )
+@click.option("--teacher-recipe", help="Recipe of a teacher that is trained first, such as soteacher.")
 @options.device
 @options.workers
 @options.scheduler
@@ -73,6 +74,7 @@ def command(
     images: str,
     image_dir: Path | None,
     teacher: str,
+    teacher_recipe: str | None,
     checkpoint_every: float,
 ) -> int:
     """Train students with and without a teacher, from the same weights and with the same batches.
@@ -89,6 +91,8 @@ def command(
     walked = spaces.classes_of(spaces.get(space))
     with named("--compare", "table", "targets"):
         compared = tables.targets(compare, space)[0] if compare is not None else None
+    if teacher_recipe is not None:
+        changes = (*changes, f"teacher_recipe={teacher_recipe}")
     place = devices.place(device, workers, scheduler)
     plan = sweep.Plan(
         space=space,

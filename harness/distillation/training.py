@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from diswot.benchmarks.images import draw
 from diswot.harness import files
-from diswot.harness.distillation import student_images
+from diswot.harness.distillation import regularisers, student_images
 from diswot.harness.distillation.distillers import DistillationBatch, Distiller, weights
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing
@@ -137,7 +137,11 @@ def train(
     )
     steps = recipe.steps_an_epoch(len(labelled))
     scheduler = _schedule(optimizer, recipe, steps)
-    parts = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
+    parts: dict[str, Any] = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
+    consistency = None
+    if recipe.consistency:
+        classes = int(student.get_submodule("classifier").out_features)  # type: ignore[arg-type]
+        consistency = parts["consistency"] = regularisers.Consistency(len(labelled), classes).to(device)
     done, seconds = _resume(checkpoint.path, parts)
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     start, saved = clock(), time.monotonic()
@@ -147,6 +151,11 @@ def train(
         features = student.features(preprocessing.show(raw))  # type: ignore[operator]
         logits = student.classifier(features[-1])  # type: ignore[operator]
         value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
+        if recipe.lipschitz:
+            value = value + recipe.lipschitz * regularisers.lipschitz(student)
+        if recipe.consistency and consistency:
+            weight = recipe.consistency * (number // steps + 1) / recipe.epochs
+            value = value + weight * consistency(chosen, logits)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()

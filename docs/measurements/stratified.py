@@ -1,0 +1,38 @@
+"""Choose functions of nb201-kd that cover the 200-epoch accuracies evenly: `python docs/measurements/stratified.py 30`.
+
+It prints the cells, one a line, for ``diswot distill --cells FILE``. Scripts in this folder choose with it too.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+from diswot.benchmarks import spaces, tables
+from diswot.benchmarks.spaces import nb201
+
+TABLE, COLUMN = "analog-nasbench", "baseline"
+
+
+def functions(count: int, seed: int = 0) -> list[int]:
+    """Return functions with a live convolution, as their representatives; more functions extend fewer.
+
+    The functions of nb201-kd are sorted by their 200-epoch CIFAR-10 accuracy. The first is drawn at random; each
+    further one halves a gap between the places chosen before (van der Corput's sequence). So every second function is
+    of the better half, every fourth of the best quarter, and so on.
+    """
+    space = spaces.get("nb201")
+    accuracy = tables.load(TABLE).frame[COLUMN]
+    known = {space.representative(int(cell)) for cell in tables.load("nb201-kd").frame.index}
+    ranked = sorted((cell for cell in known if nb201.Cell.from_index(cell).live_convolutions), key=accuracy.get)
+    start = random.Random(seed).random()
+    places = [int((start + _van_der_corput(number)) % 1 * len(ranked)) for number in range(count)]
+    return [ranked[place] for place in places]
+
+
+def _van_der_corput(number: int) -> float:
+    return int(f"{number:032b}"[::-1], 2) / 2**32
+
+
+if __name__ == "__main__":
+    print(*functions(int(sys.argv[1])), sep="\n")
