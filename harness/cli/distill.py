@@ -41,6 +41,13 @@ from diswot.harness.cli import options
 @options.workers
 @options.scheduler
 @click.option(
+    "--together",
+    type=options.Whole(min=1),
+    default=1,
+    show_default=True,
+    help="Students that a worker trains at once, without checkpoints; more than one for a GPU.",
+)
+@click.option(
     "--checkpoint-every",
     type=options.Finite(min=0),
     default=60.0,
@@ -68,6 +75,7 @@ def command(
     device: str,
     workers: int | None,
     scheduler: str | None,
+    together: int,
     compare: str | None,
     merged: tuple[Path, ...],
     out: Path,
@@ -104,6 +112,7 @@ def command(
         image_dir=image_dir,
         teacher=teacher,
         checkpoint_every=checkpoint_every,
+        together=together,
         **place,
     )
     click.echo(output.distillation_plan(plan, out), err=True)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from diswot.harness.distillation.task import Task
     from diswot.harness.distillation.teacher import Source, Teacher
 
+#: What a progress bar counts: trainings, or groups of trainings that a worker does at once.
+_UNITS = (("training", "trainings"), ("group of trainings", "groups of trainings"))
+
 #: The numbers of a training, as ``trainings.csv`` has them in digits.
 _NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "accuracy": float, "seconds": float}
 
@@ -61,6 +64,7 @@ class Plan:
         workers: processes; None where a cluster says how many there are.
         checkpoint_every: seconds between two checkpoints of a training.
         scheduler: address of the cluster whose workers do it; None for processes on this machine.
+        together: students that a worker trains at once; more than one for a GPU.
     """
 
     space: str
@@ -76,6 +80,7 @@ class Plan:
     workers: int | None
     checkpoint_every: float
     scheduler: str | None = None
+    together: int = 1
 
 
 def store_path(folder: Path) -> Path:
@@ -109,7 +114,7 @@ def run(
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_student
+    from diswot.harness.distillation.task import Context, failed_together, prepare_teacher, train_students
 
     source = teacher.parse(plan.teacher)
     image_dir = plan.image_dir and plan.image_dir.resolve()
@@ -127,15 +132,16 @@ def run(
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
                 raise InputError(f"out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
+        groups = [tasks[first : first + plan.together] for first in range(0, len(tasks), plan.together)]
         results = work.stored(
-            functools.partial(train_student, context),
-            tasks,
+            functools.partial(train_students, context),
+            groups,
             store,
             make_executor=make_executor,
             workers=plan.workers,
-            failed=functools.partial(failed, context),
+            failed=functools.partial(failed_together, context),
         )
-        statuses, causes = work.counted(results, progress.shown(len(tasks), "training", "trainings"), "distiller")
+        statuses, causes = work.counted(results, progress.shown(len(groups), *_UNITS[plan.together > 1]), "distiller")
     return Tally(before, statuses, causes, time.monotonic() - start)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,9 @@ from diswot.benchmarks.resnet import CONVOLUTION
 from diswot.benchmarks.seeding import derive
 from diswot.harness import files
 from diswot.harness.compute.task import make_network
-from diswot.harness.distillation import distillers, recipes, teacher, training
+from diswot.harness.distillation import distillers, many, recipes, teacher, training
 from diswot.harness.distillation.distillers import Distiller
+from diswot.harness.distillation.many import Student
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing, read
@@ -70,6 +72,37 @@ def train_student(context: Context, task: Task) -> list[Training]:
     return _records(context, task, "ok", accuracy, None, seconds)
 
 
+def train_students(context: Context, tasks: Sequence[Task]) -> list[Training]:
+    """Train students at once, as `train_student` trains one; what goes wrong with all is the cause of each.
+
+    They keep no checkpoints, and one whose loss is not finite is noticed at the end. The seconds are an equal share.
+    """
+    if len(tasks) == 1:
+        return train_student(context, tasks[0])
+    try:
+        labelled, test = _labelled_images(context)
+        preprocessing = _preprocessing(context.settings.images, context.settings)
+        students = [_begin(context, task) for task in tasks]
+        losses, seconds = many.train(students, preprocessing, labelled, context.settings)
+        accuracies = [teacher.accuracy(student.network, preprocessing, test) for student in students]
+    except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
+        return failed_together(context, tasks, described(error))
+    return [
+        record
+        for task, accuracy, loss in zip(tasks, accuracies, losses, strict=True)
+        for record in (
+            _records(context, task, "ok", accuracy, None, seconds / len(tasks))
+            if math.isfinite(loss)
+            else failed(context, task, f"DivergenceError: the loss was {loss} at the end")
+        )
+    ]
+
+
+def failed_together(context: Context, tasks: Sequence[Task], cause: str) -> list[Training]:
+    """Return the records of trainings that came to nothing, for the same cause."""
+    return [record for task in tasks for record in failed(context, task, cause)]
+
+
 def failed(context: Context, task: Task, cause: str) -> list[Training]:
     """Return the record of a training that came to nothing."""
     return _records(context, task, "failed", None, cause, 0.0)
@@ -107,33 +140,45 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
 
 
 def _train(context: Context, task: Task) -> tuple[float, float]:
+    labelled, test = _labelled_images(context)
+    student = _begin(context, task)
+    files.forget_abandoned(context.checkpoints)
+    kept = Checkpoint(
+        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.checkpoint_every,
+    )
+    preprocessing = _preprocessing(context.settings.images, context.settings)
+    seconds = training.train(
+        student.network,
+        student.connector,
+        preprocessing,
+        labelled,
+        context.settings,
+        seed=task.seed,
+        loss=student.loss,
+        checkpoint=kept,
+    )
+    accuracy = teacher.accuracy(student.network, preprocessing, test)
+    kept.path.unlink(missing_ok=True)
+    return accuracy, seconds
+
+
+def _begin(context: Context, task: Task) -> Student:
     settings = recipe = context.settings
     space = spaces.get(settings.space)
-    labelled, test = _labelled_images(context)
-    preprocessing = _preprocessing(settings.images, recipe)
     build = functools.partial(
         space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N
     )
     key = derive("student", space.name, task.cell, task.seed)
-    student = make_network(build, "default", key, settings.device)
-    files.forget_abandoned(context.checkpoints)
+    network = make_network(build, "default", key, settings.device)
     chosen = distillers.parse(task.distiller)
     connector: nn.Module = nn.Identity()
     loss: training.Loss = training.vanilla
     if chosen:
         if any(distiller.aligned for distiller in chosen):
-            connector = _connector(student, _teacher(context).build(), key, settings.device)
+            connector = _connector(network, _teacher(context).build(), key, settings.device)
         loss = training.distilled(chosen, _answers(context, chosen), connector, recipe)
-    kept = Checkpoint(
-        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
-        context.checkpoint_every,
-    )
-    seconds = training.train(
-        student, connector, preprocessing, labelled, recipe, seed=task.seed, loss=loss, checkpoint=kept
-    )
-    accuracy = teacher.accuracy(student, preprocessing, test)
-    kept.path.unlink(missing_ok=True)
-    return accuracy, seconds
+    return Student(network, connector, loss, task.seed)
 
 
 def _train_teacher(

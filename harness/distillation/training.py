@@ -126,36 +126,19 @@ def train(
     Raises:
         DivergenceError: if the loss is not finite at the end of an epoch.
     """
-    learner = nn.ModuleList([student, connector]).train()
+    learner = learnt(student, connector, labelled, recipe)
     device = labelled.images.device
-    optimizer = torch.optim.SGD(
-        learner.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = sgd(learner, recipe)
     steps = recipe.steps_an_epoch(len(labelled))
     scheduler = _schedule(optimizer, recipe, steps)
     parts: dict[str, Any] = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
-    consistency = None
-    if recipe.consistency:
-        classes = int(student.get_submodule("classifier").out_features)  # type: ignore[arg-type]
-        consistency = parts["consistency"] = regularisers.Consistency(len(labelled), classes).to(device)
     done, seconds = _resume(checkpoint.path, parts)
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    objective = make_objective(learner, preprocessing, labelled, recipe, loss)
+    clock = clock_of(device)
     start, saved = clock(), time.monotonic()
     for number in range(done, steps * recipe.epochs):
         chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, seed, number))
-        raw = draw.view(labelled.images[chosen], recipe.padding, views)
-        features = student.features(preprocessing.show(raw))  # type: ignore[operator]
-        logits = student.classifier(features[-1])  # type: ignore[operator]
-        value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
-        if recipe.lipschitz:
-            value = value + recipe.lipschitz * regularisers.lipschitz(student)
-        if recipe.consistency and consistency:
-            weight = recipe.consistency * (number // steps + 1) / recipe.epochs
-            value = value + weight * consistency(chosen, logits)
+        value = objective(chosen, views, number // steps + 1)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -168,6 +151,71 @@ def train(
             saved = time.monotonic()
     learner.eval()
     return seconds + clock() - start
+
+
+def learnt(student: nn.Module, connector: nn.Module, labelled: LabelledImages, recipe: Recipe) -> nn.ModuleList:
+    """Return all that a training changes: student, connector, and the memory of consistency regularisation, if any."""
+    modules = [student, connector]
+    if recipe.consistency:
+        classes = int(student.get_submodule("classifier").out_features)  # type: ignore[arg-type]
+        modules.append(regularisers.Consistency(len(labelled), classes).to(labelled.images.device))
+    return nn.ModuleList(modules).train()
+
+
+def make_objective(
+    learner: nn.ModuleList, preprocessing: Preprocessing, labelled: LabelledImages, recipe: Recipe, loss: Loss
+) -> Callable[[Tensor, Tensor, int | Tensor], Tensor]:
+    """Return what a step minimises: a function of its images' positions, their views and the epoch, from 1.
+
+    Args:
+        learner: as `learnt` makes it.
+        preprocessing: how the student sees an image.
+        labelled: what it is trained on, on its device.
+        recipe: of the training.
+        loss: of every step, without the recipe's regularisers.
+    """
+    student, _, *memories = learner
+
+    def objective(chosen: Tensor, views: Tensor, epoch: int | Tensor) -> Tensor:
+        raw = draw.view(labelled.images[chosen], recipe.padding, views)
+        features = student.features(preprocessing.show(raw))  # type: ignore[operator]
+        logits = student.classifier(features[-1])  # type: ignore[operator]
+        value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
+        if recipe.lipschitz:
+            value = value + recipe.lipschitz * regularisers.lipschitz(student)
+        for consistency in memories:
+            value = value + (recipe.consistency or 0) * epoch / recipe.epochs * consistency(chosen, logits)
+        return value
+
+    return objective
+
+
+def sgd(learner: nn.Module, recipe: Recipe, **options: Any) -> torch.optim.SGD:
+    """Return the recipe's optimizer, at the recipe's highest rate unless an option says otherwise."""
+    return torch.optim.SGD(
+        learner.parameters(),
+        **{"lr": recipe.learning_rate} | options,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def rates(recipe: Recipe, steps: int) -> list[float]:
+    """Return the learning rate of every step of a training whose epochs have so many steps."""
+    optimizer = sgd(nn.Linear(1, 1), recipe)
+    scheduler = _schedule(optimizer, recipe, steps)
+    by_step = []
+    for _ in range(steps * recipe.epochs):
+        by_step.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return by_step
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Return the clock of trainings: of the processor on a CPU, of the wall elsewhere."""
+    return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

@@ -94,6 +94,33 @@ def test_a_student_learns_and_a_pair_differs_by_its_loss_alone(
     assert (distil(plan, tmp_path).before, distil(plan, tmp_path).statuses["ok"]) == (2, 0)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("epochs=6",),
+        ("padding=4", "schedule=steps", "milestones=1", "nesterov=false"),
+        ("consistency=1", "lipschitz=1e-5"),
+    ],
+)
+def test_students_trained_together_end_as_students_trained_alone(
+    changes: tuple[str, ...], distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make_plan((*TINY, *changes), cells=(111, 13), seeds=(0, 1), distillers=(NONE, "kd", "kd+diswot"))
+    distil(plan, tmp_path / "alone")
+    tally = distil(replace(plan, together=5), tmp_path / "together")
+    assert tally.statuses["ok"] == 12
+    assert found(tmp_path / "together") == found(tmp_path / "alone")
+    assert len(set(found(tmp_path / "alone").values())) > 2
+
+
+def test_of_students_trained_together_those_that_diverge_fail_alone(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make_plan((*TINY, "learning_rate=1e30", "schedule=steps"), cells=(111, DEGENERATE), distillers=(NONE,))
+    tally = distil(replace(plan, together=2), tmp_path)
+    assert dict(tally.causes) == {(NONE, "DivergenceError: the loss was nan at the end"): tally.statuses["failed"]}
+
+
 def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     distil(make_plan((*TINY, "epochs=12"), seeds=(0, 1)), tmp_path)
     assert len(set(found(tmp_path).values())) > 2
