@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,26 +17,10 @@ from torch import Tensor, nn
 from diswot.harness.distillation import student_images, training
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing
+from diswot.harness.distillation.training import Student
 
 #: Steps before the capture: they make the buffers of momentum, choose kernels, and count as steps of the training.
 _EAGER_STEPS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Student:
-    """A student that is about to be trained.
-
-    Attributes:
-        network: its features and classifier are asked.
-        connector: what is trained along for the loss; without parameters where there is nothing to connect.
-        loss: of every step.
-        seed: of the order of the images and of their views.
-    """
-
-    network: nn.Module
-    connector: nn.Module
-    loss: training.Loss
-    seed: int
 
 
 def train(
@@ -56,13 +39,11 @@ def train(
     """
     device = labelled.images.device
     begin = training.clock_of(device)()
-    learners = [training.learnt(student.network, student.connector, labelled, recipe) for student in students]
+    learners = [training.learnt(student, labelled, recipe) for student in students]
     streams = [_Stream(device) for _ in students]
-    steps, losses = [], []
-    for student, learner in zip(students, learners, strict=True):
-        step, loss = _stepper(student, learner, preprocessing, labelled, recipe)
-        steps.append(step)
-        losses.append(loss)
+    pairs = zip(students, learners, strict=True)
+    steppers = [_stepper(student, learner, preprocessing, labelled, recipe) for student, learner in pairs]
+    steps, losses = [step for step, _ in steppers], [loss for _, loss in steppers]
     streams[0].wait()
     for number in range(recipe.steps_an_epoch(len(labelled)) * recipe.epochs):
         for place, stream in enumerate(streams):

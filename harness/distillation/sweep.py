@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from diswot.harness.distillation.task import Task
     from diswot.harness.distillation.teacher import Source, Teacher
 
-#: What a progress bar counts: trainings, or groups of trainings that a worker does at once.
-_UNITS = (("training", "trainings"), ("group of trainings", "groups of trainings"))
-
 #: The numbers of a training, as ``trainings.csv`` has them in digits.
 _NUMBERS: Mapping[str, Callable[[Any], float]] = {"cell": int, "seed": int, "accuracy": float, "seconds": float}
 
@@ -114,7 +111,7 @@ def run(
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    from diswot.harness.distillation.task import Context, failed_together, prepare_teacher, train_students
+    from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_students
 
     source = teacher.parse(plan.teacher)
     image_dir = plan.image_dir and plan.image_dir.resolve()
@@ -132,6 +129,7 @@ def run(
             _prepare(functools.partial(prepare_teacher, context), source, make_executor)
             if not context.teacher_file.is_file():
                 raise InputError(f"out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
+        unit = "training" if plan.together == 1 else "group"
         groups = [tasks[first : first + plan.together] for first in range(0, len(tasks), plan.together)]
         results = work.stored(
             functools.partial(train_students, context),
@@ -139,9 +137,9 @@ def run(
             store,
             make_executor=make_executor,
             workers=plan.workers,
-            failed=functools.partial(failed_together, context),
+            failed=functools.partial(failed, context),
         )
-        statuses, causes = work.counted(results, progress.shown(len(groups), *_UNITS[plan.together > 1]), "distiller")
+        statuses, causes = work.counted(results, progress.shown(len(groups), unit, "trainings"), "distiller")
     return Tally(before, statuses, causes, time.monotonic() - start)
 
 

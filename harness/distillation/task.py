@@ -18,12 +18,11 @@ from diswot.harness import files
 from diswot.harness.compute.task import make_network
 from diswot.harness.distillation import distillers, many, recipes, teacher, training
 from diswot.harness.distillation.distillers import Distiller
-from diswot.harness.distillation.many import Student
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing, read
 from diswot.harness.distillation.teacher import Source, Teacher
-from diswot.harness.distillation.training import Answers, Checkpoint
+from diswot.harness.distillation.training import Answers, Checkpoint, Student
 from diswot.harness.runs.store import Training
 
 
@@ -63,49 +62,20 @@ class Task:
     distiller: str
 
 
-def train_student(context: Context, task: Task) -> list[Training]:
-    """Train a student and test it, and return the one record of it; what goes wrong is its cause."""
-    try:
-        accuracy, seconds = _train(context, task)
-    except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
-        return failed(context, task, described(error))
-    return _records(context, task, "ok", accuracy, None, seconds)
-
-
 def train_students(context: Context, tasks: Sequence[Task]) -> list[Training]:
-    """Train students at once, as `train_student` trains one; what goes wrong with all is the cause of each.
+    """Train students and test them, and return a record of each; what goes wrong is its cause.
 
-    They keep no checkpoints, and one whose loss is not finite is noticed at the end. The seconds are an equal share.
+    Several are trained at once, see `many`: without checkpoints, and with equal shares of the seconds.
     """
-    if len(tasks) == 1:
-        return train_student(context, tasks[0])
     try:
-        labelled, test = _labelled_images(context)
-        preprocessing = _preprocessing(context.settings.images, context.settings)
-        students = [_begin(context, task) for task in tasks]
-        losses, seconds = many.train(students, preprocessing, labelled, context.settings)
-        accuracies = [teacher.accuracy(student.network, preprocessing, test) for student in students]
+        return [_train(context, tasks[0])] if len(tasks) == 1 else _train_together(context, tasks)
     except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
-        return failed_together(context, tasks, described(error))
-    return [
-        record
-        for task, accuracy, loss in zip(tasks, accuracies, losses, strict=True)
-        for record in (
-            _records(context, task, "ok", accuracy, None, seconds / len(tasks))
-            if math.isfinite(loss)
-            else failed(context, task, f"DivergenceError: the loss was {loss} at the end")
-        )
-    ]
+        return failed(context, tasks, described(error))
 
 
-def failed_together(context: Context, tasks: Sequence[Task], cause: str) -> list[Training]:
-    """Return the records of trainings that came to nothing, for the same cause."""
-    return [record for task in tasks for record in failed(context, task, cause)]
-
-
-def failed(context: Context, task: Task, cause: str) -> list[Training]:
-    """Return the record of a training that came to nothing."""
-    return _records(context, task, "failed", None, cause, 0.0)
+def failed(context: Context, tasks: Sequence[Task], cause: str) -> list[Training]:
+    """Return the records of trainings that came to nothing."""
+    return [_record(context, task, "failed", None, cause, 0.0) for task in tasks]
 
 
 def prepare_teacher(context: Context, source: Source) -> Teacher:
@@ -139,31 +109,35 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
     return made
 
 
-def _train(context: Context, task: Task) -> tuple[float, float]:
+def _train(context: Context, task: Task) -> Training:
     labelled, test = _labelled_images(context)
-    student = _begin(context, task)
+    preprocessing = _preprocessing(context.settings.images, context.settings)
+    student = _student(context, task)
     files.forget_abandoned(context.checkpoints)
     kept = Checkpoint(
         context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
         context.checkpoint_every,
     )
-    preprocessing = _preprocessing(context.settings.images, context.settings)
-    seconds = training.train(
-        student.network,
-        student.connector,
-        preprocessing,
-        labelled,
-        context.settings,
-        seed=task.seed,
-        loss=student.loss,
-        checkpoint=kept,
-    )
+    seconds = training.train(student, preprocessing, labelled, context.settings, checkpoint=kept)
     accuracy = teacher.accuracy(student.network, preprocessing, test)
     kept.path.unlink(missing_ok=True)
-    return accuracy, seconds
+    return _record(context, task, "ok", accuracy, None, seconds)
 
 
-def _begin(context: Context, task: Task) -> Student:
+def _train_together(context: Context, tasks: Sequence[Task]) -> list[Training]:
+    labelled, test = _labelled_images(context)
+    preprocessing = _preprocessing(context.settings.images, context.settings)
+    students = [_student(context, task) for task in tasks]
+    losses, seconds = many.train(students, preprocessing, labelled, context.settings)
+    return [
+        _record(context, task, "ok", teacher.accuracy(student.network, preprocessing, test), None, seconds / len(tasks))
+        if math.isfinite(loss)
+        else _record(context, task, "failed", None, f"DivergenceError: the loss was {loss} at the end", 0.0)
+        for task, student, loss in zip(tasks, students, losses, strict=True)
+    ]
+
+
+def _student(context: Context, task: Task) -> Student:
     settings = recipe = context.settings
     space = spaces.get(settings.space)
     build = functools.partial(
@@ -189,9 +163,8 @@ def _train_teacher(
     build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
     network = make_network(build, "default", derive("teacher", name, 0), settings.device)
     kept = Checkpoint(context.checkpoints / "teacher.pt", context.checkpoint_every)
-    seconds = training.train(
-        network, nn.Identity(), preprocessing, labelled, recipe, seed=0, loss=training.vanilla, checkpoint=kept
-    )
+    student = Student(network, nn.Identity(), training.vanilla, seed=0)
+    seconds = training.train(student, preprocessing, labelled, recipe, checkpoint=kept)
     kept.path.unlink(missing_ok=True)
     return network, seconds
 
@@ -246,9 +219,9 @@ def _last(context: Context) -> list[Tensor]:
     return teacher.all_last(taught_by.build(), taught_by.preprocessing, _labelled_images(context)[0])
 
 
-def _records(
+def _record(
     context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float
-) -> list[Training]:
+) -> Training:
     version = distillers.version(task.distiller)
     identity = (context.settings.space, task.cell, task.distiller, version, context.settings.hash, task.seed)
-    return [Training(*identity, status, accuracy, cause, seconds)]
+    return Training(*identity, status, accuracy, cause, seconds)

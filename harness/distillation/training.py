@@ -61,6 +61,24 @@ class Step:
 
 Loss = Callable[[Step], Tensor]
 
+
+@dataclass(frozen=True, eq=False)
+class Student:
+    """A network that is about to be trained.
+
+    Attributes:
+        network: its features and classifier are asked.
+        connector: what is trained along for the loss; without parameters where there is nothing to connect.
+        loss: of every step, without the recipe's regularisers.
+        seed: of the order of the images and of their views.
+    """
+
+    network: nn.Module
+    connector: nn.Module
+    loss: Loss
+    seed: int
+
+
 #: A teacher's logits and features for the images of a step.
 Answers = Callable[[Step], tuple[Tensor, list[Tensor]]]
 
@@ -101,43 +119,32 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
 
 
 def train(
-    student: nn.Module,
-    connector: nn.Module,
-    preprocessing: Preprocessing,
-    labelled: LabelledImages,
-    recipe: Recipe,
-    *,
-    seed: int,
-    loss: Loss,
-    checkpoint: Checkpoint,
+    student: Student, preprocessing: Preprocessing, labelled: LabelledImages, recipe: Recipe, *, checkpoint: Checkpoint
 ) -> float:
     """Train a student in place and return the seconds: of the processor on a CPU, of the clock elsewhere.
 
     Args:
-        student: its features and classifier are asked.
-        connector: what is trained along for the loss; without parameters where there is nothing to connect.
+        student: to be trained.
         preprocessing: how the student sees an image.
         labelled: what it is trained on, on its device.
         recipe: of the training.
-        seed: of the order of the images and of their views.
-        loss: of every step.
         checkpoint: where the state is kept now and then; read first if it is there.
 
     Raises:
         DivergenceError: if the loss is not finite at the end of an epoch.
     """
-    learner = learnt(student, connector, labelled, recipe)
+    learner = learnt(student, labelled, recipe)
     device = labelled.images.device
     optimizer = sgd(learner, recipe)
     steps = recipe.steps_an_epoch(len(labelled))
     scheduler = _schedule(optimizer, recipe, steps)
     parts: dict[str, Any] = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
     done, seconds = _resume(checkpoint.path, parts)
-    objective = make_objective(learner, preprocessing, labelled, recipe, loss)
+    objective = make_objective(learner, preprocessing, labelled, recipe, student.loss)
     clock = clock_of(device)
     start, saved = clock(), time.monotonic()
     for number in range(done, steps * recipe.epochs):
-        chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, seed, number))
+        chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, student.seed, number))
         value = objective(chosen, views, number // steps + 1)
         optimizer.zero_grad()
         value.backward()
@@ -153,11 +160,11 @@ def train(
     return seconds + clock() - start
 
 
-def learnt(student: nn.Module, connector: nn.Module, labelled: LabelledImages, recipe: Recipe) -> nn.ModuleList:
-    """Return all that a training changes: student, connector, and the memory of consistency regularisation, if any."""
-    modules = [student, connector]
+def learnt(student: Student, labelled: LabelledImages, recipe: Recipe) -> nn.ModuleList:
+    """Return all that a training changes: network, connector, and the memory of consistency regularisation, if any."""
+    modules = [student.network, student.connector]
     if recipe.consistency:
-        classes = int(student.get_submodule("classifier").out_features)  # type: ignore[arg-type]
+        classes = int(student.network.get_submodule("classifier").out_features)  # type: ignore[arg-type]
         modules.append(regularisers.Consistency(len(labelled), classes).to(labelled.images.device))
     return nn.ModuleList(modules).train()
 
@@ -174,15 +181,15 @@ def make_objective(
         recipe: of the training.
         loss: of every step, without the recipe's regularisers.
     """
-    student, _, *memories = learner
+    network, _, *memories = learner
 
     def objective(chosen: Tensor, views: Tensor, epoch: int | Tensor) -> Tensor:
         raw = draw.view(labelled.images[chosen], recipe.padding, views)
-        features = student.features(preprocessing.show(raw))  # type: ignore[operator]
-        logits = student.classifier(features[-1])  # type: ignore[operator]
+        features = network.features(preprocessing.show(raw))  # type: ignore[operator]
+        logits = network.classifier(features[-1])  # type: ignore[operator]
         value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
         if recipe.lipschitz:
-            value = value + recipe.lipschitz * regularisers.lipschitz(student)
+            value = value + recipe.lipschitz * regularisers.lipschitz(network)
         for consistency in memories:
             value = value + (recipe.consistency or 0) * epoch / recipe.epochs * consistency(chosen, logits)
         return value

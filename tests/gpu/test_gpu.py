@@ -98,20 +98,14 @@ def test_students_trained_together_end_as_students_trained_alone(image_dir: Path
         return [nb201.build(cell, num_classes=10, C=4, N=1).to("cuda:0") for cell in CELLS]
 
     together = networks()
-    students = [many.Student(network, nn.Identity(), training.vanilla, seed) for seed, network in enumerate(together)]
+    students = [
+        training.Student(network, nn.Identity(), training.vanilla, seed) for seed, network in enumerate(together)
+    ]
     many.train(students, preprocessing, labelled, recipe)
     for seed, (network, other) in enumerate(zip(networks(), together, strict=True)):
         checkpoint = training.Checkpoint(tmp_path / f"{seed}.pt", 60.0)
-        training.train(
-            network,
-            nn.Identity(),
-            preprocessing,
-            labelled,
-            recipe,
-            seed=seed,
-            loss=training.vanilla,
-            checkpoint=checkpoint,
-        )
+        student = training.Student(network, torch.nn.Identity(), training.vanilla, seed)
+        training.train(student, preprocessing, labelled, recipe, checkpoint=checkpoint)
         for name, value in network.state_dict().items():
             # Eight steps with another order of sums in the optimizer.
             torch.testing.assert_close(other.state_dict()[name], value, rtol=1e-2, atol=1e-3)

@@ -401,16 +401,8 @@ def test_a_regularised_training_goes_on_from_its_checkpoint(
     def train(checkpoint: training.Checkpoint) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         network = teachers.build("s0:111", num_classes=10)
-        training.train(
-            network,
-            torch.nn.Identity(),
-            preprocessing,
-            labelled,
-            recipe,
-            seed=0,
-            loss=training.vanilla,
-            checkpoint=checkpoint,
-        )
+        student = training.Student(network, torch.nn.Identity(), training.vanilla, 0)
+        training.train(student, preprocessing, labelled, recipe, checkpoint=checkpoint)
         return network.state_dict()
 
     whole = train(training.Checkpoint(tmp_path / "whole.pt", 60))
