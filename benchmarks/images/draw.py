@@ -6,6 +6,8 @@ changes no number. Draws are made image by image: a longer one begins with the s
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -98,5 +100,11 @@ def _crop(images: Tensor, padding: int, chosen: Tensor) -> Tensor:
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Return (images / 255 - mean) / std per channel, as float32."""
-    centre, scale = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (mean, std))
+    centre, scale = (_by_channel(values, images.device) for values in (mean, std))
     return (images.float() / 255 - centre) / scale
+
+
+@functools.lru_cache
+def _by_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+    # Made once, since a GPU waits for the host when a number comes from there.
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)

@@ -37,9 +37,17 @@ from diswot.harness.cli import options
     show_default=True,
     help="A name, trained first by the recipe's teacher_recipe; a file of weights; or NAME=FILE.",
 )
+@click.option("--teacher-recipe", help="Recipe of a teacher that is trained first, such as soteacher.")
 @options.device
 @options.workers
 @options.scheduler
+@click.option(
+    "--together",
+    type=options.Whole(min=1),
+    default=1,
+    show_default=True,
+    help="Students that a worker trains at once, without checkpoints; more than one for a GPU.",
+)
 @click.option(
     "--checkpoint-every",
     type=options.Finite(min=0),
@@ -68,9 +76,11 @@ def command(
     device: str,
     workers: int | None,
     scheduler: str | None,
+    together: int,
     compare: str | None,
     merged: tuple[Path, ...],
     out: Path,
+    teacher_recipe: str | None,
     **settings: Any,
 ) -> int:
     """Train students with and without a teacher, from the same weights and with the same batches.
@@ -87,6 +97,8 @@ def command(
     walked = spaces.classes_of(spaces.get(space))
     with named("--compare", "table", "targets"):
         compared = tables.targets(compare, space)[0] if compare is not None else None
+    if teacher_recipe is not None:
+        changes = (*changes, f"teacher_recipe={teacher_recipe}")
     plan = sweep.Plan(
         space=space,
         cells=samples.cells(cells, walked),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, field_validator, model_serializer
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.parsing import MOST_DIGITS
@@ -43,6 +43,9 @@ class Recipe(Identified):
         kd_weight: of knowledge distillation's loss.
         label_weight: of the cross-entropy beside it; a student without it has 1.
         teacher_recipe: the recipe by which a teacher that is given by its name alone is trained first.
+        lipschitz: weight of the Lipschitz regularisation, see `diswot.harness.distillation.regularisers`; None without.
+        consistency: weight of the consistency regularisation in the last epoch, to which it rises linearly; None
+            without.
     """
 
     C: _Positive
@@ -62,6 +65,13 @@ class Recipe(Identified):
     kd_weight: _Real
     label_weight: _Real
     teacher_recipe: str
+    lipschitz: _Above0 | None = None
+    consistency: _Above0 | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A recipe without a regulariser has the hash that it had before there were regularisers.
+        return {name: value for name, value in dump(self).items() if value is not None}
 
     @field_validator("milestones", mode="before")
     @classmethod
@@ -84,9 +94,12 @@ class Recipe(Identified):
         if self.schedule == "steps":
             after = f", divided by 10 after epochs {', '.join(map(str, self.milestones))}" if self.milestones else ""
             rate = f"rate {self.learning_rate:g}{after or ' throughout'}"
+        regularisers = {"Lipschitz": self.lipschitz, "consistency": self.consistency}
+        added = "".join(f", {name} regularisation {weight:g}" for name, weight in regularisers.items() if weight)
         return (
             f"images averaged to {self.size}x{self.size}; {count}; {augmentation}; {self.epochs} epochs; "
-            f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {rate}"
+            f"SGD {self.momentum:g}{nesterov}, weight decay {self.weight_decay:g}, batch {self.batch_size}, "
+            f"{rate}{added}"
         )
 
 
@@ -141,9 +154,21 @@ _MINI = Recipe(
 # images, since what is only seen in larger ones cannot be learnt from it.
 _MINI_TEACHER = _MINI.model_copy(update={"epochs": 6, "learning_rate": 0.2, "padding": 4})
 
+# SoTeacher (ICLR 2024) with the authors' weights.
+_SOTEACHER = _MINI_TEACHER.model_copy(update={"lipschitz": 1e-5, "consistency": 1.0})
+
 #: Every recipe by its name.
 RECIPES: Registry[Recipe] = Registry(
-    Recipe, "recipe", None, {"paper": _PAPER, "autodas": _AUTODAS, "mini": _MINI, "mini-teacher": _MINI_TEACHER}
+    Recipe,
+    "recipe",
+    None,
+    {
+        "paper": _PAPER,
+        "autodas": _AUTODAS,
+        "mini": _MINI,
+        "mini-teacher": _MINI_TEACHER,
+        "soteacher": _SOTEACHER,
+    },
 )
 
 

@@ -49,11 +49,13 @@ class Plan(Computation):
         distillers: such as ``none``, ``kd`` and ``kd+diswot``.
         recipe: of the training.
         checkpoint_every: seconds between two checkpoints of a training.
+        together: students that a worker trains at once; more than one for a GPU.
     """
 
     distillers: Sequence[str]
     recipe: Recipe
     checkpoint_every: float
+    together: int = 1
 
     def describe(self, folder: Path) -> str:
         """Say what the distillation will do."""
@@ -84,7 +86,7 @@ def run(
     Raises:
         InputError: if the plan or the folder is no good.
     """
-    from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_student
+    from diswot.harness.distillation.task import Context, failed, prepare_teacher, train_students
 
     source = teacher.parse(plan.teacher)
     image_dir = plan.image_dir and plan.image_dir.resolve()
@@ -99,8 +101,10 @@ def run(
             _prepare(functools.partial(prepare_teacher, context), source, session.make_executor)
             if not context.teacher_file.is_file():
                 raise InputError(f"out: {folder} is not seen by the workers; with --scheduler, name a shared folder.")
-        results = session.carry_out(train_student, tasks, failed)
-        return session.counted(before, results, progress.shown(len(tasks), "training", "trainings"))
+        unit = "training" if plan.together == 1 else "group"
+        groups = [tasks[first : first + plan.together] for first in range(0, len(tasks), plan.together)]
+        results = session.carry_out(train_students, groups, failed)
+        return session.counted(before, results, progress.shown(len(groups), unit, "trainings"))
 
 
 def missing(plan: Plan, store: Store, settings: str) -> tuple[list[Task], int]:

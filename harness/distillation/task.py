@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,13 @@ from diswot.benchmarks.resnet import CONVOLUTION
 from diswot.benchmarks.seeding import derive
 from diswot.harness import files
 from diswot.harness.compute.task import make_network
-from diswot.harness.distillation import distillers, recipes, teacher, training
+from diswot.harness.distillation import distillers, many, recipes, teacher, training
 from diswot.harness.distillation.distillers import Distiller
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.settings import Settings
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing, read
 from diswot.harness.distillation.teacher import Source, Teacher
-from diswot.harness.distillation.training import Answers, Checkpoint
+from diswot.harness.distillation.training import Answers, Checkpoint, Student
 from diswot.harness.runs.store import Training
 
 
@@ -61,18 +62,20 @@ class Task:
     distiller: str
 
 
-def train_student(context: Context, task: Task) -> list[Training]:
-    """Train a student and test it, and return the one record of it; what goes wrong is its cause."""
+def train_students(context: Context, tasks: Sequence[Task]) -> list[Training]:
+    """Train students and test them, and return a record of each; what goes wrong is its cause.
+
+    Several are trained at once, see `many`: without checkpoints, and with equal shares of the seconds.
+    """
     try:
-        accuracy, seconds = _train(context, task)
+        return [_train(context, tasks[0])] if len(tasks) == 1 else _train_together(context, tasks)
     except Exception as error:  # noqa: BLE001 - such as a lack of memory; the other students go on
-        return failed(context, task, described(error))
-    return _records(context, task, "ok", accuracy, None, seconds)
+        return failed(context, tasks, described(error))
 
 
-def failed(context: Context, task: Task, cause: str) -> list[Training]:
-    """Return the record of a training that came to nothing."""
-    return _records(context, task, "failed", None, cause, 0.0)
+def failed(context: Context, tasks: Sequence[Task], cause: str) -> list[Training]:
+    """Return the records of trainings that came to nothing."""
+    return [_record(context, task, "failed", None, cause, 0.0) for task in tasks]
 
 
 def prepare_teacher(context: Context, source: Source) -> Teacher:
@@ -106,34 +109,50 @@ def prepare_teacher(context: Context, source: Source) -> Teacher:
     return made
 
 
-def _train(context: Context, task: Task) -> tuple[float, float]:
+def _train(context: Context, task: Task) -> Training:
+    labelled, test = _labelled_images(context)
+    preprocessing = _preprocessing(context.settings.images, context.settings)
+    student = _student(context, task)
+    files.forget_abandoned(context.checkpoints)
+    kept = Checkpoint(
+        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
+        context.checkpoint_every,
+    )
+    seconds = training.train(student, preprocessing, labelled, context.settings, checkpoint=kept)
+    accuracy = teacher.accuracy(student.network, preprocessing, test)
+    kept.path.unlink(missing_ok=True)
+    return _record(context, task, "ok", accuracy, None, seconds)
+
+
+def _train_together(context: Context, tasks: Sequence[Task]) -> list[Training]:
+    labelled, test = _labelled_images(context)
+    preprocessing = _preprocessing(context.settings.images, context.settings)
+    students = [_student(context, task) for task in tasks]
+    losses, seconds = many.train(students, preprocessing, labelled, context.settings)
+    return [
+        _record(context, task, "ok", teacher.accuracy(student.network, preprocessing, test), None, seconds / len(tasks))
+        if math.isfinite(loss)
+        else _record(context, task, "failed", None, f"DivergenceError: the loss was {loss} at the end", 0.0)
+        for task, student, loss in zip(tasks, students, losses, strict=True)
+    ]
+
+
+def _student(context: Context, task: Task) -> Student:
     settings = recipe = context.settings
     space = spaces.get(settings.space)
-    labelled, test = _labelled_images(context)
-    preprocessing = _preprocessing(settings.images, recipe)
     build = functools.partial(
         space.build, space.live(task.cell), images.get(settings.images).classes, C=recipe.C, N=recipe.N
     )
     key = derive("student", space.name, task.cell, task.seed)
-    student = make_network(build, "default", key, settings.device)
-    files.forget_abandoned(context.checkpoints)
+    network = make_network(build, "default", key, settings.device)
     chosen = distillers.parse(task.distiller)
     connector: nn.Module = nn.Identity()
     loss: training.Loss = training.vanilla
     if chosen:
         if any(distiller.aligned for distiller in chosen):
-            connector = _connector(student, _teacher(context).build(), key, settings.device)
+            connector = _connector(network, _teacher(context).build(), key, settings.device)
         loss = training.distilled(chosen, _answers(context, chosen), connector, recipe)
-    kept = Checkpoint(
-        context.checkpoints / f"{task.cell}-{task.seed}-{task.distiller}-{distillers.version(task.distiller)}.pt",
-        context.checkpoint_every,
-    )
-    seconds = training.train(
-        student, connector, preprocessing, labelled, recipe, seed=task.seed, loss=loss, checkpoint=kept
-    )
-    accuracy = teacher.accuracy(student, preprocessing, test)
-    kept.path.unlink(missing_ok=True)
-    return accuracy, seconds
+    return Student(network, connector, loss, task.seed)
 
 
 def _train_teacher(
@@ -144,9 +163,8 @@ def _train_teacher(
     build = functools.partial(teachers.build, name, num_classes=images.get(settings.images).classes or 0)
     network = make_network(build, "default", derive("teacher", name, 0), settings.device)
     kept = Checkpoint(context.checkpoints / "teacher.pt", context.checkpoint_every)
-    seconds = training.train(
-        network, nn.Identity(), preprocessing, labelled, recipe, seed=0, loss=training.vanilla, checkpoint=kept
-    )
+    student = Student(network, nn.Identity(), training.vanilla, seed=0)
+    seconds = training.train(student, preprocessing, labelled, recipe, checkpoint=kept)
     kept.path.unlink(missing_ok=True)
     return network, seconds
 
@@ -201,9 +219,9 @@ def _last(context: Context) -> list[Tensor]:
     return teacher.all_last(taught_by.build(), taught_by.preprocessing, _labelled_images(context)[0])
 
 
-def _records(
+def _record(
     context: Context, task: Task, status: str, accuracy: float | None, cause: str | None, seconds: float
-) -> list[Training]:
+) -> Training:
     version = distillers.version(task.distiller)
     identity = (context.settings.space, task.cell, task.distiller, version, context.settings.hash, task.seed)
-    return [Training(*identity, status, accuracy, cause, seconds)]
+    return Training(*identity, status, accuracy, cause, seconds)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from diswot.benchmarks.images import draw
 from diswot.harness import files
-from diswot.harness.distillation import student_images
+from diswot.harness.distillation import regularisers, student_images
 from diswot.harness.distillation.distillers import DistillationBatch, Distiller, weights
 from diswot.harness.distillation.recipes import Recipe
 from diswot.harness.distillation.student_images import LabelledImages, Preprocessing
@@ -61,6 +61,24 @@ class Step:
 
 Loss = Callable[[Step], Tensor]
 
+
+@dataclass(frozen=True, eq=False)
+class Student:
+    """A network that is about to be trained.
+
+    Attributes:
+        network: its features and classifier are asked.
+        connector: what is trained along for the loss; without parameters where there is nothing to connect.
+        loss: of every step, without the recipe's regularisers.
+        seed: of the order of the images and of their views.
+    """
+
+    network: nn.Module
+    connector: nn.Module
+    loss: Loss
+    seed: int
+
+
 #: A teacher's logits and features for the images of a step.
 Answers = Callable[[Step], tuple[Tensor, list[Tensor]]]
 
@@ -101,52 +119,33 @@ def distilled(distillers: Sequence[Distiller], answers: Answers, connector: nn.M
 
 
 def train(
-    student: nn.Module,
-    connector: nn.Module,
-    preprocessing: Preprocessing,
-    labelled: LabelledImages,
-    recipe: Recipe,
-    *,
-    seed: int,
-    loss: Loss,
-    checkpoint: Checkpoint,
+    student: Student, preprocessing: Preprocessing, labelled: LabelledImages, recipe: Recipe, *, checkpoint: Checkpoint
 ) -> float:
     """Train a student in place and return the seconds: of the processor on a CPU, of the clock elsewhere.
 
     Args:
-        student: its features and classifier are asked.
-        connector: what is trained along for the loss; without parameters where there is nothing to connect.
+        student: to be trained.
         preprocessing: how the student sees an image.
         labelled: what it is trained on, on its device.
         recipe: of the training.
-        seed: of the order of the images and of their views.
-        loss: of every step.
         checkpoint: where the state is kept now and then; read first if it is there.
 
     Raises:
         DivergenceError: if the loss is not finite at the end of an epoch.
     """
-    learner = nn.ModuleList([student, connector]).train()
+    learner = learnt(student, labelled, recipe)
     device = labelled.images.device
-    optimizer = torch.optim.SGD(
-        learner.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = sgd(learner, recipe)
     steps = recipe.steps_an_epoch(len(labelled))
     scheduler = _schedule(optimizer, recipe, steps)
-    parts = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
+    parts: dict[str, Any] = {"learner": learner, "optimizer": optimizer, "scheduler": scheduler}
     done, seconds = _resume(checkpoint.path, parts)
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    objective = make_objective(learner, preprocessing, labelled, recipe, student.loss)
+    clock = clock_of(device)
     start, saved = clock(), time.monotonic()
     for number in range(done, steps * recipe.epochs):
-        chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, seed, number))
-        raw = draw.view(labelled.images[chosen], recipe.padding, views)
-        features = student.features(preprocessing.show(raw))  # type: ignore[operator]
-        logits = student.classifier(features[-1])  # type: ignore[operator]
-        value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
+        chosen, views = (drawn.to(device) for drawn in student_images.step(labelled, recipe, student.seed, number))
+        value = objective(chosen, views, number // steps + 1)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -159,6 +158,71 @@ def train(
             saved = time.monotonic()
     learner.eval()
     return seconds + clock() - start
+
+
+def learnt(student: Student, labelled: LabelledImages, recipe: Recipe) -> nn.ModuleList:
+    """Return all that a training changes: network, connector, and the memory of consistency regularisation, if any."""
+    modules = [student.network, student.connector]
+    if recipe.consistency:
+        classes = int(student.network.get_submodule("classifier").out_features)  # type: ignore[arg-type]
+        modules.append(regularisers.Consistency(len(labelled), classes).to(labelled.images.device))
+    return nn.ModuleList(modules).train()
+
+
+def make_objective(
+    learner: nn.ModuleList, preprocessing: Preprocessing, labelled: LabelledImages, recipe: Recipe, loss: Loss
+) -> Callable[[Tensor, Tensor, int | Tensor], Tensor]:
+    """Return what a step minimises: a function of its images' positions, their views and the epoch, from 1.
+
+    Args:
+        learner: as `learnt` makes it.
+        preprocessing: how the student sees an image.
+        labelled: what it is trained on, on its device.
+        recipe: of the training.
+        loss: of every step, without the recipe's regularisers.
+    """
+    network, _, *memories = learner
+
+    def objective(chosen: Tensor, views: Tensor, epoch: int | Tensor) -> Tensor:
+        raw = draw.view(labelled.images[chosen], recipe.padding, views)
+        features = network.features(preprocessing.show(raw))  # type: ignore[operator]
+        logits = network.classifier(features[-1])  # type: ignore[operator]
+        value = loss(Step(chosen, views, raw, labelled.labels[chosen], features, logits))
+        if recipe.lipschitz:
+            value = value + recipe.lipschitz * regularisers.lipschitz(network)
+        for consistency in memories:
+            value = value + (recipe.consistency or 0) * epoch / recipe.epochs * consistency(chosen, logits)
+        return value
+
+    return objective
+
+
+def sgd(learner: nn.Module, recipe: Recipe, **options: Any) -> torch.optim.SGD:
+    """Return the recipe's optimizer, at the recipe's highest rate unless an option says otherwise."""
+    return torch.optim.SGD(
+        learner.parameters(),
+        **{"lr": recipe.learning_rate} | options,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def rates(recipe: Recipe, steps: int) -> list[float]:
+    """Return the learning rate of every step of a training whose epochs have so many steps."""
+    optimizer = sgd(nn.Linear(1, 1), recipe)
+    scheduler = _schedule(optimizer, recipe, steps)
+    by_step = []
+    for _ in range(steps * recipe.epochs):
+        by_step.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return by_step
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Return the clock of trainings: of the processor on a CPU, of the wall elsewhere."""
+    return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

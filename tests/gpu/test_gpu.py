@@ -10,10 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
+from diswot.benchmarks import images
+from diswot.benchmarks.spaces import nb201
 from diswot.harness import pool
 from diswot.harness.compute import sweep
 from diswot.harness.compute.plan import Plan
+from diswot.harness.distillation import many, recipes, student_images, training
+from diswot.harness.distillation.student_images import Preprocessing
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.store import Store
 from diswot.proxies import registry
@@ -80,3 +85,27 @@ def test_a_batch_that_does_not_fit_is_a_failure_with_its_cause(scored: Callable[
     found = scored("large", batch_size=int(count), proxies=[registry.get("snip")], cells=(13,), seeds=(0,))
     assert list(found["status"]) == ["failed"]
     assert "out of memory" in found["cause"].iloc[0]
+
+
+def test_students_trained_together_end_as_students_trained_alone(image_dir: Path, tmp_path: Path) -> None:
+    recipe = recipes.get("mini", ["C=4", "samples=64", "epochs=4", "batch_size=32"])  # 8 steps, 5 of them captured
+    labelled = student_images.read("cifar10", "train", image_dir, 64).to("cuda:0")
+    known = images.get("cifar10")
+    preprocessing = Preprocessing(16, known.mean, known.std)
+
+    def networks() -> list[nn.Module]:
+        torch.manual_seed(0)
+        return [nb201.build(cell, num_classes=10, C=4, N=1).to("cuda:0") for cell in CELLS]
+
+    together = networks()
+    students = [
+        training.Student(network, nn.Identity(), training.vanilla, seed) for seed, network in enumerate(together)
+    ]
+    many.train(students, preprocessing, labelled, recipe)
+    for seed, (network, other) in enumerate(zip(networks(), together, strict=True)):
+        checkpoint = training.Checkpoint(tmp_path / f"{seed}.pt", 60.0)
+        student = training.Student(network, torch.nn.Identity(), training.vanilla, seed)
+        training.train(student, preprocessing, labelled, recipe, checkpoint=checkpoint)
+        for name, value in network.state_dict().items():
+            # Eight steps with another order of sums in the optimizer.
+            torch.testing.assert_close(other.state_dict()[name], value, rtol=1e-2, atol=1e-3)

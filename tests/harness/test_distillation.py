@@ -94,6 +94,33 @@ def test_a_student_learns_and_a_pair_differs_by_its_loss_alone(
     assert (distil(plan, tmp_path).before, distil(plan, tmp_path).statuses["ok"]) == (2, 0)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("epochs=6",),
+        ("padding=4", "schedule=steps", "milestones=1", "nesterov=false"),
+        ("consistency=1", "lipschitz=1e-5"),
+    ],
+)
+def test_students_trained_together_end_as_students_trained_alone(
+    changes: tuple[str, ...], distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make_plan((*TINY, *changes), cells=(111, 13), seeds=(0, 1), distillers=(NONE, "kd", "kd+diswot"))
+    distil(plan, tmp_path / "alone")
+    tally = distil(replace(plan, together=5), tmp_path / "together")
+    assert tally.statuses["ok"] == 12
+    assert found(tmp_path / "together") == found(tmp_path / "alone")
+    assert len(set(found(tmp_path / "alone").values())) > 2
+
+
+def test_of_students_trained_together_those_that_diverge_fail_alone(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make_plan((*TINY, "learning_rate=1e30", "schedule=steps"), cells=(111, DEGENERATE), distillers=(NONE,))
+    tally = distil(replace(plan, together=2), tmp_path)
+    assert dict(tally.causes) == {(NONE, "DivergenceError: the loss was nan at the end"): tally.statuses["failed"]}
+
+
 def test_the_seed_and_the_distiller_matter(distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     distil(make_plan((*TINY, "epochs=12"), seeds=(0, 1)), tmp_path)
     assert len(set(found(tmp_path).values())) > 2
@@ -345,6 +372,55 @@ def test_a_teacher_is_trained_by_its_name_and_measured(
     assert found(tmp_path / "again") == found(tmp_path)
 
 
+def test_a_student_oriented_teacher_is_deterministic_and_stored_with_its_recipe(
+    distil: Distil, make_plan: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {}
+    for name, recipe in {"again": "soteacher", "soteacher": "soteacher", "mini-teacher": "mini-teacher"}.items():
+        quick = recipes.get(recipe).model_copy(update={"epochs": 2, "batch_size": 20})
+        monkeypatch.setitem(recipes.RECIPES._entries, recipe, quick)
+        plan = make_plan((*TINY, f"teacher_recipe={recipe}"), teacher="s0:111", distillers=("kd",))
+        distil(plan, tmp_path / name)
+        made[name] = teacher.load(tmp_path / name / "teacher.pt", "cpu").state_dict
+        settings = sweep.read_info(tmp_path / name).settings
+        assert settings.teacher == f"s0:111 trained by {recipe} of SHA-256 {quick.hash}"
+        assert settings.teacher_recipe == recipe
+    card = json.loads(accuracies.write(tmp_path / "soteacher", None)[0][2].read_text())
+    assert "Lipschitz regularisation 1e-05, consistency regularisation 1" in card["teacher"]
+    assert all(torch.equal(made["again"][key], value) for key, value in made["soteacher"].items())
+    assert any(not torch.equal(made["mini-teacher"][key], value) for key, value in made["soteacher"].items())
+
+
+def test_a_regularised_training_goes_on_from_its_checkpoint(
+    make_plan: Callable[..., Plan], image_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipes.get("soteacher", ["samples=64", "epochs=3", "batch_size=32"])
+    labelled = student_images.read("cifar10", "train", image_dir, 64)
+    preprocessing = Preprocessing(16, images.get("cifar10").mean, images.get("cifar10").std)
+
+    def train(checkpoint: training.Checkpoint) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        network = teachers.build("s0:111", num_classes=10)
+        student = training.Student(network, torch.nn.Identity(), training.vanilla, 0)
+        training.train(student, preprocessing, labelled, recipe, checkpoint=checkpoint)
+        return network.state_dict()
+
+    whole = train(training.Checkpoint(tmp_path / "whole.pt", 60))
+    keep = training._keep
+
+    def killed(path: Path, parts: dict[str, Any], done: int, seconds: float) -> None:
+        keep(path, parts, done, seconds)
+        if done == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(training.Checkpoint(tmp_path / "killed.pt", 0))
+    monkeypatch.setattr(training, "_keep", keep)
+    continued = train(training.Checkpoint(tmp_path / "killed.pt", 60))
+    assert all(torch.equal(continued[key], value) for key, value in whole.items())
+
+
 def test_what_is_kept_of_a_teacher_is_what_it_answers(image_dir: Path) -> None:
     torch.manual_seed(0)
     network = teachers.build("s0:111", num_classes=10).eval()
@@ -491,6 +567,15 @@ def test_the_paper_s_recipe_is_the_paper_s() -> None:
 def test_a_wrong_change_is_one_sentence(change: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         recipes.get("mini", [change])
+
+
+def test_a_recipe_without_regularisers_has_the_hash_of_before_there_were_any() -> None:
+    recipe = recipes.get("mini")
+    assert recipe.hash == "379fdcc2635f5c19"
+    assert not {"lipschitz", "consistency"} & set(recipe.stored())
+    regularised = recipes.get("mini", ["consistency=1"])
+    assert regularised.consistency == 1
+    assert regularised.hash != recipe.hash
 
 
 def test_changes_have_their_field_s_type() -> None:
