@@ -110,7 +110,7 @@ def arranged(evidence: pd.DataFrame, name: str, half: str) -> pd.DataFrame:
         }
         columns |= {f"{column}_low": found["low"], f"{column}_high": found["high"]} if name == "nb201-kd" else {}
     columns |= {short: of["distilled"][long] for long, short in COLUMNS.items()}
-    columns |= {name: of["distilled"][name] for name in ("level_with_best", "n")}
+    columns |= {name: of["distilled"][name] for name in ("not_significantly_different", "n")}
     frame = pd.DataFrame(columns).rename_axis("proxy").reset_index()
     frame.insert(0, "half", half)
     frame.insert(0, "table", name)
