@@ -75,9 +75,10 @@ def compare(folder: Path) -> None:
     truth = tables.load(stratified.TABLE).frame[stratified.COLUMN]
     parts = []
     for name, (_, distillers) in RECIPES.items():
-        if not sweep.info_path(folder / name.replace(" ", "-")).is_file():
+        own = folder / name.replace(" ", "-")
+        trained = accuracies.trainings(own) if sweep.info_path(own).is_file() else pd.DataFrame()
+        if trained.empty:
             continue
-        trained = accuracies.trainings(folder / name.replace(" ", "-"))
         parts.append(trained.assign(recipe=name))
         found = by_function(trained)
         if "none" not in distillers:

@@ -35,19 +35,24 @@ def main(folder: Path) -> None:
     pairs = paired(accuracies.trainings(folder))
     pairs.round(4).to_csv(DOCS / "measurements" / "student-oriented-teachers.csv")
     print(pairs.round(2).to_string())
-    for name, part in {"all": pairs, "better half": pairs[pairs.index.isin(stratified.better())]}.items():
+    good = pairs.index.isin(stratified.better())
+    for name, part in {"all": pairs, "better half": pairs[good], "same weights": pairs[pairs["same weights"]]}.items():
         for one, other in (("student-oriented", "plain"), ("student-oriented", "vanilla"), ("plain", "vanilla")):
             difference = (part[one] - part[other]).to_numpy()
             low, high = interval(difference)
             more = f"{(difference > 0).sum()} of {len(part)} above 0, standard deviation {difference.std(ddof=1):.2f}"
             print(f"{name}: {one} - {other} {difference.mean():+.2f} (95 % interval {low:+.2f} to {high:+.2f}); {more}")
-    print(pairs.drop(columns="200 epochs").agg(["mean", "std"]).round(2).to_string())
+    print(pairs[["vanilla", "plain", "student-oriented"]].agg(["mean", "std"]).round(2).to_string())
     print(pairs.corr("spearman").round(2).to_string())
     draw(pairs)
 
 
 def paired(trained: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies in percent by function: 200 epochs, vanilla, and distilled by either teacher."""
+    """Return accuracies in percent by function: 200 epochs, vanilla, and distilled by either teacher.
+
+    A function may have been trained by cells of two isomorphism classes. Then the initial weights of a pair differ,
+    which the column ``same weights`` says, or an accuracy is the mean of two.
+    """
     space = spaces.get("nb201")
     other = pd.read_csv(DOCS / "calibration" / "nb201-kd-trainings.csv")
     columns = {
@@ -55,11 +60,11 @@ def paired(trained: pd.DataFrame) -> pd.DataFrame:
         "plain": other[other["distiller"] == "kd"],
         "student-oriented": trained[(trained["distiller"] == "kd") & (trained["status"] == "ok")],
     }
-    of_first = {name: found[found["seed"] == 0].set_index("cell")["accuracy"] for name, found in columns.items()}
-    frame = pd.concat(of_first, axis=1).dropna()
-    frame.index = frame.index.map(space.representative).rename("function")
+    by_cell = {name: found[found["seed"] == 0].set_index("cell")["accuracy"] for name, found in columns.items()}
+    frame = pd.DataFrame({name: of.groupby(space.representative).mean() for name, of in by_cell.items()}).dropna()
+    same = by_cell["student-oriented"].index.intersection(by_cell["plain"].index).map(space.representative)
     frame.insert(0, "200 epochs", tables.load(stratified.TABLE).frame[stratified.COLUMN].loc[frame.index])
-    return frame.sort_values("200 epochs")
+    return frame.assign(**{"same weights": frame.index.isin(same)}).rename_axis("function").sort_values("200 epochs")
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
