@@ -29,7 +29,7 @@ from diswot.proxies.passes import NORMALISATIONS, gradient
 
 #: Modules whose weights proxies look at.
 WEIGHTED = (nn.Conv2d, nn.Linear)
-_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "second_batch_gradients"}
+_NEED_GRAPH = {"gradients", "channel_saliency", "input_gradients", "hessian_products", "second_batch_gradients"}
 
 T = TypeVar("T")
 
@@ -273,7 +273,7 @@ class Trace:
     @Pass
     def hessian_products(self) -> tuple[Tensor, ...]:
         """H g for every tensor of `weights`: the loss's Hessian times its own gradient."""
-        return self._hessian_times(None)
+        return self._hessian_times(self.gradients)
 
     @Pass
     def hessian_weights(self) -> tuple[Tensor, ...]:
@@ -438,13 +438,12 @@ class Trace:
                     )
             self.computed["_run"] = run
 
-    def _hessian_times(self, vector: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
-        # By two backward passes; without a vector, times the gradient itself.
+    def _hessian_times(self, vector: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        # By two backward passes.
         with torch.enable_grad():
             loss = self._cross_entropy(passes.logits(self.network, self.images.detach()), self.labels)
             gradients = gradient(loss, self._weight_parameters, create_graph=True)
-            constant = [g.detach() for g in gradients] if vector is None else vector
-            product = torch.stack([(c * g).sum() for c, g in zip(constant, gradients, strict=True)]).sum()
+            product = torch.stack([(v * g).sum() for v, g in zip(vector, gradients, strict=True)]).sum()
         return gradient(product, self._weight_parameters)
 
     @property

@@ -7,10 +7,11 @@ is computed once, and none takes the place of another's.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method
         found.update(repr(described).encode())
         found.update(target.accuracies.to_numpy(float).tobytes())
         found.update(target.seeds.to_numpy(float).tobytes())
-    found.update(code_of(evidence, spaces))
+    found.update(code_of(evidence, spaces) + code_of_plugins(*METRICS.values(), *ENSEMBLES.values()))
     return found.hexdigest()
 
 
@@ -54,6 +55,20 @@ def code_of(*packages: ModuleType) -> bytes:
     folders = (Path(str(package.__file__)).parent for package in packages)
     paths = (path for folder in folders for path in sorted(folder.rglob("*.py")))
     return b"".join(path.read_text(encoding="utf-8").encode() for path in paths)
+
+
+def code_of_plugins(*things: object) -> bytes:
+    """Return the source code of the functions that things have and that are not this project's; their whole files."""
+    functions = [f for thing in things for f in (thing, *vars(thing).values()) if inspect.isfunction(f)]
+    return b"".join(sorted({_source(f) for f in functions if not f.__module__.startswith("diswot.")}))
+
+
+def _source(function: FunctionType) -> bytes:
+    path = Path(inspect.getfile(function))
+    # A function of a notebook has no file.
+    return (
+        path.read_bytes() if path.is_file() else repr((function.__code__.co_code, function.__code__.co_consts)).encode()
+    )
 
 
 def hash_of_scores(scores: pd.DataFrame) -> str:

@@ -19,6 +19,7 @@ from diswot.benchmarks.tables import units
 from diswot.benchmarks.tables.targets import DISTILLED
 from diswot.harness import evidence, search
 from diswot.harness.compute import devices, sweep
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import answers, results, run_folder, stored_search
 from diswot.harness.runs.results import Results
@@ -179,9 +180,12 @@ def _base(plan: Plan) -> Results:
     return results.scored(plan.run)  # an earlier search that cannot be read is no hindrance to a new one
 
 
+def _choosing(plan: Plan, base: Results, space: Space) -> tuple[str, ...]:
+    return plan.targets or results.default_targets(space.name, sorted(set(base.scores["cell"])))
+
+
 def _winner(plan: Plan, base: Results, space: Space) -> Winner:
-    name = plan.targets or results.default_targets(space.name, sorted(set(base.scores["cell"])))
-    target = next(iter(results.targets_of(space.name, name).values()))
+    target = next(iter(results.targets_of(space.name, _choosing(plan, base, space)).values()))
     accuracies = tables.load(target.table, space.name).frame[target.column].dropna()
     own = base.scores[base.scores["seed"] == plan.weight_seed]
     return winner.choose(own, base.proxies, target.name, accuracies, space, Method())
@@ -223,11 +227,14 @@ def _question(plan: Plan, base: Results, space: Space, teachers: Sequence[str]) 
     found = hashlib.sha256(repr(replace(plan, run=Path())).encode())
     found.update(sources.read_from(base, teachers))
     found.update(base.proxies.to_json().encode())
-    for name, target in results.targets_of(space.name, _judging(plan, space)).items():
+    names = (*_judging(plan, space), *_choosing(plan, base, space))
+    for name, target in results.targets_of(space.name, names).items():
         accuracies = tables.load(target.table, space.name).frame[target.column]
         found.update(repr((name, tables.training_seconds(target.table))).encode())
         found.update(pd.util.hash_pandas_object(accuracies).to_numpy().tobytes())
-    found.update(answers.code_of(search, evidence, spaces, tables))
+    plugged_in = (space, *(ALGORITHMS[name] for name in plan.algorithms), *ENSEMBLES.values())
+    found.update(answers.code_of(search, evidence, spaces, tables) + answers.code_of_plugins(*plugged_in))
+    found.update(repr([*ENSEMBLES]).encode())
     return found.hexdigest()
 
 

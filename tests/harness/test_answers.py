@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 
 from diswot.harness.evidence import table
+from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
+from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.table import Method
 from diswot.harness.runs import answers, results
 
@@ -43,6 +46,14 @@ def test_another_score_is_another_question(run: Path) -> None:
         connection.execute("UPDATE scores SET value = -1 WHERE cell = ?", (cell,))
     after = results.correlate(run)
     assert (after.evidence["spearman"] != before.evidence["spearman"]).any()
+
+
+def test_code_of_plugins_is_that_of_other_distributions(tmp_path: Path) -> None:
+    module = tmp_path / "lab.py"
+    module.write_text("def combine(ranks):\n    return ranks[0]\n")
+    own = Ensemble("own", ("a", "b"), runpy.run_path(str(module), run_name="lab")["combine"], "")
+    assert answers.code_of_plugins(own, *ENSEMBLES.values(), *METRICS.values()) == module.read_bytes()
+    assert answers.code_of_plugins(*ENSEMBLES.values(), *METRICS.values()) == b""
 
 
 def test_a_damaged_answer_is_computed_again(run: Path) -> None:

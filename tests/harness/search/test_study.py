@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -108,6 +109,23 @@ def test_replayed_search_is_read_again_until_its_inputs_change(
     (run / "search" / "picks.csv").write_text("seed")
     assert cli(*line[:-1], "4").status == 0
     assert len(replays) == 6
+
+
+def test_replayed_search_is_made_anew_when_a_plugged_in_algorithm_changes(
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "lab.py"
+    picks = []
+    for order in ("", "[::-1]"):
+        module.write_text(
+            f"def mine(space, cells, options, seed):\n    yield list(cells{order})[: options.evaluations]\n"
+        )
+        function = runpy.run_path(str(module), run_name="lab")["mine"]
+        monkeypatch.setitem(study.ALGORITHMS._with_installed(), "mine", function)
+        said = cli("search", run, "--proxy", "diswot", "--algorithm", "mine", "--seeds", "1", "--evaluations", "8")
+        assert said.status == 0, said.sentence
+        picks.append(found(run).picks.query("algorithm == 'mine'")["cell"].item())
+    assert picks[0] != picks[1]
 
 
 def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) -> None:
