@@ -16,7 +16,7 @@ import diswot
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.tables import trainings
 from diswot.harness.evidence import panel, table
-from diswot.harness.evidence.table import Method, Target
+from diswot.harness.evidence.table import Method, TargetAccuracies
 
 SPACE = spaces.get("nb201")
 DOCS = Path(__file__).parents[1]
@@ -60,10 +60,10 @@ def better(functions: list[int]) -> list[int]:
     return accuracy.index[accuracy > accuracy.median()].tolist()
 
 
-def target(name: str, column: str, accuracies: pd.DataFrame) -> Target:
+def target(name: str, column: str, accuracies: pd.DataFrame) -> TargetAccuracies:
     """Return the accuracies of a column, with their seeds where the table has several."""
     seeds = trainings.seeds_of(column, accuracies) if name == "nb201-kd" else pd.DataFrame(index=accuracies.index)
-    return Target(f"{name}:{column}", accuracies[column], seeds, by_function=True)
+    return TargetAccuracies(f"{name}:{column}", accuracies[column], seeds, by_function=True)
 
 
 def best(accuracies: pd.DataFrame) -> None:

@@ -1,7 +1,7 @@
 """Compare recipes of students with `mini`: `python docs/measurements/calibration.py train|compare FOLDER`.
 
 docs/calibration/README.md has the recipes' purpose and the rule that decides. ``train`` is resumable: the same command
-continues it. It takes the functions four at a time through all recipes, so that these have equally many.
+continues it. It takes the functions eight at a time through all recipes.
 ``compare`` writes docs/calibration/recipes.csv and prints one line a recipe.
 """
 
@@ -27,13 +27,24 @@ TEACHER = str(DOCS.parent / "benchmarks" / "tables" / "data" / "nb201-kd-teacher
 MINI = DOCS / "calibration" / "nb201-kd-trainings.csv"
 RESAMPLES = 1_000
 
-#: Changes of `mini`, and what has to be trained: a temperature does not change the vanilla student.
+#: Changes of `mini`, and what has to be trained: temperature and weights do not change the vanilla student.
 RECIPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "temperature 2": (("temperature=2",), ("kd",)),
+    "temperature 2": ((), ("kd",)),
+    "no labels": (("kd_weight=1", "label_weight=0"), ("kd",)),
+    "rate .2": (("learning_rate=0.2",), ("none", "kd")),
     "5000 x 20": (("samples=5000", "epochs=20"), ("none", "kd")),
-    "12 channels": (("C=12",), ("none", "kd")),
     "50000 x 4": (("epochs=4",), ("none", "kd")),
+    "12 channels": (("C=12",), ("none", "kd")),
+    "2 cells": (("N=2",), ("none", "kd")),
+    "32 pixels x 1": (("size=32", "epochs=1"), ("none", "kd")),
+    "50000 x 8": (("epochs=8",), ("none", "kd")),
 }
+
+#: Of all of them.
+COMMON = ("temperature=2",)
+
+#: Functions that are taken through all recipes before the next ones, so that these have about equally many.
+AT_ONCE = 8
 
 
 @click.group()
@@ -44,18 +55,20 @@ def main() -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--image-dir", type=click.Path(path_type=Path))
-@click.option("--functions", default=24, show_default=True, help="At most; a multiple of 4.")
-@click.option("--first", default=len(RECIPES), show_default=True, help="Only so many of the recipes.")
-def train(folder: Path, image_dir: Path | None, functions: int, first: int) -> None:
+@click.option("--functions", default=24, show_default=True, help="At most; a multiple of 8.")
+@click.option("--seeds", default=1, show_default=True)
+@click.option("--recipe", "names", multiple=True, type=click.Choice(list(RECIPES)), help="Repeatable; default all.")
+def train(folder: Path, image_dir: Path | None, functions: int, seeds: int, names: tuple[str, ...]) -> None:
     """Train vanilla and distilled students of every recipe, one folder each."""
-    for count in range(4, functions + 1, 4):
-        for name, (changes, distillers) in list(RECIPES.items())[:first]:
+    for count in range(AT_ONCE, functions + 1, AT_ONCE):
+        for name in names or RECIPES:
+            changes, distillers = RECIPES[name]
             plan = Plan(
                 space="nb201",
                 cells=tuple(stratified.functions(count)),
-                seeds=(0,),
+                seeds=tuple(range(seeds)),
                 distillers=distillers,
-                recipe=recipes.get("mini", changes),
+                recipe=recipes.get("mini", COMMON + changes),
                 images="cifar10",
                 image_dir=image_dir,
                 teacher=TEACHER,

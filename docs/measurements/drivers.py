@@ -21,7 +21,7 @@ import diswot
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.panel import Panel
-from diswot.harness.evidence.table import Method, Target
+from diswot.harness.evidence.table import Method, TargetAccuracies
 from diswot.harness.evidence.table import tables as correlated
 from diswot.harness.search.winner import first_half
 
@@ -90,7 +90,7 @@ def chosen(
 
 def _measured(part: Panel, records: pd.DataFrame, spec: str, values: np.ndarray) -> pd.DataFrame:
     called = tables.targets(spec, SPACE.name)[0].name
-    target = Target(called, pd.Series(values, part.cells), pd.DataFrame(index=part.cells))
+    target = TargetAccuracies(called, pd.Series(values, part.cells), pd.DataFrame(index=part.cells))
     places = [part.proxies.index(driver) for driver in DRIVERS]
     drivers = replace(part, proxies=DRIVERS, members=len(DRIVERS), ensembles=(), scores=part.scores[places])
     drivers = replace(drivers, failed=part.failed[places])

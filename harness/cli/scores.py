@@ -97,7 +97,7 @@ def judge(name: str) -> None:
 
 def _keep(name: str) -> None:
     from diswot.harness.runs import packing
-    from diswot.harness.runs.precomputed import judged
+    from diswot.harness.runs.precomputed import catalogue
 
     done = packing.keep_evidence(name)
-    click.echo(f"wrote {judged.card_path(name)} and its tables" if done else f"the evidence of {name} is up to date")
+    click.echo(f"wrote the evidence in {catalogue.folder(name)}" if done else f"the evidence of {name} is up to date")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.spaces import Space
-from diswot.benchmarks.tables import Target as TableColumn
+from diswot.benchmarks.tables import Target
 from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness import pool, progress
 from diswot.harness.evidence import ceiling, influence, intervals
@@ -56,7 +56,7 @@ SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class TargetAccuracies:
     """Accuracies that scores are correlated with.
 
     Attributes:
@@ -86,7 +86,7 @@ class Method:
 
 
 def tables(
-    panel: Panel, proxies: pd.DataFrame, targets: Sequence[Target], space: Space, method: Method
+    panel: Panel, proxies: pd.DataFrame, targets: Sequence[TargetAccuracies], space: Space, method: Method
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the correlations by seed on all cells, and the evidence by subset.
 
@@ -114,7 +114,7 @@ def tables(
     )
 
 
-def counted(target: Target, space: Space) -> pd.Series:
+def counted(target: TargetAccuracies, space: Space) -> pd.Series:
     """Return the accuracies of a target that count: all, or one a function where a training serves all its cells."""
     if not target.by_function or DISTINCT not in space.subsets:
         return target.accuracies
@@ -153,7 +153,7 @@ class _Group:
 
     subset: str
     panel: Panel
-    targets: tuple[Target, ...]
+    targets: tuple[TargetAccuracies, ...]
     accuracies: np.ndarray
     sizes: np.ndarray
     functions: np.ndarray
@@ -193,8 +193,8 @@ def _judge(group: _Group, method: Method) -> tuple[pd.DataFrame, pd.DataFrame]:
     return found, evidence.assign(subset=group.subset)
 
 
-def _groups(panel: Panel, targets: Sequence[Target], space: Space) -> list[_Group]:
-    together: dict[tuple[int, ...], list[Target]] = {}
+def _groups(panel: Panel, targets: Sequence[TargetAccuracies], space: Space) -> list[_Group]:
+    together: dict[tuple[int, ...], list[TargetAccuracies]] = {}
     for target in targets:
         counting = counted(replace(target, accuracies=target.accuracies.reindex(panel.cells).dropna()), space)
         known = np.flatnonzero(np.isin(panel.cells, counting.index.to_numpy()))
@@ -360,7 +360,7 @@ def _over(difference: Estimates) -> dict[str, np.ndarray]:
 
 def _vanilla_of(names: Sequence[str]) -> dict[int, int]:
     # By the position of a distilled accuracy, that of the vanilla one of the same table.
-    targets = list(map(TableColumn.named, names))
+    targets = list(map(Target.named, names))
     return {
         place: targets.index(target.with_column(VANILLA))
         for place, target in enumerate(targets)
@@ -373,7 +373,7 @@ def _arranged(
     columns: Sequence[str],
     keys: Sequence[str],
     panel: Panel,
-    targets: Sequence[Target],
+    targets: Sequence[TargetAccuracies],
     described: Mapping[str, Mapping[str, str]],
     space: Space,
 ) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""Correlations that were computed once, kept below a run's folder by the question that they answer.
+"""Correlations that were computed once, kept in a folder by the question that they answer.
+
+The folder is a run's, or that of precomputed scores.
 
 A question is a hash of everything that the answer depends on, this project's code included. So no answer is stale, each
 is computed once, and none takes the place of another's.
@@ -20,13 +22,15 @@ from diswot.benchmarks import spaces
 from diswot.harness import evidence, files
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.metrics import METRICS
-from diswot.harness.evidence.table import Method, Target
+from diswot.harness.evidence.table import Method, TargetAccuracies
 
 #: What an answer consists of.
 TABLES = ("correlations", "evidence")
 
 
-def question(data: str, proxies: pd.DataFrame, targets: Sequence[Target], method: Method, undefined: str) -> str:
+def question(
+    data: str, proxies: pd.DataFrame, targets: Sequence[TargetAccuracies], method: Method, undefined: str
+) -> str:
     """Return a hash of what evidence depends on: scores, directions, accuracies, method, and this project's code.
 
     The versions of numpy, scipy and pandas are not part of it.
@@ -78,7 +82,7 @@ def hash_of_scores(scores: pd.DataFrame) -> str:
 
 
 def read(folder: Path, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the correlations and the evidence that answer a question; None where a run's folder has no such answer."""
+    """Return the correlations and the evidence that answer a question; None where a folder has no such answer."""
     paths = [_path(folder, asked, table) for table in TABLES]
     if not all(path.is_file() for path in paths):
         return None
@@ -90,7 +94,7 @@ def read(folder: Path, asked: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
 
 
 def write(folder: Path, asked: str, correlations: pd.DataFrame, judged: pd.DataFrame) -> None:
-    """Keep the answer to a question in a run's folder."""
+    """Keep the answer to a question in a folder."""
     for table, frame in zip(TABLES, (correlations, judged), strict=True):
         files.write_table(_path(folder, asked, table), frame)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import tempfile
 from collections.abc import Collection
 from dataclasses import replace
@@ -15,8 +16,8 @@ import pandas as pd
 from diswot.benchmarks import images, spaces
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.harness import files
-from diswot.harness.runs import results, run_folder
-from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs import answers, results, run_folder
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
 from diswot.harness.runs.provenance import Card, devices
 from diswot.harness.runs.results import Results
@@ -181,5 +182,7 @@ def keep_evidence(name: str) -> bool:
     with tempfile.TemporaryDirectory() as parent:
         found = results.correlate(run_folder.show(one, Path(parent)))
     if not found.method.kept:
-        judged.write(one, found.method.question, found.correlations, found.evidence)
+        folder = catalogue.folder(name)
+        shutil.rmtree(folder, ignore_errors=True)  # an answer to an earlier question
+        answers.write(folder, found.method.question, found.correlations, found.evidence)
     return not found.method.kept

@@ -23,7 +23,7 @@ from diswot.harness.evidence.metrics import influence_of
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
 from diswot.harness.records import Document
 from diswot.harness.runs import answers, run_folder, stored_search
-from diswot.harness.runs.precomputed import judged
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.provenance import Info
 from diswot.harness.runs.store import Store
 from diswot.harness.runs.stored_search import Search
@@ -177,7 +177,7 @@ def correlate(
     evaluated = sorted(set(results.scores["cell"]))
     chosen = targets_of(space, target_names or default_targets(space, evaluated))
     say_fractions(chosen.values(), space)
-    found: list[evidence_table.Target] = []
+    found: list[evidence_table.TargetAccuracies] = []
     cards: dict[str, tables.Card] = {}
     for name, target in chosen.items():
         table = tables.load(target.table, space)
@@ -240,13 +240,13 @@ def with_intervals(results: Results) -> pd.DataFrame:
 
 
 def _judged(
-    results: Results, targets: list[evidence_table.Target], method: Method, undefined: str
+    results: Results, targets: list[evidence_table.TargetAccuracies], method: Method, undefined: str
 ) -> tuple[str, bool, pd.DataFrame, pd.DataFrame]:
     # Which question is answered, whether the answer came with precomputed scores, correlations and evidence.
     shipped = run_folder.shipped(results.folder, results.info)
     data = answers.hash_of_scores(results.scores) if shipped is None else shipped.data_hash
     question = answers.question(data, results.proxies, targets, method, undefined)
-    known = None if shipped is None else judged.read(shipped, question)
+    known = None if shipped is None else answers.read(catalogue.folder(shipped.name), question)
     kept = known is not None
     known = known or answers.read(results.folder, question)
     if known is not None:
@@ -264,7 +264,7 @@ def _judged(
 
 def target_of(
     name: str, column: str, table: pd.DataFrame, evaluated: Sequence[int], space: Space
-) -> evidence_table.Target:
+) -> evidence_table.TargetAccuracies:
     """Return a column of a table as a target, with its training seeds: columns ``COLUMN-0`` or ``COLUMN-seed0``, ..."""
     by_function = one_training_a_function(table[column].dropna(), space)
     frame = table[table.index.isin(evaluated)]
@@ -278,7 +278,7 @@ def target_of(
     # Columns whose mean is not the accuracy are something else, such as its epochs.
     if not ((seeds.mean(axis=1) - accuracies).abs().dropna() <= _ROUNDED).all():
         seeds = seeds.iloc[:, :0]
-    return evidence_table.Target(name, accuracies, seeds, by_function)
+    return evidence_table.TargetAccuracies(name, accuracies, seeds, by_function)
 
 
 def one_training_a_function(accuracies: pd.Series, space: Space) -> bool:
@@ -287,7 +287,7 @@ def one_training_a_function(accuracies: pd.Series, space: Space) -> bool:
     return bool((accuracies.groupby(functions).nunique() == 1).all())
 
 
-def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
+def gains(found: list[evidence_table.TargetAccuracies]) -> list[evidence_table.TargetAccuracies]:
     """Return what distillation adds, cell by cell, for each table of which both accuracies are there.
 
     Seeds are paired, since both students begin alike.
@@ -303,7 +303,7 @@ def gains(found: list[evidence_table.Target]) -> list[evidence_table.Target]:
             uneven = (ones.notna() != others.notna()).any(axis=1) & seeds.notna().any(axis=1)
             gain = gain.mask(uneven, seeds.mean(axis=1))
             by_function = distilled.by_function and vanilla.by_function
-            made.append(evidence_table.Target(target.with_column(GAIN).name, gain, seeds, by_function))
+            made.append(evidence_table.TargetAccuracies(target.with_column(GAIN).name, gain, seeds, by_function))
     return [one for one in made if not one.accuracies.empty]
 
 

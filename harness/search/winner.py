@@ -10,7 +10,7 @@ import pandas as pd
 from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import intervals, panel
-from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, Target, by_evidence, tables
+from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, TargetAccuracies, by_evidence, tables
 from diswot.harness.runs.stored_search import Winner
 from diswot.harness.search.plan import NoSearchError
 
@@ -45,7 +45,7 @@ def choose(
             "Name a proxy instead."
         )
     chooses = first_half(space, whole.cells[known])
-    truth = [Target(target, accuracies, pd.DataFrame(index=accuracies.index))]
+    truth = [TargetAccuracies(target, accuracies, pd.DataFrame(index=accuracies.index))]
     chosen, judged = (
         tables(whole.at(known[side]), proxies, truth, space, method)[1].query("subset == 'all'").set_index("proxy")
         for side in (chooses, ~chooses)

@@ -11,7 +11,7 @@ import pytest
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
-from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, TargetAccuracies
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
@@ -155,7 +155,7 @@ def test_the_seeds_of_a_table_are_found_in_its_columns(tmp_path: Path, settings:
     assert ceilings["nb201-kd:vanilla"] > 0.8
 
 
-def aimed(column: str, frame: pd.DataFrame) -> Target:
+def aimed(column: str, frame: pd.DataFrame) -> TargetAccuracies:
     return results.target_of(f"t:{column}", column, frame, frame.index.tolist(), spaces.get("nb201"))
 
 

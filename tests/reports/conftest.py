@@ -94,7 +94,7 @@ def make_run(
     priced = pd.DataFrame({"name": list(names), "seconds": 1.0, "relative_cost": costs})
     priced.to_csv(folder / "costs.csv", index=False)
     found = [
-        evidence_table.Target(
+        evidence_table.TargetAccuracies(
             str(name),
             part.set_index("cell")["accuracy"],
             pd.DataFrame(

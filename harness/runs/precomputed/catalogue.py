@@ -103,6 +103,14 @@ def data_path(name: str) -> Path:
     return FOLDER / f"{name}.parquet"
 
 
+def folder(name: str) -> Path:
+    """Return the folder with the answer that comes with the scores, see `diswot.harness.runs.answers`.
+
+    It is taken where it answers exactly the question that is asked, so that not every machine need judge all cells.
+    """
+    return FOLDER / name
+
+
 def card_path(name: str) -> Path:
     """Return the file that says how they were made."""
     return FOLDER / f"{name}{_CARD}"

@@ -16,7 +16,7 @@ from scipy import stats
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces.nb201 import Cell, counts
 from diswot.harness.evidence import ceiling, panel, table
-from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, Target
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, TargetAccuracies
 
 #: Few cells of the benchmark, of every kind: the first 200 indices.
 CELLS = range(200)
@@ -40,13 +40,17 @@ def proxies(**directions: str) -> pd.DataFrame:
     return pd.DataFrame([{"name": n, "family": "f", "direction": d} for n, d in directions.items()])
 
 
-def target(accuracies: dict[int, float], name: str = "t:a", seeds: dict[str, Any] | None = None) -> Target:
+def target(accuracies: dict[int, float], name: str = "t:a", seeds: dict[str, Any] | None = None) -> TargetAccuracies:
     known = pd.Series(accuracies, dtype=float)
-    return Target(name, known, pd.DataFrame(seeds or {}, index=known.index))
+    return TargetAccuracies(name, known, pd.DataFrame(seeds or {}, index=known.index))
 
 
 def made(
-    scores: pd.DataFrame, records: pd.DataFrame, targets: list[Target], undefined: str = "worst", **method: Any
+    scores: pd.DataFrame,
+    records: pd.DataFrame,
+    targets: list[TargetAccuracies],
+    undefined: str = "worst",
+    **method: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     one = panel.build(scores, records, undefined=undefined)
     return table.tables(one, records, targets, spaces.get("nb201"), Method(**method))
@@ -297,7 +301,7 @@ def test_flops_on_the_published_subsets(shared_data: Path) -> None:
             "value": [float(counts.official(Cell.from_index(int(cell))).flops) for cell in published.index],
         }
     )
-    target = Target("nb201:cifar10-test", published, pd.DataFrame(index=published.index))
+    target = TargetAccuracies("nb201:cifar10-test", published, pd.DataFrame(index=published.index))
     records = proxies(flops="higher")
     _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"), Method())
     found = evidence.set_index("subset")["spearman"].round(2).to_dict()
@@ -330,7 +334,7 @@ def test_one_training_a_function_counts_each_function_once() -> None:
     accuracies = {cell: accuracy[space.representative(cell)] for cell in cells}
     score = {cell: accuracy[cell] + float(generator.normal()) for cell in once}
     scores: Any = {("p", cell, 0): score[space.representative(cell)] for cell in cells}
-    shared = Target("t:a", pd.Series(accuracies), pd.DataFrame(index=cells), by_function=True)
+    shared = TargetAccuracies("t:a", pd.Series(accuracies), pd.DataFrame(index=cells), by_function=True)
     by_seed, evidence = made(frame(scores), proxies(p="higher"), [shared])
     row = evidence.query("subset == 'all'").iloc[0]
     expected = stats.spearmanr([score[cell] for cell in once], [accuracy[cell] for cell in once]).statistic

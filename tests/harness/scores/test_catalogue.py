@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from diswot.benchmarks.errors import InputError
-from diswot.harness.runs import results
-from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs import answers, results
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 if sys.version_info >= (3, 11):
@@ -82,22 +82,24 @@ def test_a_damaged_card_is_told(shipped: Precomputed, change: Callable[[Any], An
 
 
 def test_what_is_shipped_is_whole_and_small_enough_for_a_wheel() -> None:
-    files = sorted(catalogue.FOLDER.glob("*"))
+    files = sorted(path for path in catalogue.FOLDER.rglob("*") if path.is_file())
     assert sum(path.stat().st_size for path in files) < 20 * 2**20
     named = [catalogue.load(name) for name in catalogue.names()]
     for one in named:
         assert len(one.frame()) == one.card.scores
-    known = {path(one.name) for one in named for path in (catalogue.data_path, catalogue.card_path, judged.card_path)}
-    known |= {judged.table_path(one.name, table) for one in named for table in judged.TABLES}
+    known = {path(one.name) for one in named for path in (catalogue.data_path, catalogue.card_path)}
+    of_answers = [path for one in named for path in (catalogue.folder(one.name) / "answers").glob("*.parquet")]
+    assert len(of_answers) == len(answers.TABLES) * len(named)
+    known |= set(of_answers)
     # What proxies cost is measured by `diswot bench`, and may come with a set.
     known |= {path for one in named if (path := catalogue.FOLDER / f"{one.name}.costs.csv") in files}
-    assert set(files) == known, "`diswot scores pack` writes the other five files of a set"
+    assert set(files) == known, "`diswot scores pack` writes the other four files of a set"
 
 
 def test_the_package_holds_its_sets() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     held = project["tool"]["setuptools"]["package-data"]["diswot.harness.runs.precomputed"]
-    judgement = (judged.card_path("x"), judged.table_path("x", "evidence"))
-    for path in (catalogue.data_path("x"), catalogue.card_path("x"), *judgement):
+    answer = catalogue.folder("x") / "answers" / "0.evidence.parquet"
+    for path in (catalogue.data_path("x"), catalogue.card_path("x"), answer):
         relative = path.relative_to(Path(catalogue.__file__).parent)
         assert any(fnmatch(relative.as_posix(), pattern) for pattern in held)

@@ -13,9 +13,9 @@ import pytest
 from diswot.benchmarks.errors import InputError
 from diswot.harness import evidence
 from diswot.harness.evidence import table
-from diswot.harness.evidence.table import Method, Target
+from diswot.harness.evidence.table import Method, TargetAccuracies
 from diswot.harness.runs import answers, packing, results, run_folder
-from diswot.harness.runs.precomputed import catalogue, judged
+from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
 
 #: What a table of evidence takes from the record of a proxy.
@@ -51,7 +51,7 @@ def test_another_question_is_computed(shipped: Precomputed, tmp_path: Path) -> N
     assert results.correlate(folder, ("s0-diswot:distilled",)).method.kept  # what the default stands for
 
 
-def question(one: Precomputed, targets: list[Target], method: Method, undefined: str) -> str:
+def question(one: Precomputed, targets: list[TargetAccuracies], method: Method, undefined: str) -> str:
     return answers.question(one.data_hash, pd.DataFrame(map(dict, one.card.proxies)), targets, method, undefined)
 
 
@@ -59,7 +59,7 @@ def test_a_question_depends_on_all_that_an_answer_does(
     shipped: Precomputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accuracies = pd.Series([1.0, 2.0], index=[111, 113])
-    target = Target("a:b", accuracies, pd.DataFrame({"0": accuracies}))
+    target = TargetAccuracies("a:b", accuracies, pd.DataFrame({"0": accuracies}))
     other = Precomputed(shipped.name, shipped.path, shipped.card.model_copy(update={"data_hash": "0"}))
     asked = [
         question(shipped, [target], Method(), "worst"),
@@ -114,17 +114,21 @@ def test_precomputed_without_evidence_is_judged(shipped: Precomputed, tmp_path: 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda name: judged.table_path(name, "evidence").unlink(),
-        lambda name: judged.table_path(name, "correlations").write_bytes(b"PAR1"),
-        lambda name: judged.card_path(name).write_text("{"),
-        lambda name: judged.card_path(name).write_text("[]"),
+        lambda evidence, correlations: evidence.unlink(),
+        lambda evidence, correlations: correlations.write_bytes(b"PAR1"),
     ],
 )
-def test_damaged_evidence_is_told(shipped: Precomputed, tmp_path: Path, damage: Callable[[str], Any]) -> None:
+def test_damaged_evidence_is_computed_again(
+    shipped: Precomputed, tmp_path: Path, damage: Callable[[Path, Path], Any]
+) -> None:
     packing.keep_evidence(shipped.name)
-    damage(shipped.name)
-    with pytest.raises(InputError, match=r"scores: .*s0-noise\.evidence\.json or what it names is damaged"):
-        results.correlate(run_folder.show(shipped, tmp_path))
+    before = results.correlate(run_folder.show(shipped, tmp_path / "before"))
+    found = [*catalogue.folder(shipped.name).glob("answers/*")]
+    damage(*(next(path for path in found if table in path.name) for table in ("evidence", "correlations")))
+    after = results.correlate(run_folder.show(shipped, tmp_path / "after"))
+    assert before.method.kept
+    assert not after.method.kept
+    pd.testing.assert_frame_equal(after.evidence, before.evidence, check_exact=True)
 
 
 def test_the_evidence_of_what_is_shipped_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
