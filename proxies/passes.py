@@ -277,7 +277,9 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
     mixed with 5 % of a uniform one. Convolutions, linear layers and normalisations are affine in their parameters:
     a weight that is larger by d adds to a module's output d times what the module puts out where that weight is 1
     and all others are 0. So each image gets a d of its own for each weight, and one backward pass a class gives
-    the Jacobians of all images. A weight that several modules share is shifted in each.
+    the Jacobians of all images. Predictions sum to 1, so what all logits have in common cancels: the first class needs
+    no pass where the others' logits are taken relative to its own. A weight that several modules share is shifted in
+    each.
 
     Args:
         network: in evaluation mode, so that images do not know of each other; taken over.
@@ -320,10 +322,12 @@ def fisher_information(network: Any, images: Tensor) -> Tensor:
         shifts[:] = [chunk.new_zeros((len(chunk), len(positions))).requires_grad_()]
         with torch.enable_grad():
             outputs = logits(network, chunk)
-        rows = [gradient(logit.sum(), shifts)[0] for logit in outputs.unbind(1)]
-        jacobian = torch.stack(rows, dim=1).double()
+            beyond_first = outputs[:, 1:] - outputs[:, :1]
+        jacobian = outputs.new_empty((*beyond_first.shape, len(positions)), dtype=torch.float64)
+        for row, logit in zip(jacobian.unbind(1), beyond_first.unbind(1), strict=True):
+            row.copy_(gradient(logit.sum(), shifts)[0])
         classes = outputs.shape[1]
-        p = (1 - _SMOOTHING) * outputs.detach().double().softmax(1) + _SMOOTHING / classes
+        p = ((1 - _SMOOTHING) * outputs.detach().double().softmax(1) + _SMOOTHING / classes)[:, 1:]
         covariance = p.diag_embed() - p[:, :, None] * p[:, None, :]
         total += torch.einsum("nkv,nkl,nlw->vw", jacobian, covariance, jacobian)
     return total / len(images)
