@@ -188,7 +188,7 @@ class Run:
                 accuracy brings the vanilla one and the gain along.
             metric: what intervals and comparisons are about: ``spearman`` or ``kendall``.
             subset: which cells: ``all``, ``distinct`` (one a function), ``connected``, ``reachable`` or
-                ``live-convolution``. A subset that equals all cells has the rows of all.
+                ``live-convolution``. A target whose cells are all in the subset has its rows of all cells.
             undefined: ``worst`` ranks undefined scores last, ``omit`` leaves their cells out.
             suite: a suite, such as ``nb201-2026``, which then says what the targets, the metric and ``undefined`` are;
                 a run of other proxies, versions, cells, images or seeds is refused.
@@ -199,11 +199,11 @@ class Run:
             `evidence.csv`.
 
         Raises:
-            InputError: if a target, metric or subset is not known, or no evaluated cell has an accuracy.
+            InputError: if a target, metric or subset is not known, or no evaluated cell of the subset has an
+                accuracy.
         """
         from diswot.benchmarks import spaces
         from diswot.benchmarks.errors import unknown
-        from diswot.harness.evidence.table import Method
         from diswot.harness.runs import suites
 
         if suite is not None and (targets, metric, undefined) != ((), "spearman", "worst"):
@@ -213,13 +213,13 @@ class Run:
             raise unknown("subset", subset, known)
         asked = (targets,) if isinstance(targets, str) else tuple(targets)
         if suite is None:
-            self._results = results.correlate(self.folder, asked, method=Method(metric=metric), undefined=undefined)
+            self._results = results.correlate(self.folder, asked, metric=metric, undefined=undefined)
         else:
             self._results = suites.correlate(self.folder, suite)
             metric = self._results.method.metric
-        evidence = self._results.evidence
-        held = evidence[evidence["subset"] == subset]
-        chosen = held if len(held) else evidence[evidence["subset"] == "all"]
+        chosen = results.of_subset(self._results, subset)
+        if chosen.empty:
+            raise InputError(f"subset: {subset} holds none of the cells with an accuracy.")
         first = ["proxy", "family", "direction", "target", "subset", "metric", "value", "low", "high", "n"]
         first += ["n_functions", "undefined", "failed"]
         tidy = chosen.assign(value=chosen[metric])

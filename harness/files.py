@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from diswot.benchmarks.errors import InputError
@@ -114,6 +115,13 @@ def _is_alive(process: int) -> bool:
     except OSError:  # it is another user's
         return True
     return True
+
+
+def code_of(*packages: ModuleType) -> bytes:
+    """Return the source code of packages, file after file, whatever this system ends lines with."""
+    folders = (Path(str(package.__file__)).parent for package in packages)
+    paths = (path for folder in folders for path in sorted(folder.rglob("*.py")))
+    return b"".join(path.read_text(encoding="utf-8").encode() for path in paths)
 
 
 def digest(path: Path) -> str:

@@ -137,6 +137,14 @@ def test_correlate_refuses_unknown_words(run: diswot.Run) -> None:
         run.correlate(subset="distinct")
 
 
+def test_a_subset_has_rows_of_every_target() -> None:
+    run = diswot.load("nb201-noise")
+    by_target = run.correlate(subset="distinct").set_index("target")
+    assert set(by_target.index) == set(run.correlate()["target"])
+    assert set(by_target.loc["analog-nasbench:baseline", "subset"]) == {"distinct"}
+    assert set(by_target.loc["nb201-kd:distilled", "subset"]) == {"all"}  # of it each function counts once anyway
+
+
 def test_search_finds_the_best_cell(run: diswot.Run) -> None:
     found = run.search("params", searches=2, evaluations=24, population=6, budgets={"params": 8e5})
     best = found.best

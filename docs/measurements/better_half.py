@@ -16,7 +16,7 @@ import diswot
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.tables import trainings
 from diswot.harness.evidence import panel, table
-from diswot.harness.evidence.table import Method, TargetAccuracies
+from diswot.harness.evidence.table import TargetAccuracies
 
 SPACE = spaces.get("nb201")
 DOCS = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def main() -> None:
             print(f"\n{name}, {half}: {len(chosen)} functions")
             best(accuracies.loc[chosen])
             targets = [target(name, column, accuracies.loc[chosen]) for column in ("vanilla", "distilled")]
-            of = table.tables(scores, proxies, targets, SPACE, Method())[1]
+            of = table.tables(scores, proxies, targets, SPACE)[1]
             parts.append(arranged(of[of["subset"] == "all"], name, half))
     whole = pd.concat(parts, ignore_index=True)
     modelled = whole["table"] == "nb201-kd-model"

@@ -21,7 +21,7 @@ import diswot
 from diswot.benchmarks import spaces, tables
 from diswot.harness.evidence import panel
 from diswot.harness.evidence.panel import Panel
-from diswot.harness.evidence.table import Method, TargetAccuracies
+from diswot.harness.evidence.table import TargetAccuracies
 from diswot.harness.evidence.table import tables as correlated
 from diswot.harness.search.winner import first_half
 
@@ -95,7 +95,7 @@ def _measured(part: Panel, records: pd.DataFrame, spec: str, values: np.ndarray)
     drivers = replace(part, proxies=DRIVERS, members=len(DRIVERS), ensembles=(), scores=part.scores[places])
     drivers = replace(drivers, failed=part.failed[places])
     only_all = replace(SPACE, subsets={"all": SPACE.subsets["all"]})
-    return correlated(drivers, records, [target], only_all, Method())[1]
+    return correlated(drivers, records, [target], only_all)[1]
 
 
 def _accuracies(spec: str, cells: np.ndarray) -> np.ndarray:

@@ -70,7 +70,6 @@ def command(
     from diswot.harness.cli import output, summary
     from diswot.harness.cli import published as published_output
     from diswot.harness.compute import reuse
-    from diswot.harness.evidence.table import Method
     from diswot.harness.runs import published, results, run_folder, suites
     from diswot.reports import paper
     from diswot.reports.style import look
@@ -81,7 +80,6 @@ def command(
         options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
     if suite is not None:
         options.refuse_idle("without --suite, which says what it is", "targets", "metric", "undefined")
-    method = Method(metric=metric)
     paths = _tables(out, "published" if with_published else "correlations")
     folders = run_folder.find(run_folder.named(run))
     for folder in folders:
@@ -98,7 +96,7 @@ def command(
         found = [
             suites.correlate(folder, suite)
             if suite is not None
-            else results.correlate(folder, targets, method=method, undefined=undefined)
+            else results.correlate(folder, targets, metric=metric, undefined=undefined)
             for folder in folders
         ]
     tables = [published.compared(one) if with_published else results.with_intervals(one) for one in found]

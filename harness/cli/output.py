@@ -42,12 +42,6 @@ def modelled(results: Results, targets: Sequence[str]) -> list[str]:
     return [target for target in targets if tables.Target.named(target).table in known]
 
 
-def no_cells(results: Results, subset: str | None) -> str:
-    """Say why a subset has no correlations."""
-    whole = "the same cells as all" if subset is None or _holds(results, subset) else "none of the cells"
-    return f"{results.info.space}: the subset {subset} holds {whole}."
-
-
 def origin(results: Results) -> list[str]:
     """Say so where the correlations came with precomputed scores."""
     if not results.method.kept:
@@ -81,11 +75,6 @@ def undistilled(space: str, cells: Sequence[int]) -> str:
         f"no {column} accuracy: {name} has one for {known} of these {counted(len(cells), 'cell')}, and {needed} are "
         f"needed; `diswot evaluate --cells {name}:100` takes 100 cells that have one."
     )
-
-
-def _holds(results: Results, subset: str) -> bool:
-    chosen = spaces.get(results.info.space).subsets[subset]
-    return bool(chosen.of(results.targets["cell"].unique()).any())
 
 
 def agreement(evidence: pd.DataFrame) -> list[str]:

@@ -50,7 +50,6 @@ def command(
     from diswot.benchmarks.errors import InputError
     from diswot.harness import files
     from diswot.harness.cli import output
-    from diswot.harness.evidence.table import Method
     from diswot.harness.runs import results, run_folder
     from diswot.reports import paper
 
@@ -66,7 +65,6 @@ def command(
     run = run_folder.named(run)
     if out is None and not files.can_be_written(run) and run.is_dir():
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
-    method = Method(metric=metric)
-    found = [results.correlate(folder, targets, method=method, undefined=undefined) for folder in run_folder.find(run)]
+    found = [results.correlate(folder, targets, metric=metric, undefined=undefined) for folder in run_folder.find(run)]
     click.echo(output.written(reports.build(found, out or run, names, wanted), found))
     return 0

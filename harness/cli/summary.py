@@ -24,7 +24,7 @@ from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs import suites
-from diswot.harness.runs.results import Results
+from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
@@ -87,9 +87,9 @@ def correlations(
         suite: that was asked for; None to look for one that is equal.
     """
     everything = results.evidence
-    evidence = leading(everything) if subset is None else everything[everything["subset"] == subset]
+    evidence = leading(everything) if subset is None else of_subset(results, subset)
     if evidence.empty:
-        return Shown(output.no_cells(results, subset))
+        return Shown(f"{results.info.space}: the subset {subset} holds none of the cells with an accuracy.")
     known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS] if columns else evidence
     if known.empty:
         found = int(evidence["n_functions"].max())

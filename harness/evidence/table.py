@@ -73,20 +73,8 @@ class TargetAccuracies:
     by_function: bool = False
 
 
-@dataclass(frozen=True)
-class Method:
-    """How scores are correlated.
-
-    Attributes:
-        metric: the rank correlation that intervals, comparisons and the order of proxies are about; one of
-            `metrics.METRICS` that has an influence.
-    """
-
-    metric: str = "spearman"
-
-
 def tables(
-    panel: Panel, proxies: pd.DataFrame, targets: Sequence[TargetAccuracies], space: Space, method: Method
+    panel: Panel, proxies: pd.DataFrame, targets: Sequence[TargetAccuracies], space: Space, metric: str = "spearman"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the correlations by seed on all cells, and the evidence by subset.
 
@@ -95,7 +83,8 @@ def tables(
         proxies: columns name, family and direction; a score without a row here is an ensemble's.
         targets: what to correlate with; those on the same cells are compared with each other.
         space: knows subsets, functions and sizes.
-        method: how to judge uncertainty.
+        metric: the rank correlation that intervals, comparisons and the order of proxies are about; one of
+            `metrics.METRICS` that has an influence.
 
     Returns:
         Two frames: `CORRELATION_COLUMNS`, one row a proxy, target and seed; and `EVIDENCE_COLUMNS`, one row a subset,
@@ -105,7 +94,7 @@ def tables(
     """
     records = proxies.set_index("name")[["family", "direction"]].to_dict("index")
     described = {name: records.get(name, {"family": "ensemble", "direction": "higher"}) for name in panel.proxies}
-    parts = _judge_all(_groups(panel, targets, space), method) if panel.proxies else []
+    parts = _judge_all(_groups(panel, targets, space), metric) if panel.proxies else []
     by_seed = [found for found, part in parts if (part["subset"] == "all").any()]
     evidence = [part for _, part in parts]
     return (
@@ -159,8 +148,8 @@ class _Group:
     functions: np.ndarray
 
 
-def _judge_all(groups: Sequence[_Group], method: Method) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    judge_one = partial(_judge, method=method)
+def _judge_all(groups: Sequence[_Group], metric: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    judge_one = partial(_judge, metric=metric)
     if sum(group.panel.scores.size for group in groups) < _SMALL:
         return [judge_one(group) for group in groups]
     found = pool.run(
@@ -187,9 +176,9 @@ def _refuse(group: _Group) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def _judge(group: _Group, method: Method) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _judge(group: _Group, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     found = _by_seed(group)
-    evidence = _summary(found).merge(_uncertainty(group, found, method), on=["proxy", "target"])
+    evidence = _summary(found).merge(_uncertainty(group, found, metric), on=["proxy", "target"])
     return found, evidence.assign(subset=group.subset)
 
 
@@ -267,19 +256,19 @@ def _summary(by_seed: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([counted, *measured], axis=1).reset_index()
 
 
-def _uncertainty(group: _Group, by_seed: pd.DataFrame, method: Method) -> pd.DataFrame:
+def _uncertainty(group: _Group, by_seed: pd.DataFrame, metric: str) -> pd.DataFrame:
     panel = group.panel
     names = [target.name for target in group.targets]
-    correlation, partial = estimates(panel, group.accuracies, group.sizes, group.functions, method.metric)
+    correlation, partial = estimates(panel, group.accuracies, group.sizes, group.functions, metric)
     low, high = intervals.of_correlation(correlation)
     partial_low, partial_high = intervals.of_correlation(partial)
     vanilla = _vanilla_of(names)
     rows = []
     for t, target in enumerate(group.targets):
         by_training_seed = target.seeds.reindex(panel.cells)
-        limit = ceiling.of(by_training_seed) if method.metric == "spearman" else np.nan
+        limit = ceiling.of(by_training_seed) if metric == "spearman" else np.nan
         columns = {
-            "metric": method.metric,
+            "metric": metric,
             "low": low[:, t],
             "high": high[:, t],
             "n_functions": correlation.functions[:, t],
@@ -310,7 +299,7 @@ def estimates(
         accuracies: (T, n), percent.
         sizes: (n,), what partial correlations control for.
         functions: (n,), numbers from 0.
-        metric: as `Method` has it.
+        metric: as `tables` has it.
 
     Returns:
         Two estimates of shape (P, T).

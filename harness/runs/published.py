@@ -19,7 +19,7 @@ from diswot.benchmarks.tables import Target
 from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
-from diswot.harness.runs.results import Results
+from diswot.harness.runs.results import Results, holds_all
 from diswot.proxies import registry
 
 #: Where the figures stand; docs/stored-formats.md says what each column holds.
@@ -186,7 +186,7 @@ def compared(results: Results, published: Iterable[Figure] | None = None) -> pd.
         if figure.space != results.info.space or target is None:
             continue
         held = known.get((figure.subset, target, figure.proxy))
-        if held is None and _holds_all(results, figure.subset, target):
+        if held is None and holds_all(results, figure.subset, target):
             held = known.get(("all", target, figure.proxy))
         if held is not None:
             rows.append(_row(results, figure, target, targets[target], held))
@@ -202,11 +202,6 @@ def _closest(figure: Figure, targets: dict[str, Accuracy]) -> str | None:
         return sum(mine == theirs for mine, theirs in pairs)
 
     return max(comparable, key=agreement, default=None)
-
-
-def _holds_all(results: Results, subset: str, target: str) -> bool:
-    cells = results.targets.loc[results.targets["target"] == target, "cell"].to_numpy()
-    return bool(spaces.get(results.info.space).subsets[subset].of(cells).all())
 
 
 def _row(results: Results, figure: Figure, target: str, accuracy: Accuracy, held: dict[Any, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from diswot.harness import files, progress, records
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
 from diswot.harness.evidence.metrics import influence_of
-from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS
 from diswot.harness.records import Document
 from diswot.harness.runs import answers, run_folder, stored_search
 from diswot.harness.runs.precomputed import catalogue
@@ -150,7 +150,7 @@ def correlate(
     run: Path | str,
     target_names: tuple[str, ...] = (),
     *,
-    method: Method | None = None,
+    metric: str = "spearman",
     undefined: str = "worst",
 ) -> Results:
     """Correlate a run's scores with targets, store what is found beside them, and return everything.
@@ -159,14 +159,14 @@ def correlate(
         run: the run's folder.
         target_names: ``table:column`` or ``table``; by default the space's own. Where a table has both a distilled and
             a vanilla accuracy, asking for one brings the other along, and the gain, distilled minus vanilla.
-        method: of measuring uncertainty.
+        metric: the rank correlation that intervals, comparisons and the order of proxies are about; one of
+            `diswot.harness.evidence.metrics.METRICS` that has an influence.
         undefined: ``worst`` to rank undefined scores below all others; ``omit`` to leave these cells out.
 
     Raises:
-        InputError: if a target is not known, none of its cells was evaluated, or the method is not known.
+        InputError: if a target is not known, none of its cells was evaluated, or the metric is not known.
     """
-    method = method or Method()
-    influence_of(method.metric)  # refuses one that is not known
+    influence_of(metric)  # refuses one that is not known
     if undefined not in panel.UNDEFINED:
         raise unknown("undefined", undefined, panel.UNDEFINED)
     folder = run_folder.named(Path(run))
@@ -199,10 +199,10 @@ def correlate(
         ],
         ignore_index=True,
     )
-    question, kept, correlations, evidence = _judged(results, found, method, undefined)
+    question, kept, correlations, evidence = _judged(results, found, metric, undefined)
     said = Answered(
         targets=[f"{one.table}:{one.column}" for one in chosen.values()],
-        metric=method.metric,
+        metric=metric,
         undefined=undefined,
         question=question,
         kept=kept,
@@ -239,13 +239,32 @@ def with_intervals(results: Results) -> pd.DataFrame:
     return results.correlations.merge(evidence[columns], on=["proxy", "target"], how="left")
 
 
+def of_subset(results: Results, subset: str) -> pd.DataFrame:
+    """Return the evidence on a subset; of targets whose cells are all in it, that on all cells, which is the same.
+
+    It has no rows of a target that has no cell in the subset.
+    """
+    evidence = results.evidence
+    own = evidence["subset"] == subset
+    others = set(evidence["target"]) - set(evidence.loc[own, "target"])
+    whole = [target for target in others if holds_all(results, subset, target)]
+    return evidence[own | (evidence["subset"].eq("all") & evidence["target"].isin(whole))]
+
+
+def holds_all(results: Results, subset: str, target: str) -> bool:
+    """Return whether all cells with an accuracy in a target are in a subset."""
+    cells = results.targets.loc[results.targets["target"] == target, "cell"].to_numpy()
+    return bool(spaces.get(results.info.space).subsets[subset].of(cells).all())
+
+
 def _judged(
-    results: Results, targets: list[evidence_table.TargetAccuracies], method: Method, undefined: str
+    results: Results, targets: list[evidence_table.TargetAccuracies], metric: str, undefined: str
 ) -> tuple[str, bool, pd.DataFrame, pd.DataFrame]:
     # Which question is answered, whether the answer came with precomputed scores, correlations and evidence.
     shipped = run_folder.shipped(results.folder, results.info)
     data = answers.hash_of_scores(results.scores) if shipped is None else shipped.data_hash
-    question = answers.question(data, results.proxies, targets, method, undefined)
+    space = spaces.get(results.info.space)
+    question = answers.question(data, results.proxies, targets, metric, undefined, space)
     known = None if shipped is None else answers.read(catalogue.folder(shipped.name), question)
     kept = known is not None
     known = known or answers.read(results.folder, question)
@@ -255,8 +274,7 @@ def _judged(
         cells = results.scores["cell"].nunique()
         progress.say(f"{shipped.name} comes without the answer to this; all {cells} cells are judged now")
     scores = panel.build(results.scores, results.proxies, undefined=undefined)
-    space = spaces.get(results.info.space)
-    correlations, evidence = evidence_table.tables(scores, results.proxies, targets, space, method)
+    correlations, evidence = evidence_table.tables(scores, results.proxies, targets, space, metric)
     if files.can_be_written(results.folder):
         answers.write(results.folder, question, correlations, evidence)
     return question, kept, correlations, evidence

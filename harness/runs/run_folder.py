@@ -406,11 +406,12 @@ def version(package: str) -> str | None:
 def _git_revision() -> str | None:
     # Of this project's checkout. A copy that is installed below another repository, or kept in one, has no revision.
     here = Path(__file__).resolve()
-    if _git(here.parent, "rev-parse", "--show-prefix") != f"{here.parent.name}/":
+    checkout = here.parents[2]  # of harness/runs/run_folder.py
+    if _git(checkout, "rev-parse", "--show-prefix") != "":
         return None
-    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+    if _git(checkout, "ls-files", "--error-unmatch", str(here)) is None:
         return None
-    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40") or None
+    return _git(checkout, "describe", "--always", "--dirty", "--abbrev=40") or None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

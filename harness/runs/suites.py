@@ -13,7 +13,6 @@ from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.tables.targets import GAIN, Target
 from diswot.harness import files, records
-from diswot.harness.evidence.table import Method
 from diswot.harness.records import Document, Whole
 from diswot.harness.runs import results
 from diswot.harness.runs.results import Results
@@ -125,9 +124,7 @@ def correlate(folder: Path, name: str) -> Results:
     """
     suite = load(name)
     _require(name, suite, _scored(results.scored(folder)))
-    found = results.correlate(
-        folder, tuple(suite.targets), method=Method(metric=suite.metric), undefined=suite.undefined
-    )
+    found = results.correlate(folder, tuple(suite.targets), metric=suite.metric, undefined=suite.undefined)
     for target, data_hash in _targets(found).items():
         if data_hash != suite.targets[target]:
             raise InputError(f"suite: {target} is not the table that {name} was made with; its data differ.")

@@ -17,10 +17,9 @@ from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.benchmarks.spaces import Space
 from diswot.benchmarks.tables import units
 from diswot.benchmarks.tables.targets import DISTILLED
-from diswot.harness import evidence, search
+from diswot.harness import evidence, files, search
 from diswot.harness.compute import devices, sweep
 from diswot.harness.evidence.ensembles import ENSEMBLES
-from diswot.harness.evidence.table import Method
 from diswot.harness.runs import answers, results, run_folder, stored_search
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.settings import Settings
@@ -188,7 +187,7 @@ def _winner(plan: Plan, base: Results, space: Space) -> Winner:
     target = next(iter(results.targets_of(space.name, _choosing(plan, base, space)).values()))
     accuracies = tables.load(target.table, space.name).frame[target.column].dropna()
     own = base.scores[base.scores["seed"] == plan.weight_seed]
-    return winner.choose(own, base.proxies, target.name, accuracies, space, Method())
+    return winner.choose(own, base.proxies, target.name, accuracies, space)
 
 
 def _known_to_all(plan: Plan, space: Space, known: Mapping[str, Mapping[str, Scores]]) -> tuple[int, ...]:
@@ -233,7 +232,7 @@ def _question(plan: Plan, base: Results, space: Space, teachers: Sequence[str]) 
         found.update(repr((name, tables.training_seconds(target.table))).encode())
         found.update(pd.util.hash_pandas_object(accuracies).to_numpy().tobytes())
     plugged_in = (space, *(ALGORITHMS[name] for name in plan.algorithms), *ENSEMBLES.values())
-    found.update(answers.code_of(search, evidence, spaces, tables) + answers.code_of_plugins(*plugged_in))
+    found.update(files.code_of(search, evidence, spaces, tables) + answers.code_of_plugins(*plugged_in))
     found.update(repr([*ENSEMBLES]).encode())
     return found.hexdigest()
 

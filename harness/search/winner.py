@@ -10,17 +10,18 @@ import pandas as pd
 from diswot.benchmarks.seeding import derive
 from diswot.benchmarks.spaces import Space
 from diswot.harness.evidence import intervals, panel
-from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, Method, TargetAccuracies, by_evidence, tables
+from diswot.harness.evidence.table import DISTINCT, SIGNIFICANCE, TargetAccuracies, by_evidence, tables
 from diswot.harness.runs.stored_search import Winner
 from diswot.harness.search.plan import NoSearchError
+
+#: By which the winner is chosen.
+METRIC = "spearman"
 
 #: A half of fewer functions has no intervals.
 FEWEST_FUNCTIONS = 2 * intervals.FEWEST_FUNCTIONS
 
 
-def choose(
-    scores: pd.DataFrame, proxies: pd.DataFrame, target: str, accuracies: pd.Series, space: Space, method: Method
-) -> Winner:
+def choose(scores: pd.DataFrame, proxies: pd.DataFrame, target: str, accuracies: pd.Series, space: Space) -> Winner:
     """Choose the winner.
 
     Args:
@@ -29,7 +30,6 @@ def choose(
         target: what the accuracies are called.
         accuracies: percent by cell, finite.
         space: of the cells.
-        method: of correlating.
 
     Raises:
         NoSearchError: if too few functions have a score and an accuracy, or nothing correlates.
@@ -47,10 +47,9 @@ def choose(
     chooses = first_half(space, whole.cells[known])
     truth = [TargetAccuracies(target, accuracies, pd.DataFrame(index=accuracies.index))]
     chosen, judged = (
-        tables(whole.at(known[side]), proxies, truth, space, method)[1].query("subset == 'all'").set_index("proxy")
+        tables(whole.at(known[side]), proxies, truth, space, METRIC)[1].query("subset == 'all'").set_index("proxy")
         for side in (chooses, ~chooses)
     )
-    metric = method.metric
     compared = set(chosen.index[chosen["gap_to_best"].notna()]) & set(judged.index)
     ranking = [name for name in by_evidence(chosen.reset_index()) if name in compared]
     if not ranking:
@@ -63,16 +62,16 @@ def choose(
         driver=best,
         proxy=next((name for name in ranking if name in set(proxies["name"])), None),
         target=target,
-        metric=metric,
+        metric=METRIC,
         chosen_on=int(chooses.sum()),
-        chosen=float(chosen.loc[best, metric]),
+        chosen=float(chosen.loc[best, METRIC]),
         undefined=int(chosen.loc[best, "undefined"]),
         runner_up=second,
-        margin=None if second is None else float(chosen.loc[best, metric] - chosen.loc[second, metric]),
+        margin=None if second is None else float(chosen.loc[best, METRIC] - chosen.loc[second, METRIC]),
         margin_p=chance,
         significant=chance is not None and chance < SIGNIFICANCE,
         judged_on=int((~chooses).sum()),
-        judged=float(judged.loc[best, metric]),
+        judged=float(judged.loc[best, METRIC]),
         judged_low=float(judged.loc[best, "low"]),
         judged_high=float(judged.loc[best, "high"]),
     )

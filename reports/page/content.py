@@ -14,7 +14,7 @@ from diswot.harness.evidence import intervals
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.evidence.panel import UNDEFINED
-from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE, Method
+from diswot.harness.evidence.table import LITTLE, SIGNIFICANCE
 from diswot.harness.runs.results import Results
 from diswot.reports.page.tables import Field, Row, Table, flat, of_texts, table, text, value
 from diswot.reports.searches import of
@@ -373,7 +373,7 @@ def rebuilt_by(results: Results) -> list[str]:
     options = [word for name in results.method.targets for word in ("--target", str(name))]
     method = results.method
     for option, asked, usual in (
-        ("--metric", method.metric, Method().metric),
+        ("--metric", method.metric, "spearman"),
         ("--undefined", method.undefined, UNDEFINED[0]),
     ):
         options += [option, asked] if asked != usual else []

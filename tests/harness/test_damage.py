@@ -17,7 +17,6 @@ import pytest
 
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files
-from diswot.harness.evidence.table import Method
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.store import Record, Store
@@ -25,7 +24,6 @@ from diswot.harness.runs.store import Record, Store
 #: A run as version 0.1.0 left it, correlated and searched.
 STORED = Path(__file__).with_name("stored_run")
 
-QUICK = Method()
 
 #: What somebody may have done to a store, as SQL after which it is no longer the one that a command made.
 HOSTILE_SQL = {
@@ -150,7 +148,7 @@ def test_a_run_of_version_0_1_0_can_be_read_and_continued(run: Path) -> None:
     assert set(found.evidence["proxy"]) == {"nwot", "params"}
     assert found.search is not None
     assert found.method.targets == ["s0-diswot:distilled", "s0-diswot:vanilla"]
-    assert not results.correlate(run, method=QUICK).evidence.empty
+    assert not results.correlate(run).evidence.empty
     with Store(run_folder.store_path(run), create=False) as store:
         row = store.frame().iloc[0].to_dict()
         store.write([Record(**row | {"cell": 777, "seed": 0})])
@@ -206,7 +204,7 @@ def test_a_run_that_may_only_be_read_is_read(
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     monkeypatch.setattr(files, "can_be_written", lambda path: False)
     assert len(results.load(run).scores) == 10
-    assert not results.correlate(run, ("s0-diswot:vanilla",), method=QUICK).evidence.empty
+    assert not results.correlate(run, ("s0-diswot:vanilla",)).evidence.empty
     assert capsys.readouterr().err == f"{run} cannot be written to: nothing is kept there\n"
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 

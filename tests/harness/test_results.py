@@ -11,7 +11,7 @@ import pytest
 
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError
-from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, TargetAccuracies
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, TargetAccuracies
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.settings import Settings
 from diswot.harness.runs.store import Record, Store
@@ -203,7 +203,7 @@ def test_correlate_says_which_answer_it_replaces(run: Path, capsys: pytest.Captu
     results.correlate(run)
     results.correlate(run)
     assert "replaced" not in capsys.readouterr().err
-    results.correlate(run, ("s0-diswot:vanilla",), method=Method("kendall"))
+    results.correlate(run, ("s0-diswot:vanilla",), metric="kendall")
     assert "the correlations with s0-diswot:distilled, s0-diswot:vanilla (spearman) are replaced" in (
         capsys.readouterr().err
     )

@@ -294,7 +294,7 @@ def test_the_revision_is_that_of_this_projects_checkout(tmp_path: Path, monkeypa
         head = ("git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org")
         subprocess.run([*head, *arguments], check=True, capture_output=True)
 
-    package = tmp_path / "lib" / "harness"
+    package = tmp_path / "lib" / "harness" / "runs"
     package.mkdir(parents=True)
     module = package / "run_folder.py"
     module.write_text("")
@@ -307,7 +307,7 @@ def test_the_revision_is_that_of_this_projects_checkout(tmp_path: Path, monkeypa
     assert run_folder._git_revision() is None  # kept in one
     (tmp_path / "lib").rename(tmp_path / "other")
     (tmp_path / "other" / "harness").rename(tmp_path / "harness")
-    monkeypatch.setattr(run_folder, "__file__", str(tmp_path / "harness" / "run_folder.py"))
+    monkeypatch.setattr(run_folder, "__file__", str(tmp_path / "harness" / "runs" / "run_folder.py"))
     assert run_folder._git_revision() is None  # not tracked there
     git("add", ".")
     git("commit", "-m", "a checkout")
@@ -316,6 +316,16 @@ def test_the_revision_is_that_of_this_projects_checkout(tmp_path: Path, monkeypa
     assert len(revision) == 40
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
     assert run_folder._git_revision() == revision
+
+
+def test_this_checkout_has_a_revision() -> None:
+    checkout = Path(run_folder.__file__).parents[2]
+    head = subprocess.run(["git", "-C", str(checkout), "rev-parse", "HEAD"], capture_output=True, text=True)
+    if head.returncode or not (checkout / ".git").exists():
+        pytest.skip("the project is no checkout that git reads here")
+    revision = run_folder._git_revision()
+    assert revision is not None
+    assert revision.removesuffix("-dirty") == head.stdout.strip()
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing(

@@ -25,7 +25,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 #: How many cells there are.
 SIZE = len(OPERATIONS) ** len(EDGES)
 
-_LONGEST = 200  # characters; a string of six known operations has fewer
+_ARCHITECTURE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+_PATTERN = re.compile(re.escape(_ARCHITECTURE).replace(re.escape("{}"), "([^|+~]+)"))
 _INPUT, _OUTPUT = 0, 3
 _CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
@@ -54,8 +55,7 @@ class Cell:
 
     def __str__(self) -> str:
         """Return the official architecture string, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
-        terms = [f"{operation}~{source}" for operation, (source, _) in zip(self.operations, EDGES, strict=True)]
-        return f"|{terms[0]}|+|{'|'.join(terms[1:3])}|+|{'|'.join(terms[3:])}|"
+        return _ARCHITECTURE.format(*self.operations)
 
     @classmethod
     def from_string(cls, text: str) -> Cell:
@@ -64,13 +64,13 @@ class Cell:
         Raises:
             InputError: if the text is not one, naming what is wrong.
         """
-        terms = re.findall(r"([^|+~]+)~([^|+~]+)", text[:_LONGEST])  # takes the square of the length in time
-        if len(terms) != len(EDGES) or text != _joined(terms):
+        found = _PATTERN.fullmatch(text)
+        if found is None:
             raise InputError(
                 f"cell: {quoted(text)} is not an architecture string; it has the form "
                 "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with operations from " + ", ".join(OPERATIONS) + "."
             )
-        return cls(tuple(operation for operation, _ in terms))
+        return cls(found.groups())
 
     @classmethod
     def from_index(cls, index: int) -> Cell:
@@ -182,14 +182,6 @@ class Cell:
     def canonical(self) -> Cell:
         """The member of this cell's isomorphism class with the lowest official index."""
         return _canonical_members()[self]
-
-
-def _joined(terms: Sequence[tuple[str, str]]) -> str:
-    printed = [f"{operation}~{source}" for operation, source in terms]
-    expected = [str(source) for source, _ in EDGES]
-    if [source for _, source in terms] != expected:
-        return ""
-    return f"|{printed[0]}|+|{'|'.join(printed[1:3])}|+|{'|'.join(printed[3:])}|"
 
 
 def _node_expressions(cell: Cell) -> dict[int, str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diswot import benchmarks, harness, proxies
 from diswot.benchmarks.errors import InputError
 from diswot.harness import files, pool
 from diswot.harness.runs import run_folder
@@ -48,13 +49,9 @@ class Demand:
 @functools.cache
 def versions() -> tuple[tuple[str, str | None], ...]:
     """Return name and version of all that numbers depend on, as this process first saw them."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[2]
-    for package in ("benchmarks", "proxies", "harness"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     packages = ("diswot-bench", "torch", "numpy", "dask", "distributed")
-    return (*((name, run_folder.version(name)) for name in packages), ("source code", digest.hexdigest()[:12]))
+    code = hashlib.sha256(files.code_of(benchmarks, proxies, harness)).hexdigest()
+    return (*((name, run_folder.version(name)) for name in packages), ("source code", code[:12]))
 
 
 def unfit(demand: Demand) -> str | None:

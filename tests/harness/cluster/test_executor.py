@@ -17,8 +17,9 @@ import psutil
 import pytest
 from distributed import Client
 
+from diswot import benchmarks, harness, proxies
 from diswot.benchmarks.errors import InputError
-from diswot.harness import pool
+from diswot.harness import files, pool
 from diswot.harness.compute import sweep
 from diswot.harness.compute.cluster import executor, worker
 from diswot.harness.compute.cluster.executor import executors
@@ -174,6 +175,14 @@ def test_a_file_that_a_worker_does_not_have_is_named(
             InputError, match=r"the worker tcp://127.* does not have .*plugin.py as this machine has it"
         ):
             made(1)
+
+
+def test_the_source_code_is_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = dict(worker.versions())["source code"]
+    parts = {package: files.code_of(package) for package in (benchmarks, harness, proxies)}
+    assert all(len(part) > 100_000 for part in parts.values())
+    monkeypatch.setattr(files, "code_of", lambda *packages: b"".join(map(parts.get, packages)) + b"# changed")
+    assert dict(worker.versions.__wrapped__())["source code"] != code
 
 
 @pytest.mark.parametrize("name", ["diswot-bench", "torch", "numpy", "dask", "distributed", "source code"])

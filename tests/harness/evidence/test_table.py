@@ -16,7 +16,7 @@ from scipy import stats
 from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces.nb201 import Cell, counts
 from diswot.harness.evidence import ceiling, panel, table
-from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, Method, TargetAccuracies
+from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS, TargetAccuracies
 
 #: Few cells of the benchmark, of every kind: the first 200 indices.
 CELLS = range(200)
@@ -50,10 +50,10 @@ def made(
     records: pd.DataFrame,
     targets: list[TargetAccuracies],
     undefined: str = "worst",
-    **method: Any,
+    **metric: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     one = panel.build(scores, records, undefined=undefined)
-    return table.tables(one, records, targets, spaces.get("nb201"), Method(**method))
+    return table.tables(one, records, targets, spaces.get("nb201"), **metric)
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +303,7 @@ def test_flops_on_the_published_subsets(shared_data: Path) -> None:
     )
     target = TargetAccuracies("nb201:cifar10-test", published, pd.DataFrame(index=published.index))
     records = proxies(flops="higher")
-    _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"), Method())
+    _, evidence = table.tables(panel.build(scores, records), records, [target], spaces.get("nb201"))
     found = evidence.set_index("subset")["spearman"].round(2).to_dict()
     del found["distinct"]  # a subset of this project's
     assert found == {"all": 0.75, "connected": 0.76, "reachable": 0.80, "live-convolution": 0.73}

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from diswot.benchmarks import spaces
 from diswot.benchmarks.errors import InputError
 from diswot.harness import evidence
 from diswot.harness.evidence import table
-from diswot.harness.evidence.table import Method, TargetAccuracies
+from diswot.harness.evidence.table import TargetAccuracies
 from diswot.harness.runs import answers, packing, results, run_folder
 from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.precomputed.catalogue import Precomputed
@@ -45,14 +46,15 @@ def test_kept_evidence_is_what_would_be_computed(
 def test_another_question_is_computed(shipped: Precomputed, tmp_path: Path) -> None:
     packing.keep_evidence(shipped.name)
     folder = run_folder.show(shipped, tmp_path)
-    found = results.correlate(folder, method=Method("kendall"))
+    found = results.correlate(folder, metric="kendall")
     assert not found.method.kept
     assert set(found.evidence["metric"]) == {"kendall"}
     assert results.correlate(folder, ("s0-diswot:distilled",)).method.kept  # what the default stands for
 
 
-def question(one: Precomputed, targets: list[TargetAccuracies], method: Method, undefined: str) -> str:
-    return answers.question(one.data_hash, pd.DataFrame(map(dict, one.card.proxies)), targets, method, undefined)
+def question(one: Precomputed, targets: list[TargetAccuracies], metric: str, undefined: str, space: str = "s0") -> str:
+    proxies = pd.DataFrame(map(dict, one.card.proxies))
+    return answers.question(one.data_hash, proxies, targets, metric, undefined, spaces.get(space))
 
 
 def test_a_question_depends_on_all_that_an_answer_does(
@@ -62,25 +64,26 @@ def test_a_question_depends_on_all_that_an_answer_does(
     target = TargetAccuracies("a:b", accuracies, pd.DataFrame({"0": accuracies}))
     other = Precomputed(shipped.name, shipped.path, shipped.card.model_copy(update={"data_hash": "0"}))
     asked = [
-        question(shipped, [target], Method(), "worst"),
-        question(other, [target], Method(), "worst"),
-        *(question(with_proxy(shipped, **{key: "x"}), [target], Method(), "worst") for key in SHOWN),
-        question(shipped, [target, target], Method(), "worst"),
-        question(shipped, [replace(target, name="a:c")], Method(), "worst"),
-        question(shipped, [replace(target, accuracies=accuracies + 1e-9)], Method(), "worst"),
-        question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], Method(), "worst"),
-        question(shipped, [replace(target, seeds=target.seeds + 1)], Method(), "worst"),
-        question(shipped, [target], Method("kendall"), "worst"),
-        question(shipped, [replace(target, by_function=True)], Method(), "worst"),
-        question(shipped, [target], Method(), "omit"),
+        question(shipped, [target], "spearman", "worst"),
+        question(other, [target], "spearman", "worst"),
+        *(question(with_proxy(shipped, **{key: "x"}), [target], "spearman", "worst") for key in SHOWN),
+        question(shipped, [target, target], "spearman", "worst"),
+        question(shipped, [replace(target, name="a:c")], "spearman", "worst"),
+        question(shipped, [replace(target, accuracies=accuracies + 1e-9)], "spearman", "worst"),
+        question(shipped, [replace(target, accuracies=accuracies.set_axis([111, 115]))], "spearman", "worst"),
+        question(shipped, [replace(target, seeds=target.seeds + 1)], "spearman", "worst"),
+        question(shipped, [target], "kendall", "worst"),
+        question(shipped, [replace(target, by_function=True)], "spearman", "worst"),
+        question(shipped, [target], "spearman", "omit"),
+        question(shipped, [target], "spearman", "worst", "nb201"),
     ]
-    assert question(shipped, [target], Method(), "worst") == asked[0]
+    assert question(shipped, [target], "spearman", "worst") == asked[0]
     code = tmp_path / "evidence"
     shutil.copytree(Path(evidence.__file__).parent, code)
     with (code / "metrics.py").open("a") as file:
         file.write("# changed\n")
     monkeypatch.setattr(evidence, "__file__", str(code / "__init__.py"))
-    asked.append(question(shipped, [target], Method(), "worst"))
+    asked.append(question(shipped, [target], "spearman", "worst"))
     assert len(set(asked)) == len(asked)
 
 
