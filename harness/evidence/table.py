@@ -188,15 +188,14 @@ def _groups(panel: Panel, targets: Sequence[TargetAccuracies], space: Space) -> 
         counting = counted(replace(target, accuracies=target.accuracies.reindex(panel.cells).dropna()), space)
         known = np.flatnonzero(np.isin(panel.cells, counting.index.to_numpy()))
         together.setdefault(tuple(known), []).append(target)
-    # Of every cell once, not of every group: for 15,625 cells it takes a second.
-    members = {name: subset.of(panel.cells) for name, subset in space.subsets.items()}
     sizes = np.array([space.costs["live_flops"](int(cell), space.classes) for cell in panel.cells], float)
     functions = np.array([space.representative(int(cell)) for cell in panel.cells])
     groups = []
     for places, sharing in together.items():
         known = np.array(places, int)
-        for name in space.subsets:
-            chosen = known[members[name][known]]
+        for name, subset in space.subsets.items():
+            # Of the cells with an accuracy: the one that represents a function may have none.
+            chosen = known[subset.of(panel.cells[known])]
             if name == "all" or 0 < len(chosen) < len(known):
                 accuracies = [target.accuracies.loc[panel.cells[chosen]].to_numpy(float) for target in sharing]
                 groups.append(

@@ -325,6 +325,20 @@ def copies() -> tuple[list[int], list[int]]:
     return [cell for cells in chosen for cell in cells], [space.representative(cells[0]) for cells in chosen]
 
 
+def test_a_function_counts_where_its_representative_has_no_accuracy() -> None:
+    cells, once = copies()
+    generator = np.random.default_rng(11)
+    scores: Any = {("p", cell, 0): float(generator.normal()) for cell in cells}
+    accuracies = {cell: float(generator.normal()) for cell in cells if cell not in once}
+    _, evidence = made(frame(scores), proxies(p="higher"), [target(accuracies)])
+    of_subset = evidence.set_index("subset")
+    assert of_subset.loc["distinct", "n"] == of_subset.loc["distinct", "n_functions"] == len(once)
+    # The same where nothing but these cells has a score.
+    alone = frame({key: value for key, value in scores.items() if key[1] in accuracies})
+    _, without = made(alone, proxies(p="higher"), [target(accuracies)])
+    pd.testing.assert_frame_equal(evidence, without)
+
+
 def test_one_training_a_function_counts_each_function_once() -> None:
     cells, once = copies()
     space = spaces.get("nb201")
