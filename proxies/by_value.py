@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pickle
 from collections.abc import Iterable
 
@@ -19,7 +18,7 @@ def pack(proxies: Iterable[Proxy]) -> tuple[bytes, ...]:
     Raises:
         InputError: if a function refers to something that cannot be pickled.
     """
-    return tuple(_pickled(proxy) for proxy in proxies if proxy.function.__module__ == "__main__")
+    return tuple(_pickled(proxy) for proxy in proxies if registry.is_of_session(proxy))
 
 
 def _pickled(proxy: Proxy) -> bytes:
@@ -33,9 +32,8 @@ def _pickled(proxy: Proxy) -> bytes:
     return content
 
 
-@functools.cache
 def unpack(content: bytes) -> None:
-    """Register a packed proxy in this process, unless it is there already."""
+    """Register a packed proxy in this process, unless its version is there already."""
     proxy = pickle.loads(content)  # noqa: S301 - of our own parent process
-    if proxy.name not in registry.names():
-        registry.add(proxy)
+    if proxy.name not in registry.names() or registry.get(proxy.name).version != proxy.version:
+        registry.add(proxy)  # in place of an older version, which the worker of a cluster may have

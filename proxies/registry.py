@@ -149,25 +149,13 @@ def register(
             _require_kind(called, argument, value)
         if not callable(function):
             raise InputError(f"proxy {called}: a {type(function).__name__} is not a function of a trace.")
-        add(
-            Proxy(
-                name=called,
-                function=function,
-                version=_hash_of_source(called, function) if version is None else str(version),
-                direction=direction,
-                family=family,
-                needs=frozenset(needs),
-                init=init,
-                live_edges_only=live_edges_only,
-                fast=fast,
-                source=source,
-                differences=differences,
-                independent_of=frozenset(independent_of),
-                time_limit=time_limit,
-                memory_limit=memory_limit,
-                expected_failed_checks=dict(expected_failed_checks or {}),
-            )
-        )
+        record: dict[str, Any] = given | {
+            "version": _hash_of_source(called, function) if version is None else str(version),
+            "needs": frozenset(needs),
+            "independent_of": frozenset(independent_of),
+            "expected_failed_checks": dict(expected_failed_checks or {}),
+        }
+        add(Proxy(function=function, **record))
         return function
 
     return decorate
@@ -229,13 +217,14 @@ def _hash_of_source(name: str, function: Callable[[Trace], Any]) -> str:
 
 
 def add(proxy: Proxy) -> None:
-    """Put a record into the registry.
+    """Put a record into the registry; in a session or notebook it replaces one that was defined there before.
 
     Raises:
         InputError: if the name is taken or a declaration is not known.
     """
-    if proxy.name in _registered:
-        raise InputError(f"proxy {proxy.name!r} is registered already, by {origin(_registered[proxy.name])}.")
+    known = _registered.get(proxy.name)
+    if known is not None and not (is_of_session(known) and is_of_session(proxy)):
+        raise InputError(f"proxy {proxy.name!r} is registered already, by {origin(known)}.")
     if not proxy.name.isidentifier() or proxy.name in SUITES:
         raise InputError(f"proxy name {proxy.name!r} is not a Python identifier, or it is the name of a suite.")
     for argument, value, allowed in (
@@ -248,6 +237,11 @@ def add(proxy: Proxy) -> None:
         if value not in allowed:
             raise unknown(f"proxy {proxy.name}: {argument}", value, allowed)
     _registered[proxy.name] = proxy
+
+
+def is_of_session(proxy: Proxy) -> bool:
+    """Return whether the proxy is defined in a notebook, a session or the script that runs."""
+    return proxy.function.__module__ == "__main__"
 
 
 def origin(proxy: Proxy) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -223,7 +223,7 @@ def measured_in(spec: str) -> tuple[dict[str, pd.Series], Table]:
     asked = [target.column for target in chosen]
     columns = asked
     if len(asked) > 1:
-        columns = [name for name in asked if units.is_accuracy(name) and not re.search(r"-(seed)?[0-9]+$", name)]
+        columns = [name for name in asked if units.is_accuracy(name) and not _is_of_a_seed(name, asked)]
     if not columns or not units.is_accuracy(columns[0]):
         raise InputError(f"table: {spec} holds no accuracies; a model is made of accuracies in percent alone.")
     functions = table.frame.index.map(_SPACE.representative)
@@ -239,6 +239,12 @@ def measured_in(spec: str) -> tuple[dict[str, pd.Series], Table]:
         if accuracies.nunique() == 1:
             raise InputError(f"table: {table.name}:{name} is the same for all functions; there is nothing to model.")
     return measured, table
+
+
+def _is_of_a_seed(column: str, others: Collection[str]) -> bool:
+    # Of the column without the seed's number: a number of epochs ends names too, such as cifar10-test-200.
+    found = re.fullmatch(r"(.+)-(?:seed)?[0-9]+", column)
+    return found is not None and found[1] in others
 
 
 def cross_predicted(

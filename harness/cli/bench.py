@@ -47,7 +47,7 @@ def command(out: Path | None, as_json: bool, **settings: Any) -> int:
             f"one thread on {plan.devices[0]}; relative_cost_in_suite: what the proxy adds to the suite, "
             "in the order of `diswot proxies list`"
         )
-    shown = table if as_json else table.drop(columns=MACHINE).round(3)
+    shown = table if as_json else table.drop(columns=["version", MACHINE]).round(3)
     options.show(shown.astype(object).where(shown.notna(), None), as_json)
     if out is not None:
         click.echo(f"wrote {files.write_table(out, table)}", err=True)

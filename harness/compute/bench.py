@@ -20,6 +20,7 @@ from diswot.harness import earlier, files
 from diswot.harness.compute import devices, task
 from diswot.harness.compute.costs import MACHINE
 from diswot.harness.compute.task import Context
+from diswot.proxies import registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,11 +109,14 @@ def as_table(costs: Sequence[Cost]) -> pd.DataFrame:
     """Return costs as a frame, one row each, with the machine that they were measured on: this one."""
     import pandas as pd
 
-    return pd.DataFrame([vars(cost) for cost in costs]).assign(**{MACHINE: devices.machine()})
+    versions = [registry.get(cost.name).version if cost.name in registry.names() else None for cost in costs]
+    return pd.DataFrame([vars(cost) for cost in costs]).assign(version=versions, **{MACHINE: devices.machine()})
 
 
 def keep(context: Context, plan: Plan, run: Path) -> None:
     """Measure the cost of a sweep's proxies on its first cells, on one thread, unless its folder has it already.
+
+    It has, if it has the cost of every proxy in its present version.
 
     Raises:
         InputError: if a proxy fails; then nothing is kept.
@@ -121,21 +125,23 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
 
     from diswot.harness.compute import costs
 
-    names = [proxy.name for proxy in plan.proxies]
-    known = costs.read(costs.path_of(run))
-    if known is not None and set(names) <= set(known.index):
-        return
+    path = costs.path_of(run)
+    versions = {proxy.name: proxy.version for proxy in plan.proxies}
+    before = None
+    if costs.read(path) is not None:
+        before = pd.read_csv(path, dtype={"version": str}).rename(columns=earlier.current)
+        if "version" in before and versions.items() <= before.set_index("name")["version"].to_dict().items():
+            return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measured = costs_of(context, names, plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
+        measured = costs_of(context, list(versions), plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
     finally:
         torch.set_num_threads(threads)
     table = as_table(measured)
-    if known is not None:
-        before = pd.read_csv(costs.path_of(run)).rename(columns=earlier.current)
+    if before is not None:
         table = pd.concat([table, before[~before["name"].isin(table["name"])]], ignore_index=True)
-    files.write_table(costs.path_of(run), table)
+    files.write_table(path, table)
 
 
 def _seconds_of_pass(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:

@@ -104,6 +104,15 @@ def test_model_is_of_every_cell(table: Path) -> None:
     pd.testing.assert_frame_equal(model.model(str(table), classes=4).table.frame, frame)
 
 
+def test_a_number_of_epochs_is_not_a_seed(tmp_path: Path) -> None:
+    path = tmp_path / "official.csv"
+    accuracies = made_up(60)
+    columns = {"cifar10-test-200": accuracies, "cifar10-test-200-seed777": accuracies}
+    pd.DataFrame(columns).rename_axis("cell").to_csv(path)
+    measured, _ = model.measured_in(str(path))
+    assert list(measured) == ["cifar10-test-200"]
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

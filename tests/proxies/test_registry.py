@@ -381,12 +381,32 @@ def test_a_proxy_of_the_running_script_travels_by_value(monkeypatch: pytest.Monk
     assert registry.homes([get("mine")]) == ()
     (packed,) = by_value.pack([get("mine"), get("snip")])
     monkeypatch.setattr(registry, "_registered", {n: get(n) for n in names() if n != "mine"})
-    by_value.unpack.cache_clear()
     by_value.unpack(packed)
     assert get("mine").version == "1"
     assert get("mine").function(None) == 1.0  # type: ignore[arg-type]
-    by_value.unpack.cache_clear()
-    by_value.unpack(packed)  # it is there already
+    known = get("mine")
+    by_value.unpack(packed)
+    assert get("mine") is known  # it is there already
+
+
+def test_a_proxy_of_a_notebook_may_be_defined_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {n: get(n) for n in names()})
+    packed = []
+    for version, value in (("1", 1.0), ("2", 2.0)):
+
+        def mine(trace: object, value: float = value) -> float:
+            return value
+
+        mine.__module__ = "__main__"
+        registry.register(needs=[], source="a test", version=version)(mine)
+        assert get("mine").function(None) == value  # type: ignore[arg-type]
+        packed += by_value.pack([get("mine")])
+    for content, value in ((packed[0], 1.0), (packed[1], 2.0), (packed[0], 1.0)):  # as clients of a cluster come
+        by_value.unpack(content)
+        assert get("mine").function(None) == value  # type: ignore[arg-type]
+    mine.__module__ = "elsewhere"
+    with pytest.raises(InputError, match="'mine' is registered already"):
+        registry.register(needs=[], source="a test", version="3")(mine)
 
 
 def test_a_module_that_cannot_be_loaded_is_one_sentence() -> None:
