@@ -41,13 +41,15 @@ def score(
             each proxy the initialisation that it declares, drawn from the seed.
         seed: of everything random.
         undefined: ``raise`` raises `UndefinedScore` for the first score that has no value; ``nan`` gives NaN for each
-            such score and keeps the others.
+            such score and keeps the others. It also gives NaN, with a warning that has the reason, where a proxy cannot
+            compare the shapes of network and teacher.
 
     Returns:
         The score by name, in the order of ``names``.
 
     Raises:
-        InputError: if a name is not known, a proxy needs a teacher and there is none, or what is given is not as above.
+        InputError: if a name is not known, a proxy needs a teacher and there is none or one of other shapes, or what is
+            given is not as above.
         UndefinedScore: if a score has no value on this network and batch, unless ``undefined`` is ``nan``.
     """
     from diswot.proxies import scoring

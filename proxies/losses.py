@@ -20,6 +20,10 @@ from diswot.benchmarks.errors import InputError
 ANY_SHAPE = ("at", "diswot_relation", "nst", "pkt", "rkd", "rmi", "sp")
 
 
+class ShapeMismatchError(InputError):
+    """A student and a teacher whose features a distance cannot compare."""
+
+
 def kd(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
     """Hinton, Vinyals and Dean, 2015: KL(teacher || student) of softened logits, times temperature squared.
 
@@ -206,10 +210,10 @@ def pairs(name: str, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> li
     """Pair the features of a student with those of a teacher.
 
     Raises:
-        InputError: if they are not equally many.
+        ShapeMismatchError: if they are not equally many.
     """
     if len(student) != len(teacher):
-        raise InputError(
+        raise ShapeMismatchError(
             f"teacher: {name} compares feature by feature, and the student has {len(student)} where the teacher has "
             f"{len(teacher)}; give both as many."
         )
@@ -220,10 +224,10 @@ def same_shape(name: str, student: Tensor, teacher: Tensor, axes: int | None = N
     """Refuse a student and a teacher whose shapes, or the first axes of them, cannot be compared.
 
     Raises:
-        InputError: naming the distance and both shapes.
+        ShapeMismatchError: naming the distance and both shapes.
     """
     if student.shape[:axes] != teacher.shape[:axes]:
-        raise InputError(
+        raise ShapeMismatchError(
             f"teacher: {name} needs equal shapes, and the student has {tuple(student.shape)} where the teacher has "
             f"{tuple(teacher.shape)}; use what compares networks of any shape ({', '.join(ANY_SHAPE)}), or give both "
             "the same shape."

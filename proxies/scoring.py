@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from diswot.benchmarks.isolation import interrupts_are_heeded, kept_apart, resto
 from diswot.proxies.adapt import Adapted
 from diswot.proxies.copying import copied
 from diswot.proxies.declarations import OVERFLOWED, ProxyError, UndefinedScore
+from diswot.proxies.losses import ShapeMismatchError
 from diswot.proxies.registry import Proxy, get, is_built_in
 from diswot.proxies.trace import Trace, bits
 
@@ -90,7 +92,9 @@ def score(
         for name, outcome in outcomes.items():
             if outcome.status == "failed":
                 assert outcome.error is not None
-                raise outcome.error
+                if undefined == "raise" or not isinstance(outcome.error, ShapeMismatchError):
+                    raise outcome.error
+                warnings.warn(f"{name} is NaN: {outcome.error}", stacklevel=4)  # of who calls `proxies.score`
             if outcome.value is None and undefined == "raise":
                 others = len(dict.fromkeys(names)) > 1
                 hint = '; undefined="nan" gives NaN for it and keeps the other scores' if others else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,15 @@ def test_a_teacher_of_another_shape_is_told_what_compares_any(batch: Batch) -> N
         elif name not in ("kd", "autodas_nb101", "kdsvd"):  # whose shapes agree here, and which has too few maps
             with pytest.raises(InputError, match=r"needs equal shapes.*any shape \(at, diswot_relation, nst, pkt,"):
                 proxies.score(student, *batch, [name], teacher=teacher)
+
+
+def test_a_teacher_of_another_shape_leaves_the_other_scores(batch: Batch) -> None:
+    student, teacher = small(), small(1, width=12)
+    with pytest.warns(UserWarning, match=r"fitnet is NaN: teacher: fitnet needs equal shapes") as warned:
+        found = proxies.score(student, *batch, ["snip", "fitnet", "rkd"], teacher=teacher, undefined="nan")
+    assert warned[0].filename == __file__
+    assert math.isnan(found.pop("fitnet"))
+    assert found == proxies.score(student, *batch, ["snip", "rkd"], teacher=teacher)
 
 
 @pytest.mark.parametrize(
