@@ -125,7 +125,7 @@ def answers(
     for other in others:
         both = _with(other, name)
         gained = found.lead(both, other, 0)
-        figure = f"mean rank of both {found.correlation(both, 0)}, more than {other} alone by {gained}; {first}"
+        figure = f"mean rank of both {found.correlation(both, 0)}, minus {other} alone: {gained}; {first}"
         yield Answer(STAGE, f"adds_to {other}", comparison.positive(gained), figure, command, decides=False)
 
 

@@ -13,7 +13,7 @@ from diswot.harness.cli import options
 #: The gap to a baseline that a proxy may have unless something else is asked for.
 MARGIN = 0.05
 
-#: float32 on other kernels: between processors zico moves by 4e-4 of itself, all others by less than 4e-5.
+#: float32 on other kernels: between processors most scores move by 1e-5 of themselves; see docs/footguns.md.
 TOLERANCE = 2e-3
 
 
