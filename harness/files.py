@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -57,14 +58,12 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path.stem), suffix=path.suffix)
+        temporary = path.with_name(f"{temporary_prefix(path.stem)}{secrets.token_hex(4)}{path.suffix}")
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise InputError(f"out: {path.parent} cannot be written to: {error.strerror}.") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         fill(temporary)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # not the temporary one's name
@@ -260,9 +259,3 @@ def check_table_path(path: Path, argument: str) -> None:
     """
     if path.suffix not in WRITERS:
         raise InputError(f"{argument}: {path} must end in {', '.join(WRITERS)}.")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

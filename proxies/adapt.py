@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.proxies.copying import copied
-from diswot.proxies.passes import argument
+from diswot.proxies.passes import argument, hooked
 
 #: Where networks have names: the module that lists and makes them, the function that makes one, and how.
 _LIBRARIES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -120,11 +120,8 @@ class Adapted(nn.Module):
 
         hooks = [self.module.get_submodule(n).register_forward_hook(keep_output(n)) for n in self._features]
         hooks.append(self.classifier.register_forward_pre_hook(keep_input, with_kwargs=True))
-        try:
+        with hooked(hooks):
             self.module(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
         for parameter, name in (*(("features", name) for name in self._features), ("classifier", self._classifier)):
             if name not in seen:
                 raise InputError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diswot.proxies.declarations import UndefinedScore
-from diswot.proxies.passes import RELUS, argument, features, gradient, logits, showing_calls
+from diswot.proxies.passes import RELUS, argument, features, gradient, hooked, logits, showing_calls
 
 #: How many images EZNAS's gradients are of: the reference's batch.
 GRADIENT_IMAGES = 16
@@ -74,12 +74,8 @@ def calls(modules: Sequence[nn.Module], show: Callable[[nn.Module, Call], None])
     def hook(module: nn.Module, inputs: Any, by_name: Any, output: Tensor) -> None:
         show(module, Call(argument(inputs, by_name), output))
 
-    hooks = [module.register_forward_hook(hook, with_kwargs=True) for module in modules]
-    try:
+    with hooked(module.register_forward_hook(hook, with_kwargs=True) for module in modules):
         yield
-    finally:
-        for handle in hooks:
-            handle.remove()
 
 
 def activation_rows(network: Any, images: Tensor) -> tuple[Tensor, ...]:

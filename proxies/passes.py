@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from diswot.benchmarks.errors import InputError
 from diswot.proxies.declarations import UndefinedScore
@@ -96,12 +97,17 @@ def showing_calls(
     own = [m for m in network.modules() if isinstance(m, nn.ReLU) or _is_layer_of_torch(m)]
     hooks = [module.register_forward_pre_hook(calls.enter_module) for module in own]
     hooks += [module.register_forward_hook(calls.leave_module) for module in own]
-    try:
-        with calls:
-            yield
-    finally:
+    with hooked(hooks), calls:
+        yield
+
+
+@contextmanager
+def hooked(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Remove hooks at the end of the block."""
+    with ExitStack() as stack:
         for hook in hooks:
-            hook.remove()
+            stack.enter_context(hook)
+        yield
 
 
 def _is_layer_of_torch(module: nn.Module) -> bool:
@@ -159,12 +165,8 @@ def blocks(network: Any, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Bl
         raise UndefinedScore("the network offers no `blocks`, the modules that run one after another")
     outputs: list[Tensor] = []
     hooks = [module.register_forward_hook(lambda module, inputs, output: outputs.append(output)) for module in named]
-    try:
-        with torch.enable_grad():
-            network.features(images.detach())
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks), torch.enable_grad():
+        network.features(images.detach())
     if len(outputs) < 2 or any(output.dim() != 4 for output in outputs):
         raise UndefinedScore("the network's `blocks` are not two or more modules that put out maps")
     pairs = list(itertools.pairwise(outputs))
@@ -258,12 +260,8 @@ def image_maps(network: Any, image: Tensor) -> tuple[Tensor, ...]:
             seen.setdefault((id(output), output._version), (output, output[0].clone()))
 
     hooks = [m.register_forward_hook(lambda module, inputs, output: keep(output)) for m in network.modules()]
-    try:
-        with torch.no_grad(), showing_calls(network, lambda _, output: keep(output)):
-            network.features(image.detach())
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks), torch.no_grad(), showing_calls(network, lambda _, output: keep(output)):
+        network.features(image.detach())
     maps = tuple(kept for _, kept in seen.values())
     if maps and not torch.stack([one.isfinite().all() for one in maps]).all():
         raise UndefinedScore("a map of the first image is not finite")

@@ -469,11 +469,8 @@ class Trace:
             for module, output in run.outputs.items()
             if output.requires_grad
         ]
-        try:
+        with passes.hooked(hooks):  # later passes run backward through the same outputs
             yield
-        finally:
-            for hook in hooks:  # later passes run backward through the same outputs
-                hook.remove()
         self.computed["_saliency"] = found
 
     def _forward(self, images: Tensor) -> _Run:
@@ -505,13 +502,9 @@ class Trace:
             ]
         if "channel_saliency" in self._needed:
             hooks += [module.register_forward_hook(keep_output) for module in self._weighted]
-        try:
-            with shown:
-                features = passes.features(self.network, images)
-                logits = self.network.classifier(features[-1])
-        finally:
-            for hook in hooks:
-                hook.remove()
+        with passes.hooked(hooks), shown:
+            features = passes.features(self.network, images)
+            logits = self.network.classifier(features[-1])
         variances = [_clone(module.running_var) for module in self._normalisations]
         return _Run(features, logits, relu_outputs, outputs, variances)
 
@@ -682,13 +675,10 @@ def _structure(network: Any, images: Tensor) -> tuple[Layer, ...]:
             tensors[key] = absolute[parameter]
         for key, buffer in module.named_buffers(prefix, recurse=False, remove_duplicate=False):
             tensors[key] = buffer.double() if buffer.is_floating_point() else buffer.clone()
-    try:
-        with torch.enable_grad(), _without_normalisation(network):
-            ones = torch.ones_like(images, dtype=torch.float64)
-            total = functional_call(whole, tensors, (ones,), tie_weights=False).sum()
-    finally:
-        for hook in hooks:  # they hold the outputs, and so the graph, in a cycle
-            hook.remove()
+    # The hooks hold the outputs, and so the graph, in a cycle.
+    with passes.hooked(hooks), torch.enable_grad(), _without_normalisation(network):
+        ones = torch.ones_like(images, dtype=torch.float64)
+        total = functional_call(whole, tensors, (ones,), tie_weights=False).sum()
     # An output of nothing but zeros is not in the graph; nothing comes back to it.
     reached = [module for module, output in outputs.items() if output.requires_grad]
     # A tensor that several modules share is the first one's.

@@ -17,7 +17,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from diswot.proxies.passes import gradient
+from diswot.proxies.passes import gradient, hooked
 from diswot.proxies.trace import WEIGHTED, Perturbation, draw_noise, mixed_variances, saliency, use_batch_statistics
 
 #: The passes that are computed here; a trace computes any other one by itself.
@@ -142,12 +142,9 @@ class _Watched(nn.Module):
 
         hooks = [m.register_forward_hook(keep_relu) for m in modules if isinstance(m, nn.ReLU)]
         hooks += [m.register_forward_hook(keep_output) for m in weighted]
-        try:
+        with hooked(hooks):
             features = self.network.features(images)
             logits = self.network.classifier(features[-1])
-        finally:
-            for hook in hooks:
-                hook.remove()
         absent = logits.new_zeros((len(images), 1))
         variances = [m.running_var.clone() for m in modules if isinstance(m, _BatchNorm) and m.running_var is not None]
         return features, logits, relu_outputs, [outputs.get(module, absent) for module in weighted], variances

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.check import conformance, predictive_value, reference, regression
@@ -17,6 +15,7 @@ from diswot.harness.check.answer import Answer
 from diswot.harness.check.loading import Subject
 from diswot.harness.check.reference import Conditions, Reference
 from diswot.harness.check.regression import Baseline, Limits
+from diswot.harness.compute import bench
 from diswot.harness.runs import run_folder
 from diswot.harness.runs.precomputed import catalogue
 from diswot.harness.runs.settings import Settings
@@ -83,7 +82,7 @@ def answers(request: Request) -> Iterator[Answer]:
             different = ", ".join(settings.differences(stored.settings))
             raise InputError(f"with: a check has other settings than {request.precomputed}: {different}.")
     old = _baseline(request, settings)
-    with _one_thread():
+    with bench.one_thread():
         for answer in conformance.answers(subject, request.quick, asked):
             yield answer
             if answer.name in conformance.FIRST and answer.verdict == "fail":
@@ -178,16 +177,6 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
         return None
     different = ", ".join(settings.differences(baseline.settings))
     raise InputError(f"baseline: {path} was made with other settings: {different}; --save {path} renews it.")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _scores(request: Request, conditions: Conditions, cells: Sequence[int]) -> pd.DataFrame:

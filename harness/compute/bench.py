@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,16 +133,23 @@ def keep(context: Context, plan: Plan, run: Path) -> None:
         before = pd.read_csv(path, dtype={"version": str}).rename(columns=earlier.current)
         if "version" in before and versions.items() <= before.set_index("name")["version"].to_dict().items():
             return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         measured = costs_of(context, list(versions), plan.cells[:_CELLS_OF_A_RUN], plan.seeds[0])
-    finally:
-        torch.set_num_threads(threads)
     table = as_table(measured)
     if before is not None:
         table = pd.concat([table, before[~before["name"].isin(table["name"])]], ignore_index=True)
     files.write_table(path, table)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _seconds_of_pass(context: Context, cell: int, seed: int, memory_format: torch.memory_format) -> float:

@@ -132,9 +132,9 @@ def note_taken(folder: Path, store: Store, one: Precomputed, proxies: Iterable[s
     with store.locked():
         info = read_info(folder)
         known = {proxy.name for proxy in info.proxies}
-        taken = info.taken
-        for device in dict.fromkeys(one.devices[name] for name in sorted(names)):
-            made_there = {name for name in names if one.devices[name] == device}
+        taken, made_on = info.taken, one.devices
+        for device in dict.fromkeys(made_on[name] for name in sorted(names)):
+            made_there = {name for name in names if made_on[name] == device}
             note = Taken(name=one.name, data_hash=one.data_hash, device=device, proxies=sorted(made_there))
             taken = _noted(taken, note)
         added = [proxy for proxy in one.card.proxies if proxy.name in names - known]

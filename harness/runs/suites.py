@@ -16,7 +16,7 @@ from diswot.harness import files, records
 from diswot.harness.records import Document, Whole
 from diswot.harness.runs import results
 from diswot.harness.runs.results import Results
-from diswot.harness.runs.settings import differences, hash_of
+from diswot.harness.runs.settings import OPTIONS, differences, hash_of
 from diswot.proxies import registry
 
 #: Where the suites lie. Their content never changes; another year has another name.
@@ -26,9 +26,6 @@ _ENDING = ".suite.json"
 
 #: Settings of a sweep that say how it is computed, not of what; they change the rounding alone.
 _ROUNDING = ("device", "vectorised_seeds", "tf32", "deterministic")
-
-#: Settings that are options of `diswot evaluate`; the others follow from them.
-_OPTIONS = ("space", "images", "batch_size", "batch_seed", "augment", "teacher")
 
 
 class Suite(Document):
@@ -73,7 +70,7 @@ class Suite(Document):
                     f"suite: {name} is in it in version {version}, and version {installed} is installed; install the "
                     "release of diswot-bench that the suite was made with."
                 )
-        options = {name: self.settings[name] for name in _OPTIONS}
+        options = {name: value for name, value in self.settings.items() if name in OPTIONS}
         return options | {"proxies": list(self.proxies), "cells": self.cells, "seeds": self.seeds}
 
 

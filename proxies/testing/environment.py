@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -164,35 +165,20 @@ def _teacher(environment: Environment, init: str) -> Trace:
 @functools.lru_cache(maxsize=8)
 def ordinary(count: int, seed: int) -> tuple[int, ...]:
     """Return the largest cell and seeded random ones, in all of which a convolution is live."""
-    order = list(range(nb201.SIZE))
-    random.Random(seed).shuffle(order)
-    found = [LARGEST]
-    for index in order:
-        if len(found) > count:
-            break
-        if Cell.from_index(index).live_convolutions:
-            found.append(index)
-    return tuple(found)
+    return (LARGEST, *_drawn(count, seed, lambda cell: bool(cell.live_convolutions)))
 
 
 @functools.lru_cache(maxsize=8)
 def with_dead_edges(count: int, seed: int) -> tuple[int, ...]:
     """Return seeded random cells of which a live convolution and an edge without an effect are part."""
-    order = list(range(nb201.SIZE))
-    random.Random(seed).shuffle(order)
-    cells = (Cell.from_index(index) for index in order)
-    kept = (cell.index for cell in cells if cell.live_convolutions and cell.live != cell)
-    return tuple(index for index, _ in zip(kept, range(count), strict=False))
+    return _drawn(count, seed, lambda cell: bool(cell.live_convolutions) and cell.live != cell)
 
 
 @functools.lru_cache(maxsize=8)
 def isomorphic_pairs(count: int, seed: int) -> tuple[tuple[int, int], ...]:
     """Return pairs of different cells that compute the same function, given the same weights."""
-    order = list(range(nb201.SIZE))
-    random.Random(seed).shuffle(order)
-    cells = (Cell.from_index(index) for index in order)
-    kept = ((cell.index, cell.representative.index) for cell in cells if cell.representative != cell)
-    return tuple(pair for pair, _ in zip(kept, range(count), strict=False))
+    cells = _drawn(count, seed, lambda cell: cell.representative != cell)
+    return tuple((cell, representative(cell)) for cell in cells)
 
 
 def representative(cell: int) -> int:
@@ -203,13 +189,18 @@ def representative(cell: int) -> int:
 @functools.lru_cache(maxsize=8)
 def with_pooling_to_spare(count: int, seed: int) -> tuple[int, ...]:
     """Return seeded random cells with a live convolution whose function takes fewer poolings than they have."""
+    return _drawn(
+        count,
+        seed,
+        lambda cell: bool(cell.live_convolutions) and _poolings(cell.live) > _poolings(cell.representative),
+    )
+
+
+def _drawn(count: int, seed: int, holds: Callable[[Cell], bool]) -> tuple[int, ...]:
     order = list(range(nb201.SIZE))
     random.Random(seed).shuffle(order)
-    cells = (Cell.from_index(index) for index in order)
-    kept = (
-        cell.index for cell in cells if cell.live_convolutions and _poolings(cell.live) > _poolings(cell.representative)
-    )
-    return tuple(index for index, _ in zip(kept, range(count), strict=False))
+    chosen = filter(holds, map(Cell.from_index, order))
+    return tuple(cell.index for cell in itertools.islice(chosen, count))
 
 
 def _poolings(cell: Cell) -> int:

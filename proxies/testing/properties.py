@@ -8,8 +8,7 @@ import inspect
 import math
 import random
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch
 from scipy import stats
 
 from diswot.benchmarks.errors import printable
+from diswot.benchmarks.isolation import restored_random_state
 from diswot.proxies.declarations import ProxyError, UndeclaredPassError, UndefinedScore
 from diswot.proxies.registry import Proxy, get
 from diswot.proxies.testing import cost, environment
@@ -100,7 +100,10 @@ def deterministic(proxy: Proxy, at: Environment) -> str:
     """Score the same cell again after other global seeds: the score derives from the trace's seed alone."""
     found = []
     for attempt in (0, 1):
-        with _global_seeds(attempt):
+        with restored_random_state(torch.device("cpu")):
+            random.seed(attempt)
+            np.random.seed(attempt)
+            torch.default_generator.manual_seed(attempt)
             found.append(_value(look(proxy, LARGEST, at), LARGEST))
     if found[0] != found[1]:
         raise Nonconformity(f"the same cell and seed score {found[0]!r} and then {found[1]!r}")
@@ -313,20 +316,6 @@ def _ranks_agree(proxy: Proxy, at: Environment, other: Environment, what: str) -
             f"not {_RANKS_AGREE} or more"
         )
     return f"Spearman {agreement:.3f}, n = {len(one)}"
-
-
-@contextmanager
-def _global_seeds(seed: int) -> Iterator[None]:
-    python, numbers = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numbers)
 
 
 def _host_calls(function: Callable[..., Any]) -> list[str]:
