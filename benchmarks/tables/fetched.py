@@ -39,10 +39,6 @@ class Fetched:
         """Return where the fetched table is, or would be."""
         return cache.folder() / "tables" / f"{self.name}.parquet"
 
-    def is_there(self) -> bool:
-        """Return whether it has been fetched."""
-        return self.location().is_file()
-
     def load(self) -> Table:
         """Return the table.
 

@@ -32,8 +32,6 @@ class Provider:
         name: of the table.
         space: the search space of its cells.
         load: reads it; raises `InputError` where it cannot be read.
-        is_there: whether it can be loaded: one that comes from the network must have been fetched.
-        outline: what is known of it before that: its columns and its card, no rows.
         training_seconds: what one training took, in seconds by column, and on what machine.
         is_modelled: whether its accuracies are predictions, and not measured.
         fetched: its published files, where it comes from the network.
@@ -42,15 +40,18 @@ class Provider:
     name: str
     space: str
     load: Callable[[], Table]
-    is_there: Callable[[], bool] = lambda: True
-    outline: Callable[[], Table] | None = None
     training_seconds: Callable[[], tuple[dict[str, float], str]] = lambda: ({}, "")
     is_modelled: bool = False
     fetched: Fetched | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be loaded: one that comes from the network must have been fetched."""
+        return self.fetched is None or self.fetched.location().is_file()
+
 
 def _fetched(table: Fetched) -> Provider:
-    return Provider(table.name, table.space, table.load, table.is_there, table.outline, fetched=table)
+    return Provider(table.name, table.space, table.load, fetched=table)
 
 
 _OWN = (
@@ -80,13 +81,13 @@ def names() -> tuple[str, ...]:
 
 def is_there(name: str) -> bool:
     """Return whether a table can be loaded: one that comes from the network must have been fetched."""
-    return TABLES[name].is_there()
+    return TABLES[name].is_there
 
 
 def outline(name: str) -> Table:
     """Return a table, or what is known of one that is not there yet: its columns and its card, no rows."""
     provider = TABLES[name]
-    return load(name) if provider.outline is None or provider.is_there() else provider.outline()
+    return load(name) if provider.fetched is None or provider.is_there else provider.fetched.outline()
 
 
 def training_seconds(name: str) -> tuple[dict[str, float], str]:

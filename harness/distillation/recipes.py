@@ -12,10 +12,6 @@ from diswot.benchmarks.parsing import MOST_DIGITS
 from diswot.benchmarks.registry import Registry
 from diswot.harness.runs.settings import Identified
 
-#: How the learning rate moves: torch's OneCycleLR (cosine, 30 % warm-up), or divided by ten at milestones.
-SCHEDULES = ("one-cycle", "steps")
-
-
 _Count = Annotated[int, Field(ge=0, lt=10**MOST_DIGITS)]
 _Positive = Annotated[int, Field(ge=1, lt=10**MOST_DIGITS)]
 _Real = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -33,7 +29,8 @@ class Recipe(Identified):
         epochs: passes over them.
         batch_size: images in a step; a last, smaller batch is left out.
         learning_rate: the highest one.
-        schedule: one of `SCHEDULES`.
+        schedule: how the learning rate moves: ``one-cycle``, torch's OneCycleLR (cosine, 30 % warm-up), or ``steps``,
+            at the milestones.
         milestones: epochs after which ``steps`` divides the learning rate by ten.
         momentum: of SGD.
         nesterov: whether the momentum is Nesterov's.

@@ -284,8 +284,8 @@ def _refuse_costs(plan: Plan, space: Space) -> None:
 
 def _modelled(space: Space) -> list[str]:
     # Distilled accuracies that a model predicts of every cell: they judge picks, and take no part in correlations.
-    provided = [tables.TABLES[name] for name in tables.names()]
-    return [tables.Target(one.name, DISTILLED).name for one in provided if one.is_modelled and one.space == space.name]
+    modelled = [one for one in tables.TABLES.values() if one.is_modelled and one.space == space.name]
+    return [tables.Target(one.name, DISTILLED).name for one in modelled]
 
 
 def _refuse_unknown(plan: Plan, found: Sequence[Found], truth: Truth) -> None:
