@@ -89,14 +89,14 @@ def compare(folder: Path) -> None:
     parts = []
     for name, (_, distillers) in RECIPES.items():
         own = folder / name.replace(" ", "-")
-        trained = accuracies.trainings(own) if sweep.info_path(own).is_file() else pd.DataFrame()
+        trained = accuracies.trainings(own) if own.is_dir() else pd.DataFrame()
         if trained.empty:
             continue
         parts.append(trained.assign(recipe=name))
         found = by_function(trained)
         if "none" not in distillers:
             found["none"] = mini["none"]
-        pairs = found.join(mini, rsuffix=" of mini").dropna().join(truth.rename("truth"))
+        pairs = found.join(mini.add_suffix(" of mini")).dropna().join(truth.rename("truth"))
         for half, part in {"all": pairs, "better half": pairs[pairs.index.isin(stratified.better())]}.items():
             seconds = trained.groupby("distiller")["seconds"].mean().round(1).to_dict()
             print(f"\n{name}, {half}: n = {len(part)}, CPU-seconds {seconds}")
