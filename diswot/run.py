@@ -207,7 +207,7 @@ class Run:
         from diswot.harness.runs import suites
 
         if suite is not None and (targets, metric, undefined) != ((), "spearman", "worst"):
-            raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these away.")
+            raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these out.")
         known = spaces.get(self._info.space).subsets
         if subset not in known:
             raise unknown("subset", subset, known)
@@ -396,4 +396,5 @@ class Run:
         wanted = paper.look_of(
             proxies=proxies, labels=labels, order=order, width=width, caption=caption, annotate=annotate
         )
+        reports.require([self.folder], figures=figures, proxies=proxies)
         return reports.build([self.results], self.folder if out is None else expanded("out", out), figures, wanted)[0]

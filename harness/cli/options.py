@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.paths import expanded
+from diswot.harness import files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +42,7 @@ def typed(parameter: click.Parameter | None) -> str:
 def _text(value: Any, parameter: click.Parameter | None) -> str:
     text = os.fsdecode(value)
     if not text.strip():
-        raise InputError(f"{typed(parameter)}: {text!r} is empty; give a value, or leave it away.")
+        raise InputError(f"{typed(parameter)}: {text!r} is empty; give a value, or leave it out.")
     if "\0" in text:
         raise InputError(f"{typed(parameter)}: {quoted(text)} has a NUL character, which no name can have.")
     try:
@@ -83,6 +84,7 @@ class _NewFile(_UserPath):
         path = super().convert(value, param, ctx)
         if path.exists() and not path.is_file():
             self.fail(f"{quoted(str(path))} is not a file; it must be one, or not exist.", param, ctx)
+        files.require_folder(path.parent, typed(param))
         return path
 
 
@@ -383,7 +385,7 @@ def refuse_idle(when: str, *names: str) -> None:
         InputError: if one of them is given on the command line or in the configuration.
     """
     for parameter in given(*names):
-        raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it away.")
+        raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it out.")
 
 
 def given(*names: str) -> list[click.Parameter]:
@@ -412,8 +414,6 @@ def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     """Print rows, as a table or as JSON."""
     import pandas as pd
     from tabulate import tabulate
-
-    from diswot.harness import files
 
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:

@@ -150,7 +150,7 @@ def command(
         raise unknown("--scores", scores, SCORES)
     if scores == "stored":
         if settings["scheduler"] is not None:
-            raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
+            raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it out.")
         options.refuse_idle("with --scores live", "device", "workers", "image_dir")
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
     algorithms = None if algorithm is None else options.parts("--algorithm", algorithm)

@@ -75,7 +75,13 @@ class Shown:
 
 
 def correlations(
-    results: Results, columns: int | None, subset: str | None = None, most: int | None = None, suite: str | None = None
+    results: Results,
+    columns: int | None,
+    subset: str | None = None,
+    *,
+    most: int | None = None,
+    proxies: Collection[str] = (),
+    suite: str | None = None,
 ) -> Shown:
     """Return the correlations with the first target in full, and those with the other targets as numbers.
 
@@ -84,12 +90,15 @@ def correlations(
         columns: how wide a line may be; None for all columns, of every target.
         subset: which cells; None for the rows that decide, in which each function counts once.
         most: how many proxies, beside those of the user's own, which are always shown; all by default.
+        proxies: which proxies and ensembles; all by default. Stars and intervals stay as they are among all.
         suite: that was asked for; None to look for one that is equal.
     """
     everything = results.evidence
     evidence = leading(everything) if subset is None else of_subset(results, subset)
     if evidence.empty:
         return Shown(f"{results.info.space}: the subset {subset} holds none of the cells with an accuracy.")
+    among = f" of all {evidence['proxy'].nunique()} proxies and ensembles" if proxies else ""
+    evidence = evidence[evidence["proxy"].isin(proxies)] if proxies else evidence
     known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS] if columns else evidence
     if known.empty:
         found = int(evidence["n_functions"].max())
@@ -118,7 +127,7 @@ def correlations(
     of = "" if subset is None else f" on {subset} cells"
     notes = [
         f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
-        "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
+        f"* not significantly different from the best{among} (5 %, Holm-corrected). partial: controlling for FLOPs.",
     ]
     notes += [] if columns else [f"Targets: {', '.join(targets)}."]
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]

@@ -150,5 +150,5 @@ def load_plugins(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 def _image_set(name: str, folder: Path | None) -> str:
     if images.get(name).reader is None and folder is not None:
-        raise InputError(f"image_dir: it plays a part only with --images other than {name}; leave it away.")
+        raise InputError(f"image_dir: it plays a part only with --images other than {name}; leave it out.")
     return name

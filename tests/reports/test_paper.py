@@ -118,5 +118,7 @@ def test_correlate_writes_tables_of_a_choice(tmp_path: Path, capsys: pytest.Capt
         ["snip", "diswot"],
         ["diswot", "snip"],
     )
-    assert main(words[:6]) == 2
-    assert "--proxies: it plays a part only with --latex or --markdown" in capsys.readouterr().err
+    assert main([*words[:4], "--order", "given"]) == 2
+    assert "order: 'given' takes proxies or labels" in capsys.readouterr().err
+    assert main([*words[:6], "--order", "given"]) == 2
+    assert "--order: it plays a part only with --latex or --markdown" in capsys.readouterr().err

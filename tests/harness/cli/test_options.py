@@ -126,10 +126,10 @@ def test_option_for_resamples_is_bounded_although_it_has_no_effect(cli: Cli) -> 
 
 
 IDLE = {
-    "evaluate --image-dir x": "--image-dir: it plays a part only with --images other than noise; leave it away.",
+    "evaluate --image-dir x": "--image-dir: it plays a part only with --images other than noise; leave it out.",
     "run --image-dir x": "--image-dir: it plays a part only with --images other than noise",
     "bench --image-dir x": "--image-dir: it plays a part only with --images other than noise",
-    "search --device cpu": "--device: it plays a part only with --scores live; leave it away.",
+    "search --device cpu": "--device: it plays a part only with --scores live; leave it out.",
     "search --device auto": "--device: it plays a part only with --scores live",
     "search --workers 2": "--workers: it plays a part only with --scores live",
     "search --image-dir x": "--image-dir: it plays a part only with --scores live",
