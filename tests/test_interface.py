@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
 import diswot
+from diswot import proxies
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
@@ -81,6 +84,13 @@ def test_evaluate_prints_nothing_when_asked_not_to(capfd: pytest.CaptureFixture[
     assert capfd.readouterr() == ("", "")
 
 
+def test_score_names_the_members_of_an_ensemble() -> None:
+    network, batch = torch.nn.Identity(), torch.zeros(2, 3, 8, 8)
+    with pytest.raises(InputError, match=r"names: az_nas is an ensemble of az_expressivity, .* and flops; name these"):
+        diswot.score(network, batch, torch.zeros(2, dtype=torch.long), ["flops", "az_nas"])
+    assert inspect.signature(diswot.score) == inspect.signature(proxies.score)
+
+
 def test_evaluate_continues_a_folder(tmp_path: Path) -> None:
     first = diswot.evaluate("params", cells=[111, 113], out=tmp_path / "run", progress=False, **TINY)
     second = diswot.evaluate("params", cells=[111, 113, 311], out=tmp_path / "run", progress=False, **TINY)
@@ -101,6 +111,7 @@ def test_a_temporary_run_goes_with_its_object() -> None:
     ("changes", "sentence"),
     [
         ({"proxies": "parms"}, "did you mean 'params'"),
+        ({"proxies": ["vote"]}, "proxies: vote is an ensemble of synflow, jacov and snip; name these instead"),
         ({"cells": 0}, "cells were asked for"),
         ({"cells": [112]}, "cell"),
         ({"cells": []}, "names no cell"),

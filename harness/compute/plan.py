@@ -10,7 +10,7 @@ from typing import Any, Literal
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
 from diswot.harness.compute import devices
-from diswot.harness.runs import arithmetic, samples
+from diswot.harness.runs import arithmetic, members, samples
 from diswot.harness.runs.arithmetic import Arithmetic
 from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
@@ -129,7 +129,7 @@ def make(
         space=space,
         plugins=load_plugins(plugins),  # before the proxies, which may be theirs
         cells=samples.cells(asked, walked),
-        proxies=registry.select(proxies),
+        proxies=_selected(proxies),
         seeds=samples.seeds(seeds),
         images=_image_set(images, image_dir),
         image_dir=image_dir,
@@ -138,6 +138,12 @@ def make(
         **devices.place(device, workers, scheduler),
         **settings,
     )
+
+
+def _selected(proxies: str | Iterable[str]) -> tuple[Proxy, ...]:
+    asked = [name.strip() for name in (proxies.split(",") if isinstance(proxies, str) else proxies)]
+    members.refuse("proxies", asked)
+    return registry.select(asked)
 
 
 def load_plugins(paths: Iterable[Path]) -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ import diswot
 from diswot import reports
 from diswot.benchmarks.tables import load as load_table
 from diswot.harness.cli import _diswot, main
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.runs import results, run_folder
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.store import Store
@@ -82,6 +83,10 @@ MISTAKES = {
     "evaluate --proxies snip,nwott": ("--proxies: 'nwott' is not known; did you mean 'nwot'?", "`diswot proxies list`"),
     "evaluate --proxies ,": ("--proxies: no proxy was named; give fast, all, or names",),
     "bench --proxies fats": ("--proxies: 'fats' is not known; did you mean 'fast'?",),
+    "evaluate --proxies snip,vote": ("--proxies: vote is an ensemble of synflow, jacov and snip; name these instead.",),
+    "bench --proxies te_nas": ("--proxies: te_nas is an ensemble of ntk_cond and linear_regions; name these instead.",),
+    "check vote": ("FILE: vote is an ensemble of synflow, jacov and snip; name these instead.",),
+    "proxies show log_rank6": ("proxy: 'log_rank6' is not known; did you mean 'log_rank_6'?",),
     "proxies show snipp": ("proxy: 'snipp' is not known; did you mean 'snip'?",),
     "proxies list --plugin nowhere.py": ("--plugin: ", "nowhere.py is not a file"),
     "evaluate --plugin broken.py": ("--plugin: ", "broken.py cannot be loaded: SyntaxError"),
@@ -346,7 +351,10 @@ def test_the_version(cli: Cli) -> None:
 
 def test_lists_as_json(cli: Cli) -> None:
     proxies = json.loads(cli("proxies", "list", "--json").out)
-    assert [record["name"] for record in proxies] == list(registry.names())
+    assert [record["name"] for record in proxies] == [*registry.names(), *ENSEMBLES]
+    for name, one in ENSEMBLES.items():
+        record = json.loads(cli("proxies", "show", name, "--json").out)
+        assert (record["family"], tuple(record["members"]), record["source"]) == ("ensemble", one.members, one.source)
     assert json.loads(cli("proxies", "show", "snip", "--json").out)["defined_in"].partition(":")[0].endswith(".py")
     tables = json.loads(cli("tables", "list", "--json").out)
     assert {record["name"]: record["cells"] for record in tables} == {
@@ -544,6 +552,7 @@ def test_no_name_of_a_library_stands_where_an_option_was_typed(cli: Cli, place: 
 
 def test_the_lists_read_well(cli: Cli) -> None:
     assert "snip" in cli("proxies", "list").out
+    assert "An ensemble of synflow, jacov and snip." in cli("proxies", "list").out
     assert "direction" in cli("proxies", "show", "snip").out
     assert "analog-nasbench" in cli("tables", "list").out
     assert "not fetched" in cli("tables", "list").out
