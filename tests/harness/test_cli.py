@@ -639,12 +639,11 @@ def test_correlations_on_screen_and_on_disk(cli: Cli, place: Path) -> None:
 def test_a_report_names_what_it_wrote(cli: Cli, place: Path) -> None:
     said = cli("report", "run")
     assert said.status == 0
-    first, figures, data = said.out.splitlines()
+    first, figures = said.out.splitlines()
     assert first == "wrote run/report.html"
+    assert Path("run/report.html").stat().st_size
     folder = Path(figures.split()[-1])
     assert int(figures.split()[0]) == len(list(folder.iterdir()))
-    paths = [Path("run/report.html"), *map(Path, data.split(", "))]
-    assert all(Path(str(path).strip()).stat().st_size for path in paths)
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
     assert all(len(line) <= 100 for line in said.out.splitlines() if "/" not in line)
     assert len(said.out.splitlines()) < 80
     assert "predicts nb201-kd:distilled best" in said.out
+    assert "runs/default/nb201-cifar10/correlations.csv" in said.out
+    assert ".parquet" not in said.out  # the precomputed scores, which it reads
     assert "log_rank_6 ‡" in said.out
     assert said.out.count("* not significantly different from the best") == 1  # S0's table does not repeat it
     assert "‡ an ensemble of proxies; this project chose its members by 200-epoch CIFAR-10" in said.out
