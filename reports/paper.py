@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.paths import expanded
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.runs.results import Results
 from diswot.reports.style import look
@@ -71,7 +72,7 @@ def read_labels(file: Path) -> dict[str, str]:
         InputError: the file cannot be read, or a line is not like that.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = expanded("labels", file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"labels: {file} cannot be read: {error}.") from error
     found = {}

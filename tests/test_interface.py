@@ -91,6 +91,19 @@ def test_score_names_the_members_of_an_ensemble() -> None:
     assert inspect.signature(diswot.score) == inspect.signature(proxies.score)
 
 
+def test_home_folder_and_numbers_of_numpy_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    five, two = np.int64(5), np.int64(2)
+    numbers = TINY | {"batch_size": two, "workers": np.int64(1)}
+    made = diswot.evaluate("params", cells=five, seeds=two, out="~/run", progress=False, **numbers)
+    assert made.scores.groupby("seed").size().to_dict() == {0: 5, 1: 5}
+    opened = diswot.load("~/run")
+    assert opened.folder == tmp_path / "run"
+    assert set(opened.compare("~/run").proxies["changed"]) == {0}
+    found = opened.search("params", searches=two, evaluations=two, population=two, tournament=two, cells=five)
+    assert found.info.options.searches == 2
+
+
 def test_evaluate_continues_a_folder(tmp_path: Path) -> None:
     first = diswot.evaluate("params", cells=[111, 113], out=tmp_path / "run", progress=False, **TINY)
     second = diswot.evaluate("params", cells=[111, 113, 311], out=tmp_path / "run", progress=False, **TINY)

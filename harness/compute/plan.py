@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
+from diswot.benchmarks.paths import expanded
 from diswot.harness.compute import devices
 from diswot.harness.runs import arithmetic, members, samples
 from diswot.harness.runs.arithmetic import Arithmetic
@@ -148,7 +149,7 @@ def _selected(proxies: str | Iterable[str]) -> tuple[Proxy, ...]:
 
 def load_plugins(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Load plug-in files and return their absolute paths."""
-    found = tuple(Path(path).resolve() for path in paths)
+    found = tuple(expanded("plugins", path).resolve() for path in paths)
     for path in found:
         registry.load_file(path)
     return found
