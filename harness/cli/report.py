@@ -51,6 +51,7 @@ def command(
     from diswot.benchmarks.errors import InputError
     from diswot.harness import files, progress
     from diswot.harness.cli import output
+    from diswot.harness.evidence.table import EVIDENCE_COLUMNS
     from diswot.harness.runs import results, run_folder
     from diswot.reports import paper
 
@@ -82,11 +83,12 @@ def command(
                 metric=metric if "metric" in asked else before.metric,
                 undefined=undefined if "undefined" in asked else before.undefined,
             )
-        except InputError as error:
-            if targets or asked or not before.targets:
+        except InputError as error:  # a table may be elsewhere now
+            stored = results.load(folder)
+            if targets or asked or not set(EVIDENCE_COLUMNS) <= set(stored.evidence) or stored.evidence.empty:
                 raise
-            progress.say(f"{folder}: the stored correlations are shown, since {error}")  # a table may be elsewhere now
-            return results.load(folder)
+            progress.say(f"{folder}: the stored correlations are shown, since {error}")
+            return stored
 
     found = list(map(correlated, folders))
     click.echo(output.written(reports.build(found, out or run, names, wanted), found))

@@ -9,7 +9,7 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -120,27 +120,28 @@ def correlations(
             row |= _correlation(entry, _short(target, targets), metric, place == 0, None if columns else of_all)
             row |= {} if place or priced is None else {"cost": _cost(name, priced)}
         rows.append(row)
+    table, heads = _fitted(rows, columns)
     hidden = len(order) - len(shown)
     counts = ", ".join(
-        f"{_short(name, targets)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
+        f"{_short(name, targets)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}"
+        for name in targets
+        if _short(name, targets) in heads
     )
     of = "" if subset is None else f" on {subset} cells"
     notes = [
         f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
-        f"* not significantly different from the best{among} (5 %, Holm-corrected). partial: controlling for FLOPs.",
+        f"* not significantly different from the best{among} (5 %, Holm-corrected)."
+        + (" partial: controlling for FLOPs." if "partial" in heads else ""),
     ]
     notes += [] if columns else [f"Targets: {', '.join(targets)}."]
-    notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
+    notes += ["cost: in passes, forward and backward, of the same network; computed alone."] if "cost" in heads else []
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [
-        f"‡ an ensemble of proxies; this project chose its members by {text}."
-        for text in sorted({chosen_by(name) for name in shown} - {""})
-    ]
+    notes += _footnotes("an ensemble of proxies; this project chose its members by {}.", shown)
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     notes.append(suites.line(results, suite))
-    return Shown(fitting(rows, columns), tuple(notes))
+    return Shown(table, tuple(notes))
 
 
 def limits(results: Results, columns: int | None) -> str:
@@ -184,6 +185,10 @@ def _marked(name: str) -> str:
     return f"{name} ‡" if chosen_by(name) else name
 
 
+def _footnotes(text: str, shown: Iterable[str]) -> list[str]:
+    return [f"‡ {text.format(chosen)}" for chosen in sorted({chosen_by(name) for name in shown} - {""})]
+
+
 def _short(target: str, targets: Sequence[str]) -> str:
     # Without the table, unless columns of two tables have one name.
     same = [other for other in targets if Target.named(other).column == Target.named(target).column]
@@ -218,6 +223,15 @@ def picks(search: Search, columns: int | None) -> Shown:
     return _table(search, [({"driver": driver}, group) for driver, group in by_driver(search)], columns)
 
 
+#: What the columns of `_table` mean.
+_LEGEND = {
+    "pick": "what most searches end with, and the share of these",
+    "percentile": "the share of all cells that the mean is better than",
+    "regret": "points below the best cell",
+    "trainings": "how many random cells are trained, on average, until one is as accurate as the median pick",
+}
+
+
 def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]], columns: int | None) -> Shown:
     target = judging(search)
     if target is None:
@@ -234,16 +248,16 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
     rows.append(
         {"driver": "the best cell", "pick": str(best.cell), "percentile": share, **_reached(best.accuracy, best)}
     )
+    table, heads = _fitted(rows, columns)
     made = search.info.options
     said = output.MODELLED if target in search.modelled else ""
     notes = [
         f"Among {search.info.cells:,} cells, {made.evaluations} evaluations a search, {made.searches} "
         f"searches a row: mean ± standard deviation of {target}{said} in percent.",
-        "pick: what most searches end with, and the share of these. percentile: the share of all cells that the mean "
-        "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
-        "until one is as accurate as the median pick.",
+        " ".join(f"{head}: {text}." for head, text in _LEGEND.items() if head in heads),
+        *_footnotes("an ensemble chosen by {}; these favour it.", (head["driver"] for head, _ in groups)),
     ]
-    return Shown(fitting(rows, columns), (*notes, *([] if columns else output.further(search.info))))
+    return Shown(table, (*notes, *([] if columns else output.further(search.info))))
 
 
 def _picked(
@@ -289,6 +303,11 @@ def answer(results: Results, columns: int) -> str:
 
 def fitting(rows: Sequence[Mapping[str, str]], columns: int | None) -> str:
     """Return a table without the last columns that a line has no room for; None bounds no line."""
+    return _fitted(rows, columns)[0]
+
+
+def _fitted(rows: Sequence[Mapping[str, str]], columns: int | None) -> tuple[str, list[str]]:
+    # The table, and the heads of its columns.
     names = list(dict.fromkeys(name for row in rows for name in row))
     while True:
         body = tabulate(
@@ -298,7 +317,7 @@ def fitting(rows: Sequence[Mapping[str, str]], columns: int | None) -> str:
             disable_numparse=True,
         )
         if columns is None or len(names) <= 2 or max(map(len, body.splitlines())) <= columns:
-            return body
+            return body, names
         names = names[:-1]
 
 

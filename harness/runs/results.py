@@ -249,7 +249,7 @@ def _is_known(evidence: pd.DataFrame) -> bool:
 def _evidence(folder: Path) -> pd.DataFrame:
     absent = pd.DataFrame(columns=list(EVIDENCE_COLUMNS))
     try:
-        return _csv(folder / "evidence.csv", absent)
+        return _csv(folder / "evidence.csv", absent).reindex(columns=EVIDENCE_COLUMNS)  # an earlier version lacks some
     except InputError:  # it is damaged, and made anew
         return absent
 
