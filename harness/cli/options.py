@@ -131,9 +131,9 @@ _OPTION_OF = {"driver": "proxy"}
 _EARLIER = {"measure": "metric", "stack": "vectorised-seeds"}
 
 
-def current(option: str) -> str:
-    """Return the name that an option has now, without dashes."""
-    now = _EARLIER.get(option, option)
+def current(option: str, **earlier: str) -> str:
+    """Return the name that an option has now, without dashes; ``earlier`` has further ones of a command by theirs."""
+    now = (_EARLIER | earlier).get(option, option)
     if now != option:
         click.echo(f"--{option} is called --{now} now.", err=True)
     return now
@@ -196,7 +196,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
     del allowed["config"]
     defaults: dict[str, Any] = {}
     for written, value in settings.items():
-        name = current(written)
+        name = (ctx.token_normalize_func or current)(written)
         if name not in allowed:
             raise unknown(f"--config: {path}: setting", name, sorted(allowed))
         if isinstance(value, bool) and not allowed[name].is_flag:

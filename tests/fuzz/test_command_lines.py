@@ -90,7 +90,7 @@ SMALL = {
     "evaluate": "--cells 3,7 --batch-size 2 --teacher s0:111",
     "correlate": "",
     "compare": "run",
-    "search": "--seeds 2 --proxy params",
+    "search": "--searches 2 --proxy params",
     "report": "--figures bars",
     "check": "--quick --only one_number",
     "distill": "--cells 111, --image-dir images --teacher teacher.pt --set C=4 --set epochs=1 --set samples=64",

@@ -393,7 +393,7 @@ JSON = {
     ("cell",): ("7",),
     ("correlate",): ("run",),
     ("compare",): ("run", "run"),
-    ("search",): ("run", "--proxy", "params", "--seeds", "2", "--evaluations", "1", "--algorithm", "random"),
+    ("search",): ("run", "--proxy", "params", "--searches", "2", "--evaluations", "1", "--algorithm", "random"),
     ("bench",): (*TINY, "--proxies", "params"),
     ("check",): ("params", "--quick", "--only", "one_number"),
 }

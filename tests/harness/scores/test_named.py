@@ -66,7 +66,7 @@ def test_the_page_of_precomputed(cli: Cli, complete: Precomputed, tmp_path: Path
 
 
 def test_a_search_follows_precomputed(cli: Cli, complete: Precomputed, tmp_path: Path) -> None:
-    said = cli("search", "s0-noise", "--proxy", "nwot", "--seeds", "2")
+    said = cli("search", "s0-noise", "--proxy", "nwot", "--searches", "2")
     assert said.status == 0
     assert (tmp_path / "runs" / "s0-noise" / "search" / "search.json").is_file()
 
