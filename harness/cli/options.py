@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -300,20 +301,6 @@ target = click.option(
 metric = click.option(
     "--metric", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
-
-
-def _without_resampling(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
-    if value is not None:
-        click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
-
-
-resamples = click.option(
-    "--draws",
-    type=Whole(min=1, most=1_000_000, reason="it has no effect any more"),
-    hidden=True,
-    expose_value=False,
-    callback=_without_resampling,
-)
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
 )
@@ -326,26 +313,16 @@ def out(default: str) -> Callable[[F], F]:
     return click.option("--out", type=PATH, default=default, show_default=True, help="The run's folder.")
 
 
-def sweep(function: F) -> F:
-    """Add every option that a sweep's settings come from."""
-    for option in (
-        config,
-        plugin,
-        workers,
-        vectorised_seeds,
-        deterministic,
-        tf32,
-        device,
-        teacher,
-        augment,
-        batch_seed,
-        batch_size,
-        image_dir,
-        images,
-        seeds,
-    ):
-        function = option(function)
-    return function
+def _all(*several: Callable[[Any], Any]) -> Callable[[F], F]:
+    # One decorator for several options, in the order of the help.
+    return lambda function: reduce(lambda made, option: option(made), reversed(several), function)
+
+
+#: Every option that a sweep's settings come from.
+sweep = _all(
+    *(seeds, images, image_dir, batch_size, batch_seed, augment, teacher),
+    *(device, tf32, deterministic, vectorised_seeds, workers, plugin, config),
+)
 
 
 #: The names of the options of `sweep` that change what is scored.
@@ -355,23 +332,20 @@ SWEEP = (
 )
 
 
-def evidence(function: F) -> F:
-    """Add every option that says how correlations are judged."""
-    for option in (undefined, resamples, metric, target):
-        function = option(function)
-    return function
+#: Every option that says how correlations are judged.
+evidence = _all(target, metric, undefined)
 
-
-def paper(function: F) -> F:
-    """Add the options that say which proxies a paper shows, in which order, and what they are called."""
-    orders = "Order of the proxies: value | given (as in --proxies, else as in --labels)."
-    for option in (
-        click.option("--order", default="value", show_default=True, help=orders),
-        click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),
-        click.option("--proxies", help="The proxies and ensembles to show, such as meco,nwot.  [default: all]"),
-    ):
-        function = option(function)
-    return function
+#: The options that say which proxies a paper shows, in which order, and what they are called.
+paper = _all(
+    click.option("--proxies", help="The proxies and ensembles to show, such as meco,nwot.  [default: all]"),
+    click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),
+    click.option(
+        "--order",
+        default="value",
+        show_default=True,
+        help="Order of the proxies: value | given (as in --proxies, else as in --labels).",
+    ),
+)
 
 
 def refuse_idle(when: str, *names: str) -> None:

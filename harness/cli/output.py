@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from diswot import reports
 from diswot.benchmarks import spaces, tables
@@ -16,7 +15,6 @@ from diswot.harness.evidence.table import LITTLE
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Info, Search
 from diswot.proxies.declarations import OVERFLOWED
-from diswot.reports.page.search_findings import winner
 from diswot.reports.searches import budgets
 
 #: What is said of a target whose accuracies a model predicts.
@@ -28,11 +26,6 @@ def failures(found: Search) -> str:
     return "".join(
         f"  failed {counted(one.scores, 'time')}: {one.proxy}: {one.cause}\n" for one in found.info.failed[:10]
     )
-
-
-def measured(figures: dict[str, str]) -> str:
-    """Return figures by name, one a line."""
-    return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
 def modelled(results: Results, targets: Sequence[str]) -> list[str]:
@@ -184,11 +177,6 @@ def searched(search: Search) -> str:
         f", {made.evaluations} evaluations each, population {made.population}, tournament {made.tournament}, "
         f"weight seed {info.weight_seed}, scores {info.scores}"
     )
-
-
-def won(info: Info) -> list[str]:
-    """Say how the winner was chosen, where there is one."""
-    return [] if info.winner is None else [f"winner: {winner(info.winner)}"]
 
 
 def further(info: Info) -> list[str]:

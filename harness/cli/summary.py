@@ -28,6 +28,7 @@ from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
+from diswot.reports.page.search_findings import winner
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
 LEADING = 10
@@ -202,7 +203,8 @@ def searched(search: Search, columns: int | None) -> str:
         search: the search.
         columns: how wide a line may be; None for all columns.
     """
-    head = _wrapped([output.searched(search), *output.won(search.info)], columns)
+    won = [] if search.info.winner is None else [f"winner: {winner(search.info.winner)}"]
+    head = _wrapped([output.searched(search), *won], columns)
     made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
     has_several = made["teacher"].nunique() > 1
     groups = [

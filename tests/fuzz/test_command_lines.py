@@ -69,7 +69,6 @@ GOOD = {
     "suite": ("nb201-2026",),
     "fail_on": ("spearman:0.02", "cost:10%"),
     "merged": ("distillation/trainings.csv",),
-    "draws": ("20",),
     "evaluations": ("4",),
     "searches": ("2",),
     "population": ("2",),

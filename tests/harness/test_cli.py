@@ -203,7 +203,6 @@ MISTAKES = {
     "check snip --out run": ("--out: run holds a run already, and a check scores anew; choose another folder.",),
     "proxies new snip": ("NAME: the proxy 'snip' is there already, in ",),
     "proxies new my-metric": ("NAME: 'my-metric' can be no proxy's name; take a Python identifier",),
-    "correlate run --draws 0": ("'--draws': 0 is not in the range x>=1",),
     "report run --figures bar": ("--figures: 'bar' is not known; did you mean 'bars'?",),
     # folders
     "evaluate --out file": ("--out: file cannot be written to: ",),
@@ -605,12 +604,6 @@ def test_undefined_scores_are_an_answer(cli: Cli, plugin: Callable[..., Path], t
     said = cli("evaluate", *TINY, "--plugin", path, "--proxies", "mine", "--out", tmp_path / "run")
     assert said.status == 0
     assert re.search(r"2 scores in \d+ s, 2 undefined$", said.sentence)
-
-
-def test_option_for_resamples_says_that_it_has_no_effect(cli: Cli, place: Path) -> None:
-    said = cli("correlate", "run", "--draws", "200")
-    assert said.status == 0
-    assert "--draws has no effect: intervals are computed without resampling since 0.2." in said.sentence
 
 
 def test_correlate_says_which_scores_overflowed(cli: Cli, plugin: Callable[..., Path], tmp_path: Path) -> None:

@@ -120,11 +120,6 @@ def test_configuration_may_begin_with_a_byte_order_mark(cli: Cli, tmp_path: Path
     assert "--proxies: 'nwott' is not known" in refused(cli, ["evaluate", "--config", str(settings)])
 
 
-def test_option_for_resamples_is_bounded_although_it_has_no_effect(cli: Cli) -> None:
-    sentence = refused(cli, ["correlate", "--draws", str(10**12)])
-    assert "1000000000000 is more than 1000000: it has no effect any more." in sentence
-
-
 IDLE = {
     "evaluate --image-dir x": "--image-dir: it plays a part only with --images other than noise; leave it out.",
     "run --image-dir x": "--image-dir: it plays a part only with --images other than noise",
