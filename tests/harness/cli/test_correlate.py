@@ -64,6 +64,13 @@ def test_table_has_a_dash_for_a_correlation_of_few_functions(run: Path, cli: Cli
     assert "1.000" not in "".join(lines)
 
 
+@pytest.mark.parametrize("target", ["many.csv", "few.csv"])
+def test_compare_prints_no_correlation_of_few_functions(run: Path, cli: Cli, target: str) -> None:
+    said = cli("compare", run, run, "--target", target)
+    lines = [line.split() for line in said.out.splitlines() if line.startswith(("params", "flops"))]
+    assert [set(line[2:5]) == {"-"} for line in lines] == [target == "few.csv"] * 2
+
+
 @pytest.mark.parametrize("option", ["--latex", "--markdown"])
 def test_table_without_a_correlation_is_not_written(run: Path, cli: Cli, option: str) -> None:
     said = cli("correlate", run, "--target", "few.csv", option, "t")
