@@ -41,7 +41,7 @@ def require(
         from diswot.reports.figures.kinds import KINDS
 
         for name in figures:
-            KINDS[name]
+            KINDS[name]  # which refuses one that is not known
     for folder in folders:
         own = [proxy.name for proxy in run_folder.read_info(folder).proxies] + list(further)
         known = [*own, *(one.name for one in ensembles.available(own))]

@@ -84,8 +84,10 @@ def command(
                 undefined=undefined if "undefined" in asked else before.undefined,
             )
         except InputError as error:  # a table may be elsewhere now
+            if targets or asked:
+                raise
             stored = results.load(folder)
-            if targets or asked or not set(EVIDENCE_COLUMNS) <= set(stored.evidence) or stored.evidence.empty:
+            if stored.evidence.empty or not set(EVIDENCE_COLUMNS) <= set(stored.evidence):
                 raise
             progress.say(f"{folder}: the stored correlations are shown, since {error}")
             return stored

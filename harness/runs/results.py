@@ -230,28 +230,25 @@ def correlate(
 
 def _replaces(folder: Path, said: Answered, evidence: pd.DataFrame) -> bool:
     # The files of a run's folder hold one answer. Another one takes its place with a word, and not if it says nothing.
-    before = answered(folder)
-    same = (before.targets, before.metric, before.undefined) == (said.targets, said.metric, said.undefined)
-    if same or not before.targets:
+    try:
+        before = answered(folder)
+        same = (before.targets, before.metric, before.undefined) == (said.targets, said.metric, said.undefined)
+        if same or not before.targets:
+            return True
+        says_less = not _is_known(evidence) and _is_known(_csv(folder / "evidence.csv", evidence))
+    except InputError:  # what is stored is damaged, and made anew
         return True
     stored = f"{folder}: the correlations with {', '.join(before.targets)} ({before.metric})"
-    if not _is_known(evidence) and _is_known(_evidence(folder)):
+    if says_less:
         progress.say(f"{stored} stay in its files, since no target now has {FEWEST_FUNCTIONS} functions")
-        return False
-    progress.say(f"{stored} are replaced; --out FOLDER keeps answers side by side")
-    return True
+    else:
+        progress.say(f"{stored} are replaced; --out FOLDER keeps answers side by side")
+    return not says_less
 
 
 def _is_known(evidence: pd.DataFrame) -> bool:
-    return bool((evidence["n_functions"] >= FEWEST_FUNCTIONS).any())
-
-
-def _evidence(folder: Path) -> pd.DataFrame:
-    absent = pd.DataFrame(columns=list(EVIDENCE_COLUMNS))
-    try:
-        return _csv(folder / "evidence.csv", absent).reindex(columns=EVIDENCE_COLUMNS)  # an earlier version lacks some
-    except InputError:  # it is damaged, and made anew
-        return absent
+    # An earlier version counted no functions.
+    return "n_functions" in evidence and bool((evidence["n_functions"] >= FEWEST_FUNCTIONS).any())
 
 
 def with_intervals(results: Results) -> pd.DataFrame:
