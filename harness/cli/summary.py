@@ -103,7 +103,8 @@ def correlations(
     known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS] if columns else evidence
     if known.empty:
         found = int(evidence["n_functions"].max())
-        none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
+        have = "has" if found == 1 else "have"
+        none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} {have} an accuracy."
         return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
     metric = str(known["metric"].iloc[0])
