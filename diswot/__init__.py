@@ -37,7 +37,7 @@ _HOMES = {
     "load": "diswot.run:load",
     "plot": "diswot.plot",
     "register": "diswot.proxies:register",
-    "score": "diswot.proxies:score",
+    "score": "diswot.scoring:score",
     "tables": "diswot.tables",
 }
 

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from diswot.benchmarks.errors import InputError
 from diswot.benchmarks.paths import expanded
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from diswot.harness.runs.compare import Comparison
     from diswot.harness.runs.provenance import Info
     from diswot.harness.runs.stored_search import Search
+
+T = TypeVar("T")
 
 
 def evaluate(
@@ -76,14 +80,14 @@ def evaluate(
         warnings.warn("write vectorised_seeds=, the name of stack= since 0.3", DeprecationWarning, stacklevel=2)
         settings["vectorised_seeds"] = settings.pop("stack")
     asked: dict[str, Any] = {"proxies": proxies, "cells": cells, "space": space, "images": images}
-    asked |= {"seeds": seeds, "teacher": teacher} | settings
+    asked |= {"seeds": seeds, "teacher": teacher} | {name: _plain(value) for name, value in settings.items()}
     if suite is not None:
         usual = {field.name: field.default for field in fields(plan.Plan)}
         usual |= {name: one.default for name, one in inspect.signature(plan.make).parameters.items()}
         asked = suites.arguments(suite, asked, usual)
     made = plan.make(
         image_dir=None if image_dir is None else expanded("image_dir", image_dir),
-        workers=workers,
+        workers=_plain(workers),
         **asked,
     )
     folder = Path(tempfile.mkdtemp(prefix="diswot-")) if out is None else expanded("out", out)
@@ -107,6 +111,11 @@ def carry_out(plan: Plan, folder: Path) -> Run:
     tally = sweep.run(plan, folder)
     progresses.say(tally.describe(folder))
     return Run(folder, tally=tally)
+
+
+def _plain(value: T) -> T:
+    # numpy's numbers are taken, and become Python's, which every file can hold.
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def load(run: Path | str) -> Run:
@@ -207,7 +216,7 @@ class Run:
         from diswot.harness.runs import suites
 
         if suite is not None and (targets, metric, undefined) != ((), "spearman", "worst"):
-            raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these away.")
+            raise InputError(f"suite: {suite} says what the targets, the metric and undefined are; leave these out.")
         known = spaces.get(self._info.space).subsets
         if subset not in known:
             raise unknown("subset", subset, known)
@@ -339,16 +348,16 @@ class Run:
                 run=self.folder,
                 drivers=(driver,) if isinstance(driver, str) else tuple(driver),
                 algorithms=tuple(algorithms or ("evolution" if cost is None else "nsga2", "random")),
-                evaluations=evaluations,
-                population=population,
-                tournament=tournament,
-                crossover=crossover,
-                searches=searches,
+                evaluations=_plain(evaluations),
+                population=_plain(population),
+                tournament=_plain(tournament),
+                crossover=_plain(crossover),
+                searches=_plain(searches),
                 cells=chosen,
                 budgets=dict(budgets or {}),
                 cost=cost,
                 targets=tuple(targets),
-                weight_seed=weight_seed,
+                weight_seed=_plain(weight_seed),
                 teachers=tuple(dict.fromkeys(map(architectures.canonical, teachers))),
                 live=self._live() if live is True else live or None,
             )
@@ -396,4 +405,5 @@ class Run:
         wanted = paper.look_of(
             proxies=proxies, labels=labels, order=order, width=width, caption=caption, annotate=annotate
         )
+        reports.require([self.folder], figures=figures, proxies=proxies)
         return reports.build([self.results], self.folder if out is None else expanded("out", out), figures, wanted)[0]

@@ -255,7 +255,19 @@ def check_table_path(path: Path, argument: str) -> None:
     """Refuse a path, named by an argument, that `write_table` cannot write to, before there is something to write.
 
     Raises:
-        InputError: if the ending is none of CSV's, Parquet's and JSON's.
+        InputError: if the ending is none of CSV's, Parquet's and JSON's, or the folder cannot be written to.
     """
     if path.suffix not in WRITERS:
         raise InputError(f"{argument}: {path} must end in {', '.join(WRITERS)}.")
+    require_folder(path.parent, argument)
+
+
+def require_folder(folder: Path, argument: str) -> None:
+    """Refuse a folder, named by an argument, in which no file can be written, before there is something to write.
+
+    Raises:
+        InputError: if something else stands there or above it, or this process may not write there.
+    """
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not (there.is_dir() and can_be_written(there)):
+        raise InputError(f"{argument}: {folder} cannot be written to: {there} is no folder that you may write into.")

@@ -12,7 +12,42 @@ if TYPE_CHECKING:
     from diswot.harness.runs.results import Results
     from diswot.reports.style.look import Look
 
-__all__ = ["build", "figures_folder"]
+__all__ = ["build", "figures_folder", "require"]
+
+
+def require(
+    folders: Sequence[Path],
+    *,
+    figures: Sequence[str] | None = None,
+    proxies: Sequence[str] = (),
+    further: Sequence[str] = (),
+) -> None:
+    """Refuse what no table or figure of some runs can show, before anything is computed or written.
+
+    Args:
+        folders: of the runs.
+        figures: names of kinds of figures.
+        proxies: names of proxies and ensembles.
+        further: proxies that each run is about to get.
+
+    Raises:
+        diswot.benchmarks.errors.InputError: if a kind of figure is not known, or a run has no such proxy or ensemble.
+    """
+    from diswot.benchmarks.errors import unknown
+    from diswot.harness.evidence import ensembles
+    from diswot.harness.runs import run_folder
+
+    if figures is not None:
+        from diswot.reports.figures.kinds import KINDS
+
+        for name in figures:
+            KINDS[name]  # which refuses one that is not known
+    for folder in folders:
+        own = [proxy.name for proxy in run_folder.read_info(folder).proxies] + list(further)
+        known = [*own, *(one.name for one in ensembles.available(own))]
+        for name in proxies:
+            if name not in known:
+                raise unknown("proxies", name, known)
 
 
 def build(

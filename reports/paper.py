@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.benchmarks.paths import expanded
+from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.runs.results import Results
 from diswot.reports.style import look
 from diswot.reports.style.wording import decimal
@@ -70,7 +72,7 @@ def read_labels(file: Path) -> dict[str, str]:
         InputError: the file cannot be read, or a line is not like that.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = expanded("labels", file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"labels: {file} cannot be read: {error}.") from error
     found = {}
@@ -90,7 +92,7 @@ def latex(results: Results) -> str:
         number = f"\\textbf{{{_escaped(text)}}}" if best else _escaped(text)
         return f"{number}{'$^{*}$' if star else ''}" + (f" {{\\scriptsize {_escaped(interval)}}}" if interval else "")
 
-    heads, lines = _cells(results, written)
+    heads, lines = _cells(results, written, "--")
     table = [
         f"% needs \\usepackage{{booktabs}}; {_note(results)}",
         f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
@@ -102,27 +104,42 @@ def latex(results: Results) -> str:
 
 
 def markdown(results: Results) -> str:
-    """Return a Markdown table in the current look. The best is bold; a star marks no significant difference from it."""
+    """Return a Markdown table in the current look. The best is bold; a star marks no significant difference from it.
+
+    A dash stands for a correlation of fewer than `FEWEST_FUNCTIONS` functions.
+    """
 
     def written(text: str, best: bool, star: bool, interval: str) -> str:
         return " ".join(filter(None, [(f"**{text}**" if best else text) + r"\*" * star, interval]))
 
-    heads, lines = _cells(results, written)
+    heads, lines = _cells(results, written, "-")
     rule = ["---", *["---:"] * (len(heads) - 1)]
     table = [" | ".join(part.replace("|", r"\|") for part in line) for line in [heads, rule, *lines]]
     return "\n".join([*(f"| {line} |" for line in table), "", _note(results), ""])
 
 
-def _cells(results: Results, written: Callable[[str, bool, bool, str], str]) -> tuple[list[str], list[list[str]]]:
+def is_known(results: Results) -> bool:
+    """Return whether a table of a run has any correlation: of `FEWEST_FUNCTIONS` functions or more."""
+    return not _known(best_first(results)).empty
+
+
+def _known(evidence: pd.DataFrame) -> pd.DataFrame:
+    return evidence[(evidence["n_functions"] >= FEWEST_FUNCTIONS) & evidence[metric_of(evidence)].notna()]
+
+
+def _cells(
+    results: Results, written: Callable[[str, bool, bool, str], str], absent: str
+) -> tuple[list[str], list[list[str]]]:
     evidence, called = best_first(results), look.current().called
     metric, targets = metric_of(evidence), targets_of(results)
-    highest = evidence.groupby("target")[metric].max()
-    by_key = evidence.set_index(["proxy", "target"]).to_dict("index")
+    known = _known(evidence)
+    highest = known.groupby("target")[metric].max()
+    by_key = known.set_index(["proxy", "target"]).to_dict("index")
 
     def shown(proxy: str, target: str) -> str:
         row = by_key.get((proxy, target))
-        if row is None or pd.isna(row[metric]):
-            return written("\N{EM DASH}", False, False, "")
+        if row is None:
+            return absent
         interval = "" if pd.isna(row["low"]) else f"[{_short(row['low'])}, {_short(row['high'])}]"
         alike = bool(row["not_significantly_different"] == 1)
         best = row[metric] == highest[target]

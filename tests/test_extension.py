@@ -14,7 +14,7 @@ COMMANDS = """\
 tables list
 evaluate --space tiny --cells all --proxies params,snip,jacov --batch-size 4 --teacher tiny:111 --workers 1 --out run
 correlate run --metric mine
-search run --proxy pair --algorithm first,random --seeds 2
+search run --proxy pair --algorithm first,random --searches 2
 report run --metric mine --figures mine --out page
 distill --space tiny --cells 111, --distillers mine --teacher tiny:111 --image-dir IMAGES --workers 1 --out taught \
     --set samples=64 --set epochs=1 --set batch_size=32 --set teacher_recipe=mini

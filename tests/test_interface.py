@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
 import diswot
+from diswot import proxies
 from diswot.benchmarks import tables
 from diswot.benchmarks.errors import InputError
 from diswot.harness import pool
@@ -81,6 +84,26 @@ def test_evaluate_prints_nothing_when_asked_not_to(capfd: pytest.CaptureFixture[
     assert capfd.readouterr() == ("", "")
 
 
+def test_score_names_the_members_of_an_ensemble() -> None:
+    network, batch = torch.nn.Identity(), torch.zeros(2, 3, 8, 8)
+    with pytest.raises(InputError, match=r"names: az_nas is an ensemble of az_expressivity, .* and flops; name these"):
+        diswot.score(network, batch, torch.zeros(2, dtype=torch.long), ["flops", "az_nas"])
+    assert inspect.signature(diswot.score) == inspect.signature(proxies.score)
+
+
+def test_home_folder_and_numbers_of_numpy_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    five, two = np.int64(5), np.int64(2)
+    numbers = TINY | {"batch_size": two, "workers": np.int64(1)}
+    made = diswot.evaluate("params", cells=five, seeds=two, out="~/run", progress=False, **numbers)
+    assert made.scores.groupby("seed").size().to_dict() == {0: 5, 1: 5}
+    opened = diswot.load("~/run")
+    assert opened.folder == tmp_path / "run"
+    assert set(opened.compare("~/run").proxies["changed"]) == {0}
+    found = opened.search("params", searches=two, evaluations=two, population=two, tournament=two, cells=five)
+    assert found.info.options.searches == 2
+
+
 def test_evaluate_continues_a_folder(tmp_path: Path) -> None:
     first = diswot.evaluate("params", cells=[111, 113], out=tmp_path / "run", progress=False, **TINY)
     second = diswot.evaluate("params", cells=[111, 113, 311], out=tmp_path / "run", progress=False, **TINY)
@@ -101,6 +124,7 @@ def test_a_temporary_run_goes_with_its_object() -> None:
     ("changes", "sentence"),
     [
         ({"proxies": "parms"}, "did you mean 'params'"),
+        ({"proxies": ["vote"]}, "proxies: vote is an ensemble of synflow, jacov and snip; name these instead"),
         ({"cells": 0}, "cells were asked for"),
         ({"cells": [112]}, "cell"),
         ({"cells": []}, "names no cell"),

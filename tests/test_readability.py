@@ -75,7 +75,7 @@ NAMES = {
 #: Where such a name must stay, and why.
 EXCEPTIONS = {
     "benchmarks/tables/units.py": "is about units of measurement",
-    "harness/cli/options.py": "takes options of versions 0.1 and 0.2",
+    "harness/cli/options.py": "takes options of version 0.2",
     "harness/distillation/settings.py": "reads a key of version 0.2",
     "harness/distillation/teacher.py": "reads a key of version 0.2",
     "harness/earlier.py": "reads columns of version 0.2",
@@ -86,7 +86,6 @@ EXCEPTIONS = {
     "harness/runs/stored_search.py": "reads a key of version 0.2",
     "proxies/registry.py": "takes a keyword of version 0.2",
     "proxies/testing/environment.py": "seeds a generator by a text; another text would give other images",
-    "tests/fuzz/test_command_lines.py": "types every option, those of version 0.1 too",
     "tests/harness/test_earlier.py": "reads what version 0.2 wrote",
     "tests/proxies/test_golden_small.py": "reads a key of a golden file",
     "tests/proxies/test_registry.py": "types a keyword of version 0.2",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diswot.benchmarks.errors import InputError, named, unknown
+from diswot.harness.runs import members
 from diswot.proxies import registry
 from diswot.proxies.registry import Proxy
 
@@ -73,6 +74,7 @@ def find(text: str, options: tuple[tuple[str, ...], ...] = ()) -> Subject:
     if not path.is_file():
         if path.suffix == ".py":
             raise InputError(f"FILE: {path} is not a file; `diswot proxies new NAME` writes one to begin with.")
+        members.refuse("FILE", [text])
         raise unknown("FILE", text, registry.names(), hint="A file ends in .py; FILE.py:NAME picks one of its proxies.")
     with named("FILE", "plugins"):
         found = registry.load_file(path)

@@ -156,7 +156,7 @@ def _baseline(request: Request, settings: Settings) -> Baseline | None:
     if saved is not None and not (asked and path is not None and saved.resolve() == path.resolve()):
         compared = f"--baseline {path}" if asked else f"--only {request.only}"
         raise InputError(
-            f"save: {saved} is there, and with {compared} nothing is compared with it; leave that away, or remove "
+            f"save: {saved} is there, and with {compared} nothing is compared with it; leave that out, or remove "
             "the file."
         )
     if not asked:

@@ -93,14 +93,18 @@ def _shown(one: Comparison) -> str:
 
 def _row(found: Mapping[Hashable, Any]) -> dict[str, str]:
     from diswot.harness.cli import output
+    from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 
-    low, high = (output.decimal(found[end], 3) for end in ("low", "high"))
+    names = ("value_first", "value_second", "difference", "low", "high")
+    first, second, difference, low, high = (output.decimal(found[name], 3) for name in names)
+    if found["n_functions"] < FEWEST_FUNCTIONS:
+        first = second = difference = "-"
     return {
         "proxy": str(found["proxy"]),
         "n": str(found["n"]),
-        "[1]": output.decimal(found["value_first"], 3),
-        "[2]": output.decimal(found["value_second"], 3),
-        "[2] - [1]": f"{output.decimal(found['difference'], 3)} [{low}, {high}]",
+        "[1]": first,
+        "[2]": second,
+        "[2] - [1]": f"{difference} [{low}, {high}]",
         "p": "-" if found["p"] != found["p"] else f"{found['p']:.2g}",
         "changed": str(found["changed"]) if found["scores"] == found["n"] else f"{found['changed']}/{found['scores']}",
         "agreement": output.decimal(found["agreement"], 3),

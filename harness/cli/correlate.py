@@ -61,23 +61,29 @@ def command(
     RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. Positive means that the proxy
     predicts in its declared direction. --json and --out give the correlations by seed on all cells, with intervals.
     RUN/evidence.csv has the means over seeds by subset. For precomputed scores it is runs/NAME/evidence.csv.
+
+    A correlation needs 10 functions. Without any, the command says so and ends with exit status 0. --latex and
+    --markdown then write nothing and end with exit status 2.
     """
     import pandas as pd
 
+    from diswot import reports
     from diswot.benchmarks import spaces
-    from diswot.benchmarks.errors import named, unknown
+    from diswot.benchmarks.errors import InputError, named, unknown
     from diswot.harness import files
     from diswot.harness.cli import output, summary
     from diswot.harness.cli import published as published_output
     from diswot.harness.compute import reuse
+    from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
     from diswot.harness.runs import published, results, run_folder, suites
+    from diswot.harness.runs.precomputed import catalogue
     from diswot.reports import paper
     from diswot.reports.style import look
 
     shown = () if proxies is None else options.parts("--proxies", proxies)
     wanted = paper.look_of(proxies=shown, labels=labels, order=order)
     if latex is None and markdown is None:
-        options.refuse_idle("with --latex or --markdown", "proxies", "labels", "order")
+        options.refuse_idle("with --latex or --markdown", "labels", "order")
     if suite is not None:
         options.refuse_idle("without --suite, which says what it is", "targets", "metric", "undefined")
     paths = _tables(out, "published" if with_published else "correlations")
@@ -88,6 +94,10 @@ def command(
             raise unknown("--subset", subset, known)
     if as_json:
         options.refuse_idle("without --json, which gives all cells", "subset")
+    with named("--with", "scores"):
+        further = () if precomputed is None else tuple(catalogue.load(precomputed).versions)
+    results.require(folders, targets, metric=metric, undefined=undefined)
+    reports.require(folders, proxies=shown, further=further)
     if precomputed is not None:
         for folder in folders:
             taken = reuse.copy_into(folder, precomputed)
@@ -99,7 +109,20 @@ def command(
             else results.correlate(folder, targets, metric=metric, undefined=undefined)
             for folder in folders
         ]
+    texts = {}
+    for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
+        if file is not None:
+            with look.using(wanted):
+                chosen = [one for one in (paper.chosen(one, shown) for one in found) if paper.is_known(one)]
+                texts[file] = "\n".join(map(written, chosen))
+    if "" in texts.values():
+        raise InputError(
+            f"RUN: there is no correlation to write a table of: it needs {FEWEST_FUNCTIONS} different functions with "
+            "an accuracy."
+        )
     tables = [published.compared(one) if with_published else results.with_intervals(one) for one in found]
+    if shown:
+        tables = [part[part["proxy"].isin(shown)] for part in tables]
     table = pd.concat(
         [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True
     )
@@ -115,15 +138,12 @@ def command(
     else:
         columns = None if full else summary.width()
         for one in found:
-            shown_of = summary.correlations(one, columns, subset, suite=suite)
-            parts = (f"{summary.heading(one)}\n", shown_of.text(columns), summary.limits(one, columns))
+            screen = summary.correlations(one, columns, subset, proxies=shown, suite=suite)
+            parts = (f"{summary.heading(one)}\n", screen.text(columns), summary.limits(one, columns))
             click.echo("\n".join(part for part in parts if part) + "\n")
-    for file, written in ((latex, paper.latex), (markdown, paper.markdown)):
-        if file is not None:
-            with look.using(wanted):
-                text = "\n".join(written(paper.chosen(one, wanted.proxies)) for one in found)
-            fill = partial(Path.write_bytes, data=text.encode(errors="backslashreplace"))
-            click.echo(f"wrote {files.write(file, fill)}", err=True)
+    for file, text in texts.items():
+        fill = partial(Path.write_bytes, data=text.encode(errors="backslashreplace"))
+        click.echo(f"wrote {files.write(file, fill)}", err=True)
     for path in paths:
         click.echo(f"wrote {files.write_table(path, table)}", err=True)
     return 0
@@ -135,11 +155,9 @@ def _tables(out: Path | None, name: str) -> list[Path]:
 
     if out is None:
         return []
-    if out.is_dir() or not out.suffix:
-        paths = [out / f"{name}{suffix}" for suffix in files.WRITERS]
-    else:
-        files.check_table_path(out, "--out")
-        paths = [out]
+    is_folder = out.is_dir() or not out.suffix
+    paths = [out / f"{name}{suffix}" for suffix in files.WRITERS] if is_folder else [out]
     for path in paths:
+        files.check_table_path(path, "--out")
         run_folder.refuse_kept("--out", path)
     return paths

@@ -87,8 +87,9 @@ def command(
 
     One training serves the cells that compute the same function. Interrupted, the same command continues.
     """
+    from tabulate import tabulate
+
     from diswot.benchmarks import spaces, tables
-    from diswot.harness.cli import output
     from diswot.harness.compute import devices
     from diswot.harness.distillation import accuracies, recipes, sweep
     from diswot.harness.distillation import distillers as registry
@@ -112,7 +113,7 @@ def command(
     tally = sweep.run(plan, out, merge=merged)
     click.echo(tally.describe(out, "training"), err=True)
     written, measured = accuracies.write(out, compared)
-    click.echo(output.measured(measured))
+    click.echo(tabulate(list(measured.items()), tablefmt="plain", disable_numparse=True))
     for path in written:
         click.echo(f"wrote {path}", err=True)
     return 1 if tally.causes else 0

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from click.core import ParameterSource
 
 from diswot.benchmarks.errors import InputError, quoted, unknown
 from diswot.benchmarks.paths import expanded
+from diswot.harness import files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +43,7 @@ def typed(parameter: click.Parameter | None) -> str:
 def _text(value: Any, parameter: click.Parameter | None) -> str:
     text = os.fsdecode(value)
     if not text.strip():
-        raise InputError(f"{typed(parameter)}: {text!r} is empty; give a value, or leave it away.")
+        raise InputError(f"{typed(parameter)}: {text!r} is empty; give a value, or leave it out.")
     if "\0" in text:
         raise InputError(f"{typed(parameter)}: {quoted(text)} has a NUL character, which no name can have.")
     try:
@@ -83,6 +85,7 @@ class _NewFile(_UserPath):
         path = super().convert(value, param, ctx)
         if path.exists() and not path.is_file():
             self.fail(f"{quoted(str(path))} is not a file; it must be one, or not exist.", param, ctx)
+        files.require_folder(path.parent, typed(param))
         return path
 
 
@@ -129,9 +132,9 @@ _OPTION_OF = {"driver": "proxy"}
 _EARLIER = {"measure": "metric", "stack": "vectorised-seeds"}
 
 
-def current(option: str) -> str:
-    """Return the name that an option has now, without dashes."""
-    now = _EARLIER.get(option, option)
+def current(option: str, **earlier: str) -> str:
+    """Return the name that an option has now, without dashes; ``earlier`` has further ones of a command by theirs."""
+    now = (_EARLIER | earlier).get(option, option)
     if now != option:
         click.echo(f"--{option} is called --{now} now.", err=True)
     return now
@@ -194,7 +197,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
     del allowed["config"]
     defaults: dict[str, Any] = {}
     for written, value in settings.items():
-        name = current(written)
+        name = (ctx.token_normalize_func or current)(written)
         if name not in allowed:
             raise unknown(f"--config: {path}: setting", name, sorted(allowed))
         if isinstance(value, bool) and not allowed[name].is_flag:
@@ -298,20 +301,6 @@ target = click.option(
 metric = click.option(
     "--metric", default="spearman", show_default=True, help="Metric of the intervals: spearman | kendall."
 )
-
-
-def _without_resampling(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
-    if value is not None:
-        click.echo("--draws has no effect: intervals are computed without resampling since 0.2.", err=True)
-
-
-resamples = click.option(
-    "--draws",
-    type=Whole(min=1, most=1_000_000, reason="it has no effect any more"),
-    hidden=True,
-    expose_value=False,
-    callback=_without_resampling,
-)
 undefined = click.option(
     "--undefined", default="worst", show_default=True, help="Undefined scores: worst (ranked last) | omit (left out)."
 )
@@ -324,26 +313,16 @@ def out(default: str) -> Callable[[F], F]:
     return click.option("--out", type=PATH, default=default, show_default=True, help="The run's folder.")
 
 
-def sweep(function: F) -> F:
-    """Add every option that a sweep's settings come from."""
-    for option in (
-        config,
-        plugin,
-        workers,
-        vectorised_seeds,
-        deterministic,
-        tf32,
-        device,
-        teacher,
-        augment,
-        batch_seed,
-        batch_size,
-        image_dir,
-        images,
-        seeds,
-    ):
-        function = option(function)
-    return function
+def _all(*several: Callable[[Any], Any]) -> Callable[[F], F]:
+    # One decorator for several options, in the order of the help.
+    return lambda function: reduce(lambda made, option: option(made), reversed(several), function)
+
+
+#: Every option that a sweep's settings come from.
+sweep = _all(
+    *(seeds, images, image_dir, batch_size, batch_seed, augment, teacher),
+    *(device, tf32, deterministic, vectorised_seeds, workers, plugin, config),
+)
 
 
 #: The names of the options of `sweep` that change what is scored.
@@ -353,23 +332,20 @@ SWEEP = (
 )
 
 
-def evidence(function: F) -> F:
-    """Add every option that says how correlations are judged."""
-    for option in (undefined, resamples, metric, target):
-        function = option(function)
-    return function
+#: Every option that says how correlations are judged.
+evidence = _all(target, metric, undefined)
 
-
-def paper(function: F) -> F:
-    """Add the options that say which proxies a paper shows, in which order, and what they are called."""
-    orders = "Order of the proxies: value | given (as in --proxies, else as in --labels)."
-    for option in (
-        click.option("--order", default="value", show_default=True, help=orders),
-        click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),
-        click.option("--proxies", help="The proxies and ensembles to show, such as meco,nwot.  [default: all]"),
-    ):
-        function = option(function)
-    return function
+#: The options that say which proxies a paper shows, in which order, and what they are called.
+paper = _all(
+    click.option("--proxies", help="The proxies and ensembles to show, such as meco,nwot.  [default: all]"),
+    click.option("--labels", type=PATH, help="A file of lines NAME,LABEL for proxies and targets."),
+    click.option(
+        "--order",
+        default="value",
+        show_default=True,
+        help="Order of the proxies: value | given (as in --proxies, else as in --labels).",
+    ),
+)
 
 
 def refuse_idle(when: str, *names: str) -> None:
@@ -383,7 +359,7 @@ def refuse_idle(when: str, *names: str) -> None:
         InputError: if one of them is given on the command line or in the configuration.
     """
     for parameter in given(*names):
-        raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it away.")
+        raise InputError(f"{typed(parameter)}: it plays a part only {when}; leave it out.")
 
 
 def given(*names: str) -> list[click.Parameter]:
@@ -412,8 +388,6 @@ def show(rows: pd.DataFrame | list[dict[str, Any]], as_json: bool) -> None:
     """Print rows, as a table or as JSON."""
     import pandas as pd
     from tabulate import tabulate
-
-    from diswot.harness import files
 
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if as_json:

@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from diswot import reports
 from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import counted
 from diswot.harness.evidence.table import LITTLE
-from diswot.harness.runs import run_folder
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Info, Search
 from diswot.proxies.declarations import OVERFLOWED
-from diswot.reports.page.search_findings import winner
 from diswot.reports.searches import budgets
 
 #: What is said of a target whose accuracies a model predicts.
@@ -29,11 +26,6 @@ def failures(found: Search) -> str:
     return "".join(
         f"  failed {counted(one.scores, 'time')}: {one.proxy}: {one.cause}\n" for one in found.info.failed[:10]
     )
-
-
-def measured(figures: dict[str, str]) -> str:
-    """Return figures by name, one a line."""
-    return tabulate(list(figures.items()), tablefmt="plain", disable_numparse=True)
 
 
 def modelled(results: Results, targets: Sequence[str]) -> list[str]:
@@ -89,18 +81,22 @@ def agreement(evidence: pd.DataFrame) -> list[str]:
     return notes
 
 
-def written(paths: Sequence[Path], results: Sequence[Results]) -> str:
-    """Name what a report wrote: the page, and for every run its scores and the folder of its figures."""
+def written(paths: Sequence[Path], results: Sequence[Results], data: Sequence[str] = ()) -> str:
+    """Name what was written: the page, and for every run the folder of its figures, and files of its own folder.
+
+    Args:
+        paths: of the page and the figures.
+        results: of the runs.
+        data: the files of a run's folder that the command wrote, as far as the run has them.
+    """
     page, *figures = paths
     lines = [f"wrote {page}"]
     for one in results:
         folder = reports.figures_folder(one, page.parent)
         own = [path for path in figures if path.parent == folder]
         lines.append(f"      {counted(len(own), 'file')} of figures and their data in {folder}")
-        shipped = run_folder.shipped(one.folder, one.info)
-        scores = run_folder.store_path(one.folder) if shipped is None else shipped.path
-        correlations = one.folder / "correlations.csv"
-        lines.append(f"      {scores}{f', {correlations}' if correlations.is_file() else ''}")
+        own = [one.folder / name for name in data if (one.folder / name).is_file()]
+        lines += [f"      {', '.join(map(str, own))}"] if own else []
     return "\n".join(lines)
 
 
@@ -181,11 +177,6 @@ def searched(search: Search) -> str:
         f", {made.evaluations} evaluations each, population {made.population}, tournament {made.tournament}, "
         f"weight seed {info.weight_seed}, scores {info.scores}"
     )
-
-
-def won(info: Info) -> list[str]:
-    """Say how the winner was chosen, where there is one."""
-    return [] if info.winner is None else [f"winner: {winner(info.winner)}"]
 
 
 def further(info: Info) -> list[str]:

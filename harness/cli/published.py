@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from diswot.harness.cli import output, summary
+from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.runs import suites
 from diswot.harness.runs.published import LARGE, figures
 
@@ -29,6 +30,8 @@ def shown(results: Results, table: pd.DataFrame, subset: str | None, suite: str 
     metric = results.method.metric
     chosen = table if subset is None else table[table["subset"] == subset]
     chosen = chosen[chosen["metric"] == metric]
+    enough = chosen["n_functions"] >= FEWEST_FUNCTIONS
+    chosen = chosen.assign(**{name: chosen[name].where(enough) for name in ("ours", "difference")})
     settings = results.info.settings
     head = f"{results.info.space}, {settings.images} images: {metric} beside published figures; ours with "
     parts = [textwrap.fill(head + ", ".join(chosen["target"].unique()), summary.width())]

@@ -44,12 +44,14 @@ def command(
     """Draw the figures of RUN and write one self-contained page.
 
     RUN is a run's folder, its store, a folder of runs, or the name of precomputed scores. The page of precomputed
-    scores goes into runs/NAME.
+    scores goes into runs/NAME. Without --target, --metric or --undefined, it shows those of the last `diswot correlate
+    RUN`.
     """
     from diswot import reports
     from diswot.benchmarks.errors import InputError
-    from diswot.harness import files
+    from diswot.harness import files, progress
     from diswot.harness.cli import output
+    from diswot.harness.evidence.table import EVIDENCE_COLUMNS
     from diswot.harness.runs import results, run_folder
     from diswot.reports import paper
 
@@ -63,8 +65,33 @@ def command(
         annotate=annotate,
     )
     run = run_folder.named(run)
-    if out is None and not files.can_be_written(run) and run.is_dir():
+    folders = run_folder.find(run)
+    if out is not None:
+        files.require_folder(out, "--out")
+    elif not files.can_be_written(run):
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
-    found = [results.correlate(folder, targets, metric=metric, undefined=undefined) for folder in run_folder.find(run)]
+    results.require(folders, targets, metric=metric, undefined=undefined)
+    reports.require(folders, figures=names, proxies=wanted.proxies)
+    asked = {parameter.name for parameter in options.given("metric", "undefined")}
+
+    def correlated(folder: Path) -> results.Results:
+        before = results.answered(folder)
+        try:
+            return results.correlate(
+                folder,
+                targets or tuple(before.targets),
+                metric=metric if "metric" in asked else before.metric,
+                undefined=undefined if "undefined" in asked else before.undefined,
+            )
+        except InputError as error:  # a table may be elsewhere now
+            if targets or asked:
+                raise
+            stored = results.load(folder)
+            if stored.evidence.empty or not set(EVIDENCE_COLUMNS) <= set(stored.evidence):
+                raise
+            progress.say(f"{folder}: the stored correlations are shown, since {error}")
+            return stored
+
+    found = list(map(correlated, folders))
     click.echo(output.written(reports.build(found, out or run, names, wanted), found))
     return 0

@@ -194,6 +194,7 @@ def _print(found: Sequence[Results], full: bool, out: Path) -> None:
     from diswot import reports
     from diswot.harness import progress
     from diswot.harness.cli import output, summary
+    from diswot.harness.runs.store import SCORES
 
     columns = summary.width()
     said: list[str] = []
@@ -210,7 +211,7 @@ def _print(found: Sequence[Results], full: bool, out: Path) -> None:
     progress.say("\nthe figures and the page are drawn")
     paths = reports.build(found, out)
     click.echo("\n" + summary.answer(found[0], columns))
-    click.echo(f"\n{output.written(paths, found)}")
+    click.echo(f"\n{output.written(paths, found, (SCORES.file, 'correlations.csv'))}")
 
 
 def _live_search(plan: Plan, one: Results, targets: tuple[str, ...]) -> SearchPlan:

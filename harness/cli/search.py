@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from diswot.benchmarks.errors import InputError, named, unknown
 from diswot.harness.cli import options
-
-if TYPE_CHECKING:
-    pass
 
 #: What a search's scores may be: those that a run has, or these and what else is needed, scored as the search goes.
 SCORES = ("stored", "live")
@@ -36,7 +34,9 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     return run
 
 
-@click.command(cls=options.Command)
+@click.command(
+    cls=options.Command, context_settings={"token_normalize_func": partial(options.current, seeds="searches")}
+)
 @click.argument("run", type=options.PATH, default="runs/evaluate", is_eager=True, callback=_take_settings)
 @click.option(
     "--proxy",
@@ -73,9 +73,7 @@ def _take_settings(ctx: click.Context, parameter: click.Parameter, run: Path) ->
     show_default=True,
     help="Probability that a child has two parents.",
 )
-@click.option(
-    "--seeds", "searches", type=options.Whole(1, 10_000), default=10, show_default=True, help="Number of searches."
-)
+@click.option("--searches", type=options.Whole(1, 10_000), default=10, show_default=True, help="Number of searches.")
 @click.option(
     "--weight-seed",
     type=options.Whole(0, 10**18 - 1),
@@ -150,7 +148,7 @@ def command(
         raise unknown("--scores", scores, SCORES)
     if scores == "stored":
         if settings["scheduler"] is not None:
-            raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it away.")
+            raise InputError("--scheduler: stored scores need no cluster; add `--scores live`, or leave it out.")
         options.refuse_idle("with --scores live", "device", "workers", "image_dir")
         _refuse_other_settings(run, {"space": space, **{name: settings[name] for name in _SETTINGS}})
     algorithms = None if algorithm is None else options.parts("--algorithm", algorithm)

@@ -9,7 +9,7 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,7 @@ from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
 from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
+from diswot.reports.page.search_findings import winner
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
 LEADING = 10
@@ -75,7 +76,13 @@ class Shown:
 
 
 def correlations(
-    results: Results, columns: int | None, subset: str | None = None, most: int | None = None, suite: str | None = None
+    results: Results,
+    columns: int | None,
+    subset: str | None = None,
+    *,
+    most: int | None = None,
+    proxies: Collection[str] = (),
+    suite: str | None = None,
 ) -> Shown:
     """Return the correlations with the first target in full, and those with the other targets as numbers.
 
@@ -84,16 +91,20 @@ def correlations(
         columns: how wide a line may be; None for all columns, of every target.
         subset: which cells; None for the rows that decide, in which each function counts once.
         most: how many proxies, beside those of the user's own, which are always shown; all by default.
+        proxies: which proxies and ensembles; all by default. Stars and intervals stay as they are among all.
         suite: that was asked for; None to look for one that is equal.
     """
     everything = results.evidence
     evidence = leading(everything) if subset is None else of_subset(results, subset)
     if evidence.empty:
         return Shown(f"{results.info.space}: the subset {subset} holds none of the cells with an accuracy.")
+    among = f" of all {evidence['proxy'].nunique()} proxies and ensembles" if proxies else ""
+    evidence = evidence[evidence["proxy"].isin(proxies)] if proxies else evidence
     known = evidence[evidence["n_functions"] >= FEWEST_FUNCTIONS] if columns else evidence
     if known.empty:
         found = int(evidence["n_functions"].max())
-        none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} have an accuracy."
+        have = "has" if found == 1 else "have"
+        none = f"No correlation: it needs {FEWEST_FUNCTIONS} different functions, and {found} {have} an accuracy."
         return Shown(none, tuple(_caveats(results, evidence)))
     targets = list(dict.fromkeys(known["target"]))
     metric = str(known["metric"].iloc[0])
@@ -111,27 +122,28 @@ def correlations(
             row |= _correlation(entry, _short(target, targets), metric, place == 0, None if columns else of_all)
             row |= {} if place or priced is None else {"cost": _cost(name, priced)}
         rows.append(row)
+    table, heads = _fitted(rows, columns)
     hidden = len(order) - len(shown)
     counts = ", ".join(
-        f"{_short(name, targets)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}" for name in targets
+        f"{_short(name, targets)} {int(known.loc[known['target'] == name, 'n_functions'].max()):,}"
+        for name in targets
+        if _short(name, targets) in heads
     )
     of = "" if subset is None else f" on {subset} cells"
     notes = [
         f"{metric} with {targets[0]}{of}; in brackets the 95 % interval over functions. Functions: {counts}.",
-        "* not significantly different from the best (5 %, Holm-corrected). partial: controlling for FLOPs.",
+        f"* not significantly different from the best{among} (5 %, Holm-corrected)."
+        + (" partial: controlling for FLOPs." if "partial" in heads else ""),
     ]
     notes += [] if columns else [f"Targets: {', '.join(targets)}."]
-    notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
+    notes += ["cost: in passes, forward and backward, of the same network; computed alone."] if "cost" in heads else []
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [
-        f"‡ an ensemble of proxies; this project chose its members by {text}."
-        for text in sorted({chosen_by(name) for name in shown} - {""})
-    ]
+    notes += _footnotes("an ensemble of proxies; this project chose its members by {}.", shown)
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     notes.append(suites.line(results, suite))
-    return Shown(fitting(rows, columns), tuple(notes))
+    return Shown(table, tuple(notes))
 
 
 def limits(results: Results, columns: int | None) -> str:
@@ -175,6 +187,10 @@ def _marked(name: str) -> str:
     return f"{name} ‡" if chosen_by(name) else name
 
 
+def _footnotes(text: str, shown: Iterable[str]) -> list[str]:
+    return [f"‡ {text.format(chosen)}" for chosen in sorted({chosen_by(name) for name in shown} - {""})]
+
+
 def _short(target: str, targets: Sequence[str]) -> str:
     # Without the table, unless columns of two tables have one name.
     same = [other for other in targets if Target.named(other).column == Target.named(target).column]
@@ -188,7 +204,8 @@ def searched(search: Search, columns: int | None) -> str:
         search: the search.
         columns: how wide a line may be; None for all columns.
     """
-    head = _wrapped([output.searched(search), *output.won(search.info)], columns)
+    won = [] if search.info.winner is None else [f"winner: {winner(search.info.winner)}"]
+    head = _wrapped([output.searched(search), *won], columns)
     made = search.picks[search.picks["seed"].notna() | (search.picks["algorithm"] == "exhaustive")]
     has_several = made["teacher"].nunique() > 1
     groups = [
@@ -209,6 +226,15 @@ def picks(search: Search, columns: int | None) -> Shown:
     return _table(search, [({"driver": driver}, group) for driver, group in by_driver(search)], columns)
 
 
+#: What the columns of `_table` mean.
+_LEGEND = {
+    "pick": "what most searches end with, and the share of these",
+    "percentile": "the share of all cells that the mean is better than",
+    "regret": "points below the best cell",
+    "trainings": "how many random cells are trained, on average, until one is as accurate as the median pick",
+}
+
+
 def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]], columns: int | None) -> Shown:
     target = judging(search)
     if target is None:
@@ -225,16 +251,16 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
     rows.append(
         {"driver": "the best cell", "pick": str(best.cell), "percentile": share, **_reached(best.accuracy, best)}
     )
+    table, heads = _fitted(rows, columns)
     made = search.info.options
     said = output.MODELLED if target in search.modelled else ""
     notes = [
         f"Among {search.info.cells:,} cells, {made.evaluations} evaluations a search, {made.searches} "
         f"searches a row: mean ± standard deviation of {target}{said} in percent.",
-        "pick: what most searches end with, and the share of these. percentile: the share of all cells that the mean "
-        "is better than. regret: points below the best cell. trainings: how many random cells are trained, on average, "
-        "until one is as accurate as the median pick.",
+        " ".join(f"{head}: {text}." for head, text in _LEGEND.items() if head in heads),
+        *_footnotes("an ensemble chosen by {}; these favour it.", (head["driver"] for head, _ in groups)),
     ]
-    return Shown(fitting(rows, columns), (*notes, *([] if columns else output.further(search.info))))
+    return Shown(table, (*notes, *([] if columns else output.further(search.info))))
 
 
 def _picked(
@@ -280,6 +306,11 @@ def answer(results: Results, columns: int) -> str:
 
 def fitting(rows: Sequence[Mapping[str, str]], columns: int | None) -> str:
     """Return a table without the last columns that a line has no room for; None bounds no line."""
+    return _fitted(rows, columns)[0]
+
+
+def _fitted(rows: Sequence[Mapping[str, str]], columns: int | None) -> tuple[str, list[str]]:
+    # The table, and the heads of its columns.
     names = list(dict.fromkeys(name for row in rows for name in row))
     while True:
         body = tabulate(
@@ -289,7 +320,7 @@ def fitting(rows: Sequence[Mapping[str, str]], columns: int | None) -> str:
             disable_numparse=True,
         )
         if columns is None or len(names) <= 2 or max(map(len, body.splitlines())) <= columns:
-            return body
+            return body, names
         names = names[:-1]
 
 

@@ -26,8 +26,8 @@ def place(device: str, workers: int | None, scheduler: str | None) -> dict[str, 
         executor.check(scheduler)
         if workers is not None:
             raise InputError(
-                f"workers: {workers} was given, and {scheduler} has as many as were started; leave one of --workers "
-                "and --scheduler away."
+                f"workers: {workers} was given, and {scheduler} has as many as were started; leave out --workers "
+                "or --scheduler."
             )
         if device not in ("auto", "cpu", "cuda"):
             raise InputError(

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from diswot.benchmarks import images, spaces, teachers
 from diswot.benchmarks.errors import InputError, counted
+from diswot.benchmarks.paths import expanded
 from diswot.harness.compute import devices
-from diswot.harness.runs import arithmetic, samples
+from diswot.harness.runs import arithmetic, members, samples
 from diswot.harness.runs.arithmetic import Arithmetic
 from diswot.harness.runs.precomputed import catalogue
 from diswot.proxies import registry
@@ -129,7 +130,7 @@ def make(
         space=space,
         plugins=load_plugins(plugins),  # before the proxies, which may be theirs
         cells=samples.cells(asked, walked),
-        proxies=registry.select(proxies),
+        proxies=_selected(proxies),
         seeds=samples.seeds(seeds),
         images=_image_set(images, image_dir),
         image_dir=image_dir,
@@ -140,9 +141,15 @@ def make(
     )
 
 
+def _selected(proxies: str | Iterable[str]) -> tuple[Proxy, ...]:
+    asked = [name.strip() for name in (proxies.split(",") if isinstance(proxies, str) else proxies)]
+    members.refuse("proxies", asked)
+    return registry.select(asked)
+
+
 def load_plugins(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Load plug-in files and return their absolute paths."""
-    found = tuple(Path(path).resolve() for path in paths)
+    found = tuple(expanded("plugins", path).resolve() for path in paths)
     for path in found:
         registry.load_file(path)
     return found
@@ -150,5 +157,5 @@ def load_plugins(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 def _image_set(name: str, folder: Path | None) -> str:
     if images.get(name).reader is None and folder is not None:
-        raise InputError(f"image_dir: it plays a part only with --images other than {name}; leave it away.")
+        raise InputError(f"image_dir: it plays a part only with --images other than {name}; leave it out.")
     return name

@@ -19,6 +19,7 @@ from diswot.benchmarks.tables.targets import DISTILLED, GAIN, VANILLA
 from diswot.harness import files, progress, records
 from diswot.harness.evidence import panel
 from diswot.harness.evidence import table as evidence_table
+from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.evidence.metrics import influence_of
 from diswot.harness.evidence.table import CORRELATION_COLUMNS, EVIDENCE_COLUMNS
 from diswot.harness.records import Document
@@ -105,7 +106,7 @@ def load(run: Path | str) -> Results:
         correlations=_csv(folder / "correlations.csv", stored.correlations),
         evidence=_csv(folder / "evidence.csv", stored.evidence),
         cards=records.read(dict[str, tables.Card], cards, "run", _ANEW) if cards.is_file() else {},
-        method=_method(folder),
+        method=answered(folder),
     )
 
 
@@ -146,6 +147,19 @@ def _of_store(folder: Path, info: Info, proxies: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def require(runs: Iterable[Path], target_names: tuple[str, ...], *, metric: str, undefined: str) -> None:
+    """Refuse what `correlate` does not know, before anything is computed or written.
+
+    Raises:
+        InputError: if a target is not one of a run's space, or the metric or ``undefined`` is not known.
+    """
+    influence_of(metric)
+    if undefined not in panel.UNDEFINED:
+        raise unknown("undefined", undefined, panel.UNDEFINED)
+    for run in runs:
+        targets_of(run_folder.read_info(run).space, target_names)
+
+
 def correlate(
     run: Path | str,
     target_names: tuple[str, ...] = (),
@@ -166,9 +180,7 @@ def correlate(
     Raises:
         InputError: if a target is not known, none of its cells was evaluated, or the metric is not known.
     """
-    influence_of(metric)  # refuses one that is not known
-    if undefined not in panel.UNDEFINED:
-        raise unknown("undefined", undefined, panel.UNDEFINED)
+    require((), (), metric=metric, undefined=undefined)
     folder = run_folder.named(Path(run))
     results = replace(scored(folder), search=stored_search.read(folder))
     if results.scores.empty and results.search is not None:
@@ -207,8 +219,7 @@ def correlate(
         question=question,
         kept=kept,
     )
-    if run_folder.keeps(folder):
-        _say_what_is_replaced(folder, said)
+    if run_folder.keeps(folder) and _replaces(folder, said, evidence):
         files.write_table(folder / "targets.csv", targets)
         files.write_table(folder / "correlations.csv", correlations)
         files.write_table(folder / "evidence.csv", evidence)
@@ -217,15 +228,27 @@ def correlate(
     return replace(results, targets=targets, correlations=correlations, evidence=evidence, cards=cards, method=said)
 
 
-def _say_what_is_replaced(folder: Path, said: Answered) -> None:
-    # The files of a run's folder hold one answer; that another one takes its place must not go without a word.
-    before = _method(folder)
-    same = (before.targets, before.metric, before.undefined) == (said.targets, said.metric, said.undefined)
-    if before.targets and not same:
-        progress.say(
-            f"{folder}: the correlations with {', '.join(before.targets)} ({before.metric}) are replaced; "
-            "--out FOLDER keeps answers side by side"
-        )
+def _replaces(folder: Path, said: Answered, evidence: pd.DataFrame) -> bool:
+    # The files of a run's folder hold one answer. Another one takes its place with a word, and not if it says nothing.
+    try:
+        before = answered(folder)
+        same = (before.targets, before.metric, before.undefined) == (said.targets, said.metric, said.undefined)
+        if same or not before.targets:
+            return True
+        says_less = not _is_known(evidence) and _is_known(_csv(folder / "evidence.csv", evidence))
+    except InputError:  # what is stored is damaged, and made anew
+        return True
+    stored = f"{folder}: the correlations with {', '.join(before.targets)} ({before.metric})"
+    if says_less:
+        progress.say(f"{stored} stay in its files, since no target now has {FEWEST_FUNCTIONS} functions")
+    else:
+        progress.say(f"{stored} are replaced; --out FOLDER keeps answers side by side")
+    return not says_less
+
+
+def _is_known(evidence: pd.DataFrame) -> bool:
+    # An earlier version counted no functions.
+    return "n_functions" in evidence and bool((evidence["n_functions"] >= FEWEST_FUNCTIONS).any())
 
 
 def with_intervals(results: Results) -> pd.DataFrame:
@@ -395,6 +418,11 @@ def _csv(path: Path, absent: pd.DataFrame) -> pd.DataFrame:
     return files.read_csv(path, _TEXTS, "run", _ANEW, needed=needed) if path.is_file() else absent
 
 
-def _method(folder: Path) -> Answered:
+def answered(folder: Path) -> Answered:
+    """Return how a run was correlated the last time that its files were written.
+
+    Raises:
+        InputError: if ``method.json`` is damaged.
+    """
     path = folder / "method.json"
     return records.read(Answered, path, "run", _ANEW) if path.is_file() else Answered()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from diswot.benchmarks.errors import InputError, printable
+from diswot.benchmarks.paths import expanded
 from diswot.harness import files, progress, records
 from diswot.harness.runs import arithmetic as arithmetics
 from diswot.harness.runs.arithmetic import Arithmetic
@@ -62,6 +63,7 @@ def named(path: Path) -> Path:
     Raises:
         InputError: if precomputed scores are meant whose folder, ``runs/NAME``, holds something else.
     """
+    path = expanded("run", path)
     if path == store_path(path.parent) and path.is_file():
         return path.parent
     is_precomputed = not path.exists() and str(path) in catalogue.names()

@@ -28,7 +28,7 @@ def cells(asked: int | str | Iterable[int | str], space: Space) -> tuple[int, ..
     Raises:
         InputError: if it stands for nothing, or names a cell that is not in the space.
     """
-    if not isinstance(asked, int | str):
+    if isinstance(asked, Iterable) and not isinstance(asked, str):
         return tuple(dict.fromkeys(_cell(str(cell), space) for cell in asked)) or _none(asked)
     text = str(asked).strip()
     if text == "all":
@@ -56,7 +56,7 @@ def seeds(asked: int | str | Iterable[int]) -> tuple[int, ...]:
     Raises:
         InputError: if it stands for none, for too many, or one has more digits than a store takes.
     """
-    text = str(asked) if isinstance(asked, int | str) else "".join(f"{seed}," for seed in asked)
+    text = str(asked) if isinstance(asked, str) or not isinstance(asked, Iterable) else "".join(f"{s}," for s in asked)
     parts = [part.strip() for part in text.split(",")]
     named = [part for part in parts if part]
     if named and all(re.fullmatch("[0-9]{1,18}", part) for part in named):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from diswot.benchmarks import spaces
+from diswot.benchmarks import spaces, tables
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.tables.targets import GAIN, Target
 from diswot.harness import files, records
@@ -109,7 +109,7 @@ def arguments(name: str, given: Mapping[str, Any], usual: Mapping[str, Any]) -> 
     decided = load(name).arguments
     for argument in decided:
         if argument in given and str(given[argument]) != str(usual[argument]):  # the command line's are texts
-            raise InputError(f"{argument}: the suite {name} says what it is; leave it away.")
+            raise InputError(f"{argument}: the suite {name} says what it is; leave it out.")
     return {**given, **decided}
 
 
@@ -120,12 +120,12 @@ def correlate(folder: Path, name: str) -> Results:
         InputError: if the run is not the suite's, or an installed accuracy table is another one; it says in what.
     """
     suite = load(name)
-    _require(name, suite, _scored(results.scored(folder)))
-    found = results.correlate(folder, tuple(suite.targets), metric=suite.metric, undefined=suite.undefined)
-    for target, data_hash in _targets(found).items():
-        if data_hash != suite.targets[target]:
+    run = results.scored(folder)
+    _require(name, suite, _scored(run))
+    for target, data_hash in suite.targets.items():
+        if tables.load(Target.named(target).table, run.info.space).card.data_hash != data_hash:
             raise InputError(f"suite: {target} is not the table that {name} was made with; its data differ.")
-    return found
+    return results.correlate(folder, tuple(suite.targets), metric=suite.metric, undefined=suite.undefined)
 
 
 def of(found: Results) -> Suite | None:

@@ -409,7 +409,7 @@ MADE_BY = (
         "--out",
         "run/costs.csv",
     ],
-    ["search", "run", "--proxy", "params", "--seeds", "2", "--evaluations", "6", "--population", "3"],
+    ["search", "run", "--proxy", "params", "--searches", "2", "--evaluations", "6", "--population", "3"],
     ["correlate", "run"],
     [
         "distill",

@@ -30,7 +30,7 @@ STUDENTS = (
     "--workers 1 --device cpu --out distillation"
 )
 CORRELATE = "correlate run --json"
-SEARCH = "search run --proxy params --seeds 2 --evaluations 6 --population 3 --json"
+SEARCH = "search run --proxy params --searches 2 --evaluations 6 --population 3 --json"
 REPORT = "report run --figures bars"
 LOAD = "load"
 

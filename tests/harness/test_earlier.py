@@ -114,11 +114,17 @@ def test_options_of_an_earlier_version_are_taken_and_named_anew(cli: Cli, tmp_pa
     assert said[0] == "--stack is called --vectorised-seeds now."
     assert "'--vectorised-seeds': 0 is not in the range" in said[-1]
     assert cli("correlate", "nowhere", "--measure", "kendall").sentence.startswith("--measure is called --metric now.")
-    for command, option in (("evaluate", "--stack"), ("correlate", "--measure")):
+    said = cli("search", "nowhere", "--seeds", "0").sentence.splitlines()
+    assert said[0] == "--seeds is called --searches now."
+    assert "'--searches': 0 is not in the range" in said[-1]
+    for command, option in (("evaluate", "--stack"), ("correlate", "--measure"), ("search", "--seeds")):
         assert option not in cli(command, "--help").out
     configured = tmp_path / "settings.toml"
     configured.write_text("stack = 0\n")
     assert "'--vectorised-seeds': 0 is not in the range" in cli("evaluate", "--config", configured).sentence
+    configured.write_text("seeds = 0\n")
+    assert "'--searches': 0 is not in the range" in cli("search", "nowhere", "--config", configured).sentence
+    assert "--seeds: '0' is neither" in cli("evaluate", "--config", configured).sentence
 
 
 def test_evaluate_takes_the_earlier_keyword_with_a_warning() -> None:

@@ -27,7 +27,7 @@ def test_every_command_knows_the_space(
     assert found["flops"]["target"] == "nas-bench-macro:test"
     assert found["flops"]["n_functions"] == 30
     assert found["flops"]["spearman"] > 0.5
-    assert cli("search", "run", "--proxy", "flops", "--evaluations", 20, "--seeds", 3).status == 0
+    assert cli("search", "run", "--proxy", "flops", "--evaluations", 20, "--searches", 3).status == 0
     assert cli("report", "run", "--figures", "bars,search-cells", "--out", "page").status == 0
     page = (tmp_path / "page" / "report.html").read_text()
     assert "figures/search-cells.csv" in page

@@ -14,6 +14,7 @@ import pytest
 
 import diswot
 from diswot.benchmarks.errors import InputError
+from diswot.harness.cli.published import shown
 from diswot.harness.runs import published, results
 from diswot.harness.runs.published import Accuracy, Figure
 
@@ -174,6 +175,14 @@ def test_cli_shows_published_figures(cli: Callable[..., Any], run: Path, tmp_pat
     assert list(table.columns) == [*published.COLUMNS, "run"]
     as_json = cli("correlate", run, "--published", "--metric", "kendall", "--json")
     assert [one["published"] for one in json.loads(as_json.out)] == table["published"].tolist()
+
+
+def test_cli_shows_no_correlation_of_few_functions(run: Path) -> None:
+    correlated = results.correlate(run, metric="kendall")
+    table = published.compared(correlated)
+    ours = f" {table['ours'].iloc[0]:+.3f} "
+    assert ours in shown(correlated, table.assign(n_functions=10), None)
+    assert ours not in shown(correlated, table.assign(n_functions=9), None)
 
 
 def test_cli_says_where_nothing_was_published(cli: Callable[..., Any], run: Path) -> None:

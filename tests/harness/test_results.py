@@ -106,7 +106,7 @@ def test_a_run_without_a_score(tmp_path: Path, settings: Settings) -> None:
         results.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "evidence.csv", "cards.json"])
+@pytest.mark.parametrize("name", ["targets.csv", "correlations.csv", "evidence.csv", "cards.json", "method.json"])
 def test_what_was_derived_is_made_anew_where_it_is_damaged(run: Path, name: str) -> None:
     expected = results.correlate(run)
     (run / name).write_bytes(b"\xff" if name == "targets.csv" else b"")

@@ -28,6 +28,8 @@ def test_labels_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_text("zen,Zen, the score\n\nsnip , SNIP\n")
     assert list(paper.read_labels(file).items()) == [("zen", "Zen, the score"), ("snip", "SNIP")]
+    file.write_text("\ufeffzen,Zen\n")
+    assert paper.read_labels(file) == {"zen": "Zen"}
     file.write_text("zen,Zen\nsnip\n")
     with pytest.raises(InputError, match=r"^labels: line 2 of .* is 'snip'; a line is NAME,LABEL\.$"):
         paper.read_labels(file)
@@ -118,5 +120,7 @@ def test_correlate_writes_tables_of_a_choice(tmp_path: Path, capsys: pytest.Capt
         ["snip", "diswot"],
         ["diswot", "snip"],
     )
-    assert main(words[:6]) == 2
-    assert "--proxies: it plays a part only with --latex or --markdown" in capsys.readouterr().err
+    assert main([*words[:4], "--order", "given"]) == 2
+    assert "order: 'given' takes proxies or labels" in capsys.readouterr().err
+    assert main([*words[:6], "--order", "given"]) == 2
+    assert "--order: it plays a part only with --latex or --markdown" in capsys.readouterr().err

@@ -120,16 +120,11 @@ def test_configuration_may_begin_with_a_byte_order_mark(cli: Cli, tmp_path: Path
     assert "--proxies: 'nwott' is not known" in refused(cli, ["evaluate", "--config", str(settings)])
 
 
-def test_option_for_resamples_is_bounded_although_it_has_no_effect(cli: Cli) -> None:
-    sentence = refused(cli, ["correlate", "--draws", str(10**12)])
-    assert "1000000000000 is more than 1000000: it has no effect any more." in sentence
-
-
 IDLE = {
-    "evaluate --image-dir x": "--image-dir: it plays a part only with --images other than noise; leave it away.",
+    "evaluate --image-dir x": "--image-dir: it plays a part only with --images other than noise; leave it out.",
     "run --image-dir x": "--image-dir: it plays a part only with --images other than noise",
     "bench --image-dir x": "--image-dir: it plays a part only with --images other than noise",
-    "search --device cpu": "--device: it plays a part only with --scores live; leave it away.",
+    "search --device cpu": "--device: it plays a part only with --scores live; leave it out.",
     "search --device auto": "--device: it plays a part only with --scores live",
     "search --workers 2": "--workers: it plays a part only with --scores live",
     "search --image-dir x": "--image-dir: it plays a part only with --scores live",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,8 @@ from diswot.harness.search import live_proof, study
 from diswot.harness.search.live_proof import Proof
 from diswot.harness.search.plan import NoSearchError
 from diswot.proxies import registry
+
+STORED = Path(__file__).parents[1] / "stored_run"
 
 PROOF = Proof("fisher", 30, 777, 777, is_same=True)
 SAME = Recomputation((3,), 35, 30, pd.Series({"zico": 1e-6, "snip": 0.0}))
@@ -53,6 +56,8 @@ def test_run_answers_for_every_cell(quick: Path, cli: Callable[..., Any]) -> Non
     assert all(len(line) <= 100 for line in said.out.splitlines() if "/" not in line)
     assert len(said.out.splitlines()) < 80
     assert "predicts nb201-kd:distilled best" in said.out
+    assert "runs/default/nb201-cifar10/correlations.csv" in said.out
+    assert ".parquet" not in said.out  # the precomputed scores, which it reads
     assert "log_rank_6 ‡" in said.out
     assert said.out.count("* not significantly different from the best") == 1  # S0's table does not repeat it
     assert "‡ an ensemble of proxies; this project chose its members by 200-epoch CIFAR-10" in said.out
@@ -130,6 +135,24 @@ def test_a_table_fits_its_width(columns: int) -> None:
     printed = summary.fitting(rows, columns)
     assert max(map(len, printed.splitlines())) <= columns
     assert "+0.716 [+0.67, +0.76]*" in printed  # a number is never broken
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, None])
+def test_legend_explains_the_printed_columns_alone(columns: int | None, tmp_path: Path) -> None:
+    search = results.load(STORED).search
+    assert search is not None
+    search.picks["driver"] = search.picks["driver"].replace("nwot", "log_rank_6")
+    search.summary["driver"] = search.summary["driver"].replace("nwot", "log_rank_6")
+    correlated = results.correlate(run_folder.show(catalogue.load("s0-noise"), tmp_path))
+    for text, legend in (
+        (summary.searched(search, columns), tuple(summary._LEGEND)),
+        (summary.correlations(correlated, columns).text(columns), ("partial", "cost")),
+    ):
+        lines = text.splitlines()
+        heads = re.split(" {2,}", lines[next(at for at, line in enumerate(lines) if line.startswith("---")) - 1])
+        joined = " ".join(lines)
+        assert {name for name in legend if f"{name}: " in joined} == set(legend) & {head.strip() for head in heads}
+        assert ("‡ an ensemble " in joined) == (" ‡ " in text)
 
 
 def test_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

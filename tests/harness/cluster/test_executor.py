@@ -126,7 +126,7 @@ def test_the_command_line_takes_it_from_a_file_and_for_a_live_search(
     said = cli("evaluate", "--config", config, "--cells", "111,113", "--proxies", "params", "--out", out)
     assert said.status == 0, said.sentence
     assert f"workers of {cluster.address} on cpu, into {out}" in said.sentence
-    options = ("--scores", "live", "--seeds", "1", "--evaluations", "3", "--population", "2")
+    options = ("--scores", "live", "--searches", "1", "--evaluations", "3", "--population", "2")
     said = cli("search", out, "--proxy", "params", *options, "--scheduler", cluster.address)
     assert said.status == 0, said.sentence
 

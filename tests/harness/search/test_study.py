@@ -36,7 +36,7 @@ Cli = Callable[..., Any]
 #: As many images as are quick; S0's smallest network teaches.
 QUICK = ("--batch-size", "4", "--teacher", "s0:111", "--device", "cpu", "--workers", "1")
 LIVE = ("--scores", "live", "--space", "s0", *QUICK)
-SMALL = ("--evaluations", "12", "--population", "4", "--seeds", "2")
+SMALL = ("--evaluations", "12", "--population", "4", "--searches", "2")
 PATIENCE = 120
 
 #: Slow enough to be killed in between, but only in a worker of the process that is killed.
@@ -88,7 +88,7 @@ def same(one: Path, other: Path) -> None:
 def test_replayed_search_is_read_again_until_its_inputs_change(
     cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = ("search", run, "--proxy", "winner,diswot", "--seeds", "3")
+    line = ("search", run, "--proxy", "winner,diswot", "--searches", "3")
     assert cli(*line).status == 0
     first = found(run)
     replays = []
@@ -122,14 +122,14 @@ def test_replayed_search_is_made_anew_when_a_plugged_in_algorithm_changes(
         )
         function = runpy.run_path(str(module), run_name="lab")["mine"]
         monkeypatch.setitem(study.ALGORITHMS._with_installed(), "mine", function)
-        said = cli("search", run, "--proxy", "diswot", "--algorithm", "mine", "--seeds", "1", "--evaluations", "8")
+        said = cli("search", run, "--proxy", "diswot", "--algorithm", "mine", "--searches", "1", "--evaluations", "8")
         assert said.status == 0, said.sentence
         picks.append(found(run).picks.query("algorithm == 'mine'")["cell"].item())
     assert picks[0] != picks[1]
 
 
 def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) -> None:
-    said = cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5")
+    said = cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--searches", "5")
     assert said.status == 0, said.sentence
     search = found(run)
     assert list(search.picks["driver"].unique()) == [
@@ -149,12 +149,11 @@ def test_a_replayed_search_is_kept_with_its_run_and_said(cli: Cli, run: Path) ->
     (row,) = re.findall(r"^diswot +evolution .*", said.out, re.MULTILINE)
     assert f"{65 / ((accuracies >= median).sum() + 1):.0f}" in row.split()
     assert re.search(r"^a random cell .* 50\.0 ", said.out, re.MULTILINE)
-    assert (
-        "evaluations saved" in cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5", "--full").out
-    )
+    every = cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--searches", "5", "--full").out
+    assert "evaluations saved" in every
     # Twice the same gives the same to the last bit, and --json every digit.
     before = trajectory(run)
-    rows = json.loads(cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--seeds", "5", "--json").out)
+    rows = json.loads(cli("search", run, "--proxy", "winner,diswot,diswot_rank", "--searches", "5", "--json").out)
     for mine, theirs in zip(before, trajectory(run), strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
     assert [row["regret"] for row in rows] == search.summary["regret"].tolist()
@@ -164,7 +163,7 @@ def test_replaying_loads_no_torch(whole: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     code = (
         "import sys; from diswot.harness.cli import main; "
-        f"status = main(['search', {str(run)!r}, '--proxy', 'params', '--seeds', '3']); "
+        f"status = main(['search', {str(run)!r}, '--proxy', 'params', '--searches', '3']); "
         "sys.exit(status or 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -323,7 +322,7 @@ def test_search_takes_several_teachers(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
-    said = cli("search", run, "--proxy", "params", "--budget", "params=300000", "--seeds", "5")
+    said = cli("search", run, "--proxy", "params", "--budget", "params=300000", "--searches", "5")
     assert said.status == 0
     search = found(run)
     picks = search.picks
@@ -339,7 +338,7 @@ def test_a_budget_holds_for_every_cell(cli: Cli, run: Path) -> None:
 def test_cells_without_a_cost_are_left_out_and_counted(cli: Cli, run: Path) -> None:
     (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
     budget = f"{run.parent / 'cost.csv'}:latency"
-    said = cli("search", run, "--proxy", "params", "--budget", f"{budget}=5", "--seeds", "2")
+    said = cli("search", run, "--proxy", "params", "--budget", f"{budget}=5", "--searches", "2")
     assert f"among 3 cells, {budget} up to 5 (not known of 60 cells, left out)" in " ".join(said.out.split())
     search = found(run)
     assert search.info.unknown_costs == {budget: 60}
@@ -392,12 +391,12 @@ def test_a_second_objective_with_several_teachers_live(cli: Cli, tmp_path: Path)
 def test_cells_without_the_second_objective_are_left_out(cli: Cli, run: Path) -> None:
     (run.parent / "cost.csv").write_text("cell,latency\n111,1\n113,2\n131,3\n311,9\n")
     cost = f"{run.parent / 'cost.csv'}:latency"
-    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--budget", f"{cost}=5", "--seeds", "2")
+    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--budget", f"{cost}=5", "--searches", "2")
     assert said.status == 0, said.sentence
     search = found(run)
     assert set(search.fronts["cell"]) <= {111, 113, 131}
     assert search.info.unknown_costs == {cost: 60}
-    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--seeds", "2")
+    said = cli("search", run, "--proxy", "diswot", "--cost", cost, "--searches", "2")
     assert f"among 4 cells, {cost} not known of 60 cells, left out" in " ".join(said.out.split())
 
 
@@ -413,7 +412,7 @@ def test_stored_scores_with_several_teachers_are_searched_on_the_cells_that_all_
     for folder, cells in ((run, "cell > 500"), (other, "cell < 300")):
         with closing(sqlite3.connect(run_folder.store_path(folder))) as connection, connection:
             connection.execute(f"DELETE FROM scores WHERE {cells}")
-    line = ("search", run, "--proxy", "diswot", "--evaluations", "8", "--seeds", "2")
+    line = ("search", run, "--proxy", "diswot", "--evaluations", "8", "--searches", "2")
     assert cli(*line, "--teacher", "s0:111,s0:311").status == 0
     search = found(run)
     base = results.load(run)
@@ -508,7 +507,7 @@ def test_another_seed_of_the_weights_is_another_search(cli: Cli, run: Path) -> N
         "--population 4 --tournament 5": ("--tournament: 5 cells cannot be drawn from a population of 4",),
         "--crossover 1.5": ("'--crossover': 1.5 is not in the range",),
         "--weight-seed 1000000000000000000": ("'--weight-seed': 1000000000000000000 is not in the range",),
-        "--seeds 0": ("'--seeds': 0 is not in the range",),
+        "--searches 0": ("'--searches': 0 is not in the range",),
         "--budget params=10": ("--budget: no cell that may be scored has params of 10 or less; the least there is",),
         "--budget parms=10": ("--budget: 'parms' is not known; did you mean 'params'?",),
         "--budget 10": ("--budget: '10' is not NAME=NUMBER",),
@@ -555,7 +554,7 @@ def test_a_mistake_gets_one_sentence(
         "def undefined(trace):\n    raise proxies.UndefinedScore('never')\n"
     )
     said = cli(
-        "search", "run", "--seeds", "1", *(() if "--evaluations" in line else ("--evaluations", "8")), *line.split()
+        "search", "run", "--searches", "1", *(() if "--evaluations" in line else ("--evaluations", "8")), *line.split()
     )
     assert said.status == 2, said.out
     sentence = said.sentence.splitlines()[-1]
@@ -576,7 +575,7 @@ def test_a_run_that_is_none_needs_a_proxy_to_begin_with(cli: Cli, tmp_path: Path
 
 
 def test_new_scores_make_a_search_of_the_old_ones_void(cli: Cli, run: Path) -> None:
-    cli("search", run, "--proxy", "params", "--seeds", "1")
+    cli("search", run, "--proxy", "params", "--searches", "1")
     line = ("evaluate", "--space", "s0", "--cells", "111,113", *QUICK, "--out", run)
     assert cli(*line, "--proxies", "params").status == 0
     assert not found_nothing(run)  # nothing new was scored
@@ -597,17 +596,17 @@ def test_a_winner_needs_enough_cells(cli: Cli, run: Path) -> None:
 
 
 def test_a_damaged_search_is_said_to_be(cli: Cli, run: Path) -> None:
-    cli("search", run, "--proxy", "params", "--seeds", "1")
+    cli("search", run, "--proxy", "params", "--searches", "1")
     path = stored_search.folder_of(run) / "search.json"
     info = json.loads(path.read_text())
     path.write_text(json.dumps(info | {"schema": 99}))
     assert "search.json has schema 99; this version reads 1" in cli("report", run).sentence
     path.write_text("{")
     assert "`diswot search` makes it anew" in cli("report", run).sentence
-    assert cli("search", run, "--proxy", "params", "--seeds", "1").status == 0
+    assert cli("search", run, "--proxy", "params", "--searches", "1").status == 0
     (path.parent / "curves.csv").unlink()
     assert "`diswot search` makes it anew" in cli("report", run).sentence
-    assert cli("search", run, "--proxy", "params", "--seeds", "1").status == 0
+    assert cli("search", run, "--proxy", "params", "--searches", "1").status == 0
     assert cli("report", run, "--figures", "search").status == 0
 
 
