@@ -14,7 +14,8 @@ No function changes a global setting of matplotlib. Errors are `diswot.benchmark
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -59,14 +60,19 @@ def bars(
     the accuracies sets. By value, proxies are sorted by the first target.
     """
     from diswot.reports.figures import bars as figure
+    from diswot.reports.style import typography
 
     results = _results(run)
     data = _evidence(results, [target] if target else targets, proxies, order)
     several = data["target"].nunique()
-    with _axes(ax, 3.3, (0.15 + 0.05 * (several - 1)) * data["proxy"].nunique() + 0.9) as axes:
-        figure.draw(axes, data, _targets_called(data, labels))
+    called = _called(data["proxy"], labels, ax) | _targets_called(data, labels, ax)
+    heads = [called[name] for name in data["target"].unique()]
+    columns = figure.columns(heads, 3.1 - max(map(typography.width, map(called.get, data["proxy"]))))
+    height = (0.15 + 0.05 * (several - 1)) * data["proxy"].nunique() + 0.75 + 0.15 * math.ceil(several / columns)
+    with _axes(ax, 3.3, height) as axes:
+        figure.draw(axes, data, called)
         if several > 1:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(several, 3))
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
         else:
             name = data["target"].iloc[0]
             axes.set_xlabel(f"{axes.get_xlabel()} with {(labels or {}).get(name, name)}")
@@ -124,6 +130,7 @@ def heatmap(
     from diswot.harness.evidence import panel
     from diswot.reports.figures import agreement
     from diswot.reports.figures import heatmap as figure
+    from diswot.reports.style import typography
     from diswot.reports.summary import metric_of, undefined_of
 
     results = _results(run)
@@ -139,9 +146,12 @@ def heatmap(
         label = f"{metric_of(data).capitalize()} correlation"
         table = data.pivot(index="proxy", columns="target", values=metric_of(data))
         table = table.loc[data["proxy"].unique(), data["target"].unique()]
-    heads = tuple([(labels or {}).get(name, name) for name in names] for names in (table.index, table.columns))
-    with _axes(ax, min(2.2 + 0.15 * table.shape[1], 6.9), min(1.5 + 0.15 * table.shape[0], 6.9)) as axes:
-        figure.draw(axes, table, (heads[0], heads[1]), label)
+    beside, below = (list(_called(part, labels, ax).values()) for part in (table.index, table.columns))
+    side = 0.3 if max(table.shape) <= figure.MOST_NUMBERED else 0.15
+    across = max(map(typography.width, beside)) + max(side * len(below), 0.6) + 0.8
+    up = max(map(typography.width, below)) + max(0.15 * len(beside), 1.2) + 0.2
+    with _axes(ax, min(across, 6.9), min(up, 6.9)) as axes:
+        figure.draw(axes, table, (beside, below), label)
     return axes
 
 
@@ -177,7 +187,7 @@ def recall(
     if data.empty:
         raise _missing(f"no score of {target} is defined", "`diswot.evaluate` other proxies or cells")
     with _axes(ax, 3.3, 2.6) as axes:
-        figure.draw(axes, data, labels or {})
+        figure.draw(axes, data, _called(data["proxy"], labels, ax))
         axes.legend()
     return axes
 
@@ -212,7 +222,7 @@ def cost(
         raise _missing("no proxy has both a cost and a correlation", f"`diswot bench --out {results.folder}/costs.csv`")
     with _axes(ax, 3.3, 2.6) as axes:
         axes.set_ylabel(f"{metric_of(evidence).capitalize()} with {(labels or {}).get(target, target)}")
-        figure.draw(axes, data, labels or {})
+        figure.draw(axes, data, _called(data["proxy"], labels, ax))
     return axes
 
 
@@ -246,7 +256,7 @@ def over_vanilla(
         data if _by_value(order) else data.set_index("proxy").reindex(evidence["proxy"]).dropna(how="all").reset_index()
     )
     with _axes(ax, 3.3, 0.15 * len(data) + 0.6) as axes:
-        figure.draw(axes, data, labels or {})
+        figure.draw(axes, data, _called(data["proxy"], labels, ax))
     return axes
 
 
@@ -285,7 +295,7 @@ def trajectories(
     data, target = _curves(search, target, chosen if proxies else chosen[: figure.MOST])
     best = searches.highest(search, target)
     with _axes(ax, 3.6, 2.6) as axes:
-        figure.draw(axes, data, best, labels or {})
+        figure.draw(axes, data, best, _called(data["driver"], labels, ax))
     return axes
 
 
@@ -353,12 +363,22 @@ def _evidence(
     return summary.arranged(summary.arranged(evidence, "target", wanted), "proxy", shown)
 
 
-def _targets_called(data: pd.DataFrame, labels: Labels) -> dict[str, str]:
+def _called(proxies: Iterable[str], labels: Labels, ax: Axes | None) -> dict[str, str]:
+    # On new Axes, whose width is known, names are as short as in the reports; a user's own may have room for more.
+    from diswot.reports.style import typography
+
+    texts = {name: (labels or {}).get(name, name) for name in proxies}
+    return texts if ax else {name: typography.elide(text, 1.35) for name, text in texts.items()}
+
+
+def _targets_called(data: pd.DataFrame, labels: Labels, ax: Axes | None) -> dict[str, str]:
+    # A column's name is enough where all are of a single table.
     from diswot.reports.summary import column_of, table_of
 
     targets = data["target"].unique()
     short = len({table_of(target) for target in targets}) == 1
-    return {target: column_of(target) if short else target for target in targets} | dict(labels or {})
+    columns = {target: column_of(target) for target in targets} if short else {}
+    return _called(targets, columns | dict(labels or {}), ax)
 
 
 @contextmanager
@@ -375,3 +395,4 @@ def _axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
         canvas.settle(ax)
         yield ax
+        canvas.fit(ax.figure)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import diswot
 from diswot.benchmarks.errors import InputError
@@ -63,6 +64,34 @@ def test_every_function_draws_onto_new_and_onto_given_axes(results: Results, nam
     _, given = plt.subplots()
     assert draw(results, ax=given) is given
     assert given.has_data()
+
+
+@pytest.fixture(scope="module")
+def long_named(
+    make: Callable[..., Results], searched: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Results:
+    proxies = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(4)]
+    columns = ("distilled", "vanilla", "quantised_after_training", "noisy")
+    targets = [*(f"table-with-a-name-of-some-length:{column}" for column in columns), "analog-nasbench:baseline"]
+    run = make(tmp_path_factory.mktemp("long") / "s0", names=proxies, cells=30, targets=targets, trainings=2)
+    return replace(run, search=searched(drivers=proxies, targets=targets[:2]))
+
+
+@pytest.mark.parametrize("name", diswot.plot.__all__)
+def test_nothing_is_cut_off_however_long_names_are(
+    long_named: Results, name: str, assert_legible: Callable[[Figure], None]
+) -> None:
+    draw = getattr(diswot.plot, name)
+    target = next(iter(long_named.evidence["target"]))
+    several = {"targets": [target]} if name in ("bars", "heatmap") else {"target": target}
+    labels = {target: "the target " * 12, long_named.evidence["proxy"].iloc[0]: "a label " * 12}
+    for options in ({}, several, {**several, "labels": labels}):
+        assert_legible(draw(long_named, **options).figure)
+
+
+def test_bars_name_a_target_whole_where_it_has_room(long_named: Results) -> None:
+    label = diswot.plot.bars(long_named, target="analog-nasbench:baseline").get_xlabel()
+    assert label == "Spearman correlation with analog-nasbench:baseline"
 
 
 def test_bars_are_the_correlations_best_first(results: Results) -> None:
