@@ -62,8 +62,8 @@ def bars(
     from diswot.reports.figures import bars as figure
     from diswot.reports.style import typography
 
-    results = _results(run)
-    data = _evidence(results, [target] if target else targets, proxies, order)
+    results = _results(run, labels)
+    data = _evidence(results, [target] if target else targets, proxies, order, "target" if target else "targets")
     several = data["target"].nunique()
     called = _called(data["proxy"], labels, ax) | _targets_called(data, labels, ax)
     heads = [called[name] for name in data["target"].unique()]
@@ -101,7 +101,7 @@ def scatter(
     from diswot.reports.figures import scatter as figure
     from diswot.reports.summary import column_of
 
-    results = _results(run)
+    results = _results(run, labels)
     target = _target(results, target)
     scored = _known("proxy", results.scores["proxy"], [proxy] if proxy else None)
     ranked = _evidence(results, [target], None, "value")
@@ -133,7 +133,7 @@ def heatmap(
     from diswot.reports.style import typography
     from diswot.reports.summary import metric_of, undefined_of
 
-    results = _results(run)
+    results = _results(run, labels)
     if targets is None:
         scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
         table = agreement.agreement(scores)
@@ -178,7 +178,7 @@ def recall(
     """
     from diswot.reports.figures import recall as figure
 
-    results = _results(run)
+    results = _results(run, labels)
     target = _target(results, target)
     evidence = _evidence(results, [target], proxies, order)["proxy"]
     scored = [name for name in evidence if name in set(results.scores["proxy"])]
@@ -211,7 +211,7 @@ def cost(
     from diswot.reports.figures import cost as figure
     from diswot.reports.summary import metric_of
 
-    results = _results(run)
+    results = _results(run, labels)
     target = _target(results, target)
     known = costs.of_run(results.folder, results.info)
     if known is None:
@@ -245,7 +245,8 @@ def over_vanilla(
     from diswot.reports.figures import over_vanilla as figure
     from diswot.reports.summary import vanilla_of
 
-    results = _results(run)
+    results = _results(run, labels)
+    _target(results, target)
     distilled = list(vanilla_of(results))
     if not distilled:
         raise _missing("no target has both a distilled and a vanilla accuracy", "`correlate` with one that has")
@@ -285,39 +286,44 @@ def trajectories(
     from diswot.reports import searches
     from diswot.reports.figures import search_accuracy as figure
 
-    results = _results(run)
+    results = _results(run, labels)
     search = results.search
     if search is None:
         raise _missing("it holds no search", f"`diswot search {results.folder}`")
     drivers = searches.drivers(search)
     chosen = _known("proxies", drivers, proxies)
     chosen = [name for name in drivers if name in chosen] if _by_value(order) else chosen
-    data, target = _curves(search, target, chosen if proxies else chosen[: figure.MOST])
+    lacks = ("the search does not know {}", f"`run.search({drivers[0]!r}, targets=[{{!r}}])`")
+    targets = _known_targets(results, "target", search.info.targets, [target] if target else None, lacks)
+    data, target = _curves(search, targets, chosen if proxies else chosen[: figure.MOST])
     best = searches.highest(search, target)
     with _axes(ax, 3.6, 2.6) as axes:
         figure.draw(axes, data, best, _called(data["driver"], labels, ax))
     return axes
 
 
-def _curves(search: Search, target: str | None, drivers: list[str]) -> tuple[pd.DataFrame, str]:
-    from diswot.reports import searches
+def _curves(search: Search, targets: list[str], drivers: list[str]) -> tuple[pd.DataFrame, str]:
     from diswot.reports.figures import search_accuracy as figure
 
-    for name in _known("target", searches.targets(search), [target] if target else None):
+    for name in targets:
         data = figure.accuracy_data(search, name, drivers)
         if not data.empty:
             return data, name
     raise _missing("too few searches know an accuracy of their picks", "`diswot search` with another --target")
 
 
-def _results(run: Run) -> Results:
-    return run.results if hasattr(run, "results") else run
+def _results(run: Run, labels: Labels) -> Results:
+    from diswot.reports import paper
+
+    results = run.results if hasattr(run, "results") else run
+    paper.check_labels([results], labels or ())
+    return results
 
 
-def _missing(what: str, command: str) -> Exception:
+def _missing(what: str, command: str, argument: str = "run") -> Exception:
     from diswot.benchmarks.errors import InputError
 
-    return InputError(f"run: {what}; run {command} first.")
+    return InputError(f"{argument}: {what}; run {command} first.")
 
 
 def _by_value(order: str) -> bool:
@@ -338,22 +344,42 @@ def _known(argument: str, allowed: Any, chosen: Sequence[Any] | None) -> list[An
 
 
 def _target(results: Results, target: str | None) -> str:
+    return _targets(results, [target] if target else None, "target")[0]
+
+
+def _targets(results: Results, targets: Sequence[str] | None, argument: str) -> list[str]:
     from diswot.reports.summary import targets_of
 
     if results.evidence.empty:
         raise _missing("it holds no correlation", "`run.correlate()` or `diswot correlate`")
-    return str(_known("target", targets_of(results), [target] if target else None)[0])
+    lacks = ("the run was not correlated with {}", "`run.correlate([{!r}])`")
+    return _known_targets(results, argument, targets_of(results), targets, lacks)
+
+
+def _known_targets(
+    results: Results, argument: str, allowed: Sequence[str], chosen: Sequence[str] | None, lacks: tuple[str, str]
+) -> list[str]:
+    # As `_known`; an accuracy that a table has is no wrong name, and the error says what brings it.
+    from diswot.reports.summary import is_target
+
+    for name in [chosen] if isinstance(chosen, str) else chosen or ():
+        if name not in allowed and is_target(name, results.info.space):
+            raise _missing(*(text.format(name) for text in lacks), argument)
+    return _known(argument, allowed, chosen)
 
 
 def _evidence(
-    results: Results, targets: Sequence[str] | None, proxies: Sequence[str] | None, order: str
+    results: Results,
+    targets: Sequence[str] | None,
+    proxies: Sequence[str] | None,
+    order: str,
+    argument: str = "targets",
 ) -> pd.DataFrame:
     """Return the rows that decide, each function counted once: targets as given, proxies in drawing order."""
     from diswot.reports import summary
 
-    _target(results, None)
+    wanted = _targets(results, targets, argument)
     evidence = summary.best_first(results)
-    wanted = _known("target", summary.targets_of(results), targets)
     shown = _known("proxies", results.evidence["proxy"], proxies)
     if _by_value(order):
         first = evidence[evidence["target"] == wanted[0]]

@@ -37,8 +37,8 @@ def build(
 
     Raises:
         ValueError: no results are given.
-        diswot.benchmarks.errors.InputError: the name of a figure or proxy is not known, or a folder cannot be made or
-            written to.
+        diswot.benchmarks.errors.InputError: the name of a figure or proxy, or one that has a label, is not known, or a
+            folder cannot be made or written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
     from diswot.harness import files
@@ -55,6 +55,7 @@ def build(
         return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))
 
     wanted = look.Look() if wanted is None else wanted
+    paper.check_labels(results, wanted.labels)
     results = [paper.chosen(run, wanted.proxies) for run in results]
     with look.using(wanted):
         drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]

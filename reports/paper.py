@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from diswot.benchmarks.errors import InputError, unknown
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.runs.results import Results
+from diswot.proxies import registry
 from diswot.reports.style import look
 from diswot.reports.style.wording import decimal
-from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of
+from diswot.reports.summary import best_first, circumstances, column_of, is_target, metric_of, table_of, targets_of
 
 _MARKS = {mark: f"\\{mark}" for mark in "&%#_{}$"} | {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -61,6 +63,25 @@ def chosen(results: Results, proxies: Sequence[str]) -> Results:
     frames = {name: getattr(results, name) for name in ("scores", "correlations", "evidence")}
     shown = {name: frame[frame["proxy"].isin(proxies)].reset_index(drop=True) for name, frame in frames.items()}
     return replace(results, proxies=results.proxies[results.proxies["name"].isin(proxies)], **shown)
+
+
+def check_labels(runs: Sequence[Results], labels: Iterable[str]) -> None:
+    """Refuse a label of nothing.
+
+    Args:
+        runs: what is shown.
+        labels: names that have one: of proxies and ensembles, which the registry or a run knows, or of targets.
+
+    Raises:
+        InputError: a name is not known.
+    """
+    known = {*registry.names(), *ENSEMBLES}
+    for run in runs:
+        known |= {*run.evidence["proxy"], *run.evidence["target"], *(proxy.name for proxy in run.info.proxies)}
+        known |= set() if run.search is None else {driver.name for driver in run.search.info.drivers}
+    for name in labels:
+        if name not in known and not is_target(name):
+            raise unknown("labels", name, sorted(known), "A label is of a proxy, an ensemble or a target.")
 
 
 def read_labels(file: Path) -> dict[str, str]:

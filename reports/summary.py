@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from diswot.benchmarks import tables
 from diswot.benchmarks.tables import Target
 from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness.evidence.table import by_evidence, leading
@@ -56,6 +57,14 @@ def table_of(target: str) -> str:
 def column_of(target: str) -> str:
     """Return the column's name of a target ``table:column``."""
     return Target.named(target).column
+
+
+def is_target(name: str, space: str | None = None) -> bool:
+    """Return whether a table that has a name holds that accuracy, of a space where one is given."""
+    table, column = table_of(name), column_of(name)
+    if table not in tables.TABLES or space not in (None, tables.TABLES[table].space):
+        return False
+    return column in tables.outline(table).frame
 
 
 def vanilla_of(results: Results) -> dict[str, str]:

@@ -99,6 +99,7 @@ def command(
             else results.correlate(folder, targets, metric=metric, undefined=undefined)
             for folder in folders
         ]
+    paper.check_labels(found, wanted.labels)
     tables = [published.compared(one) if with_published else results.with_intervals(one) for one in found]
     table = pd.concat(
         [part.assign(run=str(one.folder)) for part, one in zip(tables, found, strict=True)], ignore_index=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -64,6 +65,11 @@ def test_every_function_draws_onto_new_and_onto_given_axes(results: Results, nam
     _, given = plt.subplots()
     assert draw(results, ax=given) is given
     assert given.has_data()
+
+
+@pytest.fixture(scope="module")
+def only_vanilla(make: Callable[..., Results], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return make(tmp_path_factory.mktemp("vanilla") / "s0", names=PROXIES, cells=10, targets=[VANILLA])
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +188,9 @@ def test_trajectories_draw_the_curves_of_evolution(results: Results) -> None:
     ("call", "sentence"),
     [
         (lambda run: diswot.plot.bars(run, target="s0-diswot:destilled"), "target: .* did you mean 's0-diswot:dis"),
+        (lambda run: diswot.plot.heatmap(run, targets=["s0-diswot:vanila"]), "targets: .* did you mean 's0-diswot:van"),
+        (lambda run: diswot.plot.bars(run, target="nb201-kd:vanilla"), "target: 'nb201-kd:vanilla' is not known"),
+        (lambda run: diswot.plot.bars(run, labels={"zenn": "Zen"}), "labels: 'zenn' is not known; did you mean 'zen'"),
         (lambda run: diswot.plot.bars(run, proxies=["zenn"]), "proxies: 'zenn' is not known; did you mean 'zen'"),
         (lambda run: diswot.plot.bars(run, proxies=[]), "proxies: the list is empty"),
         (lambda run: diswot.plot.heatmap(run, order="values"), "order: 'values' is not known; did you mean 'value'"),
@@ -198,6 +207,32 @@ def test_what_is_not_there_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         call(results)
+
+
+@pytest.mark.parametrize("name", [name for name in diswot.plot.__all__ if name != "trajectories"])
+def test_a_target_that_the_run_lacks_names_the_command(only_vanilla: Results, name: str) -> None:
+    several = name == "heatmap"
+    options = {"targets": [DISTILLED]} if several else {"target": DISTILLED}
+    sentence = f"the run was not correlated with {DISTILLED}; run `run.correlate(['{DISTILLED}'])` first."
+    with pytest.raises(InputError, match=re.escape(f"target{'s' * several}: {sentence}")):
+        getattr(diswot.plot, name)(only_vanilla, **options)
+
+
+def test_a_target_that_the_search_lacks_names_the_command(results: Results) -> None:
+    sentence = f"target: the search does not know {VANILLA}; run `run.search('meco', targets=['{VANILLA}'])` first."
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        diswot.plot.trajectories(results, target=VANILLA)
+
+
+@pytest.mark.parametrize("name", ["nwot", "log_rank_6", DISTILLED, "nb201-kd:distilled", "zen"])
+def test_labels_of_the_registry_and_of_tables_are_known(results: Results, name: str) -> None:
+    assert diswot.plot.recall(results, proxies=["zen"], labels={name: "a label"}).has_data()
+
+
+@pytest.mark.parametrize("name", diswot.plot.__all__)
+def test_every_function_refuses_the_label_of_nothing(results: Results, name: str) -> None:
+    with pytest.raises(InputError, match=r"^labels: 's0-diswot:destilled' is not known; did you mean '"):
+        getattr(diswot.plot, name)(results, labels={"s0-diswot:destilled": "KD"})
 
 
 def test_over_vanilla_takes_a_table_with_both_accuracies(run: Callable[..., Results]) -> None:
