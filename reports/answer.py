@@ -115,16 +115,16 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
     if search is None or target is None or not groups:
         return None
     driver, group = next((one for one in groups if wanted in (None, one[0])), groups[0])
-    counts = group["cell"].value_counts()
-    row = group[group["cell"] == counts.index[0]].iloc[0]
+    cell, count = most_frequent(group["cell"])
+    row = group[group["cell"] == cell].iloc[0]
     if pd.isna(row[target]):
         return None
     accuracy, oracle = float(row[target]), search.info.oracles[target]
     return Pick(
-        cell=int(row["cell"]),
+        cell=cell,
         architecture=str(row["architecture"]),
         driver=driver,
-        count=int(counts.iloc[0]),
+        count=count,
         searches=len(group),
         target=target,
         accuracy=accuracy,
@@ -133,6 +133,12 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
         known=int(oracle.known),
         accuracies={name: float(row[name]) for name in search.info.targets if pd.notna(row[name])},
     )
+
+
+def most_frequent(cells: pd.Series) -> tuple[int, int]:
+    """Return the cell that is there most often, of several the one with the lowest number, and how often it is."""
+    cell = int(cells.mode().iloc[0])  # ascending where several are equally frequent
+    return cell, int((cells == cell).sum())
 
 
 def _percentile(search: Search, target: str, accuracy: float) -> float | None:

@@ -27,7 +27,7 @@ from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
-from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
+from diswot.reports.answer import by_driver, chosen_by, judging, most_frequent, percent, sentences
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
 LEADING = 10
@@ -240,7 +240,7 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
 def _picked(
     head: dict[str, str], group: pd.DataFrame, target: str, accuracies: pd.Series, search: Search
 ) -> dict[str, str]:
-    cell, count = next(iter(group["cell"].value_counts().items()))
+    cell, count = most_frequent(group["cell"])
     reached = group[target].dropna()
     row = {**head, "driver": _marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
     if len(reached):

@@ -13,6 +13,7 @@ from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph, Space
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
+from diswot.reports.answer import most_frequent
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
@@ -86,9 +87,8 @@ def final_cells(search: Search) -> list[Pick]:
     for name in names:
         mine = of(picks, driver=name, algorithm="evolution")
         if len(mine):
-            counts = mine["cell"].value_counts()
-            cell = int(counts.index[counts == counts.max()].min())
-            at(mine, cell).evolution[name] = float(counts.max() / len(mine))
+            cell, count = most_frequent(mine["cell"])
+            at(mine, cell).evolution[name] = count / len(mine)
     for target in targets(search):
         mine = of(search.picks, driver=target, algorithm="oracle")
         if len(mine):

@@ -5,7 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from diswot.harness.cli import output, summary
 from diswot.harness.runs.stored_search import Search
+from diswot.reports import answer
+from diswot.reports.figures import search_cells
+from diswot.reports.page import search_content
 from diswot.reports.searches import drivers
 
 TARGET = "nb201-kd:distilled"
@@ -25,3 +29,17 @@ def test_the_winner_comes_first_and_the_others_by_their_accuracy(searched: Calla
         other = replace(search, info=search.info.model_copy(update={"winner": chosen}))
         assert drivers(other) == order
     assert drivers(search) == ["a", "c", "d", "b"]  # the first asked for, whatever the accuracies
+
+
+def test_of_picks_that_tie_the_lowest_cell_is_everywhere(searched: Callable[..., Search]) -> None:
+    search = searched(searches=4)
+    evolution = search.picks["algorithm"] == "evolution"
+    search.picks.loc[evolution, "cell"] = [9, 3, 9, 3]
+    pick = answer.pick_of(search)
+    assert pick is not None
+    assert (pick.cell, pick.count) == answer.most_frequent(search.picks.loc[evolution, "cell"]) == (3, 2)
+    assert next(one.row["cell"] for one in search_cells.final_cells(search) if one.evolution) == 3
+    evolved = next(cells for cells in search_content.pick_table(search).rows if cells[1] == "evolution")
+    assert (evolved[2].text, evolved[3].text) == ("3", "2")
+    assert "(3), 2 of 4 searches" in output.picked(search)[0]
+    assert "3 (50%)" in summary.picks(search, 100).table
