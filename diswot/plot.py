@@ -90,27 +90,34 @@ def scatter(
 ) -> Axes:
     """Draw rank of a proxy's score against rank of accuracy, a dot a cell and seed; hexagons above 2,000 dots.
 
+    The title states the rank correlations on all these cells.
+
     Args:
         run: the run.
-        proxy: whose scores; the best one for the target by default.
+        proxy: or ensemble, whose scores; the best one for the target by default.
         target: the accuracies.
         annotate: how many of the most accurate cells are marked with their index.
         labels: see the module.
         ax: see the module.
     """
+    from diswot.reports.figures import choice
     from diswot.reports.figures import scatter as figure
-    from diswot.reports.summary import column_of
+    from diswot.reports.summary import column_of, on_all_cells
 
     results = _results(run, labels)
     target = _target(results, target)
-    scored = _known("proxy", results.scores["proxy"], [proxy] if proxy else None)
-    ranked = _evidence(results, [target], None, "value")
-    row = ranked[ranked["proxy"].isin(scored)].iloc[0]
-    points = figure.points(results, row)
+    accuracies = choice.accuracies_of(results, target)
+    scores = choice.scores_on(results, accuracies.index)
+    ranked = _evidence(results, [target], None, "value")["proxy"]
+    scored = ranked[ranked.isin(scores.proxies)]
+    name = _known("proxy", scored, [proxy] if proxy else None)[0]
+    evidence = on_all_cells(results).set_index(["proxy", "target"], drop=False)
+    row = evidence.loc[(name, target)]
     labels = labels or {}
-    with _axes(ax, 3.3, 3.3) as axes:
+    with _axes(ax, 3.3, 3.5) as axes:
+        points = figure.scatter_data(scores, accuracies, row)
         figure.draw(axes, points, labels.get(target, f"{column_of(target)} accuracy"), annotate)
-        axes.set_title(labels.get(row["proxy"], row["proxy"]))
+        axes.set_title(f"{_called([name], labels, ax, 3.0)[name]}\n{figure.correlations(row)}")
     return axes
 
 
@@ -170,25 +177,28 @@ def recall(
     Args:
         run: the run.
         target: whose best cells.
-        proxies: the six best by default.
+        proxies: by default the six best that rank the cells otherwise than each other.
         labels: see the module.
         order: see the module.
         seed: of the scores; the lowest by default.
         ax: see the module.
     """
     from diswot.reports.figures import recall as figure
+    from diswot.reports.style import canvas
 
     results = _results(run, labels)
     target = _target(results, target)
     evidence = _evidence(results, [target], proxies, order)["proxy"]
-    scored = [name for name in evidence if name in set(results.scores["proxy"])]
     seed = int(results.scores["seed"].min()) if seed is None else _known("seed", results.scores["seed"], [seed])[0]
-    data = figure.recall_data(results, target, seed, scored if proxies else scored[: figure.MOST])
+    data, _ = figure.recall_data(results, target, seed, evidence, None if proxies else figure.MOST)
     if data.empty:
         raise _missing(f"no score of {target} is defined", "`diswot.evaluate` other proxies or cells")
-    with _axes(ax, 3.3, 2.6) as axes:
-        figure.draw(axes, data, _called(data["proxy"], labels, ax))
-        axes.legend()
+    with _axes(ax, 3.3, 2.6 + 0.07 * data["proxy"].nunique()) as axes:
+        figure.draw(axes, data, _called(data["proxy"], labels, ax, 1.1))
+        if ax is None:
+            canvas.legend(axes.figure, 2, handlelength=2.2)
+        else:
+            axes.legend()
     return axes
 
 
@@ -389,12 +399,12 @@ def _evidence(
     return summary.arranged(summary.arranged(evidence, "target", wanted), "proxy", shown)
 
 
-def _called(proxies: Iterable[str], labels: Labels, ax: Axes | None) -> dict[str, str]:
+def _called(proxies: Iterable[str], labels: Labels, ax: Axes | None, room: float = 1.35) -> dict[str, str]:
     # On new Axes, whose width is known, names are as short as in the reports; a user's own may have room for more.
     from diswot.reports.style import typography
 
     texts = {name: (labels or {}).get(name, name) for name in proxies}
-    return texts if ax else {name: typography.elide(text, 1.35) for name, text in texts.items()}
+    return texts if ax else {name: typography.elide(text, room) for name, text in texts.items()}
 
 
 def _targets_called(data: pd.DataFrame, labels: Labels, ax: Axes | None) -> dict[str, str]:

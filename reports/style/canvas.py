@@ -136,7 +136,8 @@ def fit(figure: Figure) -> None:
             extent = text.get_window_extent()
             if getattr(extent, f"{along}0") < low or getattr(extent, f"{along}1") > high:
                 text.set(horizontalalignment="right", **{along: 1.0})
-                text.set_text(typography.elide(text.get_text(), (end - low) / figure.dpi, text.get_fontsize()))
+                elided = partial(typography.elide, available=(end - low) / figure.dpi, size=text.get_fontsize())
+                text.set_text("\n".join(map(elided, text.get_text().split("\n"))))
 
 
 def settle(axes: Axes) -> None:

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 import diswot
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs.results import Results
+from diswot.reports.figures import recall
 
 DISTILLED, VANILLA = "s0-diswot:distilled", "s0-diswot:vanilla"
 PROXIES = ["snip", "zen", "nwot", "meco"]
@@ -53,6 +54,10 @@ def names(axes: Axes) -> list[str]:
 
 def widths(axes: Axes) -> list[float]:
     return [float(bar.get_width()) for bar in axes.patches]
+
+
+def legend(axes: Axes) -> list[str]:
+    return [text.get_text() for text in (axes.get_legend() or axes.figure.legends[0]).get_texts()]
 
 
 @pytest.mark.parametrize("name", diswot.plot.__all__)
@@ -126,7 +131,8 @@ def test_bars_honour_proxies_order_and_labels(results: Results) -> None:
 
 def test_scatter_draws_ranks_and_marks_the_most_accurate_cells(results: Results) -> None:
     axes = diswot.plot.scatter(results, proxy="zen", target=DISTILLED, annotate=10, labels={"zen": "Zen-NAS"})
-    assert axes.get_title() == "Zen-NAS"
+    stated = evidence(results).loc["zen", ["spearman", "spearman_std"]]
+    assert axes.get_title().startswith(f"Zen-NAS\nSpearman {stated.iloc[0]:.3f} ± {stated.iloc[1]:.3f}   Kendall 0.")
     drawn = axes.collections[0].get_offsets()
     scores = results.scores[results.scores["proxy"] == "zen"].sort_values(["seed", "cell"])
     assert list(drawn[:, 0]) == list(scores.groupby("seed")["value"].rank(ascending=False))
@@ -137,7 +143,7 @@ def test_scatter_draws_ranks_and_marks_the_most_accurate_cells(results: Results)
 
 def test_scatter_is_of_the_best_scored_proxy_by_default(results: Results) -> None:
     best = evidence(results).loc[PROXIES, "spearman"].idxmax()
-    assert diswot.plot.scatter(results).get_title() == best
+    assert diswot.plot.scatter(results).get_title().split("\n")[0] == best
 
 
 def test_heatmap_holds_the_correlations_between_proxies(results: Results) -> None:
@@ -157,8 +163,30 @@ def test_heatmap_with_targets_holds_the_correlations_with_them(results: Results)
 
 def test_recall_draws_a_curve_a_proxy_that_ends_at_one(results: Results) -> None:
     axes = diswot.plot.recall(results, proxies=["zen", "snip"], order="given", labels={"zen": "Zen-NAS"})
-    assert [line.get_label() for line in axes.lines[1:]] == ["Zen-NAS", "snip"]
+    assert legend(axes) == ["Zen-NAS", "snip", "chance"]
     assert [line.get_ydata()[-1] for line in axes.lines] == [1, 1, 1]
+
+
+def test_recall_and_the_report_choose_alike(run: Callable[..., Results]) -> None:
+    results = run(names=[*"abcdefgh"], cells=20)
+    scores = results.scores.set_index("proxy")["value"]
+    results.scores.loc[results.scores["proxy"] == "b", "value"] = np.exp(scores["a"].to_numpy())
+    drawing = recall.drawings(results)[0]
+    shown = list(drawing.data["proxy"].unique())
+    assert len(shown) == 6
+    assert len({"a", "b"} & set(shown)) == 1
+    assert re.search("; (b ranks the cells exactly as a|a ranks the cells exactly as b)", drawing.caption)
+    assert legend(diswot.plot.recall(results)) == [*shown, "chance"]
+    assert legend(diswot.plot.recall(results, proxies=["a", "b"], order="given")) == ["a", "b", "chance"]
+
+
+def test_recall_and_scatter_draw_ensembles(run: Callable[..., Results]) -> None:
+    results = run(names=["diswot_semantic", "diswot_relation"], cells=12)
+    axes = diswot.plot.recall(results, proxies=["diswot_rank"])
+    assert legend(axes) == ["diswot_rank", "chance"]
+    axes = diswot.plot.scatter(results, proxy="diswot_rank")
+    ranks, accuracies = np.asarray(axes.collections[0].get_offsets()).T
+    assert np.corrcoef(ranks, accuracies)[0, 1] == pytest.approx(evidence(results).loc["diswot_rank", "spearman"])
 
 
 def test_cost_draws_relative_costs_against_correlations(results: Results) -> None:
