@@ -209,24 +209,23 @@ def reading(search: Search) -> list[str]:
     trained = search.summary["training_evaluations"].notna().any()
     return [
         "A search looks at one cell after another and ends with the one that its driver scores best; no accuracy has a "
-        "part in that. Evolution: children of the best of a few cells, each differing at one place; random search: "
-        "cells drawn without repetition; best of all cells: the highest score of all that could be searched; oracle: "
+        "part in that. Evolution: each cell is a child of the best of a few, changed at one place. Random search: "
+        "cells drawn without repetition. Best of all cells: the highest score of all that could be searched. Oracle: "
         "the highest accuracy.",
         "Accuracy: mean over the searches whose pick has an accuracy (picks known), ± standard deviation, and below it "
         "the 95 % interval of the mean over searches. It says nothing about other weights or other images: all "
         "searches see the same scores. Of cells that tie for the best score it is the mean over these.",
         "Regret: how many percentage points the oracle is higher. Better than: the share of the cells with an accuracy "
         "that the pick is better than, ties counting half.",
-        "Random search needs: within how many evaluations half of all random searches reach a score, by theory; the "
-        "highest one that they can within the evaluations of a search. Times as many: that number divided by when half "
-        "of these searches reach it. Evaluations fewer: how much earlier evolution reaches it than random search that "
-        "began alike, mean over pairs of searches and its 95 % interval.",
+        "Random search needs: after how many evaluations half of all random searches have their median final score, by "
+        "theory. Times as many: that number divided by the evaluations after which half of these searches have this "
+        "score. Evaluations fewer: how much earlier evolution has it than random search from the same first cells; "
+        "mean over pairs of searches, and its 95 % interval.",
         *(
             [
-                "Trainings needed: how many of the cells a random search would have to train on average for an "
-                "accuracy as good; their time: what these trainings take on the machine that is named below; times as "
-                "long: that time divided by the seconds of the search. It compares two measurements on machines that "
-                "may differ."
+                "Trainings needed: how many cells a random search has to train on average for an accuracy as good. "
+                "Their time: what these trainings take on the machine that is named below. Times as long: that time "
+                "divided by the seconds of the search. The two machines may differ."
             ]
             if trained
             else []
