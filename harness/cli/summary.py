@@ -27,7 +27,7 @@ from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
-from diswot.reports.answer import by_driver, chosen_by, judging, most_frequent, percent, sentences
+from diswot.reports.answer import by_driver, judging, marked, most_frequent, notes_on_marks, percent, sentences
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
 LEADING = 10
@@ -105,7 +105,7 @@ def correlations(
     rows = []
     for name in shown:
         of = known[known["proxy"] == name].set_index("target")
-        row = {"proxy": f"> {name}" if name in own else _marked(name)}
+        row = {"proxy": f"> {name}" if name in own else marked(name)}
         for place, target in enumerate(targets):
             entry = of.loc[target] if target in of.index else None
             row |= _correlation(entry, _short(target, targets), metric, place == 0, None if columns else of_all)
@@ -124,10 +124,7 @@ def correlations(
     notes += [] if priced is None else ["cost: in passes, forward and backward, of the same network; computed alone."]
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += [
-        f"‡ an ensemble of proxies; this project chose its members by {text}."
-        for text in sorted({chosen_by(name) for name in shown} - {""})
-    ]
+    notes += notes_on_marks(shown)
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     notes.append(suites.line(results, suite))
@@ -169,10 +166,6 @@ def _correlation(
 def _cost(name: str, priced: pd.DataFrame) -> str:
     members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
     return f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if set(members) <= set(priced.index) else "-"
-
-
-def _marked(name: str) -> str:
-    return f"{name} ‡" if chosen_by(name) else name
 
 
 def _short(target: str, targets: Sequence[str]) -> str:
@@ -242,7 +235,7 @@ def _picked(
 ) -> dict[str, str]:
     cell, count = most_frequent(group["cell"])
     reached = group[target].dropna()
-    row = {**head, "driver": _marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
+    row = {**head, "driver": marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
     if len(reached):
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), search.info.oracles[target], float(reached.std()))

@@ -92,7 +92,9 @@ def _hits(search: Search, lead: str) -> str:
     if len(mine["random"]):
         words += f", random search in {hits['random']:,} of {len(mine['random']):,}"
     found = mine["evolution"]["found_at"].astype(float).median()
-    after = f" It first scores its pick after {rough(found)} evaluations (median)." if math.isfinite(found) else ""
+    after = (
+        f" Evolution first scores its pick after {rough(found)} evaluations (median)." if math.isfinite(found) else ""
+    )
     return f"{words}.{after}"
 
 

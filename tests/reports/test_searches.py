@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from diswot.harness.cli import output, summary
+from diswot.harness.evidence.table import by_evidence
+from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.reports import answer
 from diswot.reports.figures import search_cells
@@ -43,3 +45,16 @@ def test_of_picks_that_tie_the_lowest_cell_is_everywhere(searched: Callable[...,
     assert (evolved[2].text, evolved[3].text) == ("3", "2")
     assert "(3), 2 of 4 searches" in output.picked(search)[0]
     assert "3 (50%)" in summary.picks(search, 100).table
+
+
+def test_the_answer_says_why_another_proxy_than_the_best_drives(
+    run: Callable[..., Results], searched: Callable[..., Search]
+) -> None:
+    results = run(names=["snip", "zen"], cells=30)
+    best, second = by_evidence(results.evidence)[:2]
+    why = "the best on the half of the functions that chooses the driver,"
+    for driver, start in ((second, f"Searches by {second}, {why} "), (best, f"Searches by {best} ")):
+        search = searched(space="s0", drivers=(driver,), targets=("s0-diswot:distilled",))
+        assert answer.in_short(replace(results, search=search))[1].startswith(start)
+    asked = searched(space="s0", drivers=(second,), targets=("s0-diswot:distilled",), winner=False)
+    assert why not in answer.in_short(replace(results, search=asked))[1]
