@@ -212,7 +212,8 @@ def cost(
 ) -> Axes:
     """Draw each proxy's cost, relative to one forward and backward pass, against its correlation with a target.
 
-    The line is the front of proxies that no cheaper proxy beats; its proxies are named.
+    The line is the front of proxies that no cheaper proxy beats. It has its names at the right, as the user's own
+    proxies have; others are named where there is room.
 
     Raises:
         InputError: the run's folder holds no ``costs.csv``.

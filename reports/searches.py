@@ -108,5 +108,10 @@ def circumstances(results: Results, search: Search, teacher: str | None = None) 
 
 def seconds_from(search: Search) -> str:
     """Return where the seconds of an evaluation come from, each source once; empty where none are known."""
-    known = (record for record in search.info.drivers if record.seconds_per_evaluation is not None)
-    return joined(*dict.fromkeys(plain(record.seconds_from) for record in known))
+    known = [record.seconds_from for record in search.info.drivers if record.seconds_per_evaluation is not None]
+    alone, summed = ", computed alone", ", summed over the members, each computed alone"
+    is_alone, is_summed = (any(text.endswith(end) for text in known) for end in (" computed alone", summed))
+    return joined(
+        *dict.fromkeys(text.removesuffix(summed).removesuffix(alone) for text in known),
+        "each proxy computed alone" * is_alone + ", an ensemble as the sum of its members" * is_summed,
+    )

@@ -12,7 +12,7 @@ from diswot.harness.runs.stored_search import Search
 from diswot.reports import answer
 from diswot.reports.figures import search_cells
 from diswot.reports.page import search_content
-from diswot.reports.searches import drivers
+from diswot.reports.searches import drivers, seconds_from
 
 TARGET = "nb201-kd:distilled"
 
@@ -58,3 +58,17 @@ def test_the_answer_says_why_another_proxy_than_the_best_drives(
         assert answer.in_short(replace(results, search=search))[1].startswith(start)
     asked = searched(space="s0", drivers=(second,), targets=("s0-diswot:distilled",), winner=False)
     assert why not in answer.in_short(replace(results, search=asked))[1]
+
+
+def test_the_source_of_the_costs_is_said_once(searched: Callable[..., Search]) -> None:
+    search = searched(drivers=("vote", "snip", "zen"))
+    ends = ("summed over the members, each computed alone", "computed alone", "computed alone")
+    records = [
+        record.model_copy(update={"seconds_from": f"costs.csv, one thread of a CPU, {end}"})
+        for record, end in zip(search.info.drivers, ends, strict=True)
+    ]
+    search = replace(search, info=search.info.model_copy(update={"drivers": records}))
+    assert seconds_from(search) == (
+        "costs.csv, one thread of a CPU; each proxy computed alone, an ensemble as the sum of its members"
+    )
+    assert seconds_from(searched()) == "costs.csv: each proxy computed alone, 2 threads of an Epyc 7B13"

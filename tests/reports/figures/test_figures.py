@@ -352,6 +352,19 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
     assert cost.drawings(results) == []
 
 
+def test_cost_names_the_front_and_the_user_s_own_proxies(run: Callable[..., Results]) -> None:
+    results = run(names=["a", "b", "c", "mine", "d", "e"], cells=10, targets=[TARGET])
+    rows = "name,seconds,relative_cost\na,1,1\nb,1,2\nc,1,3\nmine,1,4\nd,1,2\ne,1,2\n"
+    (results.folder / "costs.csv").write_text(rows)
+    correlations = {"a": 0.5, "b": 0.4, "c": 0.6, "mine": -0.4, "d": 0.4, "e": 0.4}
+    results.evidence["spearman"] = results.evidence["proxy"].map(correlations)
+    results.evidence.loc[results.evidence["proxy"] == "mine", "family"] = "plug-in"
+    axes = only(cost.drawings(results)).figure.axes[0]
+    assert axes.get_xlabel() == "Cost relative to one forward and backward pass"
+    named = [text.get_text() for text in axes.texts if text.get_text()]
+    assert named == ["mine", "a", "c", "b", "d"]  # at the right from below, then at both sides of the dot of b, d and e
+
+
 def test_recall_of_the_accuracy_itself_is_one_and_of_a_constant_is_chance(run: Callable[..., Results]) -> None:
     results = run(names=["right", "constant"], cells=40, targets=[TARGET])
     accuracies = results.targets["accuracy"].to_numpy()
