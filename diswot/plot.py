@@ -138,11 +138,11 @@ def heatmap(
     from diswot.reports.figures import agreement
     from diswot.reports.figures import heatmap as figure
     from diswot.reports.style import typography
-    from diswot.reports.summary import metric_of, undefined_of
+    from diswot.reports.summary import metric_of
 
     results = _results(run, labels)
     if targets is None:
-        scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
+        scores = panel.build(results.scores, results.proxies, undefined=results.method.undefined)
         table = agreement.agreement(scores)
         chosen = _known("proxies", table.index, proxies)
         table = table.loc[chosen, chosen]
@@ -153,12 +153,12 @@ def heatmap(
         label = f"{metric_of(data).capitalize()} correlation"
         table = data.pivot(index="proxy", columns="target", values=metric_of(data))
         table = table.loc[data["proxy"].unique(), data["target"].unique()]
-    beside, below = (list(_called(part, labels, ax).values()) for part in (table.index, table.columns))
+    row_heads, column_heads = (list(_called(part, labels, ax).values()) for part in (table.index, table.columns))
     side = 0.3 if max(table.shape) <= figure.MOST_NUMBERED else 0.15
-    across = max(map(typography.width, beside)) + max(side * len(below), 0.6) + 0.8
-    up = max(map(typography.width, below)) + max(0.15 * len(beside), 1.2) + 0.2
+    across = max(map(typography.width, row_heads)) + max(side * len(column_heads), 0.6) + 0.8
+    up = max(map(typography.width, column_heads)) + max(0.15 * len(row_heads), 1.2) + 0.2
     with _axes(ax, min(across, 6.9), min(up, 6.9)) as axes:
-        figure.draw(axes, table, (beside, below), label)
+        figure.draw(axes, table, (row_heads, column_heads), label)
     return axes
 
 
@@ -196,7 +196,7 @@ def recall(
     with _axes(ax, 3.3, 2.6 + 0.07 * data["proxy"].nunique()) as axes:
         figure.draw(axes, data, _called(data["proxy"], labels, ax, 1.1))
         if ax is None:
-            canvas.legend(axes.figure, 2, handlelength=2.2)
+            canvas.legend(axes.figure.canvas.figure, 2, handlelength=2.2)
         else:
             axes.legend()
     return axes
@@ -375,7 +375,7 @@ def _known_targets(
 
     for name in [chosen] if isinstance(chosen, str) else chosen or ():
         if name not in allowed and is_target(name, results.info.space):
-            raise _missing(*(text.format(name) for text in lacks), argument)
+            raise _missing(lacks[0].format(name), lacks[1].format(name), argument)
     return _known(argument, allowed, chosen)
 
 
@@ -429,7 +429,7 @@ def _axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
     from diswot.reports.style import canvas
 
     with canvas.style():
-        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
         canvas.settle(ax)
         yield ax
-        canvas.fit(ax.figure)
+        canvas.fit(figure)

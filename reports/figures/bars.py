@@ -12,10 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, span
+from diswot.reports.style.wording import joined, left_out, span
 from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of, vanilla_of
 
 ABREAST = 3

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.compute import costs
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, typography
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
 
 LOWEST = 2.1
@@ -116,7 +117,7 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
     lines = ends.label(axes, _places(named), _texts(named, labels), ["#999999"] * len(named))
     best = spare.sort_values("correlation", ascending=False, kind="stable")
     lines += [list(zip(*steps, strict=True)), *([dot] for dot in _places(data))]
-    ends.label_beside(axes, _places(best), _texts(best, labels), lines)
+    ends.label_dots(axes, _places(best), _texts(best, labels), lines)
 
 
 def _places(data: pd.DataFrame) -> list[tuple[float, float]]:

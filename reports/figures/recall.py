@@ -9,13 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import StrMethodFormatter
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.evidence.column import Column
 from diswot.harness.evidence.metrics import oriented, share_found
 from diswot.harness.runs.results import Results
 from diswot.reports.figures import choice
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, look
-from diswot.reports.style.wording import counted, joined
+from diswot.reports.style.wording import joined
 from diswot.reports.summary import conditions, targets_of, toward
 
 MOST, POINTS = 6, 120

@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.evidence.panel import Panel
 from diswot.harness.runs.results import Results
 from diswot.reports.figures import choice
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, file_names, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, with_std
+from diswot.reports.style.wording import joined, left_out, with_std
 from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles
 
 #: Of how many of the best proxies there is a figure.

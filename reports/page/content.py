@@ -10,6 +10,7 @@ from functools import partial
 import pandas as pd
 
 from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import counted, some
 from diswot.harness.evidence import intervals
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.metrics import METRICS
@@ -22,11 +23,9 @@ from diswot.reports.style.wording import (
     NOT_DEFINED,
     UNKNOWN,
     Number,
-    counted,
     estimate,
     estimated,
     joined,
-    listed,
     number,
     plain,
     probability,
@@ -40,7 +39,6 @@ from diswot.reports.summary import (
     metric_of,
     table_of,
     targets_of,
-    undefined_of,
 )
 
 #: After a correlation that is not significantly different from the best one.
@@ -139,7 +137,7 @@ def _not_different(others: pd.DataFrame) -> str:
     if len(alike) == len(compared):
         return "None of the others is significantly different from it."
     are = f"are {len(alike)}" if len(alike) > 1 else "is 1"
-    return f"Not significantly different from it {are} of the {len(compared)} others: {listed(alike)}."
+    return f"Not significantly different from it {are} of the {len(compared)} others: {some(alike)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:
@@ -217,7 +215,7 @@ def sampled(results: Results) -> str:
     summary = best_first(results)
     if summary.empty:
         return ""
-    undefined = "are left out" if undefined_of(results) == "omit" else "rank worst"
+    undefined = "are left out" if results.method.undefined == "omit" else "rank worst"
     return (
         f"{circumstances(results, summary)}. Means over seeds, ± standard deviation where there is more "
         f"than one seed. Scores that are not defined {undefined}."

@@ -18,8 +18,6 @@ from diswot.reports.searches import (
     drivers,
     of,
     record_of,
-    targets,
-    teachers,
     with_teacher,
 )
 from diswot.reports.style.wording import (
@@ -63,7 +61,7 @@ def section(results: Results) -> dict[str, Any] | None:
 
 
 def _sampled(results: Results, search: Search) -> str:
-    several = len(teachers(search))
+    several = len(search.info.teachers)
     if several < 2:
         return f"{circumstances(results, search)}."
     return f"{circumstances(results, search, '')}; for each driver and algorithm, and with each of {several} teachers."
@@ -89,7 +87,11 @@ def summary_table(search: Search) -> Table:
         value("Times as long", measured, "seconds_saved"),
     ]
     summary = arranged(search.summary, "algorithm", ALGORITHMS)
-    for column, order in (("driver", drivers(search)), ("teacher", teachers(search)), ("target", targets(search))):
+    for column, order in (
+        ("driver", drivers(search)),
+        ("teacher", search.info.teachers),
+        ("target", search.info.targets),
+    ):
         summary = arranged(summary.assign(**{column: summary[column].map(plain)}), column, order)
     return table("search-summary", "What the picks of the searches reach", summary.to_dict("records"), fields)
 
@@ -103,7 +105,7 @@ def _who(search: Search, *target: Field) -> list[Field]:
             lambda row: ALGORITHMS.get(row["algorithm"], plain(row["algorithm"])),
         ),
         *target,
-        *([text("Teacher", "teacher", choice=True)] if len(teachers(search)) > 1 else []),
+        *([text("Teacher", "teacher", choice=True)] if len(search.info.teachers) > 1 else []),
     ]
 
 
@@ -124,7 +126,7 @@ def pick_table(search: Search) -> Table:
         value("Score", measured, "score"),
         value("Params, M", _millions, "params"),
         value("FLOPs, M", _millions, "flops"),
-        *(value(f"{name}, %", number, name) for name in targets(search) if name in search.picks),
+        *(value(f"{name}, %", number, name) for name in search.info.targets if name in search.picks),
         text("Architecture", "architecture"),
     ]
     rows = [row for group in _groups(search) for row in group.head(MOST_PICKS).to_dict("records")]
@@ -193,8 +195,8 @@ def options(search: Search) -> list[tuple[str, str]]:
         ("Second objective", plain(info.cost)),
         *chosen.items(),
         ("Seed of the weights", plain(info.weight_seed)),
-        ("Teachers", ", ".join(filter(None, teachers(search)))),
-        ("Targets", ", ".join(targets(search))),
+        ("Teachers", ", ".join(filter(None, search.info.teachers))),
+        ("Targets", ", ".join(search.info.targets)),
         *(
             (f"A training for {target}", f"{duration(cost.seconds)}: {plain(cost.source)}")
             for target, cost in info.trainings.items()
@@ -235,13 +237,13 @@ def reading(search: Search) -> list[str]:
 
 def _groups(search: Search) -> Iterable[pd.DataFrame]:
     # The different picks of each teacher, driver and algorithm, the most frequent first.
-    for teacher in teachers(search):
+    for teacher in search.info.teachers:
         picks = with_teacher(search.picks, teacher)
         for driver in drivers(search):
             for algorithm in ALGORITHMS:
                 if algorithm != "oracle":
                     yield _different(of(picks, driver=driver, algorithm=algorithm))
-    for target in targets(search):
+    for target in search.info.targets:
         yield _different(of(search.picks, driver=target, algorithm="oracle"))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diswot.benchmarks.errors import counted, some
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.runs.stored_search import Oracle, Search, Winner
 from diswot.reports.searches import (
@@ -15,31 +16,18 @@ from diswot.reports.searches import (
     higher_is_better,
     of,
     record_of,
-    targets,
-    teachers,
     with_teacher,
 )
-from diswot.reports.style.wording import (
-    counted,
-    decimal,
-    duration,
-    estimated,
-    finite,
-    listed,
-    plain,
-    probability,
-    rough,
-    stored_number,
-)
+from diswot.reports.style.wording import decimal, duration, estimated, finite, plain, probability, rough, stored_number
 
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
-    with_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
+    with_first = f" (teacher {search.info.teachers[0]})" if len(search.info.teachers) > 1 else ""
     found = [
         ("Winner", "" if search.info.winner is None else winner(search.info.winner)),
         (f"Best score{with_first}", _best_score(search)),
-        *((f"{target}{with_first}", _reached(search, target)) for target in targets(search)),
+        *((f"{target}{with_first}", _reached(search, target)) for target in search.info.targets),
         ("Other teachers", _teachers(search)),
     ]
     return [(about, sentences) for about, sentences in found if sentences]
@@ -80,7 +68,7 @@ def _best_score(search: Search) -> str:
 
 
 def _hits(search: Search, lead: str) -> str:
-    picks = of(with_teacher(search.picks, teachers(search)[0]), driver=lead)
+    picks = of(with_teacher(search.picks, search.info.teachers[0]), driver=lead)
     best = of(picks, algorithm="exhaustive")["score"].dropna()
     mine = {name: of(picks, algorithm=name) for name in ("evolution", "random")}
     if best.empty or mine["evolution"].empty:
@@ -119,7 +107,7 @@ def _evaluations_saved(row: dict[str, Any]) -> str:
 
 def _scores_compared(search: Search) -> str:
     # By the last points of the curves; intervals that do not touch.
-    curves = of(with_teacher(search.curves, teachers(search)[0]), quantity="score").sort_values(
+    curves = of(with_teacher(search.curves, search.info.teachers[0]), quantity="score").sort_values(
         "evaluation", kind="stable"
     )
     better = worse = judged = 0
@@ -193,7 +181,7 @@ def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
             worse += [name] if ends[1] < ends[2] else []
     if not judged:
         return f"{words}."
-    names_of_worse = f" ({listed(worse)})" if worse else ""
+    names_of_worse = f" ({some(worse)})" if worse else ""
     return (
         f"{words}. Evolution ends above random search for {len(better)} of {judged}, and below it for "
         f"{len(worse)}{names_of_worse}: the 95 % intervals of the means lie apart."
@@ -225,7 +213,7 @@ def _compared_with_trainings(search: Search, row: dict[str, Any], lead: str) -> 
 
 
 def _teachers(search: Search) -> str:
-    count = len(teachers(search))
+    count = len(search.info.teachers)
     rows = search.teachers
     if count < 2 or rows.empty:
         return ""
@@ -237,7 +225,7 @@ def _teachers(search: Search) -> str:
     same = [name for name, (spearman, _) in by_driver.items() if (spearman > 1 - 1e-9).all()]
     moved = {name: pair for name, pair in by_driver.items() if name not in same and pair[0].notna().any()}
     sentences = (
-        [f"With each of {count} teachers, {listed(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
+        [f"With each of {count} teachers, {some(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
         if same
         else []
     )
@@ -253,7 +241,7 @@ def _teachers(search: Search) -> str:
 def _teachers_matter(search: Search) -> str:
     # The widest gap between two teachers' picks, among those whose intervals do not touch.
     gaps = []
-    for target in targets(search):
+    for target in search.info.targets:
         rows = of(search.summary, algorithm="evolution", target=target)
         for name in drivers(search):
             mine = of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]).to_dict("records")
@@ -278,7 +266,7 @@ def _range(values: pd.Series, decimals: int) -> str:
 
 
 def _row(search: Search, driver: str, algorithm: str, target: str | None = None) -> dict[str, Any]:
-    rows = of(with_teacher(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
+    rows = of(with_teacher(search.summary, search.info.teachers[0]), driver=driver, algorithm=algorithm)
     if target is not None:
         rows = of(rows, target=target)
     return rows.head(1).to_dict("records")[0] if len(rows) else {}

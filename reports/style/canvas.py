@@ -136,7 +136,7 @@ def fit(figure: Figure) -> None:
             extent = text.get_window_extent()
             if getattr(extent, f"{along}0") < low or getattr(extent, f"{along}1") > high:
                 text.set(horizontalalignment="right", **{along: 1.0})
-                elided = partial(typography.elide, available=(end - low) / figure.dpi, size=text.get_fontsize())
+                elided = partial(typography.elide, available=(end - low) / figure.dpi, size=float(text.get_fontsize()))
                 text.set_text("\n".join(map(elided, text.get_text().split("\n"))))
 
 

@@ -15,7 +15,7 @@ from diswot.reports.style import typography
 #: How far from the axes names begin, as a share of their width.
 _AWAY = 1.05
 #: How many inches from its dot a name begins, and its colour.
-_BESIDE, _QUIET = 0.045, "#555555"
+_NEAR, _QUIET = 0.045, "#555555"
 
 
 Place: TypeAlias = tuple[float, float]
@@ -45,7 +45,7 @@ def label(axes: Axes, places: Sequence[Place], texts: Sequence[str], colours: Se
     return lines
 
 
-def label_beside(axes: Axes, places: Sequence[Place], texts: Sequence[str], lines: Iterable[Sequence[Place]]) -> None:
+def label_dots(axes: Axes, places: Sequence[Place], texts: Sequence[str], lines: Iterable[Sequence[Place]]) -> None:
     """Write texts beside their places, those that cover no line, no other text and no end of the axes.
 
     Args:
@@ -57,18 +57,18 @@ def label_beside(axes: Axes, places: Sequence[Place], texts: Sequence[str], line
     axes.figure.canvas.figure.draw_without_rendering()  # so that the axes have their size
     size = mpl.rcParams["font.size"]
     drawn = np.concatenate([_along(axes.transData.transform(np.asarray(line)) / axes.figure.dpi) for line in lines])
-    frame = axes.get_window_extent().extents / axes.figure.dpi
+    frame = np.asarray(axes.get_window_extent().extents) / axes.figure.dpi
     covered: list[np.ndarray] = []
     for place, text in zip(places, texts, strict=True):
         across, up = axes.transData.transform(place) / axes.figure.dpi
         long, half = typography.width(text, size), 0.6 * size / typography.POINTS_PER_INCH
-        for side, left in (("left", across + _BESIDE), ("right", across - _BESIDE - long)):
+        for side, left in (("left", across + _NEAR), ("right", across - _NEAR - long)):
             low, high = np.array([left, up - half]), np.array([left + long, up + half])
             crossed = ((drawn >= low) & (drawn <= high)).all(axis=1).any()
             overlaps = any((low < box[2:]).all() and (box[:2] < high).all() for box in covered)
             if not crossed and not overlaps and (low >= frame[:2]).all() and (high <= frame[2:]).all():
                 covered.append(np.concatenate([low, high]))
-                offset = (_BESIDE if side == "left" else -_BESIDE) * typography.POINTS_PER_INCH
+                offset = (_NEAR if side == "left" else -_NEAR) * typography.POINTS_PER_INCH
                 axes.annotate(text, place, (offset, 0), textcoords="offset points", ha=side, va="center", color=_QUIET)
                 break
 
