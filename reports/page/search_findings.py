@@ -121,8 +121,8 @@ def _scores_compared(search: Search) -> str:
     if judged < 2:
         return ""
     return (
-        f"Evolution ends with better scores than random search for {better} of {counted(judged, 'driver')}, and with "
-        f"worse ones for {worse}: the 95 % intervals of the means lie apart."
+        "By 95 % intervals, evolution ends with better scores than random search for "
+        f"{better} of {counted(judged, 'driver')}, and with worse ones for {worse}."
     )
 
 
@@ -183,8 +183,8 @@ def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
         return f"{words}."
     names_of_worse = f" ({some(worse)})" if worse else ""
     return (
-        f"{words}. Evolution ends above random search for {len(better)} of {judged}, and below it for "
-        f"{len(worse)}{names_of_worse}: the 95 % intervals of the means lie apart."
+        f"{words}. By 95 % intervals, evolution ends above random search for {len(better)} of "
+        f"{judged}, and below it for {len(worse)}{names_of_worse}."
     )
 
 
