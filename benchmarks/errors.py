@@ -71,8 +71,8 @@ def some(names: Iterable[str]) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number and its noun: ``1 cell``, ``2 proxies``. The plural has an s unless it is given."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    """Return a number and its noun: ``1 cell``, ``15,625 cells``. The plural has an s unless it is given."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def printable(value: object) -> str:

@@ -405,5 +405,5 @@ class Run:
         wanted = paper.look_of(
             proxies=proxies, labels=labels, order=order, width=width, caption=caption, annotate=annotate
         )
-        reports.require([self.folder], figures=figures, proxies=proxies)
+        reports.require([self.folder], figures=figures, proxies=proxies, labels=wanted.labels)
         return reports.build([self.results], self.folder if out is None else expanded("out", out), figures, wanted)[0]

@@ -94,7 +94,7 @@ def score(
                 assert outcome.error is not None
                 if undefined == "raise" or not isinstance(outcome.error, ShapeMismatchError):
                     raise outcome.error
-                warnings.warn(f"{name} is NaN: {outcome.error}", stacklevel=4)  # of who calls `proxies.score`
+                warnings.warn(f"{name} is NaN: {outcome.error}", stacklevel=5)  # of who calls `diswot.score`
             if outcome.value is None and undefined == "raise":
                 others = len(dict.fromkeys(names)) > 1
                 hint = '; undefined="nan" gives NaN for it and keeps the other scores' if others else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +20,8 @@ def require(
     *,
     figures: Sequence[str] | None = None,
     proxies: Sequence[str] = (),
+    labels: Collection[str] = (),
+    targets: tuple[str, ...] = (),
     further: Sequence[str] = (),
 ) -> None:
     """Refuse what no table or figure of some runs can show, before anything is computed or written.
@@ -28,14 +30,18 @@ def require(
         folders: of the runs.
         figures: names of kinds of figures.
         proxies: names of proxies and ensembles.
+        labels: names of proxies, ensembles and targets.
+        targets: that the runs are about to be correlated with; by default those of their stored answers.
         further: proxies that each run is about to get.
 
     Raises:
-        diswot.benchmarks.errors.InputError: if a kind of figure is not known, or a run has no such proxy or ensemble.
+        diswot.benchmarks.errors.InputError: if a kind of figure or a label is not known, or a run has no such proxy or
+            ensemble.
     """
     from diswot.benchmarks.errors import unknown
     from diswot.harness.evidence import ensembles
-    from diswot.harness.runs import run_folder
+    from diswot.harness.runs import results, run_folder
+    from diswot.reports import paper
 
     if figures is not None:
         from diswot.reports.figures.kinds import KINDS
@@ -48,6 +54,9 @@ def require(
         for name in proxies:
             if name not in known:
                 raise unknown("proxies", name, known)
+        if labels:
+            asked = results.targets_of(run_folder.read_info(folder).space, targets)
+            paper.check_labels(labels, {*own, *(asked or results.load(folder).evidence["target"])})
 
 
 def build(
@@ -72,8 +81,8 @@ def build(
 
     Raises:
         ValueError: no results are given.
-        diswot.benchmarks.errors.InputError: the name of a figure or proxy is not known, or a folder cannot be made or
-            written to.
+        diswot.benchmarks.errors.InputError: the name of a figure or proxy, or one that has a label, is not known, or a
+            folder cannot be made or written to.
     """
     # Drawing and templates are heavy; a command line that only prints its help must not load them.
     from diswot.harness import files
@@ -90,6 +99,7 @@ def build(
         return quote(os.fsencode(Path(os.path.relpath(figures.resolve(), folder.resolve())).as_posix()))
 
     wanted = look.Look() if wanted is None else wanted
+    paper.check_labels(wanted.labels, set().union(*map(paper.labelled, results)))
     results = [paper.chosen(run, wanted.proxies) for run in results]
     with look.using(wanted):
         drawn = [gallery.draw(run, figures_folder(run, folder), figures) for run in results]

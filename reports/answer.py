@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,28 +51,33 @@ class Pick:
 def sentences(results: Results) -> list[str]:
     """Return which proxy predicts the first target best, which are as good, and what a search by it finds."""
     first = pick_of(results.search)
-    found = [*_prediction(results.evidence), *_search(first)]
+    answer = [*_prediction(results.evidence), *_search(results, first)]
     if first is not None and chosen_by(first.driver) and results.search is not None:
         drivers = [name for name, _ in by_driver(results.search) if not chosen_by(name)]
-        found += _search(pick_of(results.search, drivers[0]) if drivers else None)
-    return found
+        answer += _search(results, pick_of(results.search, drivers[0]) if drivers else None)
+    return answer
 
 
 def in_short(results: Results) -> list[str]:
     """Return the two of these `sentences` that answer the question: the best proxy, and the pick of its searches."""
-    return [*_prediction(results.evidence)[:1], *_search(pick_of(results.search))]
+    return [*_prediction(results.evidence)[:1], *_search(results, pick_of(results.search))]
+
+
+def _ranked(evidence: pd.DataFrame) -> pd.DataFrame:
+    # The rows of the first target that have a correlation on enough functions, best first.
+    decisive = leading(evidence)
+    first = decisive[decisive["target"].eq(decisive["target"].iloc[0])] if len(decisive) else decisive
+    known = first[first["n_functions"] >= FEWEST_FUNCTIONS]
+    metric = str(known["metric"].iloc[0]) if len(known) else "spearman"
+    return known.dropna(subset=metric).sort_values(metric, ascending=False)
 
 
 def _prediction(evidence: pd.DataFrame) -> list[str]:
-    decisive = leading(evidence)
-    if decisive.empty:
-        return []
-    target, metric = str(decisive["target"].iloc[0]), str(decisive["metric"].iloc[0])
-    ranked = decisive[(decisive["target"] == target) & (decisive["n_functions"] >= FEWEST_FUNCTIONS)]
-    ranked = ranked[ranked[metric].notna()].sort_values(metric, ascending=False)
+    ranked = _ranked(evidence)
     if ranked.empty:
         return []
     first = ranked.iloc[0]
+    metric = str(first["metric"])
     chosen = chosen_by(str(first["proxy"]))
     same = ranked.loc[ranked["not_significantly_different"] == 1, "proxy"]
     alike = [str(name) for name in same if name != first["proxy"]]
@@ -80,9 +86,9 @@ def _prediction(evidence: pd.DataFrame) -> list[str]:
     else:
         compared = f"Not significantly worse: {', '.join(alike)}." if alike else "All others are significantly worse."
     return [
-        f"{first['proxy']} predicts {target} best: {METRICS[metric].label} {first[metric]:.3f} "
+        f"{first['proxy']} predicts {first['target']} best: {METRICS[metric].label} {first[metric]:.3f} "
         f"[{first['low']:.2f}, {first['high']:.2f}] on {int(first['n_functions'])} functions.",
-        *([f"It is an ensemble, whose members this project chose by {chosen}."] if chosen else []),
+        *([f"{first['proxy']} is an ensemble, whose members this project chose by {chosen}."] if chosen else []),
         compared,
     ]
 
@@ -92,18 +98,34 @@ def chosen_by(name: str) -> str:
     return ENSEMBLES[name].chosen_by if name in ENSEMBLES else ""
 
 
+def marked(name: str) -> str:
+    """Return the name of a proxy or ensemble, with a mark where the members of the ensemble were chosen."""
+    return f"{name} \N{DOUBLE DAGGER}" if chosen_by(name) else name
+
+
+def notes_on_marks(
+    names: Iterable[str], means: str = "an ensemble of proxies; this project chose its members by {}"
+) -> list[str]:
+    """Return what the mark of `marked` means for these names, a sentence for each accuracy that chose members."""
+    accuracies = sorted(set(map(chosen_by, names)) - {""})
+    return [f"\N{DOUBLE DAGGER} {means.format(accuracy)}." for accuracy in accuracies]
+
+
 def percent(percentile: float) -> str:
     """Return a percentile rounded down to one decimal, since 100.0 would say that no cell is better."""
     return f"{math.floor(round(percentile * 10, 6)) / 10:.1f}"
 
 
-def _search(pick: Pick | None) -> list[str]:
-    if pick is None:
+def _search(results: Results, pick: Pick | None) -> list[str]:
+    if pick is None or results.search is None:
         return []
+    ranked, winner = _ranked(results.evidence), results.search.info.winner
+    won = winner is not None and winner.driver == pick.driver and pick.driver not in [*ranked["proxy"][:1]]
+    why = ", the best on the half of the functions that chooses the driver," if won else ""
     better = "" if pick.percentile is None else f"better than {percent(pick.percentile)} % of {pick.known:,} cells, "
     often = "" if pick.searches == 1 else f" most often ({pick.count} of {pick.searches})"
     return [
-        f"Searches by {pick.driver}{often} end with cell {pick.cell}, whose accuracy in {pick.target} is "
+        f"Searches by {pick.driver}{why}{often} end with cell {pick.cell}, whose accuracy in {pick.target} is "
         f"{pick.accuracy:.2f} %: {better}{pick.gap:.2f} points below the best."
     ]
 
@@ -115,16 +137,16 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
     if search is None or target is None or not groups:
         return None
     driver, group = next((one for one in groups if wanted in (None, one[0])), groups[0])
-    counts = group["cell"].value_counts()
-    row = group[group["cell"] == counts.index[0]].iloc[0]
+    cell, count = most_frequent(group["cell"])
+    row = group[group["cell"] == cell].iloc[0]
     if pd.isna(row[target]):
         return None
     accuracy, oracle = float(row[target]), search.info.oracles[target]
     return Pick(
-        cell=int(row["cell"]),
+        cell=cell,
         architecture=str(row["architecture"]),
         driver=driver,
-        count=int(counts.iloc[0]),
+        count=count,
         searches=len(group),
         target=target,
         accuracy=accuracy,
@@ -133,6 +155,12 @@ def pick_of(search: Search | None, wanted: str | None = None) -> Pick | None:
         known=int(oracle.known),
         accuracies={name: float(row[name]) for name in search.info.targets if pd.notna(row[name])},
     )
+
+
+def most_frequent(cells: pd.Series) -> tuple[int, int]:
+    """Return the cell that is there most often, of several the one with the lowest number, and how often it is."""
+    cell = int(cells.mode().iloc[0])  # ascending where several are equally frequent
+    return cell, int((cells == cell).sum())
 
 
 def _percentile(search: Search, target: str, accuracy: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,13 @@ import pandas as pd
 
 from diswot.benchmarks.errors import InputError, unknown
 from diswot.benchmarks.paths import expanded
+from diswot.harness.evidence.ensembles import ENSEMBLES
 from diswot.harness.evidence.intervals import FEWEST_FUNCTIONS
 from diswot.harness.runs.results import Results
+from diswot.proxies import registry
 from diswot.reports.style import look
 from diswot.reports.style.wording import decimal
-from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of
+from diswot.reports.summary import best_first, circumstances, column_of, is_target, metric_of, table_of, targets_of
 
 _MARKS = {mark: f"\\{mark}" for mark in "&%#_{}$"} | {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -63,6 +65,28 @@ def chosen(results: Results, proxies: Sequence[str]) -> Results:
     frames = {name: getattr(results, name) for name in ("scores", "correlations", "evidence")}
     shown = {name: frame[frame["proxy"].isin(proxies)].reset_index(drop=True) for name, frame in frames.items()}
     return replace(results, proxies=results.proxies[results.proxies["name"].isin(proxies)], **shown)
+
+
+def check_labels(labels: Iterable[str], own: Iterable[str]) -> None:
+    """Refuse a label of nothing.
+
+    Args:
+        labels: names that have one: of proxies, ensembles or targets.
+        own: names that a run has, beside those of the registry and of the built-in tables.
+
+    Raises:
+        InputError: a name is not known.
+    """
+    known = {*registry.names(), *ENSEMBLES, *own}
+    for name in labels:
+        if name not in known and not is_target(name):
+            raise unknown("labels", name, sorted(known), "A label is of a proxy, an ensemble or a target.")
+
+
+def labelled(run: Results) -> set[str]:
+    """Return the names of a run that may have a label."""
+    names = {*run.evidence["proxy"], *run.evidence["target"], *(proxy.name for proxy in run.info.proxies)}
+    return names if run.search is None else names | {driver.name for driver in run.search.info.drivers}
 
 
 def read_labels(file: Path) -> dict[str, str]:

@@ -6,9 +6,10 @@ import math
 
 import pandas as pd
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import DriverRecord, Search
-from diswot.reports.style.wording import counted, joined, plain
+from diswot.reports.style.wording import joined, plain
 from diswot.reports.summary import conditions
 
 #: What an algorithm is called.
@@ -20,13 +21,8 @@ ALGORITHMS = {
 }
 
 
-def teachers(search: Search) -> list[str]:
-    """Return the teachers that the search was repeated for, in their order."""
-    return [plain(name) for name in search.info.teachers]
-
-
 def with_teacher(frame: pd.DataFrame, teacher: str) -> pd.DataFrame:
-    """Return the rows of one teacher."""
+    """Return the rows of one teacher; without a teacher its name is empty, which a file holds as a missing value."""
     return frame[frame["teacher"].map(plain) == teacher]
 
 
@@ -42,11 +38,6 @@ def as_numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(columns, float))
 
 
-def targets(search: Search) -> list[str]:
-    """Return the accuracies that the search knows of, in its own order."""
-    return search.info.targets
-
-
 def drivers(search: Search) -> list[str]:
     """Return the drivers: the winner, or where there is none the first asked for; then by the accuracy reached.
 
@@ -54,9 +45,9 @@ def drivers(search: Search) -> list[str]:
     evolution ends with, of the first target that is known for any driver; those without it keep their own order.
     """
     names = [driver.name for driver in search.info.drivers]
-    found = of(with_teacher(search.summary, teachers(search)[0]), algorithm="evolution")
+    found = of(with_teacher(search.summary, search.info.teachers[0]), algorithm="evolution")
     ends: dict[str, float] = {}
-    for target in targets(search):
+    for target in search.info.targets:
         ends = of(found, target=target).set_index("driver")["accuracy"].dropna().astype(float).to_dict()
         if ends:
             break
@@ -102,11 +93,16 @@ def circumstances(results: Results, search: Search, teacher: str | None = None) 
         f"{counted(made.searches, 'search', 'searches')}, {counted(made.evaluations, 'evaluation')} each out of "
         f"{counted(search.info.cells, 'cell')}"
     )
-    name = teachers(search)[0] if teacher is None else teacher
+    name = search.info.teachers[0] if teacher is None else teacher
     return joined(sample, *budgets(search), conditions(results, name))
 
 
 def seconds_from(search: Search) -> str:
     """Return where the seconds of an evaluation come from, each source once; empty where none are known."""
-    known = (record for record in search.info.drivers if record.seconds_per_evaluation is not None)
-    return joined(*dict.fromkeys(plain(record.seconds_from) for record in known))
+    known = [record.seconds_from for record in search.info.drivers if record.seconds_per_evaluation is not None]
+    alone, summed = ", computed alone", ", summed over the members, each computed alone"
+    is_alone, is_summed = (any(text.endswith(end) for text in known) for end in (" computed alone", summed))
+    return joined(
+        *dict.fromkeys(text.removesuffix(summed).removesuffix(alone) for text in known),
+        "each proxy computed alone" * is_alone + ", an ensemble as the sum of its members" * is_summed,
+    )

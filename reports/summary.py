@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from diswot.benchmarks import tables
+from diswot.benchmarks.errors import counted
 from diswot.benchmarks.tables import Target
 from diswot.benchmarks.tables.targets import DISTILLED, VANILLA
 from diswot.harness.evidence.table import by_evidence, leading
 from diswot.harness.runs.results import Results
 from diswot.reports.style import look
-from diswot.reports.style.wording import counted, joined, span
+from diswot.reports.style.wording import joined, span
 
 
 def on_all_cells(results: Results) -> pd.DataFrame:
@@ -58,6 +60,14 @@ def column_of(target: str) -> str:
     return Target.named(target).column
 
 
+def is_target(name: str, space: str | None = None) -> bool:
+    """Return whether a table that has a name holds that accuracy, of a space where one is given."""
+    table, column = table_of(name), column_of(name)
+    if table not in tables.TABLES or space not in (None, tables.TABLES[table].space):
+        return False
+    return column in tables.outline(table).frame
+
+
 def vanilla_of(results: Results) -> dict[str, str]:
     """Return the vanilla accuracy by the distilled one, for every table of which both are targets."""
     targets = list(map(Target.named, targets_of(results)))
@@ -68,11 +78,6 @@ def vanilla_of(results: Results) -> dict[str, str]:
 def metric_of(evidence: pd.DataFrame) -> str:
     """Return the metric that intervals, comparisons and the order of proxies are about."""
     return str(evidence["metric"].iloc[0]) if len(evidence) else "spearman"
-
-
-def undefined_of(results: Results) -> str:
-    """Return what became of undefined scores: one of `diswot.harness.evidence.panel.UNDEFINED`."""
-    return results.method.undefined
 
 
 def conditions(results: Results, teacher: str | None = None) -> str:

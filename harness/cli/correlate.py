@@ -97,7 +97,7 @@ def command(
     with named("--with", "scores"):
         further = () if precomputed is None else tuple(catalogue.load(precomputed).versions)
     results.require(folders, targets, metric=metric, undefined=undefined)
-    reports.require(folders, proxies=shown, further=further)
+    reports.require(folders, proxies=shown, labels=wanted.labels, targets=targets, further=further)
     if precomputed is not None:
         for folder in folders:
             taken = reuse.copy_into(folder, precomputed)

@@ -15,6 +15,7 @@ from diswot.harness.evidence.table import LITTLE
 from diswot.harness.runs.results import ENOUGH_CELLS, Results
 from diswot.harness.runs.stored_search import Info, Search
 from diswot.proxies.declarations import OVERFLOWED
+from diswot.reports.answer import most_frequent
 from diswot.reports.searches import budgets
 
 #: What is said of a target whose accuracies a model predicts.
@@ -157,7 +158,7 @@ def picked(found: Search) -> list[str]:
     for (teacher, driver, algorithm), group in searched.groupby(["teacher", "driver", "algorithm"], sort=False):
         if algorithm != found.info.options.algorithms[0]:
             continue
-        cell, count = next(iter(group["cell"].value_counts().items()))
+        cell, count = most_frequent(group["cell"])
         one = group[group["cell"] == cell].iloc[0]
         of = counted(len(group), "search", "searches")
         with_teacher = f" with {teacher}" if several else ""

@@ -71,7 +71,7 @@ def command(
     elif not files.can_be_written(run):
         raise InputError(f"RUN: {run} cannot be written to; --out FOLDER writes the page and its figures elsewhere.")
     results.require(folders, targets, metric=metric, undefined=undefined)
-    reports.require(folders, figures=names, proxies=wanted.proxies)
+    reports.require(folders, figures=names, proxies=wanted.proxies, labels=wanted.labels, targets=targets)
     asked = {parameter.name for parameter in options.given("metric", "undefined")}
 
     def correlated(folder: Path) -> results.Results:

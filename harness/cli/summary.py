@@ -9,7 +9,7 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +27,7 @@ from diswot.harness.runs import suites
 from diswot.harness.runs.results import Results, of_subset
 from diswot.harness.runs.stored_search import Oracle, Search, percentile_of
 from diswot.harness.search.judge import expected_evaluations
-from diswot.reports.answer import by_driver, chosen_by, judging, percent, sentences
+from diswot.reports.answer import by_driver, judging, marked, most_frequent, notes_on_marks, percent, sentences
 from diswot.reports.page.search_findings import winner
 
 #: How many proxies `diswot run` shows of the first space, and half as many of others; `--full` shows all.
@@ -116,7 +116,7 @@ def correlations(
     rows = []
     for name in shown:
         of = known[known["proxy"] == name].set_index("target")
-        row = {"proxy": f"> {name}" if name in own else _marked(name)}
+        row = {"proxy": f"> {name}" if name in own else marked(name)}
         for place, target in enumerate(targets):
             entry = of.loc[target] if target in of.index else None
             row |= _correlation(entry, _short(target, targets), metric, place == 0, None if columns else of_all)
@@ -139,7 +139,7 @@ def correlations(
     notes += ["cost: in passes, forward and backward, of the same network; computed alone."] if "cost" in heads else []
     notes += [f"{hidden} more proxies and ensembles: --full."] if hidden else []
     notes += ["> your own proxy."] if own & set(shown) else []
-    notes += _footnotes("an ensemble of proxies; this project chose its members by {}.", shown)
+    notes += notes_on_marks(shown)
     notes += [f"{target} is modelled, not measured." for target in output.modelled(results, targets)]
     notes += _caveats(results, known[known["proxy"].isin(shown)])
     notes.append(suites.line(results, suite))
@@ -181,14 +181,6 @@ def _correlation(
 def _cost(name: str, priced: pd.DataFrame) -> str:
     members = ENSEMBLES[name].members if name in ENSEMBLES else (name,)
     return f"{priced.loc[list(members), 'relative_cost'].sum():.1f}" if set(members) <= set(priced.index) else "-"
-
-
-def _marked(name: str) -> str:
-    return f"{name} ‡" if chosen_by(name) else name
-
-
-def _footnotes(text: str, shown: Iterable[str]) -> list[str]:
-    return [f"‡ {text.format(chosen)}" for chosen in sorted({chosen_by(name) for name in shown} - {""})]
 
 
 def _short(target: str, targets: Sequence[str]) -> str:
@@ -258,7 +250,7 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
         f"Among {search.info.cells:,} cells, {made.evaluations} evaluations a search, {made.searches} "
         f"searches a row: mean ± standard deviation of {target}{said} in percent.",
         " ".join(f"{head}: {text}." for head, text in _LEGEND.items() if head in heads),
-        *_footnotes("an ensemble chosen by {}; these favour it.", (head["driver"] for head, _ in groups)),
+        *notes_on_marks((head["driver"] for head, _ in groups), "an ensemble chosen by {}; these favour it"),
     ]
     return Shown(table, (*notes, *([] if columns else output.further(search.info))))
 
@@ -266,9 +258,9 @@ def _table(search: Search, groups: Sequence[tuple[dict[str, str], pd.DataFrame]]
 def _picked(
     head: dict[str, str], group: pd.DataFrame, target: str, accuracies: pd.Series, search: Search
 ) -> dict[str, str]:
-    cell, count = next(iter(group["cell"].value_counts().items()))
+    cell, count = most_frequent(group["cell"])
     reached = group[target].dropna()
-    row = {**head, "driver": _marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
+    row = {**head, "driver": marked(head["driver"]), "pick": f"{cell} ({count / len(group):.0%})", "percentile": "-"}
     if len(reached):
         row["percentile"] = percent(percentile_of(float(reached.mean()), accuracies))
         row |= _reached(float(reached.mean()), search.info.oracles[target], float(reached.std()))

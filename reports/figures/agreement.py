@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.evidence import panel
 from diswot.harness.runs.results import Results
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
-from diswot.reports.style.wording import counted, joined
-from diswot.reports.summary import conditions, undefined_of
+from diswot.reports.style.wording import joined
+from diswot.reports.summary import conditions
 
 FEWEST_CELLS = 3
 LARGEST, SMALLEST, COLOUR_BAR = 0.4, 0.118, 0.72
@@ -23,7 +24,7 @@ LABEL = "Spearman correlation"
 
 def drawings(results: Results) -> list[Drawing]:
     """Return the heat map of Spearman correlations between scores; nothing with fewer than 2 proxies or 3 cells."""
-    scores = panel.build(results.scores, results.proxies, undefined=undefined_of(results))
+    scores = panel.build(results.scores, results.proxies, undefined=results.method.undefined)
     if scores.members < 2 or len(scores.cells) < FEWEST_CELLS:
         return []
     between = clustered(agreement(scores))

@@ -12,10 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, span
+from diswot.reports.style.wording import joined, left_out, span
 from diswot.reports.summary import best_first, circumstances, column_of, metric_of, table_of, targets_of, vanilla_of
 
 ABREAST = 3
@@ -120,8 +121,8 @@ def _sheet(data: pd.DataFrame, note: str) -> Figure:
     panels = {table: data[data["target"].map(table_of) == table] for table in tables}
     targets = {table: list(dict.fromkeys(panel["target"])) for table, panel in panels.items()}
     labels = names | {name: typography.elide(called(name, column_of(name)), width - 0.3) for name in data["target"]}
-    columns = {table: _columns([labels[name] for name in found], width) for table, found in targets.items()}
-    lines = max(math.ceil(len(found) / columns[table]) for table, found in targets.items())
+    abreast_of = {table: columns([labels[name] for name in found], width) for table, found in targets.items()}
+    lines = max(math.ceil(len(found) / abreast_of[table]) for table, found in targets.items())
     row = max(THINNEST_ROW, BAR * max(map(len, targets.values())) + 0.04)
     body = row * len(names) + canvas.AXIS_LABELS + canvas.LINE * lines + 0.25
     strips = math.ceil(len(tables) / abreast)
@@ -129,14 +130,15 @@ def _sheet(data: pd.DataFrame, note: str) -> Figure:
         figure, axes = canvas.sheet(across, strips * body, note, strips, abreast, sharex=True, sharey=True)
         for panel, (table, found) in zip(axes, panels.items(), strict=False):
             draw(panel, found, labels)
-            canvas.legend(panel, columns[table], title=typography.elide(table, width, 8), handlelength=1)
+            canvas.legend(panel, abreast_of[table], title=typography.elide(table, width, 8), handlelength=1)
         axes[0].set_xlim(*_limits(data, metric_of(data)))
         for spare in axes[len(panels) :]:
             spare.remove()
     return figure
 
 
-def _columns(labels: Sequence[str], width: float) -> int:
+def columns(labels: Sequence[str], width: float) -> int:
+    """Return how many columns of a legend fit side by side into that many inches."""
     return max(1, min(len(labels), int(width / (max(map(typography.width, labels)) + 0.3))))
 
 

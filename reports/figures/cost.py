@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.compute import costs
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, typography
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
 
 LOWEST = 2.1
@@ -44,7 +45,7 @@ def drawings(results: Results) -> list[Drawing]:
         left_out(hidden, "proxy", "proxies", "without a correlation or a cost"),
     )
     label = f"{metric.capitalize()} correlation with {target}"
-    body = max(LOWEST, canvas.LINE * 1.2 * int(data["front"].sum())) + canvas.AXIS_LABELS
+    body = max(LOWEST, canvas.LINE * 1.2 * int(_always_named(data).sum())) + canvas.AXIS_LABELS
     with canvas.style():
         figure, (axes,) = canvas.sheet(canvas.SINGLE_COLUMN, body, f"{words}.")
         draw(axes, data, canvas.short(data["proxy"], 1.15))
@@ -80,8 +81,16 @@ def cost_data(relative_cost: pd.Series, evidence: pd.DataFrame, metric: str) -> 
     return data.assign(front=data["correlation"] > best_before)
 
 
+def _always_named(data: pd.DataFrame) -> pd.Series:
+    # The front, and what a user added.
+    return data["front"] | (data["family"] == "plug-in")
+
+
 def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    """Draw a dot a proxy, and the front as a line with names; data as `cost_data` makes them."""
+    """Draw a dot a proxy, and the front as a line; data as `cost_data` makes them.
+
+    Names stand at the right for the front and for the user's own proxies, and beside other dots where there is room.
+    """
     front, others = data[data["front"]], data[~data["front"]]
     exponents = np.log10(data["relative_cost"].to_numpy())
     # At least a decade wide, so that at least one power of ten stands below the axis.
@@ -98,10 +107,22 @@ def draw(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str]) -> None:
     axes.set_ylim(lowest - above, highest + above)
     axes.grid()
     axes.plot(others["relative_cost"], others["correlation"], "o", color="#888888", markersize=2.6, markeredgewidth=0)
-    steps = [*front["relative_cost"], 10.0**high], [*front["correlation"], front["correlation"].iloc[-1]]
-    axes.step(*steps, where="post", color="#0072B2")
+    steps = np.repeat([*front["relative_cost"], 10.0**high], 2)[1:-1], np.repeat(front["correlation"], 2)
+    axes.plot(*steps, color="#0072B2")
     axes.plot(front["relative_cost"], front["correlation"], "o", color="#0072B2", markersize=4, markeredgewidth=0)
     canvas.number(axes, "y")
-    axes.set_xlabel("Cost relative to one forward and backward")
-    places = list(zip(front["relative_cost"], front["correlation"], strict=True))
-    ends.label(axes, places, [labels.get(name, name) for name in front["proxy"]], ["#999999"] * len(front))
+    axes.set_xlabel("Cost relative to one forward and backward pass", loc="left")
+    always = _always_named(data)
+    named, spare = data[always].sort_values("correlation", kind="stable"), data[~always]
+    lines = ends.label(axes, _places(named), _texts(named, labels), ["#999999"] * len(named))
+    best = spare.sort_values("correlation", ascending=False, kind="stable")
+    lines += [list(zip(*steps, strict=True)), *([dot] for dot in _places(data))]
+    ends.label_dots(axes, _places(best), _texts(best, labels), lines)
+
+
+def _places(data: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(data["relative_cost"], data["correlation"], strict=True))
+
+
+def _texts(data: pd.DataFrame, labels: Mapping[str, str]) -> list[str]:
+    return [labels.get(name, name) for name in data["proxy"]]

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.evidence import metrics
 from diswot.harness.evidence.column import Column
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.scatter import DENSE, draw_density
 from diswot.reports.style import canvas, file_names, typography
-from diswot.reports.style.wording import counted, decimal
+from diswot.reports.style.wording import decimal
 from diswot.reports.summary import table_of, vanilla_of
 
 FENCE = 3

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, file_names
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 from diswot.reports.summary import circumstances, metric_of, targets_of, toward, troubles
 
 COLUMNS = ["over_vanilla", "over_vanilla_low", "over_vanilla_high"]

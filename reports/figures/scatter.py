@@ -9,11 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from diswot.benchmarks.errors import counted
+from diswot.harness.evidence.panel import Panel
 from diswot.harness.runs.results import Results
+from diswot.reports.figures import choice
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, ends, file_names, look, typography
-from diswot.reports.style.wording import counted, joined, left_out, with_std
-from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles, undefined_of
+from diswot.reports.style.wording import joined, left_out, with_std
+from diswot.reports.summary import circumstances, column_of, on_all_cells, targets_of, troubles
 
 #: Of how many of the best proxies there is a figure.
 MOST = 6
@@ -26,67 +29,57 @@ MANY, OUTER = 100, 0.01
 def drawings(results: Results) -> list[Drawing]:
     """Return a figure for each of the best proxies, and of the user's own, against the first target, best first.
 
-    A look that names its proxies gets a figure of each.
-
-    An ensemble has no scores of its own, and no figure. The page shows the scatters of all proxies itself.
+    Of proxies that rank all cells alike only the first gets one. A look that names its proxies gets a figure of each.
+    The page shows the scatters of all proxies itself.
     """
+    target = targets_of(results)[0]
     evidence = on_all_cells(results)
-    evidence = evidence[evidence["target"] == targets_of(results)[0]]
-    # Taking the rows of one proxy from a frame of millions, once per proxy, would take longer than drawing.
-    scores = dict(iter(results.scores.groupby("proxy", sort=False)))
-    scored = evidence[evidence["proxy"].isin(scores)]
-    shown = (
-        scored
-        if look.current().proxies
-        else scored[(np.arange(len(scored)) < MOST) | (scored["family"] == "plug-in").to_numpy()]
-    )
-    return [_drawing(results, row, points(results, row, scores[row["proxy"]])) for _, row in shown.iterrows()]
+    evidence = evidence[evidence["target"] == target]
+    accuracies = choice.accuracies_of(results, target)
+    scores = choice.scores_on(results, accuracies.index)
+    best = choice.chosen(scores, evidence["proxy"], None if look.current().proxies else MOST)
+    own = evidence.loc[(evidence["family"] == "plug-in") & evidence["proxy"].isin(scores.proxies), "proxy"]
+    shown = evidence[evidence["proxy"].isin([*best, *own])]
+    return [
+        _drawing(results, row, scatter_data(scores, accuracies, row), best.get(row["proxy"], ""))
+        for _, row in shown.iterrows()
+    ]
 
 
-def points(results: Results, row: pd.Series, scores: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return `scatter_data` of the proxy and target of a row of the evidence; scores are those of the proxy."""
-    if scores is None:
-        scores = results.scores[results.scores["proxy"] == row["proxy"]]
-    accuracies = results.targets.loc[results.targets["target"] == row["target"], ["cell", "accuracy"]].dropna()
-    return scatter_data(scores, accuracies, row["direction"], undefined_of(results))
-
-
-def scatter_data(
-    scores: pd.DataFrame, accuracies: pd.DataFrame, direction: str, undefined: str = "worst"
-) -> pd.DataFrame:
+def scatter_data(scores: Panel, accuracies: pd.Series, row: pd.Series) -> pd.DataFrame:
     """Return one row per scored cell and seed: cell, seed, status, score, score_rank, accuracy, accuracy_rank.
 
     Ranks are taken within a seed, 1 is the best, ties share their mean rank, and a score that is undefined or not
-    finite ranks worst or, with ``omit``, has no row. Failed scores have no value and no row.
+    finite ranks worst, or has no row where correlations leave it out. Failed scores have no value and no row.
 
     Args:
-        scores: of one proxy; columns cell, seed, status and value.
-        accuracies: columns cell and accuracy.
-        direction: ``higher`` or ``lower``, whichever is better.
-        undefined: one of `diswot.harness.evidence.panel.UNDEFINED`.
+        scores: on cells that have an accuracy.
+        accuracies: by cell.
+        row: of the evidence; its proxy and direction count.
     """
-    defined = scores["status"] != "failed" if undefined == "worst" else np.isfinite(scores["value"].astype(float))
-    points = scores.loc[defined, ["cell", "seed", "status", "value"]].merge(accuracies, on="cell")
-    points = points.sort_values(["seed", "cell"], ignore_index=True)
-    finite = np.isfinite(points["value"].to_numpy(dtype=float))
-    sign = 1.0 if direction == "higher" else -1.0
-    oriented = pd.Series(np.where(finite, sign * points["value"], -np.inf), index=points.index)
-    return pd.DataFrame(
-        {
-            "cell": points["cell"],
-            "seed": points["seed"],
-            "status": np.where(finite, points["status"], "undefined"),
-            "score": points["value"].where(finite),
-            "score_rank": oriented.groupby(points["seed"]).rank(ascending=False),
-            "accuracy": points["accuracy"],
-            "accuracy_rank": points.groupby("seed")["accuracy"].rank(ascending=False),
-        }
-    )
+    values = scores.scores[scores.proxies.index(row["proxy"])]
+    seed, cell = np.nonzero(~np.isnan(values))
+    oriented = values[seed, cell]
+    defined = np.isfinite(oriented)
+    points = pd.DataFrame({"cell": scores.cells[cell], "seed": np.array(scores.seeds, int)[seed]})
+    points["status"] = np.where(defined, "ok", "undefined")
+    points["score"] = np.where(defined, -oriented if row["direction"] == "lower" else oriented, np.nan)
+    points["score_rank"] = pd.Series(oriented).groupby(points["seed"]).rank(ascending=False)
+    points["accuracy"] = accuracies.loc[points["cell"]].to_numpy(float)
+    points["accuracy_rank"] = points.groupby("seed")["accuracy"].rank(ascending=False)
+    return points
 
 
-def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
+def correlations(row: pd.Series) -> str:
+    """Return the rank correlations of a row of the evidence in words: ``Spearman 0.812   Kendall 0.617``."""
+    # Greek letters would embed a second font in each of a run's many PDF files.
+    metrics = ("spearman", "kendall")
+    return "   ".join(f"{name.capitalize()} {with_std(row[name], row[f'{name}_std'])}" for name in metrics)
+
+
+def _drawing(results: Results, row: pd.Series, points: pd.DataFrame, same: str) -> Drawing:
     proxy, target = str(row["proxy"]), str(row["target"])
-    rho, tau = (with_std(row[metric], row[f"{metric}_std"]) for metric in ("spearman", "kendall"))
+    rho = with_std(row["spearman"], row["spearman_std"])
     evidence = row.to_frame().T
     wanted = look.current()
     marks = "circled: the most accurate cells" if wanted.annotate else "margins: histograms, best at right and top"
@@ -98,6 +91,7 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
         marks,
         cross if undefined else "",
         left_out(int(row["failed"]), "score", why="failed,"),
+        same,
     )
     across = canvas.column(canvas.SINGLE_COLUMN)
     with canvas.style():
@@ -106,18 +100,15 @@ def _drawing(results: Results, row: pd.Series, points: pd.DataFrame) -> Drawing:
         draw(axes, points, typography.elide(called, 1.7), wanted.annotate)
         if not wanted.annotate:  # whose numbers stand where the margins do
             draw_margins(axes, points, row["direction"])
-        # Greek letters would embed a second font in each of a run's many PDF files.
-        title = (
-            f"{typography.elide(wanted.called(proxy), across - 2 * canvas.MARGIN, 8)}\nSpearman {rho}   Kendall {tau}"
-        )
-        figure.suptitle(title, x=canvas.MARGIN / across, ha="left", fontsize=8)
+        title = typography.elide(wanted.called(proxy), across - 2 * canvas.MARGIN, 8)
+        figure.suptitle(f"{title}\n{correlations(row)}", x=canvas.MARGIN / across, ha="left", fontsize=8)
     return Drawing(
         file_names.stem("scatter", proxy, target),
         figure,
         points,
         f"Rank of {proxy} against rank of {target} accuracy, one point a cell and seed: Spearman {rho}; "
         f"{circumstances(results, evidence)}{troubles(evidence)}; "
-        f"{marks}.",
+        f"{joined(marks, same)}.",
         f"Rank of {proxy} score against rank of {target} accuracy",
     )
 

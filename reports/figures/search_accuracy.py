@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
@@ -22,12 +23,10 @@ from diswot.reports.searches import (
     highest,
     of,
     seconds_from,
-    targets,
-    teachers,
     with_teacher,
 )
 from diswot.reports.style import canvas, ends, file_names, scales, typography
-from diswot.reports.style.wording import counted, finite, joined, left_out
+from diswot.reports.style.wording import finite, joined, left_out
 
 MOST, MOST_TARGETS = 7, 3
 #: The share of searches in which an accuracy is known, below which a curve would be about something else.
@@ -41,7 +40,7 @@ def drawings(results: Results) -> list[Drawing]:
     search = results.search
     if search is None:
         return []
-    known = [(target, data) for target in targets(search) if not (data := accuracy_data(search, target)).empty]
+    known = [(target, data) for target in search.info.targets if not (data := accuracy_data(search, target)).empty]
     return [_drawing(results, search, target, data) for target, data in known[:MOST_TARGETS]]
 
 
@@ -55,7 +54,7 @@ def accuracy_data(search: Search, target: str, chosen: list[str] | None = None) 
         target: the accuracy.
         chosen: drivers in drawing order; the most interesting ones by default.
     """
-    curves = as_numbers(of(with_teacher(search.curves, teachers(search)[0]), quantity=target), *NUMBERS)
+    curves = as_numbers(of(with_teacher(search.curves, search.info.teachers[0]), quantity=target), *NUMBERS)
     total = search.info.options.searches
     curves = curves[(curves["searches"] >= ENOUGH * total) & np.isfinite(curves["mean"])]
     curves = curves.sort_values("evaluation", kind="stable")

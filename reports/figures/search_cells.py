@@ -10,14 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import counted
 from diswot.benchmarks.spaces import Graph, Space
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
+from diswot.reports.answer import most_frequent
 from diswot.reports.figures import cells
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import circumstances, drivers, of, targets, teachers, with_teacher
+from diswot.reports.searches import circumstances, drivers, of, with_teacher
 from diswot.reports.style import canvas, typography
-from diswot.reports.style.wording import counted, finite, joined, left_out
+from diswot.reports.style.wording import finite, joined, left_out
 from diswot.reports.summary import column_of, table_of
 
 MOST, ABREAST, MOST_TARGETS = 12, 3, 6
@@ -54,7 +56,7 @@ def drawings(results: Results) -> list[Drawing]:
     words = joined(
         circumstances(results, search),
         left_out(len(found) - MOST, "cell"),
-        left_out(len(targets(search)) - MOST_TARGETS, "target"),
+        left_out(len(search.info.targets) - MOST_TARGETS, "target"),
     )
     kinds = f"{space.drawing.legend}; share: of the searches by evolution that end with the cell"
     count = counted(len(shown), "cell")
@@ -76,7 +78,7 @@ def final_cells(search: Search) -> list[Pick]:
     Of picks that are equally frequent, that with the lower number is taken; of cells that tie for the best score, one
     that is there already, else the one with the lowest number.
     """
-    picks = with_teacher(search.picks, teachers(search)[0])
+    picks = with_teacher(search.picks, search.info.teachers[0])
     found: dict[int, Pick] = {}
 
     def at(rows: pd.DataFrame, cell: int) -> Pick:
@@ -86,10 +88,9 @@ def final_cells(search: Search) -> list[Pick]:
     for name in names:
         mine = of(picks, driver=name, algorithm="evolution")
         if len(mine):
-            counts = mine["cell"].value_counts()
-            cell = int(counts.index[counts == counts.max()].min())
-            at(mine, cell).evolution[name] = float(counts.max() / len(mine))
-    for target in targets(search):
+            cell, count = most_frequent(mine["cell"])
+            at(mine, cell).evolution[name] = count / len(mine)
+    for target in search.info.targets:
         mine = of(search.picks, driver=target, algorithm="oracle")
         if len(mine):
             at(mine, int(mine["cell"].iloc[0])).oracle.append(target)
@@ -102,7 +103,7 @@ def final_cells(search: Search) -> list[Pick]:
 
 
 def _tidy(shown: list[Pick], search: Search) -> pd.DataFrame:
-    columns = ["cell", "architecture", "params", "flops", *targets(search)]
+    columns = ["cell", "architecture", "params", "flops", *search.info.targets]
     return pd.DataFrame(
         [
             {
@@ -149,7 +150,7 @@ def _lines(one: Pick, search: Search, width: float) -> tuple[list[str], list[str
     # Who picks the cell, and what it is.
     shares = [f"{name} ({100 * share:.0f} %)" for name, share in one.evolution.items()]
     roles = (("Evolution:", shares), ("Best score:", one.best), ("Oracle:", one.oracle))
-    known = [name for name in targets(search)[:MOST_TARGETS] if finite(one.row.get(name))]
+    known = [name for name in search.info.targets[:MOST_TARGETS] if finite(one.row.get(name))]
     by_table: dict[str, list[str]] = {}
     for name in known:
         by_table.setdefault(table_of(name), []).append(f"{column_of(name)} {one.row[name]:.2f}")

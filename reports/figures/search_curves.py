@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import as_numbers, circumstances, drivers, higher_is_better, of, teachers, with_teacher
+from diswot.reports.searches import as_numbers, circumstances, drivers, higher_is_better, of, with_teacher
 from diswot.reports.style import canvas, scales, typography
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 
 MOST, ABREAST = 9, 3
 #: The share of the evaluations after which curves are sure to be inside the axes.
@@ -59,7 +60,7 @@ def drawings(results: Results) -> list[Drawing]:
 
 def score_data(search: Search) -> pd.DataFrame:
     """Return the curves of the score for the most interesting drivers, with the best score of all cells beside them."""
-    teacher = teachers(search)[0]
+    teacher = search.info.teachers[0]
     curves = as_numbers(of(with_teacher(search.curves, teacher), quantity="score"), *NUMBERS)
     curves = curves[curves["algorithm"].isin(list(LOOKS)) & np.isfinite(curves["mean"])]
     optima = (

@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.search_curves import DOTTED, NUMBERS, draw_curve, number_evaluations
-from diswot.reports.searches import ALGORITHMS, as_numbers, circumstances, drivers, of, teachers, with_teacher
+from diswot.reports.searches import ALGORITHMS, as_numbers, circumstances, drivers, of, with_teacher
 from diswot.reports.style import canvas, file_names, scales, typography
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 from diswot.reports.summary import column_of
 
 MOST, HEIGHT, POINTS = 3, 1.9, 120
@@ -47,7 +48,7 @@ def front_data(search: Search, driver: str, target: str | None) -> pd.DataFrame:
         driver: of the fronts.
         target: an accuracy; None where there is none.
     """
-    own = of(with_teacher(search.fronts, teachers(search)[0]), driver=driver)
+    own = of(with_teacher(search.fronts, search.info.teachers[0]), driver=driver)
     quantities = {"score": own.assign(value=100 * own["share"].astype(float))}
     if target is not None:
         best = of(search.fronts, driver=target, algorithm="oracle")
@@ -110,7 +111,7 @@ def _sheet(search: Search, driver: str, target: str | None, data: pd.DataFrame, 
             label = f"{driver}, cells no better, %" if quantity == "score" else f"{quantity}, %"
             axes.set_ylabel(typography.elide(label, HEIGHT), loc="top")
         curves = as_numbers(
-            of(with_teacher(search.curves, teachers(search)[0]), driver=driver, quantity="hypervolume"), *NUMBERS
+            of(with_teacher(search.curves, search.info.teachers[0]), driver=driver, quantity="hypervolume"), *NUMBERS
         )
         _draw_growth(sheet[-1], curves, looks)
         handles, labels = sheet[-2].get_legend_handles_labels()

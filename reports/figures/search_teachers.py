@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.harness.runs.stored_search import Search
 from diswot.reports.figures import heatmap
 from diswot.reports.figures.drawing import Drawing
-from diswot.reports.searches import as_numbers, circumstances, drivers, highest, of, targets, teachers
+from diswot.reports.searches import as_numbers, circumstances, drivers, highest, of
 from diswot.reports.style import canvas, file_names, typography
-from diswot.reports.style.wording import counted, finite, joined, left_out, plain, span
+from diswot.reports.style.wording import finite, joined, left_out, plain, span
 from diswot.reports.summary import arranged
 
 MOST_PAIRS, MOST_TEACHERS, MOST_TARGETS = 12, 7, 3
@@ -26,11 +27,11 @@ THIN = 0.075
 def drawings(results: Results) -> list[Drawing]:
     """Return the heat maps between teachers and the accuracies by teacher; nothing with fewer than two teachers."""
     search = results.search
-    if search is None or len(teachers(search)) < 2:
+    if search is None or len(search.info.teachers) < 2:
         return []
     between = pair_data(search)
     found = [] if between.empty else [_between(results, search, between)]
-    known = [(target, data) for target in targets(search) if not (data := accuracy_data(search, target)).empty]
+    known = [(target, data) for target in search.info.targets if not (data := accuracy_data(search, target)).empty]
     return found + [_by_teacher(results, search, target, data) for target, data in known[:MOST_TARGETS]]
 
 
@@ -40,7 +41,7 @@ def pair_data(search: Search) -> pd.DataFrame:
     known = as_numbers(known.assign(teacher=known["teacher"].map(plain), other=known["other"].map(plain)), *MAPS)
     known["pair"] = (known["teacher"] + " \N{EN DASH} " + known["other"]).astype(object)
     if known["pair"].nunique() > MOST_PAIRS:
-        known = known[known["teacher"] == teachers(search)[0]]
+        known = known[known["teacher"] == search.info.teachers[0]]
         known = known[known["pair"].isin(list(known["pair"].drop_duplicates()[:MOST_PAIRS]))]
     return arranged(known, "driver", drivers(search))
 
@@ -51,12 +52,12 @@ def accuracy_data(search: Search, target: str) -> pd.DataFrame:
     known = of(search.summary, algorithm="evolution", target=target)
     known = as_numbers(known[["teacher", "driver", "searches", "known", *numbers]], *numbers)
     known = known.assign(teacher=known["teacher"].map(plain).astype(object)).dropna(subset="accuracy")
-    shown = known["driver"].isin(drivers(search)) & known["teacher"].isin(teachers(search)[:MOST_TEACHERS])
+    shown = known["driver"].isin(drivers(search)) & known["teacher"].isin(search.info.teachers[:MOST_TEACHERS])
     return arranged(known[shown], "driver", drivers(search))
 
 
 def _between(results: Results, search: Search, data: pd.DataFrame) -> Drawing:
-    pairs, count = data["pair"].nunique(), len(teachers(search))
+    pairs, count = data["pair"].nunique(), len(search.info.teachers)
     words = joined(
         circumstances(results, search, ""),
         left_out(count * (count - 1) // 2 - pairs, "pair"),
@@ -97,7 +98,7 @@ def _maps(data: pd.DataFrame, note: str) -> Figure:
 
 
 def _by_teacher(results: Results, search: Search, target: str, data: pd.DataFrame) -> Drawing:
-    shown = [name for name in teachers(search) if name in set(data["teacher"])]
+    shown = [name for name in search.info.teachers if name in set(data["teacher"])]
     fewest = int(data["known"].min())
     some = fewest < int(data["searches"].max())
     best = highest(search, target)
@@ -106,7 +107,7 @@ def _by_teacher(results: Results, search: Search, target: str, data: pd.DataFram
         "whiskers: 95 % interval of the mean" if data["accuracy_low"].notna().any() else "",
         f"means over the searches whose pick has an accuracy, at least {fewest}" if some else "",
         "dotted: the oracle" if finite(best) else "",
-        left_out(len(teachers(search)) - len(shown), "teacher"),
+        left_out(len(search.info.teachers) - len(shown), "teacher"),
     )
     count = counted(data["driver"].nunique(), "driver")
     return Drawing(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from diswot.benchmarks.errors import counted
 from diswot.harness.runs.results import Results
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.style import canvas, typography
-from diswot.reports.style.wording import counted, joined, left_out
+from diswot.reports.style.wording import joined, left_out
 from diswot.reports.summary import arranged, circumstances, metric_of, targets_of, toward, troubles
 
 _LINE = {"color": "#333333", "linewidth": 0.6}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from diswot.harness.runs.results import Results
+from diswot.reports.answer import marked, notes_on_marks
 from diswot.reports.style.file_names import stem
 from diswot.reports.style.wording import decimal, with_interval
 from diswot.reports.summary import best_first, column_of, metric_of, targets_of, vanilla_of
@@ -38,6 +39,7 @@ class Line:
 
     Attributes:
         proxy: its name.
+        called: the name with the mark of an ensemble whose members were chosen.
         row: what its row of the table is called in an address.
         own: whether it is the user's.
         scored: whether the explorer has its scores; an ensemble has none of its own.
@@ -45,6 +47,7 @@ class Line:
     """
 
     proxy: str
+    called: str
     row: str
     own: bool
     scored: bool
@@ -61,6 +64,7 @@ class Board:
     ticks: tuple[tuple[float, str], ...]
     zero: float
     lines: tuple[Line, ...]
+    notes: tuple[str, ...]
 
 
 def board(results: Results) -> Board | None:
@@ -102,7 +106,15 @@ def board(results: Results) -> Board | None:
         ticks=tuple((place(tick), decimal(tick)[:-2]) for tick in ticks),
         zero=place(0),
         lines=tuple(
-            Line(name, stem(name), name in own, name in scored, tuple(dot(name, target) for target in targets))
+            Line(
+                proxy=name,
+                called=marked(name),
+                row=stem(name),
+                own=name in own,
+                scored=name in scored,
+                dots=tuple(dot(name, target) for target in targets),
+            )
             for name in proxies
         ),
+        notes=tuple(notes_on_marks(proxies)),
     )

@@ -10,6 +10,7 @@ from functools import partial
 import pandas as pd
 
 from diswot.benchmarks import spaces
+from diswot.benchmarks.errors import counted, some
 from diswot.harness.evidence import intervals
 from diswot.harness.evidence.ensembles import ENSEMBLES, Ensemble
 from diswot.harness.evidence.metrics import METRICS
@@ -22,11 +23,9 @@ from diswot.reports.style.wording import (
     NOT_DEFINED,
     UNKNOWN,
     Number,
-    counted,
     estimate,
     estimated,
     joined,
-    listed,
     number,
     plain,
     probability,
@@ -40,7 +39,6 @@ from diswot.reports.summary import (
     metric_of,
     table_of,
     targets_of,
-    undefined_of,
 )
 
 #: After a correlation that is not significantly different from the best one.
@@ -50,8 +48,10 @@ FAMILY = text("Family", "family", choice=True)
 
 
 def title(results: Results) -> str:
-    """Return what a reader calls the run: its search space, its images and the name of its folder."""
-    return " · ".join(dict.fromkeys([results.info.space, results.info.settings.images, results.folder.name]))
+    """Return what a reader calls the run: its search space, its images, and its folder where that has another name."""
+    parts = [results.info.space, results.info.settings.images]
+    named = [] if results.folder.name == "-".join(parts) else [results.folder.name]
+    return " · ".join(dict.fromkeys([*parts, *named]))
 
 
 def overview(results: Results) -> list[tuple[str, str]]:
@@ -137,7 +137,7 @@ def _not_different(others: pd.DataFrame) -> str:
     if len(alike) == len(compared):
         return "None of the others is significantly different from it."
     are = f"are {len(alike)}" if len(alike) > 1 else "is 1"
-    return f"Not significantly different from it {are} of the {len(compared)} others: {listed(alike)}."
+    return f"Not significantly different from it {are} of the {len(compared)} others: {some(alike)}."
 
 
 def _over_vanilla(rows: pd.DataFrame) -> str:
@@ -173,7 +173,7 @@ def correlation_table(results: Results) -> Table:
     fields = [
         text("Proxy", "proxy"),
         *map(toward, targets),
-        value("Partial correlation", lambda row: estimate(row, "partial")),
+        *[value(f"Partial, {target}, controlling for FLOPs", _partially) for target in targets[:1]],
         value("Not defined", whole, "undefined"),
         value("Failed", whole, "failed"),
         FAMILY,
@@ -181,6 +181,10 @@ def correlation_table(results: Results) -> Table:
     ]
     caption = f"{METRICS[metric].label} correlation of every proxy with every target"
     return table("correlations", caption, first if targets else [], fields)
+
+
+def _partially(row: Row) -> Number:
+    return estimate(row, "partial")
 
 
 def _marked(number: Number, row: Row) -> Number:
@@ -211,7 +215,7 @@ def sampled(results: Results) -> str:
     summary = best_first(results)
     if summary.empty:
         return ""
-    undefined = "are left out" if undefined_of(results) == "omit" else "rank worst"
+    undefined = "are left out" if results.method.undefined == "omit" else "rank worst"
     return (
         f"{circumstances(results, summary)}. Means over seeds, ± standard deviation where there is more "
         f"than one seed. Scores that are not defined {undefined}."
@@ -227,7 +231,7 @@ def reading(results: Results) -> list[str]:
     return [
         "Cells that compute the same function are copies, and each function counts once. Brackets hold the "
         f"{intervals.LEVEL:.0%} interval over functions. It says nothing about other seeds or other images.",
-        f"Partial correlation: the partial {label} correlation, controlling for the FLOPs of live edges.",
+        f"Partial: the partial {label} correlation with the target, controlling for the FLOPs of live edges.",
         "Gap to the best: how much lower the correlation is than the highest one with this target, paired by function. "
         "p: how likely such a difference is by chance, corrected for all pairs of proxies (Holm).",
         f"{NOT_DIFFERENT} not significantly different from the best: p is above {SIGNIFICANCE}. n: how many different "
@@ -305,7 +309,7 @@ def metric_tables(results: Results) -> list[tuple[str, Table]]:
     fields = [
         text("Proxy", "proxy"),
         *_metrics([metric, *(name for name in METRICS if name != metric)], metric),
-        value("Partial correlation", lambda row: estimate(row, "partial")),
+        value("Partial, controlling for FLOPs", _partially),
         value("Gap to the best", lambda row: Number(0.0, "best") if _is_best(row) else estimate(row, "gap_to_best")),
         value("p", lambda row: Number(1.0, "") if _is_best(row) else probability(row["gap_to_best_p"])),
         value("Cells", whole, "n"),

@@ -14,7 +14,7 @@ from diswot.benchmarks import spaces
 from diswot.benchmarks.spaces import Graph, Space
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.runs.results import Results
-from diswot.reports.summary import best_first, metric_of, targets_of, undefined_of
+from diswot.reports.summary import best_first, metric_of, targets_of
 
 
 def data(results: Results) -> Markup | None:
@@ -30,7 +30,7 @@ def data(results: Results) -> Markup | None:
     cells = np.unique(scores["cell"].to_numpy(int))
     content = {
         "metric": METRICS[metric_of(results.evidence)].label,
-        "undefined": undefined_of(results),
+        "undefined": results.method.undefined,
         "cells": _array(cells, "u4"),
         "places": _array(np.array([space.encode(int(cell)) for cell in cells]), "u1"),
         "architectures": _architectures(space, cells),

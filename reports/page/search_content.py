@@ -18,8 +18,6 @@ from diswot.reports.searches import (
     drivers,
     of,
     record_of,
-    targets,
-    teachers,
     with_teacher,
 )
 from diswot.reports.style.wording import (
@@ -63,7 +61,7 @@ def section(results: Results) -> dict[str, Any] | None:
 
 
 def _sampled(results: Results, search: Search) -> str:
-    several = len(teachers(search))
+    several = len(search.info.teachers)
     if several < 2:
         return f"{circumstances(results, search)}."
     return f"{circumstances(results, search, '')}; for each driver and algorithm, and with each of {several} teachers."
@@ -89,7 +87,11 @@ def summary_table(search: Search) -> Table:
         value("Times as long", measured, "seconds_saved"),
     ]
     summary = arranged(search.summary, "algorithm", ALGORITHMS)
-    for column, order in (("driver", drivers(search)), ("teacher", teachers(search)), ("target", targets(search))):
+    for column, order in (
+        ("driver", drivers(search)),
+        ("teacher", search.info.teachers),
+        ("target", search.info.targets),
+    ):
         summary = arranged(summary.assign(**{column: summary[column].map(plain)}), column, order)
     return table("search-summary", "What the picks of the searches reach", summary.to_dict("records"), fields)
 
@@ -103,7 +105,7 @@ def _who(search: Search, *target: Field) -> list[Field]:
             lambda row: ALGORITHMS.get(row["algorithm"], plain(row["algorithm"])),
         ),
         *target,
-        *([text("Teacher", "teacher", choice=True)] if len(teachers(search)) > 1 else []),
+        *([text("Teacher", "teacher", choice=True)] if len(search.info.teachers) > 1 else []),
     ]
 
 
@@ -124,7 +126,7 @@ def pick_table(search: Search) -> Table:
         value("Score", measured, "score"),
         value("Params, M", _millions, "params"),
         value("FLOPs, M", _millions, "flops"),
-        *(value(f"{name}, %", number, name) for name in targets(search) if name in search.picks),
+        *(value(f"{name}, %", number, name) for name in search.info.targets if name in search.picks),
         text("Architecture", "architecture"),
     ]
     rows = [row for group in _groups(search) for row in group.head(MOST_PICKS).to_dict("records")]
@@ -193,8 +195,8 @@ def options(search: Search) -> list[tuple[str, str]]:
         ("Second objective", plain(info.cost)),
         *chosen.items(),
         ("Seed of the weights", plain(info.weight_seed)),
-        ("Teachers", ", ".join(filter(None, teachers(search)))),
-        ("Targets", ", ".join(targets(search))),
+        ("Teachers", ", ".join(filter(None, search.info.teachers))),
+        ("Targets", ", ".join(search.info.targets)),
         *(
             (f"A training for {target}", f"{duration(cost.seconds)}: {plain(cost.source)}")
             for target, cost in info.trainings.items()
@@ -209,24 +211,23 @@ def reading(search: Search) -> list[str]:
     trained = search.summary["training_evaluations"].notna().any()
     return [
         "A search looks at one cell after another and ends with the one that its driver scores best; no accuracy has a "
-        "part in that. Evolution: children of the best of a few cells, each differing at one place; random search: "
-        "cells drawn without repetition; best of all cells: the highest score of all that could be searched; oracle: "
+        "part in that. Evolution: each cell is a child of the best of a few, changed at one place. Random search: "
+        "cells drawn without repetition. Best of all cells: the highest score of all that could be searched. Oracle: "
         "the highest accuracy.",
         "Accuracy: mean over the searches whose pick has an accuracy (picks known), ± standard deviation, and below it "
         "the 95 % interval of the mean over searches. It says nothing about other weights or other images: all "
         "searches see the same scores. Of cells that tie for the best score it is the mean over these.",
         "Regret: how many percentage points the oracle is higher. Better than: the share of the cells with an accuracy "
         "that the pick is better than, ties counting half.",
-        "Random search needs: within how many evaluations half of all random searches reach a score, by theory; the "
-        "highest one that they can within the evaluations of a search. Times as many: that number divided by when half "
-        "of these searches reach it. Evaluations fewer: how much earlier evolution reaches it than random search that "
-        "began alike, mean over pairs of searches and its 95 % interval.",
+        "Random search needs: after how many evaluations half of all random searches have their median final score, by "
+        "theory. Times as many: that number divided by the evaluations after which half of these searches have this "
+        "score. Evaluations fewer: how much earlier evolution has it than random search from the same first cells; "
+        "mean over pairs of searches, and its 95 % interval.",
         *(
             [
-                "Trainings needed: how many of the cells a random search would have to train on average for an "
-                "accuracy as good; their time: what these trainings take on the machine that is named below; times as "
-                "long: that time divided by the seconds of the search. It compares two measurements on machines that "
-                "may differ."
+                "Trainings needed: how many cells a random search has to train on average for an accuracy as good. "
+                "Their time: what these trainings take on the machine that is named below. Times as long: that time "
+                "divided by the seconds of the search. The two machines may differ."
             ]
             if trained
             else []
@@ -236,13 +237,13 @@ def reading(search: Search) -> list[str]:
 
 def _groups(search: Search) -> Iterable[pd.DataFrame]:
     # The different picks of each teacher, driver and algorithm, the most frequent first.
-    for teacher in teachers(search):
+    for teacher in search.info.teachers:
         picks = with_teacher(search.picks, teacher)
         for driver in drivers(search):
             for algorithm in ALGORITHMS:
                 if algorithm != "oracle":
                     yield _different(of(picks, driver=driver, algorithm=algorithm))
-    for target in targets(search):
+    for target in search.info.targets:
         yield _different(of(search.picks, driver=target, algorithm="oracle"))
 
 

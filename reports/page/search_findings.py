@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diswot.benchmarks.errors import counted, some
 from diswot.harness.evidence.metrics import METRICS
 from diswot.harness.runs.stored_search import Oracle, Search, Winner
 from diswot.reports.searches import (
@@ -15,32 +16,18 @@ from diswot.reports.searches import (
     higher_is_better,
     of,
     record_of,
-    targets,
-    teachers,
     with_teacher,
 )
-from diswot.reports.style.wording import (
-    counted,
-    decimal,
-    duration,
-    estimated,
-    finite,
-    joined,
-    listed,
-    plain,
-    probability,
-    rough,
-    stored_number,
-)
+from diswot.reports.style.wording import decimal, duration, estimated, finite, plain, probability, rough, stored_number
 
 
 def findings(search: Search) -> list[tuple[str, str]]:
     """Return what was found, as pairs of what it is about and sentences."""
-    with_first = f" (teacher {teachers(search)[0]})" if len(teachers(search)) > 1 else ""
+    with_first = f" (teacher {search.info.teachers[0]})" if len(search.info.teachers) > 1 else ""
     found = [
         ("Winner", "" if search.info.winner is None else winner(search.info.winner)),
         (f"Best score{with_first}", _best_score(search)),
-        *((f"{target}{with_first}", _reached(search, target)) for target in targets(search)),
+        *((f"{target}{with_first}", _reached(search, target)) for target in search.info.targets),
         ("Other teachers", _teachers(search)),
     ]
     return [(about, sentences) for about, sentences in found if sentences]
@@ -81,7 +68,7 @@ def _best_score(search: Search) -> str:
 
 
 def _hits(search: Search, lead: str) -> str:
-    picks = of(with_teacher(search.picks, teachers(search)[0]), driver=lead)
+    picks = of(with_teacher(search.picks, search.info.teachers[0]), driver=lead)
     best = of(picks, algorithm="exhaustive")["score"].dropna()
     mine = {name: of(picks, algorithm=name) for name in ("evolution", "random")}
     if best.empty or mine["evolution"].empty:
@@ -93,36 +80,34 @@ def _hits(search: Search, lead: str) -> str:
     if len(mine["random"]):
         words += f", random search in {hits['random']:,} of {len(mine['random']):,}"
     found = mine["evolution"]["found_at"].astype(float).median()
-    after = f" Evolution looks at its pick after {rough(found)} evaluations (median)." if math.isfinite(found) else ""
+    after = (
+        f" Evolution first scores its pick after {rough(found)} evaluations (median)." if math.isfinite(found) else ""
+    )
     return f"{words}.{after}"
 
 
 def _evaluations_saved(row: dict[str, Any]) -> str:
     needed, saved = stored_number(row.get("random_evaluations")), stored_number(row.get("evaluations_saved"))
     fewer, *ends = (stored_number(row.get(name)) for name in ("fewer", "fewer_low", "fewer_high"))
-    words = []
+    sentences = []
+    bar = "random search's median final score"
     if math.isfinite(needed) and saved > 0:
-        words.append(
-            f"the highest score that half of all random searches reach takes them {rough(needed)} evaluations, by "
-            f"theory, and half of those with evolution {rough(needed / saved)}, a factor of {rough(saved)}"
+        sentences.append(
+            f"Evolution reaches {bar} after {rough(needed / saved)} evaluations (median), random search after "
+            f"{rough(needed)} (by theory): a factor of {rough(saved)}."
         )
     if math.isfinite(fewer):
         interval = f" [{', '.join(map(rough, ends))}]" if all(map(math.isfinite, ends)) else ""
-        where = "there" if words else "at the highest score that half of all random searches reach"
-        words.append(
-            f"evolution is {where} {rough(fewer)}{interval} evaluations earlier than random search that began alike"
+        reaches = "is there" if sentences else f"reaches {bar}"
+        sentences.append(
+            f"From the same first cells, evolution {reaches} {rough(fewer)}{interval} evaluations earlier on average."
         )
-    return _sentence(*words)
-
-
-def _sentence(*parts: str) -> str:
-    words = joined(*parts)
-    return f"{words[0].upper()}{words[1:]}." if words else ""
+    return " ".join(sentences)
 
 
 def _scores_compared(search: Search) -> str:
     # By the last points of the curves; intervals that do not touch.
-    curves = of(with_teacher(search.curves, teachers(search)[0]), quantity="score").sort_values(
+    curves = of(with_teacher(search.curves, search.info.teachers[0]), quantity="score").sort_values(
         "evaluation", kind="stable"
     )
     better = worse = judged = 0
@@ -136,8 +121,8 @@ def _scores_compared(search: Search) -> str:
     if judged < 2:
         return ""
     return (
-        "The 95 % interval of the mean score that evolution ends with is better than that of random search for "
-        f"{better} of {counted(judged, 'driver')}, and worse for {worse}."
+        "By 95 % intervals, evolution ends with better scores than random search for "
+        f"{better} of {counted(judged, 'driver')}, and with worse ones for {worse}."
     )
 
 
@@ -148,14 +133,13 @@ def _reached(search: Search, target: str) -> str:
     lead = names[0]
     row = _row(search, lead, "evolution", target)
     sentences = [_ends(row, lead, search.info.oracles.get(target))]
-    others = []
     chance = _row(search, lead, "random", target)
     if finite(chance.get("accuracy")):
-        others.append(f"random search by the same scores ends at {_accuracy(chance)}")
+        sentences.append(f"Random search by the same scores ends at {_accuracy(chance)}.")
     best = _row(search, lead, "exhaustive", target)
     if finite(best.get("accuracy")):
-        others.append(f"the best of all cells by the score has {_accuracy(best)}")
-    sentences += [_sentence(*others), _drivers_compared(search, target, names), _saved(search, target, row, lead)]
+        sentences.append(f"The best of all cells by the score has {_accuracy(best)}.")
+    sentences += [_drivers_compared(search, target, names), _saved(search, target, row, lead)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -163,15 +147,17 @@ def _ends(row: dict[str, Any], lead: str, most: Oracle | None) -> str:
     known, searches = int(row["known"]), stored_number(row.get("searches"))
     of_all = f" of {counted(int(searches), 'search', 'searches')}" if math.isfinite(searches) else ""
     where = f"{known:,}{of_all} whose pick has an accuracy" if known < searches else f"mean{of_all}" if of_all else ""
-    words = f"Evolution driven by {lead} ends at {_accuracy(row)}{f' ({where})' if where else ''}"
+    sentences = [f"Evolution driven by {lead} ends at {_accuracy(row)}{f' ({where})' if where else ''}."]
     if finite(row.get("regret")):
-        words += f", {estimated(row, 'regret')} points below the oracle"
-        if most is not None:
-            among = f"the best of {counted(most.known, 'cell')} with an accuracy"
-            words += f" (cell {most.cell}, {decimal(most.accuracy)} %, {among})"
+        oracle = (
+            ""
+            if most is None
+            else (f": cell {most.cell}, {decimal(most.accuracy)} %, the best of {counted(most.known, 'cell')}")
+        )
+        sentences.append(f"That is {estimated(row, 'regret')} points below the oracle{oracle}.")
     if finite(row.get("percentile")):
-        words += f"; its picks are better than {row['percentile']:.1f} % of the cells with an accuracy"
-    return f"{words}."
+        sentences.append(f"Its picks are better than {row['percentile']:.1f} % of the cells with an accuracy.")
+    return " ".join(sentences)
 
 
 def _accuracy(row: dict[str, Any]) -> str:
@@ -195,9 +181,11 @@ def _drivers_compared(search: Search, target: str, names: list[str]) -> str:
             worse += [name] if ends[1] < ends[2] else []
     if not judged:
         return f"{words}."
-    parts = [f"above that of random search for {len(better)} of {judged}", f"below it for {len(worse)}"]
-    names_of_worse = f" ({listed(worse)})" if worse else ""
-    return f"{words}; the 95 % interval of evolution's mean lies {', and '.join(parts)}{names_of_worse}."
+    names_of_worse = f" ({some(worse)})" if worse else ""
+    return (
+        f"{words}. By 95 % intervals, evolution ends above random search for {len(better)} of "
+        f"{judged}, and below it for {len(worse)}{names_of_worse}."
+    )
 
 
 def _saved(search: Search, target: str, row: dict[str, Any], lead: str) -> str:
@@ -206,24 +194,26 @@ def _saved(search: Search, target: str, row: dict[str, Any], lead: str) -> str:
     needed, seconds = stored_number(row.get("training_evaluations")), stored_number(row.get("training_seconds"))
     if training is None or not math.isfinite(needed):
         return ""
-    words = (
-        f"A random search that trains what it draws needs {rough(needed)} trainings on average for an accuracy as good"
-    )
-    if not math.isfinite(seconds):
-        return f"{words}."
-    words += f", {duration(seconds)} at {duration(seconds / needed)} each ({training.source})"
-    took = stored_number(row.get("seconds"))
+    sentences = [
+        f"For such an accuracy, a random search that trains its cells needs {rough(needed)} trainings on average."
+    ]
+    if math.isfinite(seconds):
+        each = f"{duration(seconds / needed)} each ({training.source})"
+        sentences.append(f"They take {duration(seconds)}, at {each}.")
+        sentences += _compared_with_trainings(search, row, lead)
+    return " ".join(sentences)
+
+
+def _compared_with_trainings(search: Search, row: dict[str, Any], lead: str) -> list[str]:
+    took, saved = stored_number(row.get("seconds")), stored_number(row.get("seconds_saved"))
     measured = f"{plain(record_of(search, lead).seconds_from)}; {plain(search.info.machine)}"
-    if not math.isfinite(took):
-        return f"{words}."
-    words += f"; a search by {lead} takes {duration(took)} ({measured})"
-    saved = stored_number(row.get("seconds_saved"))
-    ratio = f" The ratio, {rough(saved)}, belongs to these two measurements alone." if math.isfinite(saved) else ""
-    return f"{words}.{ratio}"
+    sentences = [f"A search by {lead} takes {duration(took)} ({measured})."] if math.isfinite(took) else []
+    ratio = f"The ratio, {rough(saved)}, belongs to these two measurements alone."
+    return [*sentences, ratio] if sentences and math.isfinite(saved) else sentences
 
 
 def _teachers(search: Search) -> str:
-    count = len(teachers(search))
+    count = len(search.info.teachers)
     rows = search.teachers
     if count < 2 or rows.empty:
         return ""
@@ -235,16 +225,14 @@ def _teachers(search: Search) -> str:
     same = [name for name, (spearman, _) in by_driver.items() if (spearman > 1 - 1e-9).all()]
     moved = {name: pair for name, pair in by_driver.items() if name not in same and pair[0].notna().any()}
     sentences = (
-        [f"Beside {count} teachers, {listed(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
+        [f"With each of {count} teachers, {some(same)} {'scores' if len(same) == 1 else 'score'} every cell alike."]
         if same
         else []
     )
     for name, (spearman, picks) in sorted(moved.items(), key=lambda one: one[1][0].min())[:3]:
-        shares = f"; {_range(100 * picks, 0)} % of the searches with equal seeds end with the same pick"
-        sentences.append(
-            f"The scores of {name} correlate at {_range(spearman, 3)} (Spearman) between teachers"
-            f"{shares if picks.notna().any() else ''}."
-        )
+        sentences.append(f"The scores of {name} correlate at {_range(spearman, 3)} (Spearman) between teachers.")
+        if picks.notna().any():
+            sentences.append(f"{_range(100 * picks, 0)} % of its searches with equal seeds end with the same pick.")
     if len(moved) > 3:
         sentences.insert(bool(same), f"Of {counted(len(moved), 'driver')} these three change most.")
     return " ".join([*sentences, _teachers_matter(search)]).strip()
@@ -253,7 +241,7 @@ def _teachers(search: Search) -> str:
 def _teachers_matter(search: Search) -> str:
     # The widest gap between two teachers' picks, among those whose intervals do not touch.
     gaps = []
-    for target in targets(search):
+    for target in search.info.targets:
         rows = of(search.summary, algorithm="evolution", target=target)
         for name in drivers(search):
             mine = of(rows, driver=name).dropna(subset=["accuracy", "accuracy_low", "accuracy_high"]).to_dict("records")
@@ -264,11 +252,11 @@ def _teachers_matter(search: Search) -> str:
                 if one["accuracy_low"] > other["accuracy_high"]
             ]
     if not gaps:
-        return "For no driver and target do the intervals of the picks' accuracies with two teachers lie apart."
+        return "No driver's picks differ clearly between two teachers: all intervals of their accuracies overlap."
     gap, name, target, one, other = max(gaps, key=lambda found: float(found[0]))
     return (
-        f"The largest difference between two teachers' picks whose intervals lie apart is {decimal(float(gap))} points "
-        f"of {target}: {name}, {one} above {other}."
+        f"The largest clear difference between two teachers' picks is {decimal(float(gap))} points of {target}: "
+        f"{name}, {one} above {other}. Their intervals lie apart."
     )
 
 
@@ -278,7 +266,7 @@ def _range(values: pd.Series, decimals: int) -> str:
 
 
 def _row(search: Search, driver: str, algorithm: str, target: str | None = None) -> dict[str, Any]:
-    rows = of(with_teacher(search.summary, teachers(search)[0]), driver=driver, algorithm=algorithm)
+    rows = of(with_teacher(search.summary, search.info.teachers[0]), driver=driver, algorithm=algorithm)
     if target is not None:
         rows = of(rows, target=target)
     return rows.head(1).to_dict("records")[0] if len(rows) else {}

@@ -118,6 +118,28 @@ def legend(owner: Axes | Figure, columns: int, **options: Any) -> None:
     owner.legend(ncols=columns, **place | tight | options)
 
 
+def fit(figure: Figure) -> None:
+    """Move labels and titles that are too long to the end of their axes, and elide those that still are.
+
+    The constrained layout makes no room for their length: they would stand out of the figure, or cover each other.
+    """
+    figure.draw_without_rendering()
+    page = figure.bbox.padded(-MARGIN * figure.dpi)
+    for axes in figure.axes:
+        ends = axes.get_window_extent()
+        across, up = (page.x0, page.x1, ends.x1), (ends.y0 - MARGIN * figure.dpi, page.y1, ends.y1)
+        for text, along, (low, high, end) in (
+            (axes.title, "x", across),
+            (axes.xaxis.label, "x", across),
+            (axes.yaxis.label, "y", up),
+        ):
+            extent = text.get_window_extent()
+            if getattr(extent, f"{along}0") < low or getattr(extent, f"{along}1") > high:
+                text.set(horizontalalignment="right", **{along: 1.0})
+                elided = partial(typography.elide, available=(end - low) / figure.dpi, size=float(text.get_fontsize()))
+                text.set_text("\n".join(map(elided, text.get_text().split("\n"))))
+
+
 def settle(axes: Axes) -> None:
     """Make ticks that are drawn later look as the style says that is in use now."""
     style = mpl.rcParams

@@ -12,7 +12,7 @@ from matplotlib.textpath import text_to_path
 POINTS_PER_INCH = 72
 FAMILY = "DejaVu Sans"
 # Drawn text may be wider than measured text, since low resolutions round each letter's width.
-SLACK = 1.03
+SLACK = 1.05
 
 
 @lru_cache(maxsize=8192)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeGuard
 
 import pandas as pd
 
+from diswot.benchmarks.errors import counted
+
 NOT_DEFINED = "not defined"
 
 #: The smallest probability that is written as it is.
 _SMALLEST = 0.001
-
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,6 @@ def measured(value: object, written: Callable[[float], str] = rough) -> Number:
     return Number(float(value), written(value)) if finite(value) else UNKNOWN
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return ``1 cell``, ``15,625 cells``."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
 def span(lowest: int, highest: int) -> str:
     """Return ``64``, or ``60 to 64`` where the two differ."""
     return f"{lowest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"
@@ -142,12 +137,6 @@ def joined(*parts: str) -> str:
 def left_out(count: int, noun: str, plural: str = "", why: str = "") -> str:
     """Return how many things are not shown; empty where all are."""
     return f"{counted(count, noun, plural)} {why} left out".replace("  ", " ") if count > 0 else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in a row, the first ones of many and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return f"{', '.join(names[:_MOST_NAMED])} and {more} more" if more > 0 else ", ".join(names)
 
 
 def plain(value: object) -> str:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from diswot.benchmarks.errors import InputError, described, elided, named, printable, quoted, unknown
+from diswot.benchmarks.errors import InputError, counted, described, elided, named, printable, quoted, unknown
 
 
 class _NoSearchError(InputError):
@@ -37,6 +37,11 @@ def test_quoted_leaves_out_the_middle_of_a_long_value() -> None:
     assert quoted("x" * 80) == f"'{'x' * 80}'"
     assert quoted("x" * 20_000) == f"'{'x' * 38}...{'x' * 38}'"
     assert elided("abcdefgh", 7) == "ab...gh"
+
+
+def test_counted_has_a_plural_and_thousands() -> None:
+    assert [counted(number, "proxy", "proxies") for number in (1, 2)] == ["1 proxy", "2 proxies"]
+    assert counted(15625, "cell") == "15,625 cells"
 
 
 def test_unknown_names_long_values_briefly() -> None:

@@ -60,7 +60,7 @@ def test_imported_file_is_a_target_for_every_network(
     Path("published.json").write_text(json.dumps(content))
     said = cli("tables", "import", "published.json")
     assert said.out.splitlines() == [
-        "wrote published.parquet, 6561 cells, 4 columns, and its card beside it",
+        "wrote published.parquet, 6,561 cells, 4 columns, and its card beside it",
         "use it as --target published.parquet:COLUMN, such as published.parquet:test",
     ]
     cli("evaluate", "--space", "nbmacro", "--cells", 20, "--proxies", "flops", "--workers", 1, "--out", "run")

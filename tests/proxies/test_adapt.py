@@ -197,7 +197,7 @@ def test_a_teacher_of_another_shape_is_told_what_compares_any(batch: Batch) -> N
 def test_a_teacher_of_another_shape_leaves_the_other_scores(batch: Batch) -> None:
     student, teacher = small(), small(1, width=12)
     with pytest.warns(UserWarning, match=r"fitnet is NaN: teacher: fitnet needs equal shapes") as warned:
-        found = proxies.score(student, *batch, ["snip", "fitnet", "rkd"], teacher=teacher, undefined="nan")
+        found = diswot.score(student, *batch, ["snip", "fitnet", "rkd"], teacher=teacher, undefined="nan")
     assert warned[0].filename == __file__
     assert math.isnan(found.pop("fitnet"))
     assert found == proxies.score(student, *batch, ["snip", "rkd"], teacher=teacher)

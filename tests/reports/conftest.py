@@ -463,7 +463,7 @@ def labels(axis: Axis) -> list[Text]:
 
 
 def _assert_legible(figure: Figure) -> None:
-    for dpi in (100, 300):
+    for dpi in (100, 150, 200, 300):
         figure.set_dpi(dpi)
         figure.draw_without_rendering()
         found = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]

@@ -112,6 +112,18 @@ def test_a_page_without_the_best_proxy_says_so(results: Any, tmp_path: Path) -> 
     assert f"the highest correlation is that of {best}, which is not among those shown" in page
 
 
+def test_an_unknown_name_in_labels_is_refused_with_the_nearest(
+    results: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=r"^labels: 'zenn' is not known; did you mean 'zen'\?"):
+        reports.build([results], tmp_path, ("bars",), look.Look(labels={"zenn": "Zen-NAS"}))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("diswot,DisWOT\ns0-diswot:vanila,alone\n")
+    words = ["correlate", "s0-noise", "--labels", str(labels), "--latex", str(tmp_path / "table.tex")]
+    assert main(words) == 2
+    assert "--labels: 's0-diswot:vanila' is not known; did you mean 's0-diswot:vanilla'?" in capsys.readouterr().err
+
+
 def test_correlate_writes_tables_of_a_choice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "table.tex"
     words = ["correlate", "s0-noise", "--target", "s0-diswot:vanilla", "--proxies", "snip,diswot", "--latex", str(file)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import diswot
 from diswot.benchmarks.errors import InputError
 from diswot.harness.runs.results import Results
+from diswot.reports.figures import recall
 
 DISTILLED, VANILLA = "s0-diswot:distilled", "s0-diswot:vanilla"
 PROXIES = ["snip", "zen", "nwot", "meco"]
@@ -53,6 +56,10 @@ def widths(axes: Axes) -> list[float]:
     return [float(bar.get_width()) for bar in axes.patches]
 
 
+def legend(axes: Axes) -> list[str]:
+    return [text.get_text() for text in (axes.get_legend() or axes.figure.legends[0]).get_texts()]
+
+
 @pytest.mark.parametrize("name", diswot.plot.__all__)
 def test_every_function_draws_onto_new_and_onto_given_axes(results: Results, name: str) -> None:
     draw = getattr(diswot.plot, name)
@@ -63,6 +70,39 @@ def test_every_function_draws_onto_new_and_onto_given_axes(results: Results, nam
     _, given = plt.subplots()
     assert draw(results, ax=given) is given
     assert given.has_data()
+
+
+@pytest.fixture(scope="module")
+def only_vanilla(make: Callable[..., Results], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return make(tmp_path_factory.mktemp("vanilla") / "s0", names=PROXIES, cells=10, targets=[VANILLA])
+
+
+@pytest.fixture(scope="module")
+def long_named(
+    make: Callable[..., Results], searched: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Results:
+    proxies = [f"a_proxy_whose_name_goes_on_and_on_{number}_until_$x^2$ nothing_fits" for number in range(4)]
+    columns = ("distilled", "vanilla", "quantised_after_training", "noisy")
+    targets = [*(f"table-with-a-name-of-some-length:{column}" for column in columns), "analog-nasbench:baseline"]
+    run = make(tmp_path_factory.mktemp("long") / "s0", names=proxies, cells=30, targets=targets, trainings=2)
+    return replace(run, search=searched(drivers=proxies, targets=targets[:2]))
+
+
+@pytest.mark.parametrize("name", diswot.plot.__all__)
+def test_nothing_is_cut_off_however_long_names_are(
+    long_named: Results, name: str, assert_legible: Callable[[Figure], None]
+) -> None:
+    draw = getattr(diswot.plot, name)
+    target = next(iter(long_named.evidence["target"]))
+    several = {"targets": [target]} if name in ("bars", "heatmap") else {"target": target}
+    labels = {target: "the target " * 12, long_named.evidence["proxy"].iloc[0]: "a label " * 12}
+    for options in ({}, several, {**several, "labels": labels}):
+        assert_legible(draw(long_named, **options).figure)
+
+
+def test_bars_name_a_target_whole_where_it_has_room(long_named: Results) -> None:
+    label = diswot.plot.bars(long_named, target="analog-nasbench:baseline").get_xlabel()
+    assert label == "Spearman correlation with analog-nasbench:baseline"
 
 
 def test_bars_are_the_correlations_best_first(results: Results) -> None:
@@ -91,7 +131,8 @@ def test_bars_honour_proxies_order_and_labels(results: Results) -> None:
 
 def test_scatter_draws_ranks_and_marks_the_most_accurate_cells(results: Results) -> None:
     axes = diswot.plot.scatter(results, proxy="zen", target=DISTILLED, annotate=10, labels={"zen": "Zen-NAS"})
-    assert axes.get_title() == "Zen-NAS"
+    stated = evidence(results).loc["zen", ["spearman", "spearman_std"]]
+    assert axes.get_title().startswith(f"Zen-NAS\nSpearman {stated.iloc[0]:.3f} ± {stated.iloc[1]:.3f}   Kendall 0.")
     drawn = axes.collections[0].get_offsets()
     scores = results.scores[results.scores["proxy"] == "zen"].sort_values(["seed", "cell"])
     assert list(drawn[:, 0]) == list(scores.groupby("seed")["value"].rank(ascending=False))
@@ -102,7 +143,7 @@ def test_scatter_draws_ranks_and_marks_the_most_accurate_cells(results: Results)
 
 def test_scatter_is_of_the_best_scored_proxy_by_default(results: Results) -> None:
     best = evidence(results).loc[PROXIES, "spearman"].idxmax()
-    assert diswot.plot.scatter(results).get_title() == best
+    assert diswot.plot.scatter(results).get_title().split("\n")[0] == best
 
 
 def test_heatmap_holds_the_correlations_between_proxies(results: Results) -> None:
@@ -122,8 +163,30 @@ def test_heatmap_with_targets_holds_the_correlations_with_them(results: Results)
 
 def test_recall_draws_a_curve_a_proxy_that_ends_at_one(results: Results) -> None:
     axes = diswot.plot.recall(results, proxies=["zen", "snip"], order="given", labels={"zen": "Zen-NAS"})
-    assert [line.get_label() for line in axes.lines[1:]] == ["Zen-NAS", "snip"]
+    assert legend(axes) == ["Zen-NAS", "snip", "chance"]
     assert [line.get_ydata()[-1] for line in axes.lines] == [1, 1, 1]
+
+
+def test_recall_and_the_report_choose_alike(run: Callable[..., Results]) -> None:
+    results = run(names=[*"abcdefgh"], cells=20)
+    scores = results.scores.set_index("proxy")["value"]
+    results.scores.loc[results.scores["proxy"] == "b", "value"] = np.exp(scores["a"].to_numpy())
+    drawing = recall.drawings(results)[0]
+    shown = list(drawing.data["proxy"].unique())
+    assert len(shown) == 6
+    assert len({"a", "b"} & set(shown)) == 1
+    assert re.search("; (b ranks the cells exactly as a|a ranks the cells exactly as b)", drawing.caption)
+    assert legend(diswot.plot.recall(results)) == [*shown, "chance"]
+    assert legend(diswot.plot.recall(results, proxies=["a", "b"], order="given")) == ["a", "b", "chance"]
+
+
+def test_recall_and_scatter_draw_ensembles(run: Callable[..., Results]) -> None:
+    results = run(names=["diswot_semantic", "diswot_relation"], cells=12)
+    axes = diswot.plot.recall(results, proxies=["diswot_rank"])
+    assert legend(axes) == ["diswot_rank", "chance"]
+    axes = diswot.plot.scatter(results, proxy="diswot_rank")
+    ranks, accuracies = np.asarray(axes.collections[0].get_offsets()).T
+    assert np.corrcoef(ranks, accuracies)[0, 1] == pytest.approx(evidence(results).loc["diswot_rank", "spearman"])
 
 
 def test_cost_draws_relative_costs_against_correlations(results: Results) -> None:
@@ -153,6 +216,9 @@ def test_trajectories_draw_the_curves_of_evolution(results: Results) -> None:
     ("call", "sentence"),
     [
         (lambda run: diswot.plot.bars(run, target="s0-diswot:destilled"), "target: .* did you mean 's0-diswot:dis"),
+        (lambda run: diswot.plot.heatmap(run, targets=["s0-diswot:vanila"]), "targets: .* did you mean 's0-diswot:van"),
+        (lambda run: diswot.plot.bars(run, target="nb201-kd:vanilla"), "target: 'nb201-kd:vanilla' is not known"),
+        (lambda run: diswot.plot.bars(run, labels={"zenn": "Zen"}), "labels: 'zenn' is not known; did you mean 'zen'"),
         (lambda run: diswot.plot.bars(run, proxies=["zenn"]), "proxies: 'zenn' is not known; did you mean 'zen'"),
         (lambda run: diswot.plot.bars(run, proxies=[]), "proxies: the list is empty"),
         (lambda run: diswot.plot.heatmap(run, order="values"), "order: 'values' is not known; did you mean 'value'"),
@@ -169,6 +235,32 @@ def test_what_is_not_there_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         call(results)
+
+
+@pytest.mark.parametrize("name", [name for name in diswot.plot.__all__ if name != "trajectories"])
+def test_a_target_that_the_run_lacks_names_the_command(only_vanilla: Results, name: str) -> None:
+    several = name == "heatmap"
+    options = {"targets": [DISTILLED]} if several else {"target": DISTILLED}
+    sentence = f"the run was not correlated with {DISTILLED}; run `run.correlate(['{DISTILLED}'])` first."
+    with pytest.raises(InputError, match=re.escape(f"target{'s' * several}: {sentence}")):
+        getattr(diswot.plot, name)(only_vanilla, **options)
+
+
+def test_a_target_that_the_search_lacks_names_the_command(results: Results) -> None:
+    sentence = f"target: the search does not know {VANILLA}; run `run.search('meco', targets=['{VANILLA}'])` first."
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        diswot.plot.trajectories(results, target=VANILLA)
+
+
+@pytest.mark.parametrize("name", ["nwot", "log_rank_6", DISTILLED, "nb201-kd:distilled", "zen"])
+def test_labels_of_the_registry_and_of_tables_are_known(results: Results, name: str) -> None:
+    assert diswot.plot.recall(results, proxies=["zen"], labels={name: "a label"}).has_data()
+
+
+@pytest.mark.parametrize("name", diswot.plot.__all__)
+def test_every_function_refuses_the_label_of_nothing(results: Results, name: str) -> None:
+    with pytest.raises(InputError, match=r"^labels: 's0-diswot:destilled' is not known; did you mean '"):
+        getattr(diswot.plot, name)(results, labels={"s0-diswot:destilled": "KD"})
 
 
 def test_over_vanilla_takes_a_table_with_both_accuracies(run: Callable[..., Results]) -> None:

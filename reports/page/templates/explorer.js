@@ -229,7 +229,14 @@ function explore(part) {
     const scales = { x: scaleOf(view.x, view.ranked), y: scaleOf(view.y, view.ranked) };
     if (zoom) for (const axis of ["x", "y"]) [scales[axis].low, scales[axis].high] = zoom[axis];
     const scale = ({ low, high, ...rest }) => ({ ...rest, time: false, range: () => [low, high] });
+    // Ranks begin at 1, and there is no rank 0.
+    const ranks = (_, which, low, high, step) => {
+      const ticks = low <= 1 ? [1] : [];
+      for (let tick = Math.max(step, Math.ceil(low / step) * step); tick <= high; tick += step) if (tick > 1) ticks.push(tick);
+      return ticks;
+    };
     const axis = (label) => ({
+      ...(view.ranked ? { splits: ranks } : {}),
       ...{ label, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif", stroke: colour("--ink") },
       ...{ grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } },
     });

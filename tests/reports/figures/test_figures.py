@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -27,7 +28,7 @@ from diswot.reports.figures import (
 )
 from diswot.reports.figures.drawing import Drawing
 from diswot.reports.figures.kinds import KINDS
-from diswot.reports.style import canvas
+from diswot.reports.style import canvas, look
 
 TARGET = "s0-diswot:distilled"
 
@@ -218,7 +219,7 @@ def test_ranks_have_one_for_the_best_and_undefined_scores_last(run: Callable[...
 def test_a_lower_is_better_proxy_is_turned(run: Callable[..., Results]) -> None:
     results = run(cells=3, targets=[TARGET])
     results.scores["value"] = [3.0, 1.0, 2.0]
-    results.evidence["direction"] = "lower"
+    results.evidence["direction"] = results.proxies["direction"] = "lower"
     assert only(scatter.drawings(results)).data["score_rank"].tolist() == [3, 1, 2]
 
 
@@ -239,7 +240,7 @@ def test_figures_leave_out_what_correlations_left_out(run: Callable[..., Results
     results = replace(results, method=results.method.model_copy(update={"undefined": "omit"}))
     points = next(drawing.data for drawing in scatter.drawings(results) if "zen" in drawing.stem)
     assert len(points) == defined == points["score_rank"].max()
-    curves = recall.recall_data(results, TARGET, 0)
+    curves, _ = recall.recall_data(results, TARGET, 0, names)
     assert set(curves.loc[curves["proxy"] == "zen", "cells"]) == {defined}
     wide = results.scores.pivot_table(index="cell", columns="proxy", values="value")
     found = only(agreement.drawings(results)).data.set_index(["proxy", "other"])["spearman"]
@@ -247,10 +248,28 @@ def test_figures_leave_out_what_correlations_left_out(run: Callable[..., Results
     assert all("ranked worst" not in one.caption for one in (*agreement.drawings(results), *recall.drawings(results)))
 
 
-def test_ensembles_have_bars_but_no_scatter(run: Callable[..., Results]) -> None:
+def test_ensembles_have_bars_and_scatters(run: Callable[..., Results]) -> None:
     results = run(names=["diswot_semantic", "diswot_relation"], cells=8)
     assert "diswot_rank" in set(bars.bar_data(results)["proxy"])
-    assert len(scatter.drawings(results)) == 2
+    stems = {drawing.stem for drawing in scatter.drawings(results)}
+    assert stems & {f"scatter_{name}_s0-diswot-distilled" for name in ("diswot_rank", "diswot_log_rank")}
+
+
+def test_of_proxies_that_rank_all_cells_alike_one_has_a_scatter(run: Callable[..., Results]) -> None:
+    results = run(names=["snip", "zen", "nwot"], cells=9, seeds=2)
+    scores = results.scores.set_index("proxy")["value"]
+    results.scores.loc[results.scores["proxy"] == "zen", "value"] = np.exp(scores["snip"].to_numpy())
+    captions = [drawing.caption for drawing in scatter.drawings(results)]
+    assert len(captions) == 2
+    assert (
+        sum(
+            bool(re.search("; (zen ranks the cells exactly as snip|snip ranks the cells exactly as zen)", one))
+            for one in captions
+        )
+        == 1
+    )
+    with look.using(look.Look(("snip", "zen"))):
+        assert len(scatter.drawings(paper.chosen(results, ("snip", "zen")))) == 2
 
 
 def test_failed_scores_are_left_out_and_counted(run: Callable[..., Results]) -> None:
@@ -333,11 +352,24 @@ def test_the_front_holds_what_no_cheaper_proxy_beats(run: Callable[..., Results]
     assert cost.drawings(results) == []
 
 
+def test_cost_names_the_front_and_the_user_s_own_proxies(run: Callable[..., Results]) -> None:
+    results = run(names=["a", "b", "c", "mine", "d", "e"], cells=10, targets=[TARGET])
+    rows = "name,seconds,relative_cost\na,1,1\nb,1,2\nc,1,3\nmine,1,4\nd,1,2\ne,1,2\n"
+    (results.folder / "costs.csv").write_text(rows)
+    correlations = {"a": 0.5, "b": 0.4, "c": 0.6, "mine": -0.4, "d": 0.4, "e": 0.4}
+    results.evidence["spearman"] = results.evidence["proxy"].map(correlations)
+    results.evidence.loc[results.evidence["proxy"] == "mine", "family"] = "plug-in"
+    axes = only(cost.drawings(results)).figure.axes[0]
+    assert axes.get_xlabel() == "Cost relative to one forward and backward pass"
+    named = [text.get_text() for text in axes.texts if text.get_text()]
+    assert named == ["mine", "a", "c", "b", "d"]  # at the right from below, then at both sides of the dot of b, d and e
+
+
 def test_recall_of_the_accuracy_itself_is_one_and_of_a_constant_is_chance(run: Callable[..., Results]) -> None:
     results = run(names=["right", "constant"], cells=40, targets=[TARGET])
     accuracies = results.targets["accuracy"].to_numpy()
     results.scores["value"] = [*accuracies, *np.ones(40)]
-    data = recall.recall_data(results, TARGET, 0)
+    data, _ = recall.recall_data(results, TARGET, 0, ["right", "constant"])
     assert data.loc[data["proxy"] == "right", "recall"].tolist() == pytest.approx([1.0] * data["k"].nunique())
     chance = data[data["proxy"] == "constant"]
     assert chance["recall"].tolist() == pytest.approx(chance["share"].tolist())

@@ -296,6 +296,23 @@ def test_hovering_and_arrow_keys_name_cells(driver: Any, address: str) -> None:
     assert f"cell={best.removeprefix('Cell ')}" in driver.current_url
 
 
+def test_ranks_in_the_explorer_begin_at_one(driver: Any, address: str) -> None:
+    show(driver, address, 1600, "light", "explorer")
+    driver.execute_script("""
+        const drawn = CanvasRenderingContext2D.prototype.fillText;
+        window.texts = [];
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+            window.texts.push(text);
+            drawn.call(this, text, ...place);
+        };
+    """)
+    chosen(driver, "target", "s0-diswot:vanilla")
+    texts = waiting(driver, "return window.texts.length > 8 && window.texts")
+    assert texts.count("1") == 2
+    assert "0" not in texts
+    assert any("(1 = best)" in text for text in texts)
+
+
 def test_dragging_lists_the_cells_of_an_area(driver: Any, address: str) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 

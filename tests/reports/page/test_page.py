@@ -11,7 +11,7 @@ import pytest
 
 from diswot import reports
 from diswot.harness.runs.results import Answered
-from diswot.reports.page import content, page, tables
+from diswot.reports.page import board, content, page, tables
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 
@@ -351,6 +351,27 @@ def test_ensembles_and_citations_are_named(run: Callable[..., Any]) -> None:
     assert cited["Dong, Li and Wei, DisWOT, CVPR 2023"] == "table s0-diswot"
     assert cited["Lee et al., SNIP, ICLR 2019, https://arxiv.org/abs/1810.02340"] == "jacov, snip, synflow"
     assert any(names == "vote" for names in cited.values())
+
+
+def test_the_chart_marks_ensembles_whose_members_were_chosen(run: Callable[..., Any]) -> None:
+    chart = board.board(run(names=["jacov", "live_flops", "diswot_semantic", "diswot_relation"], cells=9))
+    assert chart is not None
+    called = {line.proxy: line.called for line in chart.lines}
+    assert called["jacov_flops"] == "jacov_flops ‡"
+    assert called["diswot_rank"] == "diswot_rank"
+    (note,) = chart.notes
+    assert note.startswith("‡ an ensemble of proxies; this project chose its members by 200-epoch CIFAR-10 accuracies")
+
+
+def test_the_partial_correlation_names_its_target_and_what_it_controls_for(run: Callable[..., Any]) -> None:
+    heads = [column.label for column in content.correlation_table(run(names=["snip", "zen"], cells=9)).columns]
+    assert "Partial, s0-diswot:distilled, controlling for FLOPs" in heads
+
+
+def test_a_title_does_not_repeat_itself(run: Callable[..., Any]) -> None:
+    assert content.title(run("s0-cifar100")) == "s0 · cifar100"
+    assert content.title(run("s0")) == "s0 · cifar100"
+    assert content.title(run("mine")) == "s0 · cifar100 · mine"
 
 
 def test_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from diswot.harness.runs import stored_search
 from diswot.harness.runs.results import Results
@@ -57,12 +59,36 @@ def test_the_findings_say_how_the_winner_was_chosen_and_judged(searched: Callabl
     assert "Winner" not in dict(findings(searched(winner=False)))
 
 
+def test_the_findings_compare_evolution_with_random_search(searched: Callable[..., Search]) -> None:
+    search = searched(drivers=("a",), targets=(TARGET,))
+    evolution = search.summary["algorithm"] == "evolution"
+    search.summary.loc[evolution, "random_evaluations"] = 199.0
+    search.summary.loc[evolution, "evaluations_saved"] = 199 / 44
+    search.summary.loc[evolution, ["fewer", "fewer_low", "fewer_high"]] = [150.5, 140.0, 161.0]
+    first = (
+        "Evolution reaches random search's median final score after 44 evaluations (median), random search after 199 "
+        "(by theory): a factor of 4.52. "
+    )
+    second = "is there 150 [140, 161] evaluations earlier on average."
+    assert f"{first}From the same first cells, evolution {second}" in dict(findings(search))["Best score"]
+    search.summary["evaluations_saved"] = np.nan
+    alone = "From the same first cells, evolution reaches random search's median final score 150 [140, 161] evaluations"
+    assert alone in dict(findings(search))["Best score"]
+
+
+@pytest.mark.parametrize("name", ["one driver", "eight drivers, three teachers", "some accuracies"])
+def test_findings_are_short_sentences(search_case: Callable[[str], Results], name: str) -> None:
+    for about, sentences in findings(of(search_case(name))):
+        for sentence in re.split(r"(?<=[.:;]) ", re.sub(r"\([^)]*\)|\[[^]]*\]", "", sentences)):
+            assert len(sentence.split()) <= 25, (about, sentence)
+
+
 def test_the_findings_compare_seconds_only_with_both_machines(searched: Callable[..., Search]) -> None:
     search = searched()
     said = dict(findings(search))[TARGET]
     assert "80 trainings on average" in said
-    assert "20 h at 15 min each (nb201-kd, median on 2 threads of an Epyc 7B13)" in said
-    assert "a search by diswot takes 24 s (costs.csv: each proxy computed alone" in said
+    assert "They take 20 h, at 15 min each (nb201-kd, median on 2 threads of an Epyc 7B13)." in said
+    assert "A search by diswot takes 24 s (costs.csv: each proxy computed alone" in said
     assert "The ratio, 3,000, belongs to these two measurements alone." in said
     silent = replace(search, info=search.info.model_copy(update={"trainings": {}}))
     assert "trainings" not in dict(findings(silent))[TARGET]
@@ -85,9 +111,9 @@ def test_the_findings_say_whether_the_teacher_matters(searched: Callable[..., Se
     search.teachers["spearman"] = [0.5, 1.0]
     search.summary[["accuracy", "accuracy_low", "accuracy_high"]] = [93.0, 92.0, 94.0]
     assert dict(findings(search))["Other teachers"] == (
-        "Beside 2 teachers, flops scores every cell alike. The scores of diswot correlate at 0.500 (Spearman) between "
-        "teachers; 25 % of the searches with equal seeds end with the same pick. For no driver and target do the "
-        "intervals of the picks' accuracies with two teachers lie apart."
+        "With each of 2 teachers, flops scores every cell alike. The scores of diswot correlate at 0.500 (Spearman) "
+        "between teachers. 25 % of its searches with equal seeds end with the same pick. No driver's picks differ "
+        "clearly between two teachers: all intervals of their accuracies overlap."
     )
     better = (search.summary["teacher"] == "resnet56") & (search.summary["driver"] == "diswot")
     search.summary.loc[better, ["accuracy", "accuracy_low", "accuracy_high"]] = [96.0, 95.0, 97.0]

@@ -21,7 +21,6 @@ def test_numbers_are_written_alike() -> None:
     assert wording.decimal(-0.0001) == "0.000"
     assert wording.with_std(0.5, float("nan")) == "0.500"
     assert wording.with_std(float("nan"), 0.1) == "not defined"
-    assert wording.counted(15625, "cell") == "15,625 cells"
     assert wording.with_interval(0.5, 0.25, 0.75) == "0.500 [0.250, 0.750]"
     assert wording.with_interval(0.5, float("nan"), 0.75) == "0.500"
     assert wording.probability(0.0004).text == "< 0.001"
