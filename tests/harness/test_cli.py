@@ -715,18 +715,18 @@ def test_the_costs_of_another_version_are_measured(tmp_path: Path, monkeypatch: 
     from diswot.harness.compute import bench, costs, plan, sweep
     from diswot.proxies import registry
 
-    def measure() -> float:
+    def seconds_alone() -> float:
         tiny = plan.make("l2_norm", space="s0", cells=[111], batch_size=4, teacher="s0:111", device="cpu", workers=1)
         bench.keep(sweep.prepare(tiny), tiny, tmp_path)
         table = costs.read(costs.path_of(tmp_path))
         assert table is not None
         return float(table.loc["l2_norm", "seconds"])
 
-    first = measure()
-    assert measure() == first
+    first = seconds_alone()
+    assert seconds_alone() == first
     newer = replace(registry.get("l2_norm"), version="2")
     monkeypatch.setitem(registry._registered, "l2_norm", newer)
-    assert measure() != first
+    assert seconds_alone() != first
 
 
 def test_a_path_may_begin_with_the_home_folder_where_no_shell_sees_it(
