@@ -38,6 +38,7 @@ def require(
         diswot.benchmarks.errors.InputError: if a kind of figure or a label is not known, or a run has no such proxy or
             ensemble.
     """
+    from diswot.benchmarks import spaces
     from diswot.benchmarks.errors import unknown
     from diswot.harness.evidence import ensembles
     from diswot.harness.runs import results, run_folder
@@ -55,8 +56,10 @@ def require(
             if name not in known:
                 raise unknown("proxies", name, known)
         if labels:
-            asked = results.targets_of(run_folder.read_info(folder).space, targets)
-            paper.check_labels(labels, {*own, *(asked or results.load(folder).evidence["target"])})
+            space = spaces.get(run_folder.read_info(folder).space)
+            asked = results.targets_of(space.name, targets or space.targets)
+            before = () if targets else results.load(folder).evidence["target"]
+            paper.check_labels(labels, {*own, *asked, *before})
 
 
 def build(
