@@ -42,8 +42,12 @@ class Recomputation:
     @property
     def beyond(self) -> pd.Series:
         """The differences of the proxies that are beyond their tolerance."""
-        allowed = [TOLERANCES.get(str(name), TOLERANCE) for name in self.differences.index]
-        return self.differences[self.differences > allowed]
+        return self.differences[self.differences > list(map(tolerance, self.differences.index))]
+
+
+def tolerance(proxy: str) -> float:
+    """Return how far, relative to the score, rounding may move a proxy's score."""
+    return TOLERANCES.get(proxy, TOLERANCE)
 
 
 def sample(count: int, seed: int = 0) -> tuple[int, ...]:

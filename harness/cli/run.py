@@ -90,9 +90,11 @@ def _precomputed(out: Path, targets: tuple[str, ...], full: bool, workers: int |
     cells = recomputation.sample(RECOMPUTED)
     progress.say(f"first, the fast suite is recomputed here on {len(cells)} of the reference cells")
     same = recomputation.recompute(cells, workers or pool.default_workers())
+    furthest = str(same.differences.index[0])
     progress.say(
         f"{same.identical} of {same.scores} recomputed scores have the same bits; the others differ by "
-        f"{same.differences.max():.1g} at most, relative to the score ({same.differences.index[0]})"
+        f"{same.differences.max():.1g} at most, relative to the score ({furthest}, whose tolerance is "
+        f"{recomputation.tolerance(furthest):g})"
     )
     for name, difference in same.beyond.items():
         progress.say(
