@@ -276,11 +276,10 @@ def test_new_axes_look_the_same_when_ticks_are_added_later(results: Results) -> 
     assert {label.get_fontsize() for label in axes.get_yticklabels()} == {7}
 
 
-def test_the_example_of_the_docs_runs(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "paper-figures.md").read_text(encoding="utf-8")
     example = page.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(diswot, "load", lambda folder: results, raising=False)
     exec(example, {})
     assert all((tmp_path / name).stat().st_size for name in ("bars.pdf", "both.pdf"))
 
