@@ -2,12 +2,12 @@
 
 docs/calibration/README.md has the recipes' purpose and the rule that decides. ``train`` is resumable: the same command
 continues it. It takes the functions eight at a time through all recipes.
-``compare`` writes docs/calibration/recipes.csv and prints one line a recipe.
+``compare`` writes docs/calibration/recipes.csv, the trainings, and comparison.csv, what follows from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -26,6 +26,10 @@ Statistic = Callable[[pd.DataFrame], float]
 TEACHER = str(DOCS.parent / "benchmarks" / "tables" / "data" / "nb201-kd-teacher.pt")
 MINI = DOCS / "calibration" / "nb201-kd-trainings.csv"
 RESAMPLES = 1_000
+SPACE = spaces.get("nb201")
+
+#: How many functions a recipe is compared on, and how few a statistic may be of.
+FUNCTIONS, FEWEST = 24, 10
 
 #: Changes of `mini`, and what has to be trained: temperature and weights do not change the vanilla student.
 RECIPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -55,7 +59,7 @@ def main() -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--image-dir", type=click.Path(path_type=Path))
-@click.option("--functions", default=24, show_default=True, help="At most; a multiple of 8.")
+@click.option("--functions", default=FUNCTIONS, show_default=True, help="At most; a multiple of 8.")
 @click.option("--seeds", default=1, show_default=True)
 @click.option("--recipe", "names", multiple=True, type=click.Choice(list(RECIPES)), help="Repeatable; default all.")
 def train(folder: Path, image_dir: Path | None, functions: int, seeds: int, names: tuple[str, ...]) -> None:
@@ -83,54 +87,74 @@ def train(folder: Path, image_dir: Path | None, functions: int, seeds: int, name
 @click.argument("folder", type=click.Path(path_type=Path))
 def compare(folder: Path) -> None:
     """Compare every recipe with `mini` on the functions that it has, with bootstrap intervals over functions."""
-    space = spaces.get("nb201")
-    mini = by_function(pd.read_csv(MINI).query("seed == 0"))
+    mini = pd.read_csv(MINI)
     truth = tables.load(stratified.TABLE).frame[stratified.COLUMN]
+    first = by_function(mini, seed=0)
+    compared = [*_statistics("mini", first[first.index.isin(stratified.functions(FUNCTIONS))], first, truth)]
     parts = []
-    for name, (_, distillers) in RECIPES.items():
+    for name in RECIPES:
         own = folder / name.replace(" ", "-")
         trained = accuracies.trainings(own) if own.is_dir() else pd.DataFrame()
         if trained.empty:
             continue
         parts.append(trained.assign(recipe=name))
-        found = by_function(trained)
-        if "none" not in distillers:
-            found["none"] = mini["none"]
-        pairs = found.join(mini.add_suffix(" of mini")).dropna().join(truth.rename("truth"))
-        for half, part in {"all": pairs, "better half": pairs[pairs.index.isin(stratified.better())]}.items():
-            seconds = trained.groupby("distiller")["seconds"].mean().round(1).to_dict()
-            print(f"\n{name}, {half}: n = {len(part)}, CPU-seconds {seconds}")
-            for label, of in STATISTICS.items():
-                value, low, high = bootstrapped(part, of)
-                print(f"  {label}: {value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})")
-    columns = ["recipe", *parts[0].columns.drop("recipe")]
-    whole = pd.concat(parts)[columns]
-    whole.insert(1, "function", whole["cell"].map(space.representative))
+        students = by_function(trained, seed=0)
+        students["none"] = students.get("none", first["none"])  # what is left out is that of `mini`
+        again = by_function(trained, seed=1).add_suffix(" again")
+        compared += _statistics(name, students.join(again), first, truth)
+    table = pd.DataFrame(compared)
+    table.round(4).to_csv(DOCS / "calibration" / "comparison.csv", index=False)
+    print(table.round(3).to_string(index=False))
+    whole = pd.concat(parts)
+    whole.insert(0, "function", whole["cell"].map(SPACE.representative))
+    whole.insert(0, "recipe", whole.pop("recipe"))
     whole.to_csv(DOCS / "calibration" / "recipes.csv", index=False)
 
 
-def by_function(trained: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies in percent by function, a column ``none`` and ``kd``."""
-    good = trained[(trained["status"] == "ok") & trained["distiller"].isin(["none", "kd"])]
+def _statistics(
+    recipe: str, students: pd.DataFrame, mini: pd.DataFrame, truth: pd.Series
+) -> Iterator[dict[str, object]]:
+    pairs = students.join(mini.add_suffix(" of mini")).join(truth.rename("truth"))
+    for half, part in {"all": pairs, "better half": pairs[pairs.index.isin(stratified.better())]}.items():
+        for statistic, (columns, of) in STATISTICS.items():
+            known = part.reindex(columns=list(dict.fromkeys([*columns, "truth"]))).dropna()
+            if len(known) >= FEWEST:
+                value, low, high = bootstrapped(known, of)
+                about = {"recipe": recipe, "half": half, "statistic": statistic, "n": len(known)}
+                yield about | {"value": value, "low": low, "high": high}
+
+
+def by_function(trained: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the accuracies of a seed in percent by function, a column ``none`` and ``kd``."""
+    good = trained[(trained["status"] == "ok") & (trained["seed"] == seed) & trained["distiller"].isin(["none", "kd"])]
     wide = good.pivot(index="cell", columns="distiller", values="accuracy")
-    wide.index = wide.index.map(spaces.get("nb201").representative)
+    wide.index = wide.index.map(SPACE.representative)
     return wide[~wide.index.duplicated()]
 
 
-def fidelity(pairs: pd.DataFrame, column: str) -> float:
-    """Return the Spearman correlation of a column with 200-epoch accuracies."""
-    return float(pairs[column].corr(pairs["truth"], method="spearman"))
+def _alike(one: str, other: str) -> tuple[tuple[str, ...], Statistic]:
+    return (one, other), lambda pairs: float(pairs[one].corr(pairs[other], method="spearman"))
 
 
-STATISTICS: dict[str, Statistic] = {
-    "gain": lambda pairs: (pairs["kd"] - pairs["none"]).mean(),
-    "gain - gain of mini": lambda pairs: (
-        pairs["kd"] - pairs["none"] - pairs["kd of mini"] + pairs["none of mini"]
-    ).mean(),
-    "fidelity of vanilla": lambda pairs: fidelity(pairs, "none"),
-    "fidelity of distilled": lambda pairs: fidelity(pairs, "kd"),
-    "fidelity of distilled - that of mini": lambda pairs: fidelity(pairs, "kd") - fidelity(pairs, "kd of mini"),
-    "vanilla with distilled": lambda pairs: float(pairs["none"].corr(pairs["kd"], method="spearman")),
+def _fidelity_gained(pairs: pd.DataFrame) -> float:
+    ranks = pairs.rank()
+    return float(ranks["kd"].corr(ranks["truth"]) - ranks["kd of mini"].corr(ranks["truth"]))
+
+
+def _gain_gained(pairs: pd.DataFrame) -> float:
+    return float((pairs["kd"] - pairs["none"] - pairs["kd of mini"] + pairs["none of mini"]).mean())
+
+
+#: By name, the columns that a statistic reads, and what it is of functions that have them.
+STATISTICS: dict[str, tuple[tuple[str, ...], Statistic]] = {
+    "gain": (("kd", "none"), lambda pairs: float((pairs["kd"] - pairs["none"]).mean())),
+    "gain - gain of mini": (("kd", "none", "kd of mini", "none of mini"), _gain_gained),
+    "fidelity of vanilla": _alike("none", "truth"),
+    "fidelity of distilled": _alike("kd", "truth"),
+    "fidelity of distilled - that of mini": (("kd", "kd of mini"), _fidelity_gained),
+    "vanilla with distilled": _alike("none", "kd"),
+    "reliability of vanilla": _alike("none", "none again"),
+    "reliability of distilled": _alike("kd", "kd again"),
 }
 
 
