@@ -50,13 +50,14 @@ def require(
         for name in figures:
             KINDS[name]  # which refuses one that is not known
     for folder in folders:
-        own = [proxy.name for proxy in run_folder.read_info(folder).proxies] + list(further)
+        info = run_folder.read_info(folder)
+        own = [proxy.name for proxy in info.proxies] + list(further)
         known = [*own, *(one.name for one in ensembles.available(own))]
         for name in proxies:
             if name not in known:
                 raise unknown("proxies", name, known)
         if labels:
-            space = spaces.get(run_folder.read_info(folder).space)
+            space = spaces.get(info.space)
             asked = results.targets_of(space.name, targets or space.targets)
             before = () if targets else results.load(folder).evidence["target"]
             paper.check_labels(labels, {*own, *asked, *before})

@@ -36,8 +36,9 @@ def refuse(argument: str, asked: Iterable[object]) -> None:
     Raises:
         InputError: if a name is an ensemble's; it says of what.
     """
+    ensembles = names()
     for name in asked:
-        if name in names():
+        if name in ensembles:
             members = _joined(ENSEMBLES[str(name)].members)
             raise InputError(f"{argument}: {name} is an ensemble of {members}; name these instead.")
 
